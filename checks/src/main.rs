@@ -1,0 +1,2 @@
+//! The quorate-checks program.
+fn main() {}

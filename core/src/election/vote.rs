@@ -1,0 +1,23 @@
+//! A vote and the total order on votes (Fast Leader Election).
+
+use crate::ids::{Epoch, ServerId, Zxid};
+
+/// Who should lead, and what is known of that server's history.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Vote {
+    /// The proposed leader.
+    pub leader: ServerId,
+    /// The last transaction in its log; `None` from a server with no trusted history (an empty
+    /// disk that was not marked as a first start) and from observers: such votes never count.
+    pub zxid: Option<Zxid>,
+    /// Its current epoch.
+    pub peer_epoch: Epoch,
+}
+
+impl Vote {
+    /// Whether this vote beats `other`: by epoch, then zxid, then server id
+    /// (`FastLeaderElection.totalOrderPredicate`).
+    pub fn beats(&self, other: &Vote) -> bool {
+        (self.peer_epoch, self.zxid, self.leader) > (other.peer_epoch, other.zxid, other.leader)
+    }
+}

@@ -1,0 +1,114 @@
+//! The identifiers everything else is written in: servers, zxids, epochs, links, tickets, sessions.
+
+use core::fmt;
+
+/// A server's `myid`. Voters and observers share one space; negative values are
+/// assigned by listeners to anonymous observers and never vote.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ServerId(pub i64);
+
+impl fmt::Display for ServerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The number of a leader's reign: the high 32 bits of a [`Zxid`].
+pub type Epoch = u32;
+
+/// A transaction's place in the total order: epoch in the high 32 bits, counter in the low 32.
+///
+/// Counter 0 belongs to no transaction: `Zxid::new(e, 0)` names the start of epoch `e`
+/// (the NEWLEADER point).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Zxid(pub u64);
+
+impl Zxid {
+    /// Before every transaction.
+    pub const ZERO: Zxid = Zxid(0);
+
+    /// The `counter`-th transaction of `epoch`.
+    pub const fn new(epoch: Epoch, counter: u32) -> Self {
+        Zxid((epoch as u64) << 32 | counter as u64)
+    }
+
+    /// The high 32 bits.
+    pub const fn epoch(self) -> Epoch {
+        (self.0 >> 32) as u32
+    }
+
+    /// The low 32 bits.
+    pub const fn counter(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// The next zxid of the same epoch, or `None` when the counter is exhausted: the leader must
+    /// then step down so that a new epoch begins.
+    pub const fn next(self) -> Option<Self> {
+        if self.counter() == u32::MAX { None } else { Some(Zxid(self.0 + 1)) }
+    }
+
+    /// Whether a log may continue with `next` after `self`: the next counter of the same epoch, or
+    /// the first of a later one (ZOOKEEPER-4925: a gap inside an epoch is a lost transaction).
+    pub const fn may_be_followed_by(self, next: Zxid) -> bool {
+        if next.epoch() == self.epoch() {
+            next.0 == self.0 + 1
+        } else {
+            next.epoch() > self.epoch() && next.counter() == 1
+        }
+    }
+}
+
+impl fmt::Debug for Zxid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.epoch(), self.counter())
+    }
+}
+
+impl fmt::Display for Zxid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.0)
+    }
+}
+
+/// One connection of the quorum port: the server at its other end and the connection's generation.
+///
+/// A generation is never used again for the same server while either end may still hold something
+/// of the old connection, so a packet of a replaced connection is recognised and dropped.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Link {
+    /// The server at the other end.
+    pub server: ServerId,
+    /// Which connection to that server.
+    pub generation: u32,
+}
+
+/// The receipt of a storage operation. Operations complete in the order of their tickets.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Ticket(pub u64);
+
+/// A client's connection on this server, chosen by the shell, never used twice by one process.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ConnId(pub u64);
+
+/// A session, the same on every server of the ensemble.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct SessionId(pub i64);
+
+/// Time as the shell saw it when it called `step`. Election and ZAB look at neither field.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Now {
+    /// Milliseconds of a monotonic clock: session expiry.
+    pub elapsed_ms: u64,
+    /// Milliseconds since 1970: `Stat`, TTL.
+    pub wall_ms: i64,
+}
+
+/// A session and the timeout (ms) its client negotiated, as learners report it to the leader.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Touch {
+    /// The session that was heard from.
+    pub session: SessionId,
+    /// Its negotiated timeout in milliseconds.
+    pub timeout_ms: i32,
+}

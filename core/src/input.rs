@@ -1,0 +1,41 @@
+//! Everything that can happen to a peer.
+
+use crate::election::Notification;
+use crate::ids::{ConnId, Link, ServerId, Ticket};
+use crate::payload::{Payload, Service};
+use crate::timer::Timer;
+use crate::zab::Packet;
+
+/// What a client's connection delivers, as the service defines it.
+pub type ClientOf<P> = <<P as Payload>::Service as Service>::Client;
+
+/// One input of [`QuorumPeer::step`](crate::QuorumPeer::step).
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Input<P: Payload> {
+    /// The process is up: begin. The first input of a peer, once.
+    Start,
+    /// A client's connection said something.
+    Client(ConnId, ClientOf<P>),
+    /// The connection to this server's election port is (again) usable.
+    ElectionUp(ServerId),
+    /// It is gone.
+    ElectionDown(ServerId),
+    /// A vote arrived on the election port.
+    Notification(ServerId, Notification),
+    /// The election was decided elsewhere: accepted only by a peer that is configured with
+    /// [`ElectionMode::Oracle`](crate::config::ElectionMode) (the leader oracle of DSN'11 §IV).
+    Elected(ServerId),
+    /// A connection of the quorum port is established and its other end is known. On the side
+    /// that listens, the shell has read who it is from the first packet, which follows.
+    Up(Link),
+    /// It is gone, or the attempt to make it failed.
+    Down(Link),
+    /// A message arrived on the quorum port. Per link in the order it was sent.
+    Packet(Link, Packet<P>),
+    /// This storage operation and every earlier one is durable.
+    Done(Ticket),
+    /// The snapshot asked for by [`Output::TakeSnapshot`](crate::Output) is durable.
+    SnapshotTaken,
+    /// An alarm fires.
+    Alarm(Timer),
+}

@@ -1,0 +1,44 @@
+//! Alarms: a closed set of names and symbolic delays.
+//!
+//! Core never sees a duration. The server maps delays to `tickTime`, `initLimit` and `syncLimit`;
+//! protocol models fire any armed alarm at any moment, which covers every clock.
+
+/// The alarms a peer can set. Setting one that is armed moves it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Timer {
+    /// LOOKING: nothing decisive was heard, say the vote again.
+    ElectionResend,
+    /// LOOKING: a quorum agrees and nothing better came, decide.
+    ElectionDecide,
+    /// A learner whose connection attempt failed tries again.
+    Redial,
+    /// Discovery and synchronisation took too long: back to LOOKING.
+    PhaseLimit,
+    /// In service: has the other side been heard from since the last time? On a leader: a quorum
+    /// of the voters; on a learner: the leader.
+    Liveness,
+    /// A leader greets its learners.
+    Ping,
+    /// A leader looks for expired sessions.
+    SessionExpiry,
+}
+
+/// How long until an alarm fires.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Delay {
+    /// Half of `tickTime`.
+    HalfTick,
+    /// One `tickTime`.
+    Tick,
+    /// `initLimit` ticks.
+    InitLimit,
+    /// Half of `syncLimit` ticks: silence is noticed after one to two of these.
+    HalfSyncLimit,
+    /// The pause between two attempts to connect (100 ms).
+    Redial,
+    /// The pause for a better vote once a quorum agrees (`finalizeWait`, 200 ms).
+    ElectionDecide,
+    /// The k-th pause before saying a vote again: 200 ms doubled k times, at most 60 s
+    /// (`fastleader.minNotificationInterval`, `maxNotificationInterval`).
+    Backoff(u8),
+}

@@ -1,0 +1,5 @@
+//! ZAB: discovery, synchronisation, broadcast.
+
+mod packet;
+
+pub use packet::{Packet, RequestOf, SnapshotOf};
