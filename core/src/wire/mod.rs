@@ -1,1 +1,10 @@
 //! Bytes ↔ values: jute, the three ports' messages, and the layouts of log and snapshot files.
+
+pub mod client;
+pub mod error_code;
+pub mod jute;
+pub mod record;
+pub mod txn;
+
+#[cfg(test)]
+mod golden;
