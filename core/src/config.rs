@@ -41,12 +41,20 @@ pub struct PeerConfig<P: Payload> {
     pub snap_count: u64,
     /// The service's settings.
     pub settings: SettingsOf<P>,
+    /// The rule this peer breaks.
+    #[cfg(feature = "mutants")]
+    pub mutation: Option<crate::mutation::Mutation>,
 }
 
 impl<P: Payload> PeerConfig<P> {
     /// Whether `server` votes in any configuration in force.
     pub fn is_voter(&self, server: ServerId) -> bool {
         self.verifiers.iter().any(|v| v.is_voter(server))
+    }
+
+    /// Whether `server` may be elected: a weight of 0 takes part without leading.
+    pub fn may_lead(&self, server: ServerId) -> bool {
+        self.verifiers.iter().all(|v| v.weight(server) > 0)
     }
 
     /// Whether the servers for which `has` holds contain a quorum of every configuration in force.

@@ -52,6 +52,16 @@ impl QuorumVerifier {
         self.voters().any(|id| id == server)
     }
 
+    /// How much `server`'s voice counts; 0 for a server that has none.
+    pub fn weight(&self, server: ServerId) -> u32 {
+        match self {
+            QuorumVerifier::Majority(voters) => u32::from(voters.contains(&server)),
+            QuorumVerifier::Hierarchical(groups) => {
+                groups.iter().flat_map(|g| &g.members).find(|(id, _)| *id == server).map_or(0, |(_, w)| *w)
+            }
+        }
+    }
+
     /// The voters of this configuration.
     pub fn voters(&self) -> impl Iterator<Item = ServerId> + '_ {
         let (majority, groups) = match self {

@@ -1,7 +1,10 @@
-//! Fast Leader Election.
+//! Fast Leader Election: votes, the message that carries them, the search.
 
+mod fast;
+pub mod link;
 mod notification;
 mod vote;
 
+pub use fast::FastLeaderElection;
 pub use notification::{Notification, ServerState};
 pub use vote::Vote;

@@ -20,4 +20,9 @@ impl Vote {
     pub fn beats(&self, other: &Vote) -> bool {
         (self.peer_epoch, self.zxid, self.leader) > (other.peer_epoch, other.zxid, other.leader)
     }
+
+    /// The vote of a server that has none: it loses against every other.
+    pub const fn none() -> Self {
+        Vote { leader: ServerId(i64::MIN), zxid: None, peer_epoch: 0 }
+    }
 }

@@ -1,5 +1,35 @@
-//! ZAB: discovery, synchronisation, broadcast.
+//! ZAB: discovery of an epoch, synchronisation of histories, broadcast of transactions.
+//!
+//! ```text
+//!             leader                                       learner
+//! discovery   ◄── FOLLOWERINFO(acceptedEpoch) ──────────── dials the elected leader
+//!             quorum: epoch = max + 1, written
+//!             ── LEADERINFO(epoch) ──────────────────────► written
+//!             ◄── ACKEPOCH(currentEpoch, last zxid) ──────
+//! sync        quorum: currentEpoch written
+//!             ── DIFF | TRUNC | SNAP, PROPOSAL+COMMIT… ──► logged
+//!             ── NEWLEADER(epoch) ───────────────────────► all of it on disk, then currentEpoch
+//!             ◄── ACK(epoch, 0) ──────────────────────────
+//!             quorum: the initial history is committed
+//!             ── UPTODATE ───────────────────────────────► applied, serves clients
+//! broadcast   ── PROPOSAL(zxid) ─────────────────────────► logged, on disk
+//!             ◄── ACK(zxid) ──────────────────────────────
+//!             quorum: ── COMMIT(zxid), INFORM to observers ► applied
+//! ```
 
+mod history;
+mod leader;
+mod learner;
+mod learner_handler;
+mod member;
 mod packet;
+mod sync_plan;
 
+pub use history::{Gap, History};
+pub use learner_handler::{LearnerHandler, Stage};
 pub use packet::{Packet, RequestOf, SnapshotOf};
+pub use sync_plan::{SyncPlan, sync_plan};
+
+pub(crate) use leader::Leader;
+pub(crate) use learner::Learner;
+pub(crate) use member::{Context, Member, RoleEnded};

@@ -1,0 +1,298 @@
+//! Fast Leader Election: one server's search for a leader (`FastLeaderElection.lookForLeader`).
+//!
+//! A server votes for itself, adopts any better vote it hears and says so, and decides when a quorum
+//! of this round's votes agree and nothing better came within a pause. It skips the pause once every
+//! voter that can be reached agrees. A server that is late finds an established leader in the
+//! answers of those that already decided.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use super::{Notification, ServerState, Vote};
+use crate::config::PeerConfig;
+use crate::ids::{Epoch, ServerId};
+use crate::mutation::mutated;
+use crate::output::{Output, Outputs};
+use crate::payload::Payload;
+use crate::timer::{Delay, Timer};
+
+/// The longest pause between repetitions: 200 ms · 2⁹ is past the 60 s limit.
+const LAST_BACKOFF: u8 = 9;
+
+/// A server's part in elections: its logical clock and vote, and while LOOKING what it has heard.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct FastLeaderElection {
+    round: u64,
+    /// LOOKING: what this server proposes. Otherwise: what was decided.
+    vote: Vote,
+    /// LOOKING: what this server would vote for if it were alone.
+    initial: Vote,
+    /// Votes of this round, by voter (`recvset`).
+    received: BTreeMap<ServerId, Notification>,
+    /// Votes of servers that have a leader, of whatever round (`outofelection`).
+    outside: BTreeMap<ServerId, Notification>,
+    /// Voters whose election port is connected to ours.
+    reachable: BTreeSet<ServerId>,
+    backoff: u8,
+    deciding: bool,
+}
+
+impl Default for FastLeaderElection {
+    fn default() -> Self {
+        FastLeaderElection {
+            round: 0,
+            vote: Vote::none(),
+            initial: Vote::none(),
+            received: BTreeMap::new(),
+            outside: BTreeMap::new(),
+            reachable: BTreeSet::new(),
+            backoff: 0,
+            deciding: false,
+        }
+    }
+}
+
+impl FastLeaderElection {
+    /// The logical clock (`electionEpoch`).
+    pub fn round(&self) -> u64 {
+        self.round
+    }
+
+    /// The current proposal, or the vote the last election ended with.
+    pub fn vote(&self) -> Vote {
+        self.vote
+    }
+
+    /// The elected leader's epoch is established: later answers carry it (ZOOKEEPER-1732).
+    pub fn established(&mut self, epoch: Epoch) {
+        self.vote.peer_epoch = epoch;
+    }
+
+    /// What this server tells others.
+    pub fn notification(&self, state: ServerState) -> Notification {
+        Notification { state, vote: self.vote, round: self.round }
+    }
+
+    /// Begin a new round with `initial` as this server's own vote.
+    pub fn start<P: Payload>(
+        &mut self,
+        config: &PeerConfig<P>,
+        initial: Vote,
+        out: &mut Outputs<P>,
+    ) -> Option<Vote> {
+        self.round += 1;
+        self.initial = initial;
+        self.vote = initial;
+        self.received.clear();
+        self.outside.clear();
+        self.deciding = false;
+        self.backoff = 0;
+        self.announce(config, out);
+        out.push(Output::SetAlarm(Timer::ElectionResend, Delay::Backoff(0)));
+        self.tally(config, out)
+    }
+
+    /// The connection to a server's election port came up: it may have missed our vote.
+    pub fn link_up<P: Payload>(
+        &mut self,
+        config: &PeerConfig<P>,
+        server: ServerId,
+        state: ServerState,
+        out: &mut Outputs<P>,
+    ) {
+        if config.is_voter(server) {
+            self.reachable.insert(server);
+            if state == ServerState::Looking {
+                out.push(Output::Elect(server, self.notification(state)));
+            }
+        }
+    }
+
+    /// The connection to a server's election port is gone.
+    pub fn link_down(&mut self, server: ServerId) {
+        self.reachable.remove(&server);
+    }
+
+    /// LOOKING: somebody's vote. Returns the decision if this was the one that was missing.
+    pub fn hear<P: Payload>(
+        &mut self,
+        config: &PeerConfig<P>,
+        from: ServerId,
+        heard: Notification,
+        out: &mut Outputs<P>,
+    ) -> Option<Vote> {
+        // ZOOKEEPER-2988: neither a stranger's vote nor a vote for a stranger counts.
+        if !config.is_voter(from) || !config.is_voter(heard.vote.leader) {
+            return None;
+        }
+        match heard.state {
+            ServerState::Looking => self.hear_looking(config, from, heard, out),
+            ServerState::Observing => None,
+            ServerState::Following | ServerState::Leading => self.hear_decided(config, from, heard),
+        }
+    }
+
+    /// LOOKING: nothing decisive was heard for a while; say the vote again, then wait longer.
+    pub fn resend<P: Payload>(&mut self, config: &PeerConfig<P>, out: &mut Outputs<P>) {
+        self.backoff = (self.backoff + 1).min(LAST_BACKOFF);
+        self.announce(config, out);
+        out.push(Output::SetAlarm(Timer::ElectionResend, Delay::Backoff(self.backoff)));
+    }
+
+    /// LOOKING: a quorum agreed and the pause brought nothing better.
+    pub fn pause_over(&mut self) -> Option<Vote> {
+        core::mem::take(&mut self.deciding).then_some(self.vote)
+    }
+
+    /// The search is over: keep the vote for those who ask, forget the rest.
+    pub fn end<P: Payload>(&mut self, decided: Vote, out: &mut Outputs<P>) {
+        self.vote = decided;
+        self.initial = Vote::none();
+        self.received.clear();
+        self.outside.clear();
+        self.backoff = 0;
+        self.deciding = false;
+        out.push(Output::CancelAlarm(Timer::ElectionResend));
+        out.push(Output::CancelAlarm(Timer::ElectionDecide));
+    }
+
+    fn hear_looking<P: Payload>(
+        &mut self,
+        config: &PeerConfig<P>,
+        from: ServerId,
+        heard: Notification,
+        out: &mut Outputs<P>,
+    ) -> Option<Vote> {
+        // A voter that has no trusted history waits for an established leader.
+        let untrusted = config.is_voter(config.id) && self.initial.zxid.is_none();
+        if untrusted || heard.vote.zxid.is_none() {
+            return None;
+        }
+        if heard.round > self.round {
+            self.round = heard.round;
+            self.received.clear();
+            self.outside.clear();
+            let better = beats(config, &heard.vote, &self.initial);
+            self.vote = if better { heard.vote } else { self.initial };
+            self.changed_mind(config, out);
+        } else if heard.round < self.round && !mutated!(config, LowerRoundCounts) {
+            out.push(Output::Elect(from, self.notification(ServerState::Looking)));
+            return None;
+        } else if beats(config, &heard.vote, &self.vote) {
+            self.vote = heard.vote;
+            self.changed_mind(config, out);
+        }
+        self.received.insert(from, heard);
+        self.tally(config, out)
+    }
+
+    fn hear_decided<P: Payload>(
+        &mut self,
+        config: &PeerConfig<P>,
+        from: ServerId,
+        heard: Notification,
+    ) -> Option<Vote> {
+        if heard.round == self.round {
+            self.received.insert(from, heard);
+            let agree = |ballot: &Notification| match ballot.state {
+                // Votes of the same round from before and after the decision name the same leader.
+                ServerState::Looking => ballot.vote == heard.vote,
+                _ => ballot.vote.leader == heard.vote.leader,
+            };
+            if quorum_agrees(config, &self.received, agree)
+                && self.leader_confirms(config, &self.received, &heard)
+            {
+                return Some(heard.vote);
+            }
+        }
+        self.outside.insert(from, heard);
+        let agree = |ballot: &Notification| {
+            (ballot.vote.leader, ballot.vote.peer_epoch) == (heard.vote.leader, heard.vote.peer_epoch)
+        };
+        if quorum_agrees(config, &self.outside, agree) && self.leader_confirms(config, &self.outside, &heard)
+        {
+            self.round = heard.round;
+            return Some(heard.vote);
+        }
+        None
+    }
+
+    /// Whether the votes of this round decide it: at once if every reachable voter agrees,
+    /// otherwise an alarm gives a better vote its chance.
+    fn tally<P: Payload>(&mut self, config: &PeerConfig<P>, out: &mut Outputs<P>) -> Option<Vote> {
+        let agrees = |id: ServerId| {
+            if id == config.id {
+                self.vote.zxid.is_some()
+            } else {
+                self.received.get(&id).is_some_and(|ballot| ballot.vote == self.vote)
+            }
+        };
+        let quorum = if mutated!(config, DecidesAtHalf) {
+            config.voters().filter(|id| agrees(*id)).count() * 2 >= config.voters().count() - 1
+        } else {
+            config.is_quorum(agrees)
+        };
+        if !quorum {
+            return None;
+        }
+        let all = config.voters().all(|id| id == config.id || agrees(id) || !self.reachable.contains(&id));
+        if all {
+            return Some(self.vote);
+        }
+        if !self.deciding {
+            self.deciding = true;
+            out.push(Output::SetAlarm(Timer::ElectionDecide, Delay::ElectionDecide));
+        }
+        None
+    }
+
+    fn changed_mind<P: Payload>(&mut self, config: &PeerConfig<P>, out: &mut Outputs<P>) {
+        if core::mem::take(&mut self.deciding) {
+            out.push(Output::CancelAlarm(Timer::ElectionDecide));
+        }
+        self.announce(config, out);
+    }
+
+    fn announce<P: Payload>(&self, config: &PeerConfig<P>, out: &mut Outputs<P>) {
+        let notification = self.notification(ServerState::Looking);
+        for voter in config.voters().filter(|id| *id != config.id) {
+            out.push(Output::Elect(voter, notification));
+        }
+    }
+
+    /// A leader is believed only if it says itself that it leads (`checkLeader`); one that is said
+    /// to be this very server only in this very round.
+    fn leader_confirms<P: Payload>(
+        &self,
+        config: &PeerConfig<P>,
+        ballots: &BTreeMap<ServerId, Notification>,
+        heard: &Notification,
+    ) -> bool {
+        if mutated!(config, CheckLeaderSkipped) {
+            return true;
+        }
+        let leader = heard.vote.leader;
+        if leader == config.id {
+            heard.round == self.round
+        } else {
+            ballots.get(&leader).is_some_and(|ballot| ballot.state == ServerState::Leading)
+        }
+    }
+}
+
+fn beats<P: Payload>(config: &PeerConfig<P>, new: &Vote, old: &Vote) -> bool {
+    if mutated!(config, VoteOrderIgnoresZxid) {
+        return (new.peer_epoch, new.leader) > (old.peer_epoch, old.leader);
+    }
+    if mutated!(config, VoteOrderIgnoresEpoch) {
+        return (new.zxid, new.leader) > (old.zxid, old.leader);
+    }
+    config.may_lead(new.leader) && new.beats(old)
+}
+
+fn quorum_agrees<P: Payload>(
+    config: &PeerConfig<P>,
+    ballots: &BTreeMap<ServerId, Notification>,
+    agree: impl Fn(&Notification) -> bool,
+) -> bool {
+    config.is_quorum(|id| ballots.get(&id).is_some_and(&agree))
+}

@@ -1,0 +1,334 @@
+//! One member of the ensemble: the only way in, and the glue that changes roles.
+
+use crate::config::{Constant, ElectionMode, PeerConfig};
+use crate::election::{FastLeaderElection, Notification, ServerState, Vote};
+use crate::ids::{Now, ServerId, Zxid};
+use crate::input::Input;
+use crate::mutation::mutated;
+use crate::output::{Output, Outputs, Reason};
+use crate::payload::{Effect, Payload, Service};
+use crate::recovered::Recovered;
+use crate::status::{LearnerStatus, Status, ZabState};
+use crate::storage::Awaited;
+use crate::timer::Timer;
+use crate::zab::{Context, History, Leader, Learner, Member, RoleEnded};
+
+/// One member of an ensemble, voter or observer.
+///
+/// Everything a server does passes through [`QuorumPeer::step`]. The contract is on the crate's
+/// front page.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct QuorumPeer<P: Payload> {
+    member: Member<P>,
+    election: FastLeaderElection,
+    role: Role<P>,
+    /// Whether an empty history may be voted for.
+    trusted: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Role<P: Payload> {
+    Looking,
+    Leading(Leader<P>),
+    Learning(Learner<P>),
+}
+
+impl<P: Payload> QuorumPeer<P> {
+    /// A server as it comes up. Nothing happens before [`Input::Start`].
+    ///
+    /// `recovered` must have passed [`Recovered::check`].
+    pub fn new(config: Constant<PeerConfig<P>>, recovered: Recovered<P>) -> Self {
+        let base = recovered.base();
+        let trusted = recovered.trusted;
+        let entries = recovered.entries;
+        let state = recovered.snapshot.as_ref().map(|(_, state)| state);
+        let history = History::recovered(base, entries);
+        let mut member =
+            Member::new(config, recovered.accepted_epoch, recovered.current_epoch, history, state);
+        if mutated!(member.config, TailAppliedAtStart) {
+            let mut out = Outputs::new();
+            let last = member.history.last();
+            let _ = member.apply_to(last, &mut Context { now: Now::default(), out: &mut out });
+        }
+        QuorumPeer { member, election: FastLeaderElection::default(), role: Role::Looking, trusted }
+    }
+
+    /// Take one input, append everything it causes to `out`. Cannot fail.
+    pub fn step(&mut self, now: Now, input: Input<P>, out: &mut Outputs<P>) {
+        let mut cx = Context { now, out };
+        if self.dispatch(&mut cx, input) == Err(RoleEnded) {
+            self.end_role(&mut cx);
+            self.look(&mut cx);
+        }
+        self.note_epoch();
+        #[cfg(debug_assertions)]
+        self.member.check_invariants();
+    }
+
+    /// What this server tells about itself.
+    pub fn status(&self) -> Status {
+        let m = &self.member;
+        let (zab, leader, learners) = match &self.role {
+            Role::Looking => (ZabState::Election, None, alloc::vec![]),
+            Role::Leading(leader) => {
+                let zab = match leader.established() {
+                    Some(_) => ZabState::Broadcast,
+                    None if leader.discovering() => ZabState::Discovery,
+                    None => ZabState::Synchronization,
+                };
+                let learner = |(id, l): (&ServerId, &crate::zab::LearnerHandler)| LearnerStatus {
+                    id: *id,
+                    voter: l.voter,
+                    in_service: l.in_service(),
+                };
+                (zab, Some(m.config.id), leader.learners().iter().map(learner).collect())
+            }
+            Role::Learning(learner) => {
+                let zab = match learner.in_service() {
+                    Some(_) => ZabState::Broadcast,
+                    None if learner.discovering() => ZabState::Discovery,
+                    None => ZabState::Synchronization,
+                };
+                (zab, Some(learner.leader()), alloc::vec![])
+            }
+        };
+        Status {
+            id: m.config.id,
+            state: self.state(),
+            zab,
+            leader,
+            accepted_epoch: m.accepted_epoch,
+            current_epoch: m.current_epoch,
+            last_zxid: m.history.last(),
+            applied: m.history.applied(),
+            committed: m.committed,
+            round: self.election.round(),
+            learners,
+        }
+    }
+
+    /// The service: sessions, tree, watches, for read-only questions.
+    pub fn service(&self) -> &P::Service {
+        &self.member.service
+    }
+
+    /// The history, for properties.
+    pub fn history(&self) -> &History<P> {
+        &self.member.history
+    }
+
+    /// The configuration this peer was made with.
+    pub fn config(&self) -> &PeerConfig<P> {
+        &self.member.config
+    }
+
+    /// The state in the election's words.
+    pub fn state(&self) -> ServerState {
+        match &self.role {
+            Role::Looking => ServerState::Looking,
+            Role::Leading(_) => ServerState::Leading,
+            Role::Learning(_) if self.is_voter() => ServerState::Following,
+            Role::Learning(_) => ServerState::Observing,
+        }
+    }
+
+    /// A leader whose initial history a quorum has: the epoch it orders writes in.
+    pub fn established_epoch(&self) -> Option<u32> {
+        match &self.role {
+            Role::Leading(leader) => leader.established(),
+            _ => None,
+        }
+    }
+
+    /// Whether clients are served.
+    pub fn serving(&self) -> bool {
+        match &self.role {
+            Role::Looking => false,
+            Role::Leading(leader) => leader.established().is_some(),
+            Role::Learning(learner) => learner.in_service().is_some(),
+        }
+    }
+
+    fn dispatch(&mut self, cx: &mut Context<'_, P>, input: Input<P>) -> Result<(), RoleEnded> {
+        let m = &mut self.member;
+        match (input, &mut self.role) {
+            (Input::Start, _) => {
+                self.look(cx);
+                Ok(())
+            }
+            (Input::Client(conn, event), Role::Leading(leader)) => leader.client(m, cx, conn, event),
+            (Input::Client(conn, event), Role::Learning(learner)) => learner.client(m, cx, conn, event),
+            (Input::Client(conn, event), Role::Looking) => {
+                let mut effects = alloc::vec![];
+                m.service.client(cx.now, conn, event, &mut effects);
+                deliver(cx, effects);
+                Ok(())
+            }
+            (Input::ElectionUp(server), _) => {
+                let state = self.state();
+                self.election.link_up(&self.member.config, server, state, cx.out);
+                Ok(())
+            }
+            (Input::ElectionDown(server), _) => {
+                self.election.link_down(server);
+                Ok(())
+            }
+            (Input::Notification(from, heard), _) => {
+                self.notification(cx, from, heard);
+                Ok(())
+            }
+            (Input::Elected(leader), Role::Looking) if m.config.election == ElectionMode::Oracle => {
+                let vote = Vote { leader, zxid: Some(m.history.last()), peer_epoch: m.current_epoch };
+                self.decided(cx, vote);
+                Ok(())
+            }
+            (Input::Elected(_), _) => Ok(()),
+            (Input::Up(link), Role::Leading(leader)) => leader.up(m, cx, link),
+            (Input::Up(link), Role::Learning(learner)) => {
+                learner.up(m, cx, link);
+                Ok(())
+            }
+            (Input::Up(link), Role::Looking) => {
+                cx.hangup(link, Reason::NotLeading);
+                Ok(())
+            }
+            (Input::Down(link), Role::Leading(leader)) => leader.down(m, link),
+            (Input::Down(link), Role::Learning(learner)) => learner.down(cx, link),
+            (Input::Packet(link, packet), Role::Leading(leader)) => leader.packet(m, cx, link, packet),
+            (Input::Packet(link, packet), Role::Learning(learner)) => learner.packet(m, cx, link, packet),
+            (Input::Down(_) | Input::Packet(..), Role::Looking) => Ok(()),
+            (Input::Done(ticket), _) => {
+                while let Some(awaited) = self.member.storage.next_done(ticket) {
+                    self.done(cx, awaited)?;
+                }
+                Ok(())
+            }
+            (Input::SnapshotTaken, _) => {
+                m.snapshot_taken();
+                Ok(())
+            }
+            (Input::Alarm(timer), _) => self.alarm(cx, timer),
+        }
+    }
+
+    fn done(&mut self, cx: &mut Context<'_, P>, awaited: Awaited) -> Result<(), RoleEnded> {
+        let m = &mut self.member;
+        if let Awaited::Logged(zxid) = awaited {
+            m.history.set_logged(zxid);
+        }
+        match &mut self.role {
+            Role::Looking => Ok(()),
+            Role::Leading(leader) => leader.done(m, cx, awaited),
+            Role::Learning(learner) => learner.done(m, cx, awaited),
+        }
+    }
+
+    fn alarm(&mut self, cx: &mut Context<'_, P>, timer: Timer) -> Result<(), RoleEnded> {
+        let m = &mut self.member;
+        match (&mut self.role, timer) {
+            (Role::Looking, Timer::ElectionResend) => {
+                self.election.resend(&m.config, cx.out);
+                Ok(())
+            }
+            (Role::Looking, Timer::ElectionDecide) => {
+                if let Some(vote) = self.election.pause_over() {
+                    self.decided(cx, vote);
+                }
+                Ok(())
+            }
+            (Role::Looking, _) => Ok(()),
+            (Role::Leading(leader), timer) => leader.alarm(m, cx, timer),
+            (Role::Learning(learner), timer) => learner.alarm(cx, timer),
+        }
+    }
+
+    /// Rules of the election port in every state (`FastLeaderElection.WorkerReceiver`).
+    fn notification(&mut self, cx: &mut Context<'_, P>, from: ServerId, heard: Notification) {
+        let state = self.state();
+        let config = &self.member.config;
+        if !config.is_voter(from) {
+            // An observer asks who leads.
+            cx.out.push(Output::Elect(from, self.election.notification(state)));
+        } else if state == ServerState::Looking {
+            if let Some(vote) = self.election.hear(config, from, heard, cx.out) {
+                self.decided(cx, vote);
+            }
+        } else if heard.state == ServerState::Looking {
+            cx.out.push(Output::Elect(from, self.election.notification(state)));
+        }
+    }
+
+    fn look(&mut self, cx: &mut Context<'_, P>) {
+        self.role = Role::Looking;
+        let m = &self.member;
+        if m.config.election == ElectionMode::Oracle {
+            return;
+        }
+        let initial = if self.is_voter() {
+            let has_history = self.trusted || m.current_epoch > 0 || m.history.last() > Zxid::ZERO;
+            Vote {
+                leader: m.config.id,
+                zxid: has_history.then(|| m.history.last()),
+                peer_epoch: m.current_epoch,
+            }
+        } else {
+            Vote::none()
+        };
+        if let Some(vote) = self.election.start(&m.config, initial, cx.out) {
+            self.decided(cx, vote);
+        }
+    }
+
+    fn decided(&mut self, cx: &mut Context<'_, P>, vote: Vote) {
+        if self.member.config.election == ElectionMode::Fast {
+            self.election.end(vote, cx.out);
+        }
+        if vote.leader == self.member.config.id {
+            match Leader::start(&mut self.member, cx) {
+                Ok(leader) => self.role = Role::Leading(leader),
+                Err(RoleEnded) => self.look(cx),
+            }
+        } else {
+            self.role = Role::Learning(Learner::start(&self.member, cx, vote.leader));
+        }
+    }
+
+    fn end_role(&mut self, cx: &mut Context<'_, P>) {
+        match core::mem::replace(&mut self.role, Role::Looking) {
+            Role::Looking => {}
+            Role::Leading(leader) => leader.stop(cx),
+            Role::Learning(learner) => learner.stop(cx),
+        }
+        self.member.storage.forget_role();
+        let mut effects = alloc::vec![];
+        self.member.service.stop(&mut effects);
+        deliver(cx, effects);
+    }
+
+    /// Once in service, those who ask are told the new epoch (ZOOKEEPER-1732).
+    fn note_epoch(&mut self) {
+        let epoch = match &self.role {
+            Role::Looking => None,
+            Role::Leading(leader) => leader.established(),
+            Role::Learning(learner) => learner.in_service(),
+        };
+        if let (Some(epoch), ElectionMode::Fast) = (epoch, self.member.config.election) {
+            self.election.established(epoch);
+        }
+    }
+
+    fn is_voter(&self) -> bool {
+        self.member.config.is_voter(self.member.config.id)
+    }
+}
+
+/// What a service that is not serving can want: to answer and to close.
+fn deliver<P: Payload>(cx: &mut Context<'_, P>, effects: alloc::vec::Vec<Effect<P::Service>>) {
+    for effect in effects {
+        match effect {
+            Effect::Reply(conn, reply) => cx.out.push(Output::Reply(conn, reply)),
+            Effect::Close(conn) => cx.out.push(Output::CloseClient(conn)),
+            Effect::Submit(_) | Effect::Revalidate(_) => {}
+        }
+    }
+}

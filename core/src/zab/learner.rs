@@ -1,0 +1,454 @@
+//! A learner: follower or observer, from the first dial to broadcast.
+//!
+//! What ZooKeeper's `Learner` gets wrong is done safely here: everything that was received before
+//! NEWLEADER is on disk before currentEpoch is written, and that before NEWLEADER is acknowledged
+//! (ZOOKEEPER-3023, 4643, 4646, 4785); nothing is applied before UPTODATE.
+
+use alloc::vec::Vec;
+
+use super::member::{Context, EffectsOf, Member, Requests, RoleEnded};
+use super::packet::Packet;
+use crate::ids::{ConnId, Epoch, Link, ServerId, Zxid};
+use crate::input::ClientOf;
+use crate::mutation::mutated;
+use crate::output::{Output, Reason};
+use crate::payload::{Effect, Payload, RequestKind, Service, ServingRole};
+use crate::storage::Awaited;
+use crate::timer::{Delay, Timer};
+
+/// Attempts to connect to an elected leader before looking for another (`Learner.connectToLeader`).
+const DIAL_ATTEMPTS: u8 = 5;
+
+/// What a learner knows besides its own history.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Learner<P: Payload> {
+    leader: ServerId,
+    /// Whether it votes (a follower) or only watches (an observer).
+    voter: bool,
+    phase: Phase,
+    /// Heard from the leader since the last liveness check.
+    heard: bool,
+    /// `sync` requests sent to the leader, which answers in order.
+    syncs: Requests<P>,
+}
+
+/// A learner's phase.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Phase {
+    /// Waits for the connection.
+    Dialing { attempts: u8 },
+    /// The connection failed; waits for the alarm to try again.
+    Redialing { attempts: u8 },
+    /// Introduced itself, waits for the new epoch.
+    Introduced(Link),
+    /// Was told the new epoch and is writing it.
+    Promising(Link, Epoch),
+    /// Promised it, waits for DIFF, TRUNC or SNAP.
+    Promised(Link, Epoch),
+    /// Receives the leader's history.
+    Synchronizing {
+        link: Link,
+        epoch: Epoch,
+        /// Told to be committed up to here; applied only after UPTODATE.
+        committed: Zxid,
+        newleader: NewLeader,
+    },
+    /// In service.
+    Broadcast(Link, Epoch),
+}
+
+/// Where NEWLEADER stands.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum NewLeader {
+    /// Not received.
+    Expected,
+    /// Received; history and currentEpoch are being written.
+    Writing,
+    /// Acknowledged.
+    Acked,
+}
+
+type Outcome = Result<(), RoleEnded>;
+
+impl<P: Payload> Learner<P> {
+    pub(crate) fn start(m: &Member<P>, cx: &mut Context<'_, P>, leader: ServerId) -> Self {
+        cx.out.push(Output::SetAlarm(Timer::PhaseLimit, Delay::InitLimit));
+        cx.out.push(Output::Dial(leader));
+        let voter = m.config.is_voter(m.config.id);
+        Learner {
+            leader,
+            voter,
+            phase: Phase::Dialing { attempts: 1 },
+            heard: true,
+            syncs: Requests::<P>::new(),
+        }
+    }
+
+    /// The leader it follows.
+    pub(crate) fn leader(&self) -> ServerId {
+        self.leader
+    }
+
+    /// The epoch, once in service.
+    pub(crate) fn in_service(&self) -> Option<Epoch> {
+        match self.phase {
+            Phase::Broadcast(_, epoch) => Some(epoch),
+            _ => None,
+        }
+    }
+
+    /// Whether the new epoch is still being agreed on.
+    pub(crate) fn discovering(&self) -> bool {
+        !matches!(self.phase, Phase::Synchronizing { .. } | Phase::Broadcast(..))
+    }
+
+    pub(crate) fn up(&mut self, m: &Member<P>, cx: &mut Context<'_, P>, link: Link) {
+        if link.server != self.leader || !matches!(self.phase, Phase::Dialing { .. }) {
+            cx.hangup(link, Reason::NotLeading);
+            return;
+        }
+        self.phase = Phase::Introduced(link);
+        let accepted_epoch = m.accepted_epoch;
+        cx.send(
+            link,
+            if self.voter {
+                Packet::FollowerInfo { accepted_epoch, config_version: 0 }
+            } else {
+                Packet::ObserverInfo { accepted_epoch, config_version: 0 }
+            },
+        );
+    }
+
+    pub(crate) fn down(&mut self, cx: &mut Context<'_, P>, link: Link) -> Outcome {
+        match self.phase {
+            Phase::Dialing { attempts } if link.server == self.leader => {
+                if attempts >= DIAL_ATTEMPTS {
+                    return Err(RoleEnded);
+                }
+                self.phase = Phase::Redialing { attempts };
+                cx.out.push(Output::SetAlarm(Timer::Redial, Delay::Redial));
+                Ok(())
+            }
+            _ if self.link() == Some(link) => {
+                // The connection is gone: nothing to hang up.
+                self.phase = Phase::Redialing { attempts: DIAL_ATTEMPTS };
+                Err(RoleEnded)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn packet(
+        &mut self,
+        m: &mut Member<P>,
+        cx: &mut Context<'_, P>,
+        link: Link,
+        packet: Packet<P>,
+    ) -> Outcome {
+        if self.link() != Some(link) {
+            return Ok(());
+        }
+        self.heard = true;
+        match (packet, self.phase) {
+            (Packet::LeaderInfo { epoch }, Phase::Introduced(_)) => self.leader_info(m, cx, link, epoch),
+            (Packet::Diff { .. }, Phase::Promised(_, epoch)) => {
+                if m.resync {
+                    // Everything was asked for: what is here does not belong to it.
+                    let nothing = P::Service::new(&m.config.settings, None).snapshot();
+                    m.install(Zxid::ZERO, nothing, cx);
+                }
+                self.synchronize(m, cx, link, epoch);
+                Ok(())
+            }
+            (Packet::Trunc { zxid }, Phase::Promised(_, epoch)) => {
+                if !m.history.passes(zxid) || zxid < m.history.applied() {
+                    m.resync = true;
+                    return self.refuse(cx, Reason::TruncatesCommitted);
+                }
+                self.synchronize(m, cx, link, epoch);
+                if !mutated!(m.config, TruncationSkipped) {
+                    m.truncate(zxid, cx);
+                }
+                Ok(())
+            }
+            (Packet::Snap { zxid, snapshot }, Phase::Promised(_, epoch)) => {
+                self.synchronize(m, cx, link, epoch);
+                m.install(zxid, snapshot, cx);
+                Ok(())
+            }
+            (Packet::Proposal { zxid, txn }, Phase::Synchronizing { .. } | Phase::Broadcast(..)) => {
+                self.log(m, cx, zxid, txn)
+            }
+            (Packet::Commit { zxid }, Phase::Synchronizing { link, epoch, committed, newleader }) => {
+                let committed = committed.max(zxid);
+                self.phase = Phase::Synchronizing { link, epoch, committed, newleader };
+                Ok(())
+            }
+            (Packet::Commit { zxid }, Phase::Broadcast(..)) => self.commit(m, cx, zxid),
+            (Packet::Inform { zxid, txn }, Phase::Synchronizing { link, epoch, committed, newleader }) => {
+                self.log(m, cx, zxid, txn)?;
+                let committed = committed.max(zxid);
+                self.phase = Phase::Synchronizing { link, epoch, committed, newleader };
+                Ok(())
+            }
+            (Packet::Inform { zxid, txn }, Phase::Broadcast(..)) => {
+                self.log(m, cx, zxid, txn)?;
+                self.commit(m, cx, zxid)
+            }
+            (
+                Packet::NewLeader { epoch: new },
+                Phase::Synchronizing { link, epoch, committed, newleader: NewLeader::Expected },
+            ) if new == epoch => {
+                self.phase = Phase::Synchronizing { link, epoch, committed, newleader: NewLeader::Writing };
+                if !mutated!(m.config, CurrentEpochNotRaised) {
+                    m.enter_epoch(epoch, cx);
+                }
+                if mutated!(m.config, CurrentEpochNotRaised) || mutated!(m.config, NewLeaderAckBeforeSync) {
+                    self.ack_newleader(m, cx);
+                }
+                Ok(())
+            }
+            (
+                Packet::UpToDate,
+                Phase::Synchronizing { link, epoch, committed, newleader: NewLeader::Acked },
+            ) => self.up_to_date(m, cx, link, epoch, committed),
+            (Packet::Ping { zxid, .. }, Phase::Broadcast(..)) => {
+                let touches = m.service.take_touches();
+                cx.send(link, Packet::Ping { zxid, touches });
+                Ok(())
+            }
+            (Packet::Ping { .. }, Phase::Synchronizing { .. }) => Ok(()),
+            (Packet::Sync, Phase::Broadcast(..)) => {
+                let Some(request) = self.syncs.pop_front() else {
+                    return self.refuse(cx, Reason::Unexpected);
+                };
+                let mut effects = Vec::new();
+                m.service.synced(cx.now, &request, &mut effects);
+                self.carry_out(cx, effects)
+            }
+            (Packet::Revalidated { session, valid }, Phase::Broadcast(..)) => {
+                let mut effects = Vec::new();
+                m.service.revalidated(cx.now, session, valid, &mut effects);
+                self.carry_out(cx, effects)
+            }
+            _ => self.refuse(cx, Reason::Unexpected),
+        }
+    }
+
+    pub(crate) fn client(
+        &mut self,
+        m: &mut Member<P>,
+        cx: &mut Context<'_, P>,
+        conn: ConnId,
+        event: ClientOf<P>,
+    ) -> Outcome {
+        let mut effects = Vec::new();
+        m.service.client(cx.now, conn, event, &mut effects);
+        self.carry_out(cx, effects)
+    }
+
+    pub(crate) fn done(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, awaited: Awaited) -> Outcome {
+        match (awaited, self.phase) {
+            (Awaited::AcceptedEpoch(epoch), Phase::Promising(link, promised)) if epoch == promised => {
+                self.promised(m, cx, link, epoch, Some(m.current_epoch));
+                Ok(())
+            }
+            (
+                Awaited::CurrentEpoch(written),
+                Phase::Synchronizing { epoch, newleader: NewLeader::Writing, .. },
+            ) if written == epoch => {
+                self.ack_newleader(m, cx);
+                Ok(())
+            }
+            (Awaited::Logged(zxid), phase) => {
+                let acks_proposals = match phase {
+                    Phase::Synchronizing { epoch, newleader: NewLeader::Acked, .. }
+                    | Phase::Broadcast(_, epoch) => zxid.epoch() == epoch,
+                    _ => false,
+                };
+                if acks_proposals && self.voter && !mutated!(m.config, AckBeforeSync) {
+                    self.ack(cx, zxid);
+                }
+                if matches!(phase, Phase::Broadcast(..)) {
+                    m.history.trim(m.config.commit_log_count);
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn alarm(&mut self, cx: &mut Context<'_, P>, timer: Timer) -> Outcome {
+        match (timer, self.phase) {
+            (Timer::Redial, Phase::Redialing { attempts }) => {
+                self.phase = Phase::Dialing { attempts: attempts + 1 };
+                cx.out.push(Output::Dial(self.leader));
+                Ok(())
+            }
+            (Timer::PhaseLimit, phase) if !matches!(phase, Phase::Broadcast(..)) => Err(RoleEnded),
+            (Timer::Liveness, Phase::Broadcast(..)) => {
+                if !core::mem::take(&mut self.heard) {
+                    return self.refuse(cx, Reason::Silent);
+                }
+                cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::HalfSyncLimit));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn stop(self, cx: &mut Context<'_, P>) {
+        if let Some(link) = self.link() {
+            cx.hangup(link, Reason::RoleEnded);
+        }
+        for timer in [Timer::PhaseLimit, Timer::Redial, Timer::Liveness] {
+            cx.out.push(Output::CancelAlarm(timer));
+        }
+    }
+
+    fn link(&self) -> Option<Link> {
+        match self.phase {
+            Phase::Dialing { .. } | Phase::Redialing { .. } => None,
+            Phase::Introduced(link) | Phase::Promising(link, _) | Phase::Promised(link, _) => Some(link),
+            Phase::Synchronizing { link, .. } | Phase::Broadcast(link, _) => Some(link),
+        }
+    }
+
+    /// The leader broke a rule: leave it.
+    fn refuse(&mut self, cx: &mut Context<'_, P>, reason: Reason) -> Outcome {
+        if let Some(link) = self.link() {
+            cx.hangup(link, reason);
+        }
+        self.phase = Phase::Redialing { attempts: DIAL_ATTEMPTS };
+        Err(RoleEnded)
+    }
+
+    fn leader_info(
+        &mut self,
+        m: &mut Member<P>,
+        cx: &mut Context<'_, P>,
+        link: Link,
+        epoch: Epoch,
+    ) -> Outcome {
+        if epoch < m.accepted_epoch && !mutated!(m.config, OldEpochAccepted) {
+            return self.refuse(cx, Reason::OldEpoch);
+        }
+        if epoch == m.accepted_epoch {
+            // Promised before, perhaps to another leader: this promise must not count again.
+            self.promised(m, cx, link, epoch, None);
+        } else if mutated!(m.config, AcceptedEpochNotSaved) {
+            self.promised(m, cx, link, epoch, Some(m.current_epoch));
+        } else {
+            self.phase = Phase::Promising(link, epoch);
+            m.accept_epoch(epoch, cx);
+        }
+        Ok(())
+    }
+
+    fn promised(
+        &mut self,
+        m: &Member<P>,
+        cx: &mut Context<'_, P>,
+        link: Link,
+        epoch: Epoch,
+        current: Option<Epoch>,
+    ) {
+        self.phase = Phase::Promised(link, epoch);
+        let last_zxid = if m.resync { Zxid::ZERO } else { m.history.last() };
+        cx.send(link, Packet::AckEpoch { current_epoch: current, last_zxid });
+    }
+
+    fn synchronize(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, link: Link, epoch: Epoch) {
+        if mutated!(m.config, EpochBeforeHistory) {
+            m.enter_epoch(epoch, cx);
+        }
+        let newleader = NewLeader::Expected;
+        self.phase = Phase::Synchronizing { link, epoch, committed: Zxid::ZERO, newleader };
+    }
+
+    fn log(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, zxid: Zxid, txn: P) -> Outcome {
+        let epoch = match self.phase {
+            Phase::Synchronizing { epoch, .. } | Phase::Broadcast(_, epoch) => epoch,
+            _ => return self.refuse(cx, Reason::Unexpected),
+        };
+        if mutated!(m.config, TruncationSkipped) && zxid <= m.history.last() {
+            return Ok(());
+        }
+        if zxid.epoch() > epoch || m.append(zxid, txn, cx).is_err() {
+            return self.refuse(cx, Reason::Gap);
+        }
+        if mutated!(m.config, AckBeforeSync) && zxid.epoch() == epoch {
+            self.ack(cx, zxid);
+        }
+        Ok(())
+    }
+
+    fn ack(&self, cx: &mut Context<'_, P>, zxid: Zxid) {
+        if let Some(link) = self.link() {
+            cx.send(link, Packet::Ack { zxid });
+        }
+    }
+
+    /// History and currentEpoch are on disk: say so, and only then acknowledge the proposals of
+    /// this epoch that came in between (ZOOKEEPER-4685).
+    fn ack_newleader(&mut self, m: &Member<P>, cx: &mut Context<'_, P>) {
+        let Phase::Synchronizing { link, epoch, committed, .. } = self.phase else { return };
+        self.phase = Phase::Synchronizing { link, epoch, committed, newleader: NewLeader::Acked };
+        let start = Zxid::new(epoch, 0);
+        self.ack(cx, start);
+        if self.voter {
+            let logged = m.history.logged();
+            for (zxid, _) in m.history.after(start.max(committed)).take_while(|(z, _)| *z <= logged) {
+                self.ack(cx, *zxid);
+            }
+        }
+    }
+
+    fn up_to_date(
+        &mut self,
+        m: &mut Member<P>,
+        cx: &mut Context<'_, P>,
+        link: Link,
+        epoch: Epoch,
+        committed: Zxid,
+    ) -> Outcome {
+        self.phase = Phase::Broadcast(link, epoch);
+        cx.out.push(Output::CancelAlarm(Timer::PhaseLimit));
+        cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::HalfSyncLimit));
+        let effects = m.apply_to(committed.max(Zxid::new(epoch, 0)), cx);
+        self.carry_out(cx, effects)?;
+        m.history.trim(m.config.commit_log_count);
+        let mut effects = Vec::new();
+        m.service.serve(cx.now, ServingRole::Learner, m.applied_for_clients(epoch), &mut effects);
+        self.carry_out(cx, effects)
+    }
+
+    /// COMMIT must be for the oldest proposal that is not applied.
+    fn commit(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, zxid: Zxid) -> Outcome {
+        if m.history.oldest_unapplied() != Some(zxid) {
+            return self.refuse(cx, Reason::CommitOutOfOrder);
+        }
+        let effects = m.apply_to(zxid, cx);
+        m.history.trim(m.config.commit_log_count);
+        self.carry_out(cx, effects)
+    }
+
+    /// What the service of a learner wants done.
+    fn carry_out(&mut self, cx: &mut Context<'_, P>, effects: EffectsOf<P>) -> Outcome {
+        for effect in effects {
+            match (effect, self.link()) {
+                (Effect::Reply(conn, reply), _) => cx.out.push(Output::Reply(conn, reply)),
+                (Effect::Close(conn), _) => cx.out.push(Output::CloseClient(conn)),
+                (Effect::Submit(request), Some(link)) => {
+                    if P::Service::kind(&request) == RequestKind::Sync {
+                        self.syncs.push_back(request.clone());
+                    }
+                    cx.send(link, Packet::Request(request));
+                }
+                (Effect::Revalidate(touch), Some(link)) => cx.send(link, Packet::Revalidate(touch)),
+                (Effect::Submit(_) | Effect::Revalidate(_), None) => {}
+            }
+        }
+        Ok(())
+    }
+}

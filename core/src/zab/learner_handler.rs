@@ -1,0 +1,88 @@
+//! The leader's view of one learner: how far it has come, what it has acknowledged.
+
+use crate::ids::{Epoch, Link, Zxid};
+
+/// One connected learner.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct LearnerHandler {
+    pub(crate) link: Link,
+    /// Whether it votes: only then do its acknowledgements count.
+    pub(crate) voter: bool,
+    pub(crate) stage: Stage,
+    /// Heard from since the last liveness check.
+    pub(crate) heard: bool,
+    /// How many more liveness checks it may spend outside service.
+    pub(crate) patience: u8,
+}
+
+/// How far a learner has come.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Stage {
+    /// Connected, has not introduced itself.
+    Connected,
+    /// Introduced itself, waits for the new epoch.
+    Introduced {
+        /// The newest epoch it has promised.
+        accepted: Epoch,
+    },
+    /// Was told the new epoch.
+    EpochSent,
+    /// Promised it; waits for a quorum of promises.
+    EpochAcked {
+        /// `None`: had promised it before, does not count.
+        current: Option<Epoch>,
+        /// The last transaction of its log.
+        last: Zxid,
+    },
+    /// Was sent the leader's history up to NEWLEADER; gets proposals, commits are held back.
+    Synchronizing {
+        /// Commits up to here have been sent.
+        committed: Zxid,
+        /// Proposals acknowledged up to here; counts only from the next stage on.
+        acked: Zxid,
+    },
+    /// Has that history on disk; waits for a quorum that has it.
+    Synchronized {
+        /// Commits up to here have been sent.
+        committed: Zxid,
+        /// Proposals acknowledged up to here.
+        acked: Zxid,
+    },
+    /// In service.
+    InService {
+        /// Proposals acknowledged up to here.
+        acked: Zxid,
+    },
+}
+
+impl LearnerHandler {
+    pub(crate) fn new(link: Link, voter: bool, patience: u8) -> Self {
+        LearnerHandler { link, voter, stage: Stage::Connected, heard: true, patience }
+    }
+
+    /// Whether it gets proposals: from the moment its synchronisation was cut (B-35).
+    pub fn forwarding(&self) -> bool {
+        matches!(
+            self.stage,
+            Stage::Synchronizing { .. } | Stage::Synchronized { .. } | Stage::InService { .. }
+        )
+    }
+
+    /// Whether it serves clients.
+    pub fn in_service(&self) -> bool {
+        matches!(self.stage, Stage::InService { .. })
+    }
+
+    /// Whether it has the leader's initial history on disk.
+    pub fn has_initial_history(&self) -> bool {
+        matches!(self.stage, Stage::Synchronized { .. } | Stage::InService { .. })
+    }
+
+    /// Whether it has this proposal, and everything before it, on disk.
+    pub fn has(&self, zxid: Zxid) -> bool {
+        match self.stage {
+            Stage::Synchronized { acked, .. } | Stage::InService { acked } => acked >= zxid,
+            _ => false,
+        }
+    }
+}

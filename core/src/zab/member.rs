@@ -1,0 +1,166 @@
+//! What a server has whatever its role: configuration, epochs, history, storage queue, service.
+
+use alloc::vec::Vec;
+
+use super::history::{Gap, History};
+use super::packet::{Packet, RequestOf, SnapshotOf};
+use crate::config::{Constant, PeerConfig};
+use crate::ids::{Epoch, Link, Now, Zxid};
+use crate::output::{Output, Outputs, Reason};
+use crate::payload::{Effects, Payload, Service};
+use crate::storage::{Awaited, StorageQueue};
+
+/// One server, but for its role.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Member<P: Payload> {
+    pub(crate) config: Constant<PeerConfig<P>>,
+    /// The newest epoch promised. In memory as soon as its write is issued: nothing that depends
+    /// on it leaves before the write is done, and a failed write ends the process.
+    pub(crate) accepted_epoch: Epoch,
+    /// The epoch whose history this server has.
+    pub(crate) current_epoch: Epoch,
+    pub(crate) history: History<P>,
+    /// Everything up to here is known to be committed (known since the process started).
+    pub(crate) committed: Zxid,
+    pub(crate) storage: StorageQueue,
+    pub(crate) service: P::Service,
+    /// Transactions applied since the last snapshot was begun.
+    since_snapshot: u64,
+    taking_snapshot: bool,
+    /// This history cannot be brought in line by truncation: ask for everything.
+    pub(crate) resync: bool,
+}
+
+/// One call of `step`: when it is, and where outputs go.
+pub(crate) struct Context<'a, P: Payload> {
+    pub(crate) now: Now,
+    pub(crate) out: &'a mut Outputs<P>,
+}
+
+impl<P: Payload> Context<'_, P> {
+    pub(crate) fn send(&mut self, link: Link, packet: Packet<P>) {
+        self.out.push(Output::Send(link, packet));
+    }
+
+    pub(crate) fn hangup(&mut self, link: Link, reason: Reason) {
+        self.out.push(Output::Hangup(link, reason));
+    }
+}
+
+/// A role cannot go on: the server looks for a leader again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct RoleEnded;
+
+/// What a service asked the leader for, in order.
+pub(crate) type EffectsOf<P> = Effects<<P as Payload>::Service>;
+
+impl<P: Payload> Member<P> {
+    pub(crate) fn new(
+        config: Constant<PeerConfig<P>>,
+        accepted_epoch: Epoch,
+        current_epoch: Epoch,
+        history: History<P>,
+        snapshot: Option<&SnapshotOf<P>>,
+    ) -> Self {
+        let service = P::Service::new(&config.settings, snapshot);
+        Member {
+            config,
+            accepted_epoch,
+            current_epoch,
+            history,
+            committed: Zxid::ZERO,
+            storage: StorageQueue::default(),
+            service,
+            since_snapshot: 0,
+            taking_snapshot: false,
+            resync: false,
+        }
+    }
+
+    /// Promise not to follow an older epoch.
+    pub(crate) fn accept_epoch(&mut self, epoch: Epoch, cx: &mut Context<'_, P>) {
+        self.accepted_epoch = epoch;
+        let ticket = self.storage.issue(Awaited::AcceptedEpoch(epoch));
+        cx.out.push(Output::SaveAcceptedEpoch(ticket, epoch));
+    }
+
+    /// The history of this epoch is complete here, as soon as what was issued before is on disk.
+    pub(crate) fn enter_epoch(&mut self, epoch: Epoch, cx: &mut Context<'_, P>) {
+        self.current_epoch = epoch;
+        let ticket = self.storage.issue(Awaited::CurrentEpoch(epoch));
+        cx.out.push(Output::SaveCurrentEpoch(ticket, epoch));
+    }
+
+    /// Add a transaction to history and log.
+    pub(crate) fn append(&mut self, zxid: Zxid, txn: P, cx: &mut Context<'_, P>) -> Result<(), Gap> {
+        self.history.append(zxid, txn.clone())?;
+        let ticket = self.storage.issue(Awaited::Logged(zxid));
+        cx.out.push(Output::Append(ticket, zxid, txn));
+        Ok(())
+    }
+
+    /// Drop every transaction after `zxid`, which the history must pass and not have applied past.
+    pub(crate) fn truncate(&mut self, zxid: Zxid, cx: &mut Context<'_, P>) {
+        self.history.truncate(zxid);
+        self.storage.forget_logged_after(zxid);
+        let ticket = self.storage.issue(Awaited::Nothing);
+        cx.out.push(Output::Truncate(ticket, zxid));
+    }
+
+    /// Replace everything by a leader's state.
+    pub(crate) fn install(&mut self, zxid: Zxid, snapshot: SnapshotOf<P>, cx: &mut Context<'_, P>) {
+        self.service.install(&snapshot);
+        self.history.reset(zxid);
+        self.storage.forget_logged_after(Zxid::ZERO);
+        self.committed = self.committed.min(zxid);
+        self.resync = false;
+        let ticket = self.storage.issue(Awaited::Nothing);
+        cx.out.push(Output::InstallSnapshot(ticket, zxid, snapshot));
+    }
+
+    /// Apply, in order, what is known to be committed up to `limit`.
+    pub(crate) fn apply_to(&mut self, limit: Zxid, cx: &mut Context<'_, P>) -> EffectsOf<P> {
+        let mut effects = Vec::new();
+        self.committed = self.committed.max(limit);
+        while let Some((zxid, txn)) = self.history.next_to_apply(limit) {
+            self.service.apply(cx.now, zxid, &txn, &mut effects);
+            self.snapshot_if_due(zxid, cx);
+        }
+        effects
+    }
+
+    /// Where clients see this server: the last transaction, or the start of the epoch it serves.
+    pub(crate) fn applied_for_clients(&self, epoch: Epoch) -> Zxid {
+        self.history.applied().max(Zxid::new(epoch, 0))
+    }
+
+    /// The background snapshot is on disk.
+    pub(crate) fn snapshot_taken(&mut self) {
+        self.taking_snapshot = false;
+    }
+
+    /// The state with the whole history in it, applied or not: what a leader's initial history is.
+    pub(crate) fn whole_state(&self, now: Now) -> SnapshotOf<P> {
+        let mut state = P::Service::new(&self.config.settings, Some(&self.service.snapshot()));
+        let mut discarded = Vec::new();
+        for (zxid, txn) in self.history.after(self.history.applied()) {
+            state.apply(now, *zxid, txn, &mut discarded);
+        }
+        state.snapshot()
+    }
+
+    fn snapshot_if_due(&mut self, applied: Zxid, cx: &mut Context<'_, P>) {
+        if self.config.snap_count == 0 {
+            return;
+        }
+        self.since_snapshot += 1;
+        if self.since_snapshot >= self.config.snap_count && !self.taking_snapshot {
+            self.since_snapshot = 0;
+            self.taking_snapshot = true;
+            cx.out.push(Output::TakeSnapshot(applied, self.service.snapshot()));
+        }
+    }
+}
+
+/// Requests waiting for something, oldest first.
+pub(crate) type Requests<P> = alloc::collections::VecDeque<RequestOf<P>>;
