@@ -1,0 +1,83 @@
+//! Why the program does not start, or stops, and the exit code that says so.
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::config::ConfigErrors;
+
+/// Bad usage or configuration, as for every command-line tool.
+pub const EXIT_USAGE: u8 = 2;
+/// The process met something it must not continue after (ZooKeeper: unexpected error).
+pub const EXIT_UNEXPECTED: u8 = 1;
+/// The data directory cannot be used (ZooKeeper's code).
+pub const EXIT_DATA_DIR: u8 = 3;
+/// A snapshot could not be written (ZooKeeper's code).
+pub const EXIT_SNAPSHOT: u8 = 10;
+/// A port cannot be bound (ZooKeeper's code for the election port).
+pub const EXIT_BIND: u8 = 14;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration is wrong; every mistake is listed.
+    #[error("{0}")]
+    Config(#[from] ConfigErrors),
+    /// A port cannot be listened on.
+    #[error("{what} {address} cannot be listened on: {why}")]
+    Bind {
+        /// Which port.
+        what: &'static str,
+        /// Where.
+        address: String,
+        /// The system's reason.
+        why: io::Error,
+    },
+    /// A port is taken.
+    #[error("{what} {address} is already in use by another program")]
+    InUse {
+        /// Which port.
+        what: &'static str,
+        /// Where.
+        address: SocketAddr,
+    },
+    /// A name has no address.
+    #[error("{what} {host}: the name cannot be resolved: {why}")]
+    Resolve {
+        /// Which port.
+        what: &'static str,
+        /// The name.
+        host: String,
+        /// The system's reason.
+        why: String,
+    },
+    /// The command line asks for something impossible.
+    #[error("{0}")]
+    Usage(String),
+    /// A server of the ensemble did not come up.
+    #[error("{0}")]
+    Ensemble(String),
+    /// The operating system failed in a way that leaves nothing to do.
+    #[error("{what}: {why}")]
+    System {
+        /// What was being done.
+        what: &'static str,
+        /// The system's reason.
+        why: io::Error,
+    },
+}
+
+impl Error {
+    /// The exit code of the process.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Config(_) | Error::Usage(_) => EXIT_USAGE,
+            Error::Bind { .. } | Error::InUse { .. } | Error::Resolve { .. } => EXIT_BIND,
+            Error::Ensemble(_) | Error::System { .. } => EXIT_UNEXPECTED,
+        }
+    }
+}
+
+/// Turns the system's refusal into an error that says what was being done.
+pub fn system(what: &'static str) -> impl Fn(io::Error) -> Error {
+    move |why| Error::System { what, why }
+}

@@ -1,0 +1,110 @@
+//! Alarms in real time: which are armed, and how long a symbolic delay is.
+
+use std::time::{Duration, Instant};
+
+use quorate_core::timer::{Delay, Timer};
+
+/// How long each [`Delay`] is on this server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Durations {
+    /// `tickTime`.
+    pub tick: Duration,
+    /// `initLimit`, in ticks.
+    pub init_limit: u32,
+    /// `syncLimit`, in ticks.
+    pub sync_limit: u32,
+}
+
+impl Durations {
+    /// The duration of a delay.
+    pub fn of(&self, delay: Delay) -> Duration {
+        match delay {
+            Delay::HalfTick => self.tick / 2,
+            Delay::Tick => self.tick,
+            Delay::InitLimit => self.tick * self.init_limit,
+            Delay::HalfSyncLimit => self.tick * self.sync_limit / 2,
+            Delay::Redial => Duration::from_millis(100),
+            Delay::ElectionDecide => Duration::from_millis(200),
+            Delay::Backoff(k) => {
+                Duration::from_millis(200u64 << u32::from(k.min(9))).min(Duration::from_secs(60))
+            }
+        }
+    }
+}
+
+/// The armed alarms, at most one of each name.
+#[derive(Debug, Default)]
+pub struct Alarms {
+    armed: Vec<(Timer, Instant)>,
+}
+
+impl Alarms {
+    /// Arm `timer`, or move it.
+    pub fn set(&mut self, timer: Timer, due: Instant) {
+        self.cancel(timer);
+        self.armed.push((timer, due));
+    }
+
+    /// Disarm `timer`.
+    pub fn cancel(&mut self, timer: Timer) {
+        self.armed.retain(|(t, _)| *t != timer);
+    }
+
+    /// When the next alarm fires.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.armed.iter().map(|(_, due)| *due).min()
+    }
+
+    /// The alarm that has been due for the longest time; it is no longer armed.
+    pub fn pop_due(&mut self, now: Instant) -> Option<Timer> {
+        let (index, (timer, due)) = self.armed.iter().copied().enumerate().min_by_key(|(_, (_, d))| *d)?;
+        if due > now {
+            return None;
+        }
+        self.armed.swap_remove(index);
+        Some(timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_follow_the_configuration() {
+        let durations = Durations { tick: Duration::from_millis(2000), init_limit: 10, sync_limit: 5 };
+        for (delay, ms) in [
+            (Delay::HalfTick, 1000),
+            (Delay::Tick, 2000),
+            (Delay::InitLimit, 20_000),
+            (Delay::HalfSyncLimit, 5000),
+            (Delay::Redial, 100),
+            (Delay::ElectionDecide, 200),
+            (Delay::Backoff(0), 200),
+            (Delay::Backoff(3), 1600),
+            (Delay::Backoff(8), 51_200),
+            (Delay::Backoff(9), 60_000),
+            (Delay::Backoff(255), 60_000),
+        ] {
+            assert_eq!(durations.of(delay).as_millis(), ms, "{delay:?}");
+        }
+    }
+
+    #[test]
+    fn alarms_fire_once_in_the_order_they_are_due() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut alarms = Alarms::default();
+        alarms.set(Timer::Ping, at(30));
+        alarms.set(Timer::Liveness, at(20));
+        alarms.set(Timer::Redial, at(10));
+        alarms.set(Timer::Ping, at(5));
+        alarms.cancel(Timer::Redial);
+        assert_eq!(alarms.next_due(), Some(at(5)));
+        assert_eq!(alarms.pop_due(at(4)), None);
+        assert_eq!(alarms.pop_due(at(20)), Some(Timer::Ping));
+        assert_eq!(alarms.pop_due(at(20)), Some(Timer::Liveness));
+        assert_eq!(alarms.pop_due(at(99)), None);
+        assert_eq!(alarms.next_due(), None);
+    }
+}
