@@ -51,6 +51,8 @@ pub enum Why {
     Null,
     /// A number that has no meaning here.
     Value(i64),
+    /// Something else, in words.
+    Invalid(&'static str),
 }
 
 impl WireError {
@@ -70,6 +72,7 @@ impl fmt::Display for WireError {
             Why::Length { len, max } => write!(f, "unreasonable length {len} (at most {max})"),
             Why::Null => f.write_str("is null"),
             Why::Value(v) => write!(f, "{v} has no meaning here"),
+            Why::Invalid(what) => f.write_str(what),
         }
     }
 }
