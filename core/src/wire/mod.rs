@@ -2,8 +2,12 @@
 
 pub mod client;
 pub mod error_code;
+pub mod files;
+pub mod frame;
 pub mod jute;
 pub mod record;
+mod scan;
+pub mod snapshot;
 pub mod txn;
 
 #[cfg(test)]
