@@ -62,8 +62,8 @@ impl FrameDecoder {
         let n = usize::try_from(len).ok().filter(|n| (self.min..=self.max).contains(n));
         let why = Why::Length { len: i64::from(len), max: self.max as u64 };
         let n = n.ok_or(WireError { field: "frame.length", at: self.consumed, why })?;
+        // No room is made for what has only been announced: four bytes must not cost a megabyte.
         if self.buffer.len() - 4 < n {
-            self.buffer.reserve(4 + n - self.buffer.len());
             return Ok(None);
         }
         self.buffer.advance(4);
@@ -104,6 +104,14 @@ mod tests {
         client.feed(b"k");
         assert_eq!(client.peek(), Some(*b"ruok"));
         assert!(client.next_frame().is_err());
+    }
+
+    #[test]
+    fn announced_bytes_cost_nothing() {
+        let mut client = FrameDecoder::client();
+        client.feed(&(DEFAULT_MAX_BUFFER as i32).to_be_bytes());
+        assert_eq!(client.next_frame(), Ok(None));
+        assert!(client.buffer().capacity() < 1024);
     }
 
     proptest! {
