@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
 use crate::error::Error;
-use crate::{ensemble, run};
+use crate::{driver, ensemble};
 
 /// A coordination service that speaks ZooKeeper's protocols.
 #[derive(Debug, Parser)]
@@ -41,26 +41,26 @@ struct ServerArgs {
 
 /// What `quorate ensemble` takes.
 #[derive(Clone, Debug, clap::Args)]
-pub struct EnsembleArgs {
+pub(crate) struct EnsembleArgs {
     /// Servers that vote.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
-    pub voters: u8,
+    pub(crate) voters: u8,
     /// Servers that only watch.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=100))]
-    pub observers: u8,
+    pub(crate) observers: u8,
     /// The first server's client port; the others follow. Quorum ports begin 707 above it,
     /// election ports 1707 above it (2181: 2888 and 3888).
     #[arg(long, default_value_t = 2181, value_parser = clap::value_parser!(u16).range(1..=63_000))]
-    pub client_port: u16,
+    pub(crate) client_port: u16,
     /// Keep the servers' data here; without it a temporary directory is used and removed.
     #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
     /// tickTime of the servers, in milliseconds.
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(10..=60_000))]
-    pub tick_time: u32,
+    pub(crate) tick_time: u32,
     /// A further line for every server's zoo.cfg, for example `snapCount=1000`. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
+    pub(crate) set: Vec<String>,
 }
 
 /// Run the program with the process's arguments.
@@ -75,7 +75,7 @@ pub fn main() -> ExitCode {
     };
     start_logging(cli.log);
     let result = match cli.command {
-        Command::Server(args) => run::server(&args.zoo_cfg, args.stop_on_stdin_eof),
+        Command::Server(args) => driver::run(&args.zoo_cfg, args.stop_on_stdin_eof),
         Command::Ensemble(args) => ensemble::run(&args, cli.log),
     };
     match result {

@@ -50,6 +50,18 @@ pub enum Error {
         /// The system's reason.
         why: String,
     },
+    /// The data directory cannot be used.
+    #[error("{0}")]
+    Storage(#[from] crate::storage::StorageError),
+    /// The data in it contradicts itself.
+    #[error("the stored data contradicts itself: {0}")]
+    Inconsistent(#[from] quorate_core::Inconsistent),
+    /// The log cannot be written: what was not acknowledged must not be.
+    #[error("the transaction log cannot be written: {0}")]
+    Log(crate::storage::StorageError),
+    /// A snapshot cannot be written.
+    #[error("a snapshot cannot be written: {0}")]
+    Snapshot(crate::storage::StorageError),
     /// The command line asks for something impossible.
     #[error("{0}")]
     Usage(String),
@@ -72,7 +84,9 @@ impl Error {
         match self {
             Error::Config(_) | Error::Usage(_) => EXIT_USAGE,
             Error::Bind { .. } | Error::InUse { .. } | Error::Resolve { .. } => EXIT_BIND,
-            Error::Ensemble(_) | Error::System { .. } => EXIT_UNEXPECTED,
+            Error::Storage(_) | Error::Inconsistent(_) => EXIT_DATA_DIR,
+            Error::Snapshot(_) => EXIT_SNAPSHOT,
+            Error::Log(_) | Error::Ensemble(_) | Error::System { .. } => EXIT_UNEXPECTED,
         }
     }
 }

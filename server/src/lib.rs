@@ -1,6 +1,23 @@
 //! The `quorate` program as a library: configuration, sockets, files, the loop around `core`.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`cli`] | the command line and the exit codes |
+//! | [`config`] | `zoo.cfg`: as typed, then as meant |
+//! | `driver` | the loop: the one caller of core's `step` |
+//! | `net` | every socket, on one thread |
+//! | [`storage`] | log, snapshots and epochs on disk |
+//! | `admin` | what operators ask: four-letter words |
+//! | `ensemble` | a whole ensemble on this machine |
 
-pub mod admin;
+mod admin;
+pub mod cli;
+mod clock;
 pub mod config;
+mod driver;
+mod ensemble;
 pub mod error;
-pub mod timer;
+mod glue;
+mod net;
+pub mod storage;
+mod timer;

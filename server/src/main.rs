@@ -1,2 +1,7 @@
-//! The quorate program.
-fn main() {}
+//! The `quorate` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    quorate::cli::main()
+}

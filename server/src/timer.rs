@@ -6,18 +6,18 @@ use quorate_core::timer::{Delay, Timer};
 
 /// How long each [`Delay`] is on this server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Durations {
+pub(crate) struct Durations {
     /// `tickTime`.
-    pub tick: Duration,
+    pub(crate) tick: Duration,
     /// `initLimit`, in ticks.
-    pub init_limit: u32,
+    pub(crate) init_limit: u32,
     /// `syncLimit`, in ticks.
-    pub sync_limit: u32,
+    pub(crate) sync_limit: u32,
 }
 
 impl Durations {
     /// The duration of a delay.
-    pub fn of(&self, delay: Delay) -> Duration {
+    pub(crate) fn of(&self, delay: Delay) -> Duration {
         match delay {
             Delay::HalfTick => self.tick / 2,
             Delay::Tick => self.tick,
@@ -34,29 +34,29 @@ impl Durations {
 
 /// The armed alarms, at most one of each name.
 #[derive(Debug, Default)]
-pub struct Alarms {
+pub(crate) struct Alarms {
     armed: Vec<(Timer, Instant)>,
 }
 
 impl Alarms {
     /// Arm `timer`, or move it.
-    pub fn set(&mut self, timer: Timer, due: Instant) {
+    pub(crate) fn set(&mut self, timer: Timer, due: Instant) {
         self.cancel(timer);
         self.armed.push((timer, due));
     }
 
     /// Disarm `timer`.
-    pub fn cancel(&mut self, timer: Timer) {
+    pub(crate) fn cancel(&mut self, timer: Timer) {
         self.armed.retain(|(t, _)| *t != timer);
     }
 
     /// When the next alarm fires.
-    pub fn next_due(&self) -> Option<Instant> {
+    pub(crate) fn next_due(&self) -> Option<Instant> {
         self.armed.iter().map(|(_, due)| *due).min()
     }
 
     /// The alarm that has been due for the longest time; it is no longer armed.
-    pub fn pop_due(&mut self, now: Instant) -> Option<Timer> {
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Timer> {
         let (index, (timer, due)) = self.armed.iter().copied().enumerate().min_by_key(|(_, (_, d))| *d)?;
         if due > now {
             return None;

@@ -10,7 +10,7 @@ use crate::config::Whitelist;
 
 /// A command of four letters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Word(&'static str);
+pub(crate) struct Word(&'static str);
 
 /// Every word of ZooKeeper; all but the last group are implemented.
 const WORDS: &[&str] = &[
@@ -19,33 +19,33 @@ const WORDS: &[&str] = &[
 ];
 
 /// What is answered while no leader is known.
-pub const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests\n";
+pub(crate) const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests\n";
 
 impl Word {
     /// The word these bytes spell.
-    pub fn recognise(bytes: [u8; 4]) -> Option<Word> {
+    pub(crate) fn recognise(bytes: [u8; 4]) -> Option<Word> {
         WORDS.iter().find(|word| word.as_bytes() == bytes).map(|word| Word(word))
     }
 
     /// Its letters.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         self.0
     }
 
     /// Whether answering it looks at every connection.
-    pub fn needs_connections(self) -> bool {
+    pub(crate) fn needs_connections(self) -> bool {
         matches!(self.0, "stat" | "cons")
     }
 
     /// Whether it sets counters back to zero.
-    pub fn resets(self) -> bool {
+    pub(crate) fn resets(self) -> bool {
         matches!(self.0, "srst" | "crst")
     }
 }
 
 /// In which capacity the server serves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Alone.
     Standalone,
     /// Orders writes.
@@ -58,7 +58,7 @@ pub enum Mode {
 
 impl Mode {
     /// The word `srvr` shows.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Mode::Standalone => "standalone",
             Mode::Leader => "leader",
@@ -70,7 +70,7 @@ impl Mode {
 
 /// How long requests took, in microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Latency {
+pub(crate) struct Latency {
     count: u64,
     sum_us: u64,
     min_us: u64,
@@ -79,7 +79,7 @@ pub struct Latency {
 
 impl Latency {
     /// Count one request.
-    pub fn record(&mut self, us: u64) {
+    pub(crate) fn record(&mut self, us: u64) {
         self.min_us = if self.count == 0 { us } else { self.min_us.min(us) };
         self.max_us = self.max_us.max(us);
         self.sum_us += us;
@@ -87,7 +87,7 @@ impl Latency {
     }
 
     /// Shortest, mean and longest in milliseconds.
-    pub fn millis(&self) -> (u64, f64, u64) {
+    pub(crate) fn millis(&self) -> (u64, f64, u64) {
         let mean = if self.count == 0 { 0.0 } else { self.sum_us as f64 / self.count as f64 / 1000.0 };
         (self.min_us / 1000, mean, self.max_us / 1000)
     }
@@ -95,66 +95,66 @@ impl Latency {
 
 /// One client's connection as `stat` and `cons` show it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct ConnectionStats {
+pub(crate) struct ConnectionStats {
     /// `address:port` of the client.
-    pub peer: String,
+    pub(crate) peer: String,
     /// Requests not yet answered.
-    pub queued: u64,
+    pub(crate) queued: u64,
     /// Frames received.
-    pub received: u64,
+    pub(crate) received: u64,
     /// Frames sent.
-    pub sent: u64,
+    pub(crate) sent: u64,
     /// The session, once there is one.
-    pub session: Option<i64>,
+    pub(crate) session: Option<i64>,
     /// Milliseconds since 1970 when the connection was made.
-    pub established_ms: i64,
+    pub(crate) established_ms: i64,
     /// The negotiated timeout (ms).
-    pub timeout_ms: i32,
+    pub(crate) timeout_ms: i32,
 }
 
 /// Everything a word may show, taken at one moment.
 #[derive(Clone, Debug, Default)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// The mode, unless the server does not serve.
-    pub mode: Option<Mode>,
+    pub(crate) mode: Option<Mode>,
     /// What this server calls itself.
-    pub version: String,
+    pub(crate) version: String,
     /// Of all requests since the last reset.
-    pub latency: Latency,
+    pub(crate) latency: Latency,
     /// Frames received.
-    pub received: u64,
+    pub(crate) received: u64,
     /// Frames sent.
-    pub sent: u64,
+    pub(crate) sent: u64,
     /// Open client connections.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// Requests not yet answered.
-    pub outstanding: u64,
+    pub(crate) outstanding: u64,
     /// The last transaction that was applied.
-    pub zxid: u64,
+    pub(crate) zxid: u64,
     /// Znodes.
-    pub nodes: usize,
+    pub(crate) nodes: usize,
     /// Ephemeral znodes.
-    pub ephemerals: usize,
+    pub(crate) ephemerals: usize,
     /// Watches.
-    pub watches: usize,
+    pub(crate) watches: usize,
     /// Sessions known here.
-    pub sessions: usize,
+    pub(crate) sessions: usize,
     /// Bytes of paths and data.
-    pub data_bytes: u64,
+    pub(crate) data_bytes: u64,
     /// What the configuration says, as `key=value` lines.
-    pub configuration: String,
+    pub(crate) configuration: String,
     /// Bytes of the snapshot directory and of the log directory.
-    pub directory_bytes: (u64, u64),
+    pub(crate) directory_bytes: (u64, u64),
     /// Lines about the machine and the process, as `key=value`.
-    pub environment: Vec<(String, String)>,
+    pub(crate) environment: Vec<(String, String)>,
     /// Learners connected and in service, on a leader.
-    pub learners: Option<(usize, usize)>,
+    pub(crate) learners: Option<(usize, usize)>,
     /// Every connection, if the word needs them.
-    pub clients: Vec<ConnectionStats>,
+    pub(crate) clients: Vec<ConnectionStats>,
 }
 
 /// The answer to `word`.
-pub fn answer(word: Word, whitelist: &Whitelist, facts: &Facts) -> String {
+pub(crate) fn answer(word: Word, whitelist: &Whitelist, facts: &Facts) -> String {
     if !whitelist.allows(word.0) {
         return format!("{} is not executed because it is not in the whitelist.\n", word.0);
     }

@@ -1,0 +1,136 @@
+//! The one caller of `step`: everything that happens goes in, everything core wants comes out.
+
+mod disk;
+mod start;
+
+use std::time::Instant;
+
+use quorate_core::election::ServerState;
+use quorate_core::ids::Now;
+use quorate_core::pipeline::ClientTxn;
+use quorate_core::{Input, Output, Outputs, QuorumPeer, Status};
+use tracing::info;
+
+use crate::admin::{facts, four_letter};
+use crate::clock::Clock;
+use crate::config::ServerConfig;
+use crate::error::Error;
+use crate::net::{Net, Occurrence, Wake};
+use crate::timer::{Alarms, Durations};
+use disk::{DiskThreads, Finished, Op};
+
+pub(crate) use start::run;
+
+/// A running server.
+pub(crate) struct Driver {
+    config: ServerConfig,
+    peer: QuorumPeer<ClientTxn>,
+    net: Net,
+    disk: DiskThreads,
+    alarms: Alarms,
+    durations: Durations,
+    clock: Clock,
+    outputs: Outputs<ClientTxn>,
+    shown: Option<(ServerState, bool)>,
+}
+
+impl Driver {
+    /// Serve until the process is asked to stop (`Ok`) or must not go on (`Err`).
+    pub(crate) fn serve(mut self) -> Result<(), Error> {
+        let (at, now) = self.clock.now();
+        self.step(at, now, Input::Start);
+        loop {
+            self.end_turn();
+            match self.net.wait(self.alarms.next_due())? {
+                Wake::Go => self.turn()?,
+                Wake::Stop => break,
+            }
+        }
+        info!("stopping");
+        self.disk.stop();
+        Ok(())
+    }
+
+    /// One turn: the disk's answers, the alarms that are due, then the network.
+    fn turn(&mut self) -> Result<(), Error> {
+        let (at, now) = self.clock.now();
+        while let Some(finished) = self.disk.finished() {
+            let input = match finished {
+                Finished::Done(ticket) => Input::Done(ticket),
+                Finished::SnapshotTaken => Input::SnapshotTaken,
+                Finished::LogFailed(why) => return Err(Error::Log(why)),
+                Finished::SnapshotFailed(why) => return Err(Error::Snapshot(why)),
+            };
+            self.step(at, now, input);
+        }
+        while let Some(timer) = self.alarms.pop_due(at) {
+            self.step(at, now, Input::Alarm(timer));
+        }
+        while let Some(occurrence) = self.net.next(at) {
+            match occurrence {
+                Occurrence::Input(input) => self.step(at, now, input),
+                Occurrence::Asked(conn, word) => {
+                    let facts = facts::collect(&self.config, &self.peer, &self.net.client, word);
+                    let text = four_letter::answer(word, &self.config.four_letter_words, &facts);
+                    if word.resets() && self.config.four_letter_words.allows(word.as_str()) {
+                        self.net.client.reset_totals();
+                    }
+                    self.net.client.answer(at, conn, &text);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The log writer gets one batch, every socket is written once.
+    fn end_turn(&mut self) {
+        self.disk.submit();
+        self.net.flush(Instant::now());
+        self.show_changes();
+    }
+
+    fn step(&mut self, at: Instant, now: Now, input: Input<ClientTxn>) {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        self.peer.step(now, input, &mut outputs);
+        for output in outputs.drain(..) {
+            if let Some(output) = self.net.perform(at, output) {
+                self.perform(at, output);
+            }
+        }
+        self.outputs = outputs;
+    }
+
+    /// What is not for the network is for the disk or the clock.
+    fn perform(&mut self, at: Instant, output: Output<ClientTxn>) {
+        match output {
+            Output::Append(ticket, zxid, txn) => self.disk.add(Op::Append(ticket, zxid, txn.0)),
+            Output::Truncate(ticket, zxid) => self.disk.add(Op::Truncate(ticket, zxid)),
+            Output::InstallSnapshot(ticket, zxid, image) => {
+                self.disk.add(Op::InstallSnapshot(ticket, zxid, image));
+            }
+            Output::SaveAcceptedEpoch(ticket, epoch) => self.disk.add(Op::SaveAcceptedEpoch(ticket, epoch)),
+            Output::SaveCurrentEpoch(ticket, epoch) => self.disk.add(Op::SaveCurrentEpoch(ticket, epoch)),
+            Output::TakeSnapshot(zxid, image) => self.disk.add(Op::TakeSnapshot(zxid, image)),
+            Output::SetAlarm(timer, delay) => self.alarms.set(timer, at + self.durations.of(delay)),
+            Output::CancelAlarm(timer) => self.alarms.cancel(timer),
+            Output::Reply(..)
+            | Output::CloseClient(_)
+            | Output::Elect(..)
+            | Output::Dial(_)
+            | Output::Send(..)
+            | Output::Hangup(..) => unreachable!("the network takes these"),
+        }
+    }
+
+    /// One line in the log when this server's role changes.
+    fn show_changes(&mut self) {
+        let shown = Some((self.peer.state(), self.peer.serving()));
+        if shown == self.shown {
+            return;
+        }
+        self.shown = shown;
+        let Status { state, zab, leader, current_epoch, last_zxid, .. } = self.peer.status();
+        let leader = leader.map_or("nobody".to_owned(), |id| format!("server {id}"));
+        info!("{state:?}, {zab:?}: leader {leader}, epoch {current_epoch}, last transaction {last_zxid}");
+    }
+}

@@ -1,0 +1,118 @@
+//! From a configuration to a running server: ports, data directory, peer, threads.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::path::Path;
+
+use quorate_core::config::{Constant, ElectionMode, PeerConfig};
+use quorate_core::ids::{ServerId, Zxid};
+use quorate_core::payload::Service;
+use quorate_core::pipeline::{ClientTxn, ConfigNode, Settings, TreeService};
+use quorate_core::wire::jute::DEFAULT_MAX_FIELD;
+use quorate_core::{QuorumPeer, Recovered};
+use tracing::{info, warn};
+
+use super::Driver;
+use super::disk::DiskThreads;
+use crate::clock::Clock;
+use crate::config::ServerConfig;
+use crate::error::Error;
+use crate::glue;
+use crate::net::Net;
+use crate::storage::{RealDisk, Storage, StorageConfig};
+use crate::timer::{Alarms, Durations};
+
+/// Run the server that a `zoo.cfg` describes until the process is asked to stop.
+///
+/// # Errors
+/// Whatever keeps it from starting or going on; the exit code is in the error.
+pub(crate) fn run(zoo_cfg: &Path, stop_on_stdin_eof: bool) -> Result<(), Error> {
+    let (config, warnings) = ServerConfig::load(zoo_cfg)?;
+    for warning in warnings {
+        warn!("{warning}");
+    }
+    start(config, stop_on_stdin_eof)?.serve()
+}
+
+/// Take the ports and the data directory; nothing is sent before [`Driver::serve`].
+fn start(config: ServerConfig, stop_on_stdin_eof: bool) -> Result<Driver, Error> {
+    let net = Net::bind(&config, stop_on_stdin_eof)?;
+    let settings = settings(&config);
+    glue::use_settings(&settings);
+    let initial = || TreeService::new(&settings, None).snapshot();
+    let (storage, recovered) = Storage::open(RealDisk::default(), &storage_config(&config), initial)?;
+    let last = recovered.last();
+    let recovered = Recovered::<ClientTxn> {
+        accepted_epoch: recovered.accepted_epoch,
+        current_epoch: recovered.current_epoch,
+        snapshot: Some((recovered.snapshot.zxid, recovered.image)),
+        entries: recovered.entries.into_iter().map(|(zxid, bytes)| (zxid, ClientTxn(bytes))).collect(),
+        trusted: recovered.trusted,
+    };
+    recovered.check()?;
+    info!(
+        "server {}: {} in {}, last transaction {last}, epoch {}",
+        config.id,
+        if config.is_standalone() { "standalone".to_owned() } else { config.role.to_string() },
+        config.data_dir.display(),
+        recovered.current_epoch
+    );
+    let durations =
+        Durations { tick: config.tick_time, init_limit: config.init_limit, sync_limit: config.sync_limit };
+    let disk = DiskThreads::start(storage, net.waker())?;
+    let peer = QuorumPeer::new(Constant::new(peer_config(&config, settings)), recovered);
+    Ok(Driver {
+        config,
+        peer,
+        net,
+        disk,
+        alarms: Alarms::default(),
+        durations,
+        clock: Clock::start(),
+        outputs: Vec::new(),
+        shown: None,
+    })
+}
+
+fn storage_config(config: &ServerConfig) -> StorageConfig {
+    StorageConfig {
+        data_log_dir: Some(config.data_log_dir.clone()),
+        pre_alloc_size: config.pre_alloc_bytes,
+        trust_empty_snapshot: config.trust_empty_snapshot,
+        autocreate_db: config.db_autocreate,
+        ..StorageConfig::new(config.data_dir.clone())
+    }
+}
+
+fn peer_config(config: &ServerConfig, settings: Settings) -> PeerConfig<ClientTxn> {
+    PeerConfig {
+        id: config.id,
+        verifiers: vec![config.verifier.clone()],
+        observers: config.observers(),
+        election: ElectionMode::Fast,
+        commit_log_count: config.commit_log_count,
+        snap_count: config.snap_count,
+        settings,
+    }
+}
+
+fn settings(config: &ServerConfig) -> Settings {
+    let tick_ms = u32::try_from(config.tick_time.as_millis()).unwrap_or(u32::MAX);
+    let text = config.config_text().into_bytes().into();
+    Settings {
+        min_session_timeout_ms: config.min_session_timeout_ms,
+        max_session_timeout_ms: config.max_session_timeout_ms,
+        hash_key: [random(), random()],
+        max_field: config.jute_max_buffer.max(DEFAULT_MAX_FIELD / 2) * 2,
+        extended_types: config.extended_types,
+        skip_acl: config.skip_acl,
+        super_digest: config.super_digest.clone(),
+        config: (!config.is_standalone()).then_some(ConfigNode { text, version: Zxid::ZERO }),
+        ..Settings::new(ServerId(config.id.0), tick_ms)
+    }
+}
+
+/// The standard library seeds its hash tables from the operating system.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,414 @@
+//! `quorate ensemble`: a whole ensemble on this machine, one child process per server.
+//!
+//! Every address is on 127.0.0.1. A child ends when its standard input does, so none outlives this
+//! process, however it ends.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use tracing::level_filters::LevelFilter;
+
+use crate::cli::EnsembleArgs;
+use crate::config::LearnerType;
+use crate::error::{Error, system};
+
+/// Quorum ports begin this far above the first client port, election ports a thousand further.
+const QUORUM_OFFSET: u16 = 707;
+const ELECTION_OFFSET: u16 = 1707;
+/// How long the servers may take until all of them serve.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// How long a server may take to stop before it is killed.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// Run an ensemble until a signal ends it.
+pub(crate) fn run(args: &EnsembleArgs, log: LevelFilter) -> Result<(), Error> {
+    let plans = plan(args)?;
+    check_ports(&plans)?;
+    let stop = stop_flag()?;
+    let (directory, temporary) = directory(args)?;
+    let mut ensemble = Ensemble { servers: Vec::new(), leader: None };
+    let result = ensemble.start(args, &plans, &directory, log).and_then(|()| ensemble.watch(&stop));
+    ensemble.stop();
+    if let Some(temporary) = temporary {
+        // What cannot be removed is left to the system's own cleaning of its temporary directory.
+        let _ = temporary.close();
+    }
+    result
+}
+
+/// What one server will be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Plan {
+    id: u16,
+    role: LearnerType,
+    client: u16,
+    quorum: u16,
+    election: u16,
+}
+
+fn plan(args: &EnsembleArgs) -> Result<Vec<Plan>, Error> {
+    let count = u16::from(args.voters) + u16::from(args.observers);
+    let port = |offset: u16, index: u16| {
+        args.client_port.checked_add(offset).and_then(|p| p.checked_add(index)).ok_or_else(|| {
+            Error::Usage(format!("--client-port {}: the ports would end above 65535", args.client_port))
+        })
+    };
+    let overlaps = |(from, to): (u16, u16)| to - from < count;
+    if [(0, QUORUM_OFFSET), (QUORUM_OFFSET, ELECTION_OFFSET)].into_iter().any(overlaps) || count > 255 {
+        return Err(Error::Usage(format!("{count} servers are too many for one machine's ports")));
+    }
+    (0..count)
+        .map(|index| {
+            Ok(Plan {
+                id: index + 1,
+                role: if index < u16::from(args.voters) {
+                    LearnerType::Participant
+                } else {
+                    LearnerType::Observer
+                },
+                client: port(0, index)?,
+                quorum: port(QUORUM_OFFSET, index)?,
+                election: port(ELECTION_OFFSET, index)?,
+            })
+        })
+        .collect()
+}
+
+/// Every port must be free before anything starts.
+fn check_ports(plans: &[Plan]) -> Result<(), Error> {
+    for plan in plans {
+        let ports =
+            [("client port", plan.client), ("quorum port", plan.quorum), ("election port", plan.election)];
+        for (what, port) in ports {
+            let address = local(port);
+            match TcpListener::bind(address) {
+                Ok(_) => {}
+                Err(why) if why.kind() == ErrorKind::AddrInUse => return Err(Error::InUse { what, address }),
+                Err(why) => return Err(Error::Bind { what, address: address.to_string(), why }),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn local(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+/// Set by the first signal; the second one ends this process at once.
+fn stop_flag() -> Result<Arc<AtomicBool>, Error> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        let failed = system("catching signals");
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop)).map_err(&failed)?;
+        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(&failed)?;
+    }
+    Ok(stop)
+}
+
+fn directory(args: &EnsembleArgs) -> Result<(PathBuf, Option<tempfile::TempDir>), Error> {
+    match &args.data_dir {
+        Some(directory) => {
+            fs::create_dir_all(directory).map_err(system("creating the data directory"))?;
+            let absolute = fs::canonicalize(directory).map_err(system("finding the data directory"))?;
+            Ok((absolute, None))
+        }
+        None => {
+            let temporary = tempfile::Builder::new()
+                .prefix("quorate-")
+                .tempdir()
+                .map_err(system("creating a temporary directory"))?;
+            Ok((temporary.path().to_owned(), Some(temporary)))
+        }
+    }
+}
+
+/// The zoo.cfg of one server.
+fn zoo_cfg(args: &EnsembleArgs, plans: &[Plan], me: &Plan, home: &Path) -> String {
+    let mut text = format!(
+        "tickTime={}\ninitLimit=10\nsyncLimit=5\ndataDir={}\nclientPort={}\n\
+         clientPortAddress=127.0.0.1\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n",
+        args.tick_time,
+        home.join("data").display(),
+        me.client
+    );
+    if plans.len() > 1 {
+        for plan in plans {
+            let Plan { id, role, quorum, election, .. } = plan;
+            text += &format!("server.{id}=127.0.0.1:{quorum}:{election}:{role}\n");
+        }
+    }
+    for line in &args.set {
+        text += line;
+        text.push('\n');
+    }
+    text
+}
+
+struct Server {
+    plan: Plan,
+    child: Child,
+    log: PathBuf,
+    ended: Option<ExitStatus>,
+}
+
+struct Ensemble {
+    servers: Vec<Server>,
+    leader: Option<u16>,
+}
+
+impl Ensemble {
+    fn start(
+        &mut self,
+        args: &EnsembleArgs,
+        plans: &[Plan],
+        directory: &Path,
+        log: LevelFilter,
+    ) -> Result<(), Error> {
+        let program = std::env::current_exe().map_err(system("finding this program"))?;
+        for plan in plans {
+            let home = directory.join(format!("server.{}", plan.id));
+            self.servers.push(start_server(&program, args, plans, plan, &home, log)?);
+        }
+        Ok(())
+    }
+
+    /// Wait until every server serves, say so, then report what changes until told to stop.
+    fn watch(&mut self, stop: &AtomicBool) -> Result<(), Error> {
+        let began = Instant::now();
+        let mut ready = false;
+        while !stop.load(Ordering::Relaxed) {
+            self.notice_deaths(ready)?;
+            let modes: Vec<Option<String>> = self.servers.iter().map(Server::mode).collect();
+            let leads = |mode: &Option<String>| matches!(mode.as_deref(), Some("leader" | "standalone"));
+            let leader = modes.iter().position(leads).map(|index| self.servers[index].plan.id);
+            if !ready && modes.iter().all(Option::is_some) && leader.is_some() {
+                (ready, self.leader) = (true, leader);
+                self.announce(&modes);
+            } else if ready && leader.is_some() && leader != self.leader {
+                self.leader = leader;
+                say(&format!("server {} leads now", leader.unwrap_or_default()));
+            } else if ready && leader.is_none() && self.leader.is_some() {
+                self.leader = None;
+                say("no server leads");
+            }
+            if !ready && began.elapsed() > START_LIMIT {
+                return Err(Error::Ensemble(self.not_ready(&modes)));
+            }
+            pause(if ready { Duration::from_millis(500) } else { Duration::from_millis(20) }, stop);
+        }
+        Ok(())
+    }
+
+    fn announce(&self, modes: &[Option<String>]) {
+        say(&format!(
+            "{:<4} {:<12} {:<17} {:<17} {:<17} {:<8} {}",
+            "id", "configured", "client", "quorum", "election", "pid", "mode"
+        ));
+        for (server, mode) in self.servers.iter().zip(modes) {
+            let Plan { id, role, client, quorum, election } = &server.plan;
+            say(&format!(
+                "{id:<4} {:<12} {:<17} {:<17} {:<17} {:<8} {}",
+                role.to_string(),
+                local(*client).to_string(),
+                local(*quorum).to_string(),
+                local(*election).to_string(),
+                server.child.id(),
+                mode.as_deref().unwrap_or("-")
+            ));
+        }
+        let addresses: Vec<String> = self.servers.iter().map(|s| local(s.plan.client).to_string()).collect();
+        say(&format!("ready: connect with {}", addresses.join(",")));
+    }
+
+    fn notice_deaths(&mut self, ready: bool) -> Result<(), Error> {
+        for server in &mut self.servers {
+            if server.ended.is_some() {
+                continue;
+            }
+            server.ended = server.child.try_wait().map_err(system("asking after a server"))?;
+            let Some(status) = server.ended else { continue };
+            let Plan { id, .. } = server.plan;
+            let text = format!("server {id} ended with {status}; its log ends:\n{}", tail(&server.log));
+            if !ready {
+                return Err(Error::Ensemble(text));
+            }
+            say(&text);
+        }
+        if self.servers.iter().all(|s| s.ended.is_some()) {
+            return Err(Error::Ensemble("every server has ended".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn not_ready(&self, modes: &[Option<String>]) -> String {
+        let silent: Vec<String> = self
+            .servers
+            .iter()
+            .zip(modes)
+            .filter(|(_, mode)| mode.is_none())
+            .map(|(server, _)| format!("server {}, whose log ends:\n{}", server.plan.id, tail(&server.log)))
+            .collect();
+        format!("after {} s these do not serve: {}", START_LIMIT.as_secs(), silent.join("\n"))
+    }
+
+    /// Ask every server to end, wait for it, and kill what does not.
+    fn stop(&mut self) {
+        for server in &mut self.servers {
+            drop(server.child.stdin.take());
+        }
+        let deadline = Instant::now() + STOP_LIMIT;
+        for server in &mut self.servers {
+            while matches!(server.child.try_wait(), Ok(None)) {
+                if Instant::now() > deadline {
+                    say(&format!("server {} does not end; killing it", server.plan.id));
+                    let _ = server.child.kill();
+                    let _ = server.child.wait();
+                    break;
+                }
+                sleep(Duration::from_millis(10));
+            }
+        }
+    }
+}
+
+fn start_server(
+    program: &Path,
+    args: &EnsembleArgs,
+    plans: &[Plan],
+    plan: &Plan,
+    home: &Path,
+    log: LevelFilter,
+) -> Result<Server, Error> {
+    let failed = system("preparing a server's directory");
+    let data = home.join("data");
+    fs::create_dir_all(&data).map_err(&failed)?;
+    fs::write(data.join("myid"), format!("{}\n", plan.id)).map_err(&failed)?;
+    let config = home.join("zoo.cfg");
+    fs::write(&config, zoo_cfg(args, plans, plan, home)).map_err(&failed)?;
+    let log_path = home.join("quorate.log");
+    let log_file = OpenOptions::new().create(true).append(true).open(&log_path).map_err(&failed)?;
+    let child = Command::new(program)
+        .args(["--log", &log.to_string(), "server", "--stop-on-stdin-eof"])
+        .arg(&config)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(log_file)
+        .spawn()
+        .map_err(system("starting a server"))?;
+    Ok(Server { plan: plan.clone(), child, log: log_path, ended: None })
+}
+
+impl Server {
+    /// What `srvr` calls this server, if it serves.
+    fn mode(&self) -> Option<String> {
+        let answer = four_letter_word(local(self.plan.client), "srvr").ok()?;
+        answer.lines().find_map(|line| line.strip_prefix("Mode: ")).map(str::to_owned)
+    }
+}
+
+/// Ask a server of this machine one four-letter word.
+fn four_letter_word(address: SocketAddr, word: &str) -> io::Result<String> {
+    let limit = Duration::from_secs(1);
+    let mut stream = TcpStream::connect_timeout(&address, limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    stream.write_all(word.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// The last lines of a log.
+fn tail(log: &Path) -> String {
+    let mut bytes = Vec::new();
+    let read = File::open(log).and_then(|mut file| file.read_to_end(&mut bytes));
+    if let Err(why) = read {
+        return format!("  {}: {why}", log.display());
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    let last: Vec<String> =
+        lines[lines.len().saturating_sub(10)..].iter().map(|l| format!("  {l}")).collect();
+    last.join("\n")
+}
+
+/// A line for the person who started this; nobody may be there to read it.
+fn say(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+fn pause(duration: Duration, stop: &AtomicBool) {
+    let until = Instant::now() + duration;
+    while Instant::now() < until && !stop.load(Ordering::Relaxed) {
+        sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(voters: u8, observers: u8, client_port: u16) -> EnsembleArgs {
+        EnsembleArgs {
+            voters,
+            observers,
+            client_port,
+            data_dir: None,
+            tick_time: 2000,
+            set: vec!["snapCount=500".into()],
+        }
+    }
+
+    #[test]
+    fn the_default_ports_are_zookeepers() {
+        let plans = plan(&args(3, 1, 2181)).unwrap();
+        let first =
+            Plan { id: 1, role: LearnerType::Participant, client: 2181, quorum: 2888, election: 3888 };
+        assert_eq!(plans[0], first);
+        assert_eq!((plans.len(), plans[3].role, plans[3].election), (4, LearnerType::Observer, 3891));
+    }
+
+    #[test]
+    fn ports_must_exist() {
+        assert!(matches!(plan(&args(3, 1, 63_829)), Err(Error::Usage(_))));
+        assert!(plan(&args(100, 100, 2181)).is_ok());
+    }
+
+    #[test]
+    fn a_port_in_use_is_named_before_anything_starts() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let plan = Plan { id: 1, role: LearnerType::Participant, client: port, quorum: 1, election: 1 };
+        let error = check_ports(&[plan]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("client port 127.0.0.1:{port} is already in use by another program")
+        );
+        assert_eq!(error.exit_code(), crate::error::EXIT_BIND);
+    }
+
+    #[test]
+    fn the_generated_configuration_is_one_a_server_takes() {
+        let home = tempfile::tempdir().unwrap();
+        let data = home.path().join("data");
+        fs::create_dir_all(&data).unwrap();
+        let args = args(3, 1, 2181);
+        let plans = plan(&args).unwrap();
+        for me in &plans {
+            fs::write(data.join("myid"), format!("{}\n", me.id)).unwrap();
+            let file = home.path().join("zoo.cfg");
+            fs::write(&file, zoo_cfg(&args, &plans, me, home.path())).unwrap();
+            let (config, warnings) = crate::config::ServerConfig::load(&file).unwrap();
+            assert_eq!(warnings, vec![]);
+            assert_eq!((config.id.0, config.role, config.snap_count), (i64::from(me.id), me.role, 500));
+        }
+    }
+}

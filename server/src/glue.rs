@@ -1,0 +1,82 @@
+//! Where core's tree meets storage and the quorum port: a [`TreeImage`] as the body of a snapshot.
+
+use std::sync::OnceLock;
+
+use quorate_core::ids::{ServerId, Zxid};
+use quorate_core::pipeline::{ImageBuilder, ImageNodes, Settings, TreeImage};
+use quorate_core::tree::digest;
+use quorate_core::wire::files::Sections;
+use quorate_core::wire::record::Acl;
+use quorate_core::wire::snapshot::{NodeRef, NodeSource, SnapshotEncoder, SnapshotItem};
+
+use crate::net::SnapshotBody;
+use crate::storage::{BodyEncoder, Image, ImageBuilder as StoredImageBuilder, ImageError};
+
+/// The settings under which images are read: one process is one server.
+static SETTINGS: OnceLock<Settings> = OnceLock::new();
+
+/// Set the settings under which images are read. The first call of a process counts.
+pub(crate) fn use_settings(settings: &Settings) {
+    let _ = SETTINGS.set(settings.clone());
+}
+
+/// The znodes of an image in the order of a snapshot.
+struct Nodes(ImageNodes);
+
+impl NodeSource for Nodes {
+    fn next_node(&mut self) -> Option<NodeRef<'_>> {
+        let node = self.0.next()?;
+        Some(NodeRef { path: node.path, data: node.data, acl: node.acl, stat: node.stat })
+    }
+}
+
+/// The body of a snapshot, piece by piece, giving memory back on the way.
+pub(crate) fn snapshot_body(image: &TreeImage) -> SnapshotBody {
+    let sessions: Vec<_> = image.sessions().collect();
+    let acls: Vec<(i64, Vec<Acl>)> = image.acls().map(|(index, list)| (index, list.to_vec())).collect();
+    let nodes = Nodes(image.clone().into_nodes());
+    let mut encoder = SnapshotEncoder::new(sessions.into_iter(), acls.into_iter(), nodes);
+    Box::new(move |out, at_least| encoder.fill(out, at_least))
+}
+
+impl Image for TreeImage {
+    type Builder = StoredImage;
+
+    fn encoder(&self) -> Box<dyn BodyEncoder + '_> {
+        Box::new(SnapshotEncoder::new(self.sessions(), self.acls(), Nodes(self.nodes())))
+    }
+
+    fn digest(&self) -> Option<(i32, i64)> {
+        Some((digest::VERSION, TreeImage::digest(self)))
+    }
+}
+
+/// An image that is being read from a snapshot file.
+pub struct StoredImage(ImageBuilder);
+
+impl Default for StoredImage {
+    fn default() -> Self {
+        let settings = SETTINGS.get_or_init(|| Settings::new(ServerId(1), 3000));
+        StoredImage(ImageBuilder::new(settings))
+    }
+}
+
+impl StoredImageBuilder for StoredImage {
+    type Image = TreeImage;
+
+    fn push(&mut self, item: SnapshotItem) -> Result<(), ImageError> {
+        match item {
+            SnapshotItem::Session(session, timeout_ms) => self.0.session(session, timeout_ms),
+            SnapshotItem::Acl(index, list) => self.0.acl(index, &list)?,
+            SnapshotItem::Node(node) => {
+                self.0.node(&node.path, node.data.as_deref(), node.acl, node.stat)?;
+            }
+            SnapshotItem::End => {}
+        }
+        Ok(())
+    }
+
+    fn finish(self, sections: &Sections) -> Result<TreeImage, ImageError> {
+        Ok(self.0.finish(sections.last_processed.unwrap_or(Zxid::ZERO))?)
+    }
+}

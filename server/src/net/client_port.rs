@@ -1,0 +1,529 @@
+//! The client port: sessions' connections, four-letter words, and everybody who should not be here.
+//!
+//! Frames are handed to core one at a time; a connection is not read while its session is being
+//! set up, while it does not take in its answers, or while the server has too much in process.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Interest, Registry};
+use quorate_core::ids::ConnId;
+use quorate_core::pipeline::{ClientEvent, ClientReply};
+use quorate_core::wire::client::xid;
+use quorate_core::wire::frame::FrameDecoder;
+
+use super::listener::Port;
+use super::refusals::Refusals;
+use super::slab::Slab;
+use super::socket::{Side, Socket};
+use super::token::{PortKind, Source};
+use crate::admin::four_letter::{ConnectionStats, Latency, Word};
+use crate::clock::wall_ms;
+
+/// How long a connection may exist without a session (`nio.sessionlessCnxnTimeout`).
+const SESSIONLESS: Duration = Duration::from_secs(10);
+/// How long the last answers may take before a connection that ends is cut.
+const LINGER: Duration = Duration::from_secs(10);
+/// How often connections are looked at for having been silent too long.
+const SWEEP: Duration = Duration::from_secs(1);
+/// Bytes of answers a connection may leave lying before it is not read any more.
+const HIGH_WATER: usize = 256 * 1024;
+/// Bytes of answers and events a connection may leave lying before it is closed.
+const MAX_UNSENT: usize = 64 << 20;
+/// Output buffers kept for the next answers, and the largest that is kept.
+const SPARE: usize = 64;
+const SPARE_CAPACITY: usize = 64 * 1024;
+
+/// What the port knows from the configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientSettings {
+    /// `maxClientCnxns`: connections per address; 0: no limit.
+    pub(crate) max_per_address: usize,
+    /// `jute.maxbuffer`: the longest frame.
+    pub(crate) max_frame: usize,
+    /// `globalOutstandingLimit`.
+    pub(crate) outstanding_limit: usize,
+}
+
+/// Something a client did.
+#[derive(Debug)]
+pub(crate) enum Happened {
+    /// For core.
+    Event(ConnId, ClientEvent),
+    /// For whoever answers words.
+    Asked(ConnId, Word),
+}
+
+/// Sums over all connections.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Totals {
+    /// Frames received.
+    pub(crate) received: u64,
+    /// Frames sent.
+    pub(crate) sent: u64,
+    /// How long requests took.
+    pub(crate) latency: Latency,
+}
+
+/// The client port of one server.
+pub(crate) struct ClientPort {
+    settings: ClientSettings,
+    port: Option<Port>,
+    conns: Slab<Conn>,
+    per_address: HashMap<IpAddr, usize>,
+    accepted: u64,
+    outstanding: usize,
+    totals: Totals,
+    events: VecDeque<Happened>,
+    work: VecDeque<usize>,
+    later: Vec<usize>,
+    throttled: Vec<usize>,
+    dirty: Vec<usize>,
+    spare: Vec<Vec<u8>>,
+    next_sweep: Option<Instant>,
+    refusals: Refusals,
+}
+
+struct Conn {
+    id: ConnId,
+    socket: Socket,
+    frames: FrameDecoder,
+    peer: SocketAddr,
+    stage: Stage,
+    since: Instant,
+    heard: Instant,
+    /// When each request that is not answered yet arrived.
+    waiting: VecDeque<Instant>,
+    stats: ConnectionStats,
+    queued: bool,
+    read: bool,
+    dirty: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    /// Nothing understood yet.
+    Greeting,
+    /// Core was asked for the session.
+    Connecting,
+    /// In service; silent at most so long.
+    Open(Duration),
+    /// To be closed when everything is sent.
+    Closing,
+}
+
+impl ClientPort {
+    /// A port; without a listener for a server that takes no clients.
+    pub(crate) fn new(settings: ClientSettings, port: Option<Port>) -> Self {
+        ClientPort {
+            settings,
+            port,
+            conns: Slab::default(),
+            per_address: HashMap::new(),
+            accepted: 0,
+            outstanding: 0,
+            totals: Totals::default(),
+            events: VecDeque::new(),
+            work: VecDeque::new(),
+            later: Vec::new(),
+            throttled: Vec::new(),
+            dirty: Vec::new(),
+            spare: Vec::new(),
+            next_sweep: None,
+            refusals: Refusals::new("client"),
+        }
+    }
+
+    // --- what core wants -----------------------------------------------------------------------
+
+    /// Append an answer or an event to what a client is sent.
+    pub(crate) fn reply(&mut self, now: Instant, id: ConnId, reply: &ClientReply) {
+        let Some((index, conn)) = find(&mut self.conns, id) else { return };
+        if conn.socket.unsent() == 0
+            && let Some(mut spare) = self.spare.pop()
+        {
+            conn.socket.swap_buffer(&mut spare);
+        }
+        reply.write(conn.socket.out());
+        conn.stats.sent += 1;
+        self.totals.sent += 1;
+        let notification = match reply {
+            ClientReply::Connect(response) => {
+                let timeout = u64::try_from(response.timeout_ms).unwrap_or(0);
+                conn.stage = Stage::Open(Duration::from_millis(timeout));
+                conn.stats.session = Some(response.session.0);
+                conn.stats.timeout_ms = response.timeout_ms;
+                false
+            }
+            ClientReply::Reply { header, .. } => header.xid == xid::NOTIFICATION,
+            ClientReply::Notification { .. } => true,
+        };
+        if !notification && let Some(arrived) = conn.waiting.pop_front() {
+            self.outstanding -= 1;
+            self.totals.latency.record(now.duration_since(arrived).as_micros() as u64);
+        }
+        mark_dirty(&mut self.dirty, conn, index);
+    }
+
+    /// Close a connection after what was sent to it.
+    pub(crate) fn close(&mut self, now: Instant, id: ConnId) {
+        let Some((index, conn)) = find(&mut self.conns, id) else { return };
+        conn.stage = Stage::Closing;
+        conn.since = now;
+        mark_dirty(&mut self.dirty, conn, index);
+        self.events.retain(|happened| !matches!(happened, Happened::Event(other, _) if *other == id));
+    }
+
+    /// Answer a four-letter word and close the connection.
+    pub(crate) fn answer(&mut self, now: Instant, id: ConnId, text: &str) {
+        if let Some((_, conn)) = find(&mut self.conns, id) {
+            conn.socket.out().extend_from_slice(text.as_bytes());
+        }
+        self.close(now, id);
+    }
+
+    // --- what the event loop saw ---------------------------------------------------------------
+
+    /// The listener is readable.
+    pub(crate) fn listener_ready(&mut self) {
+        if let Some(port) = &mut self.port {
+            port.ready();
+        }
+    }
+
+    /// A connection is readable, writable or broken.
+    pub(crate) fn ready(&mut self, index: usize, event: &Event) {
+        let Some(conn) = self.conns.get_mut(index) else { return };
+        conn.socket.ready(event);
+        if event.is_writable() && conn.socket.unsent() > 0 {
+            mark_dirty(&mut self.dirty, conn, index);
+        }
+        if conn.socket.readable {
+            queue(&mut self.work, conn, index);
+        }
+    }
+
+    /// Take the connections that wait to be accepted.
+    pub(crate) fn accept(&mut self, now: Instant, registry: &Registry) {
+        while let Some(port) = &mut self.port {
+            match port.accept() {
+                Ok(Some((stream, peer))) => {
+                    if let Err(error) = self.insert(now, stream, peer, registry) {
+                        self.refusals.log(now, peer, error);
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => return self.refusals.log(now, "accepting", error),
+            }
+        }
+    }
+
+    /// Whether there is something to do without waiting for the system.
+    pub(crate) fn has_work(&self) -> bool {
+        !(self.events.is_empty() && self.work.is_empty() && self.later.is_empty() && self.dirty.is_empty())
+    }
+
+    /// A new turn of the loop: every connection may be read again.
+    pub(crate) fn begin_turn(&mut self) {
+        self.work.extend(self.later.drain(..));
+        if self.outstanding < self.settings.outstanding_limit {
+            for index in std::mem::take(&mut self.throttled) {
+                if let Some(conn) = self.conns.get_mut(index) {
+                    queue(&mut self.work, conn, index);
+                }
+            }
+        }
+    }
+
+    /// The next thing a client did.
+    pub(crate) fn next_happened(&mut self, now: Instant, scratch: &mut [u8]) -> Option<Happened> {
+        loop {
+            if let Some(happened) = self.events.pop_front() {
+                return Some(happened);
+            }
+            let index = *self.work.front()?;
+            let over_limit = self.outstanding >= self.settings.outstanding_limit;
+            let Some(conn) = self.conns.get_mut(index) else {
+                self.work.pop_front();
+                continue;
+            };
+            if conn.is_paused() {
+                self.leave(index, false);
+                continue;
+            }
+            if over_limit && !conn.waiting.is_empty() {
+                self.throttled.push(index);
+                self.leave(index, false);
+                continue;
+            }
+            if !conn.read {
+                conn.read = true;
+                let bytes = conn.socket.read(scratch);
+                conn.frames.feed(bytes);
+            }
+            match conn.next(now) {
+                Ok(Some(happened)) => {
+                    if let Happened::Event(..) = happened {
+                        self.totals.received += 1;
+                        self.outstanding += 1;
+                    }
+                    return Some(happened);
+                }
+                Ok(None) if conn.socket.side == Side::Closed => self.lost(index),
+                Ok(None) => {
+                    let more = conn.socket.readable;
+                    self.leave(index, more);
+                }
+                Err(why) => {
+                    self.refusals.log(now, conn.peer, why);
+                    self.lost(index);
+                }
+            }
+        }
+    }
+
+    /// Send what waits, once per connection.
+    pub(crate) fn flush(&mut self) {
+        for index in std::mem::take(&mut self.dirty) {
+            let Some(conn) = self.conns.get_mut(index) else { continue };
+            conn.dirty = false;
+            match conn.socket.write() {
+                Ok(true) if conn.stage == Stage::Closing => {
+                    self.remove(index);
+                }
+                Ok(true) => {
+                    let mut buffer = Vec::new();
+                    conn.socket.swap_buffer(&mut buffer);
+                    if self.spare.len() < SPARE && buffer.capacity() <= SPARE_CAPACITY {
+                        self.spare.push(buffer);
+                    }
+                    if conn.has_more() {
+                        queue(&mut self.work, conn, index);
+                    }
+                }
+                Ok(false) if conn.socket.unsent() > MAX_UNSENT => self.lost(index),
+                Ok(false) => {}
+                Err(_) => self.lost(index),
+            }
+        }
+    }
+
+    /// When connections are looked at next for having been silent too long.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        if self.conns.is_empty() { None } else { self.next_sweep }
+    }
+
+    /// Close connections that were silent too long, or never said who they are.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        if self.next_sweep.is_some_and(|due| now < due) {
+            return;
+        }
+        self.next_sweep = Some(now + SWEEP);
+        self.refusals.roll(now);
+        if let Some(port) = &mut self.port {
+            // After a shortage of descriptors the listener is silent until it is asked again.
+            port.ready();
+        }
+        let late: Vec<usize> =
+            self.conns.iter().filter(|(_, conn)| conn.is_late(now)).map(|(index, _)| index).collect();
+        for index in late {
+            if let Some(conn) = self.conns.get(index)
+                && conn.stage == Stage::Greeting
+            {
+                self.refusals.log(now, conn.peer, "said nothing for 10 s");
+            }
+            self.lost(index);
+        }
+    }
+
+    // --- what an operator asks -----------------------------------------------------------------
+
+    /// Open connections.
+    pub(crate) fn len(&self) -> usize {
+        self.conns.len()
+    }
+
+    /// Requests not yet answered.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.outstanding
+    }
+
+    /// The sums over all connections.
+    pub(crate) fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Begin the sums anew.
+    pub(crate) fn reset_totals(&mut self) {
+        self.totals = Totals::default();
+    }
+
+    /// Every connection.
+    pub(crate) fn connections(&self) -> Vec<ConnectionStats> {
+        let stats = |(_, conn): (usize, &Conn)| ConnectionStats {
+            queued: conn.waiting.len() as u64,
+            peer: conn.peer.to_string(),
+            ..conn.stats.clone()
+        };
+        self.conns.iter().map(stats).collect()
+    }
+
+    // --- inside --------------------------------------------------------------------------------
+
+    fn insert(
+        &mut self,
+        now: Instant,
+        mut stream: TcpStream,
+        peer: SocketAddr,
+        registry: &Registry,
+    ) -> io::Result<()> {
+        // An IPv4 client of a port that listens on IPv6 is an IPv4 client.
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let limit = self.settings.max_per_address;
+        let count = self.per_address.get(&peer.ip()).copied().unwrap_or(0);
+        if limit > 0 && count >= limit {
+            return Err(io::Error::other(format!(
+                "too many connections from this address (maxClientCnxns={limit})"
+            )));
+        }
+        let index = self.conns.vacant();
+        let token = Source::Connection(PortKind::Client, index).token();
+        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        self.accepted += 1;
+        self.conns.insert(Conn {
+            id: ConnId(self.accepted << SLOT_BITS | index as u64),
+            socket: Socket::new(stream),
+            frames: FrameDecoder::new(0, self.settings.max_frame),
+            peer,
+            stage: Stage::Greeting,
+            since: now,
+            heard: now,
+            waiting: VecDeque::new(),
+            stats: ConnectionStats { established_ms: wall_ms(), ..ConnectionStats::default() },
+            queued: false,
+            read: false,
+            dirty: false,
+        });
+        self.per_address.insert(peer.ip(), count + 1);
+        self.next_sweep.get_or_insert(now + SWEEP);
+        Ok(())
+    }
+
+    /// Leave the connection at the head of the queue for this turn.
+    fn leave(&mut self, index: usize, again: bool) {
+        self.work.pop_front();
+        if let Some(conn) = self.conns.get_mut(index) {
+            (conn.read, conn.queued) = (false, again);
+            if conn.frames.buffer().is_empty() {
+                *conn.frames.buffer() = BytesMut::new();
+            }
+        }
+        if again {
+            self.later.push(index);
+        }
+    }
+
+    /// A connection is gone, and core did not ask for it.
+    fn lost(&mut self, index: usize) {
+        let Some(conn) = self.remove(index) else { return };
+        if matches!(conn.stage, Stage::Connecting | Stage::Open(_)) {
+            self.events.push_back(Happened::Event(conn.id, ClientEvent::Closed));
+        }
+    }
+
+    /// Dropping the connection closes it and takes it out of the event loop.
+    fn remove(&mut self, index: usize) -> Option<Conn> {
+        let conn = self.conns.remove(index)?;
+        self.outstanding -= conn.waiting.len();
+        if let Some(count) = self.per_address.get_mut(&conn.peer.ip()) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_address.remove(&conn.peer.ip());
+            }
+        }
+        if conn.queued {
+            self.work.retain(|i| *i != index);
+            self.later.retain(|i| *i != index);
+        }
+        Some(conn)
+    }
+}
+
+/// The low bits of a [`ConnId`] say where the connection is kept, the others make it unique.
+const SLOT_BITS: u32 = 24;
+
+fn find(conns: &mut Slab<Conn>, id: ConnId) -> Option<(usize, &mut Conn)> {
+    let index = (id.0 & ((1 << SLOT_BITS) - 1)) as usize;
+    let conn = conns.get_mut(index)?;
+    (conn.id == id).then_some((index, conn))
+}
+
+fn mark_dirty(dirty: &mut Vec<usize>, conn: &mut Conn, index: usize) {
+    if !conn.dirty {
+        conn.dirty = true;
+        dirty.push(index);
+    }
+}
+
+fn queue(work: &mut VecDeque<usize>, conn: &mut Conn, index: usize) {
+    if !conn.queued {
+        conn.queued = true;
+        work.push_back(index);
+    }
+}
+
+impl Conn {
+    /// Whether it is not read now; something else will put it back into the queue.
+    fn is_paused(&self) -> bool {
+        matches!(self.stage, Stage::Connecting | Stage::Closing) || self.socket.unsent() > HIGH_WATER
+    }
+
+    /// Whether there is something to do although the system reports nothing.
+    fn has_more(&mut self) -> bool {
+        self.socket.readable || !self.frames.buffer().is_empty()
+    }
+
+    /// Too long without a session, silent for longer than the session's timeout, or too slow in
+    /// taking in the last answers.
+    fn is_late(&self, now: Instant) -> bool {
+        match self.stage {
+            Stage::Greeting | Stage::Connecting => now.duration_since(self.since) > SESSIONLESS,
+            Stage::Open(timeout) => now.duration_since(self.heard) > timeout && self.waiting.is_empty(),
+            Stage::Closing => now.duration_since(self.since) > LINGER,
+        }
+    }
+
+    /// The next complete frame or word.
+    fn next(&mut self, now: Instant) -> Result<Option<Happened>, String> {
+        if self.stage == Stage::Greeting
+            && let Some(head) = self.frames.peek()
+        {
+            if let Some(word) = Word::recognise(head) {
+                self.frames.buffer().clear();
+                self.stage = Stage::Closing;
+                return Ok(Some(Happened::Asked(self.id, word)));
+            }
+            if head[0] == 0x16 && head[1] == 3 {
+                return Err("speaks TLS, and this port does not".to_owned());
+            }
+        }
+        let Some(frame) = self.frames.next_frame().map_err(|error| error.to_string())? else {
+            return Ok(None);
+        };
+        self.heard = now;
+        self.waiting.push_back(now);
+        self.stats.received += 1;
+        let event = if self.stage == Stage::Greeting {
+            self.stage = Stage::Connecting;
+            ClientEvent::Connect { frame, address: self.peer.ip() }
+        } else {
+            ClientEvent::Frame(frame)
+        };
+        Ok(Some(Happened::Event(self.id, event)))
+    }
+}

@@ -1,0 +1,282 @@
+//! Every socket of a server, in one place and on one thread: bytes ↔ inputs and outputs.
+//!
+//! A turn of the loop: [`Net::wait`] asks the system what is ready, [`Net::next`] hands out what
+//! was understood of it, one thing at a time, [`Net::perform`] takes what core wants done, and
+//! [`Net::flush`] writes each socket once. Order per connection is kept both ways, and a connection
+//! that core has hung up delivers nothing any more: what it sent is forgotten with it.
+
+mod client_port;
+mod election_port;
+mod listener;
+mod quorum_port;
+mod refusals;
+mod resolver;
+mod slab;
+mod socket;
+mod token;
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Waker};
+use quorate_core::ids::{ConnId, ServerId};
+use quorate_core::pipeline::ClientTxn;
+use quorate_core::wire::jute::DEFAULT_MAX_FIELD;
+use quorate_core::{Input, Output};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+use tracing::info;
+
+use crate::admin::four_letter::Word;
+use crate::config::{HostPort, Member, ServerConfig};
+use crate::error::{Error, system};
+use crate::glue::snapshot_body;
+pub(crate) use client_port::ClientPort;
+use client_port::{ClientSettings, Happened};
+use election_port::{ElectionPort, ElectionSettings};
+use listener::Port;
+pub(crate) use quorum_port::SnapshotBody;
+use quorum_port::{QuorumPort, QuorumSettings};
+use resolver::{Asker, Resolver};
+use token::{PortKind, Source};
+
+/// How long an attempt to connect to a leader may take at most.
+const DIAL_LIMIT: Duration = Duration::from_secs(5);
+/// The listen backlog of the ports between servers.
+const SERVER_BACKLOG: i32 = 128;
+
+/// The sockets of one server.
+pub(crate) struct Net {
+    poll: Poll,
+    ready: Events,
+    signals: Signals,
+    resolver: Resolver,
+    waker: Arc<Waker>,
+    scratch: Vec<u8>,
+    /// Clients.
+    pub(crate) client: ClientPort,
+    quorum: QuorumPort<ClientTxn>,
+    election: ElectionPort,
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub(crate) enum Occurrence {
+    /// For core.
+    Input(Input<ClientTxn>),
+    /// Somebody sent a four-letter word.
+    Asked(ConnId, Word),
+}
+
+/// Whether the loop goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wake {
+    /// There may be something to do.
+    Go,
+    /// The process was asked to end.
+    Stop,
+}
+
+impl Net {
+    /// Listen on every port that `config` gives this server. With `stop_on_stdin_eof` the end of
+    /// standard input is a request to stop.
+    ///
+    /// # Errors
+    /// A port that cannot be listened on, by name.
+    pub(crate) fn bind(config: &ServerConfig, stop_on_stdin_eof: bool) -> Result<Net, Error> {
+        let poll = Poll::new().map_err(system("creating the event loop"))?;
+        let registry = poll.registry();
+        let failed = system("setting up the event loop");
+        let waker = Arc::new(Waker::new(registry, Source::Waker.token()).map_err(&failed)?);
+        let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(&failed)?;
+        registry.register(&mut signals, Source::Signal.token(), Interest::READABLE).map_err(&failed)?;
+        if stop_on_stdin_eof {
+            let stdin = io::stdin().as_raw_fd();
+            registry
+                .register(&mut SourceFd(&stdin), Source::Stdin.token(), Interest::READABLE)
+                .map_err(&failed)?;
+        }
+        let listen = |what, host: Option<&str>, port, backlog, kind| -> Result<Port, Error> {
+            let listener = listener::listen(what, host, port, backlog)?;
+            let port = Port::new(listener, registry, Source::Listener(kind).token()).map_err(&failed)?;
+            if let Ok(address) = port.address() {
+                info!("{what}: listening on {address}");
+            }
+            Ok(port)
+        };
+        let own = config.members.get(&config.id);
+        let server_host = |place: &HostPort| (!config.listen_on_all_ips).then(|| place.host.clone());
+        let server_port = |what, place: fn(&Member) -> &HostPort, kind| {
+            let Some(place) = own.map(place) else { return Ok(None) };
+            listen(what, server_host(place).as_deref(), place.port, SERVER_BACKLOG, kind).map(Some)
+        };
+        let election = server_port("election port", |m| &m.election, PortKind::Election)?;
+        let quorum = server_port("quorum port", |m| &m.quorum, PortKind::Quorum)?;
+        let client = match &config.client {
+            None => None,
+            Some(address) => Some(listen(
+                "client port",
+                address.host.as_deref(),
+                address.port,
+                config.client_backlog,
+                PortKind::Client,
+            )?),
+        };
+        let resolver = Resolver::start(Arc::clone(&waker))?;
+        Ok(Net {
+            poll,
+            ready: Events::with_capacity(1024),
+            signals,
+            resolver,
+            waker,
+            scratch: vec![0; socket::READ_CHUNK],
+            client: ClientPort::new(client_settings(config), client),
+            quorum: QuorumPort::new(quorum_settings(config), snapshot_body, quorum),
+            election: ElectionPort::new(election_settings(config), election),
+        })
+    }
+
+    /// Wakes the loop from another thread.
+    pub(crate) fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
+    }
+
+    /// Wait until something is ready or `due`; not at all if something is left to do.
+    pub(crate) fn wait(&mut self, due: Option<Instant>) -> Result<Wake, Error> {
+        let busy = self.client.has_work() || self.quorum.has_work() || self.election.has_work();
+        let dues = [due, self.client.next_due(), self.quorum.next_due(), self.election.next_due()];
+        let timeout = if busy {
+            Some(Duration::ZERO)
+        } else {
+            let now = Instant::now();
+            // Rounded up to a millisecond: the system waits in whole ones, and not a bit less.
+            dues.into_iter().flatten().min().map(|due| due.saturating_duration_since(now))
+        };
+        match self.poll.poll(&mut self.ready, timeout) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                return Err(system("waiting for events")(error));
+            }
+            _ => {}
+        }
+        self.take_events()
+    }
+
+    fn take_events(&mut self) -> Result<Wake, Error> {
+        let now = Instant::now();
+        let mut wake = Wake::Go;
+        for event in &self.ready {
+            match Source::of(event.token()) {
+                Some(Source::Connection(PortKind::Client, index)) => self.client.ready(index, event),
+                Some(Source::Connection(PortKind::Quorum, index)) => self.quorum.ready(index, event),
+                Some(Source::Connection(PortKind::Election, index)) => self.election.ready(now, index, event),
+                Some(Source::Listener(PortKind::Client)) => self.client.listener_ready(),
+                Some(Source::Listener(PortKind::Quorum)) => self.quorum.listener_ready(),
+                Some(Source::Listener(PortKind::Election)) => self.election.listener_ready(),
+                Some(Source::Signal) if self.signals.pending().next().is_some() => wake = Wake::Stop,
+                Some(Source::Stdin) if stdin_ended() => wake = Wake::Stop,
+                Some(Source::Signal | Source::Stdin | Source::Waker) | None => {}
+            }
+        }
+        // Only now that every event is assigned may its number be given to a new connection.
+        let registry = self.poll.registry();
+        self.client.accept(now, registry);
+        self.quorum.accept(now, registry);
+        self.election.accept(now, registry);
+        while let Some((asker, answer)) = self.resolver.answer() {
+            match asker {
+                Asker::Quorum(server) => self.quorum.resolved(now, server, answer, registry),
+                Asker::Election(server) => self.election.resolved(now, server, answer, registry),
+            }
+        }
+        self.client.expire(now);
+        self.quorum.expire(now);
+        self.election.expire(now, &self.resolver, registry);
+        self.client.begin_turn();
+        self.quorum.begin_turn();
+        self.election.begin_turn();
+        Ok(wake)
+    }
+
+    /// The next thing that was understood in this turn.
+    pub(crate) fn next(&mut self, now: Instant) -> Option<Occurrence> {
+        let registry = self.poll.registry();
+        let scratch = &mut self.scratch;
+        if let Some(input) = self.election.next_input(now, scratch, &self.resolver, registry) {
+            return Some(Occurrence::Input(input));
+        }
+        if let Some(input) = self.quorum.next_input(now, scratch) {
+            return Some(Occurrence::Input(input));
+        }
+        self.client.next_happened(now, scratch).map(|happened| match happened {
+            Happened::Event(conn, event) => Occurrence::Input(Input::Client(conn, event)),
+            Happened::Asked(conn, word) => Occurrence::Asked(conn, word),
+        })
+    }
+
+    /// Do what core wants done with a connection. An output that is about something else is handed
+    /// back.
+    pub(crate) fn perform(&mut self, now: Instant, output: Output<ClientTxn>) -> Option<Output<ClientTxn>> {
+        let registry = self.poll.registry();
+        match output {
+            Output::Reply(conn, reply) => self.client.reply(now, conn, &reply),
+            Output::CloseClient(conn) => self.client.close(now, conn),
+            Output::Elect(server, vote) => self.election.elect(now, server, vote, &self.resolver, registry),
+            Output::Dial(server) => self.quorum.dial(now, server, &self.resolver, registry),
+            Output::Send(link, packet) => self.quorum.send(link, &packet),
+            Output::Hangup(link, reason) => self.quorum.hangup(link, reason),
+            other => return Some(other),
+        }
+        None
+    }
+
+    /// Write each socket that has something to say, once.
+    pub(crate) fn flush(&mut self, now: Instant) {
+        self.election.flush(now);
+        self.quorum.flush(now);
+        self.client.flush();
+    }
+}
+
+/// Whether standard input is at its end.
+fn stdin_ended() -> bool {
+    matches!(io::stdin().read(&mut [0; 64]), Ok(0) | Err(_))
+}
+
+fn client_settings(config: &ServerConfig) -> ClientSettings {
+    ClientSettings {
+        max_per_address: config.max_client_cnxns,
+        max_frame: config.jute_max_buffer,
+        outstanding_limit: config.global_outstanding_limit,
+    }
+}
+
+fn others(config: &ServerConfig, place: fn(&Member) -> &HostPort) -> BTreeMap<ServerId, HostPort> {
+    let others = config.members.iter().filter(|(id, _)| **id != config.id);
+    others.map(|(id, member)| (*id, place(member).clone())).collect()
+}
+
+fn quorum_settings(config: &ServerConfig) -> QuorumSettings {
+    QuorumSettings {
+        me: config.id,
+        config_text: config.config_text().into_bytes(),
+        addresses: others(config, |m| &m.quorum),
+        max_field: config.jute_max_buffer.max(DEFAULT_MAX_FIELD / 2) * 2,
+        first_packet_limit: config.tick_time * config.init_limit,
+        dial_limit: (config.tick_time * config.init_limit).min(DIAL_LIMIT),
+    }
+}
+
+fn election_settings(config: &ServerConfig) -> ElectionSettings {
+    let nowhere = || HostPort { host: "127.0.0.1".to_owned(), port: 1 };
+    ElectionSettings {
+        me: config.id,
+        own: config.members.get(&config.id).map_or_else(nowhere, |m| m.election.clone()),
+        config_text: config.config_text().into_bytes(),
+        addresses: others(config, |m| &m.election),
+        handshake_limit: config.tick_time * config.sync_limit,
+    }
+}

@@ -1,0 +1,502 @@
+//! The quorum port: connections between learners and the leader, in both directions.
+//!
+//! A connection has a [`Link`] once its other end is known: when it is dialed, or when the learner
+//! has said who it is. Whoever says something else first is closed with one line in the log.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Interest, Registry};
+use quorate_core::ids::{Link, ServerId};
+use quorate_core::wire::quorum::{
+    Local, PeerDecoder, Side as End, WirePayload, write_packet, write_snapshot_trailer,
+};
+use quorate_core::zab::{Packet, SnapshotOf};
+use quorate_core::{Input, Reason};
+use tracing::{debug, info};
+
+use super::listener::Port;
+use super::refusals::Refusals;
+use super::resolver::{Asker, Resolver};
+use super::slab::Slab;
+use super::socket::{Side, Socket};
+use super::token::{PortKind, Source};
+use crate::config::HostPort;
+
+/// Appends the next piece of a snapshot's body; `true`: that was all.
+pub(crate) type SnapshotBody = Box<dyn FnMut(&mut Vec<u8>, usize) -> bool + Send>;
+
+/// Accepted connections that have not said who they are; more are refused.
+const MAX_UNKNOWN: usize = 64;
+/// Bytes that may wait for one server besides a snapshot. One that takes in less than it is sent
+/// for so long is of no use.
+const MAX_UNSENT: usize = 512 << 20;
+/// A snapshot is sent in pieces of this many bytes, at most so many in one turn.
+const PIECE: usize = 64 * 1024;
+const PIECES_PER_TURN: usize = 16;
+
+/// What the port knows from the configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct QuorumSettings {
+    /// This server.
+    pub(crate) me: ServerId,
+    /// The configuration's text, which NEWLEADER carries.
+    pub(crate) config_text: Vec<u8>,
+    /// The quorum ports of the other servers.
+    pub(crate) addresses: BTreeMap<ServerId, HostPort>,
+    /// The longest string or buffer of a packet, in bytes.
+    pub(crate) max_field: usize,
+    /// How long a learner may take to say who it is.
+    pub(crate) first_packet_limit: Duration,
+    /// How long an attempt to connect may take.
+    pub(crate) dial_limit: Duration,
+}
+
+/// The quorum port of one server.
+pub(crate) struct QuorumPort<P: WirePayload> {
+    settings: QuorumSettings,
+    body: fn(&SnapshotOf<P>) -> SnapshotBody,
+    port: Option<Port>,
+    conns: Slab<Conn<P>>,
+    links: BTreeMap<Link, usize>,
+    /// Dials whose server's name is being resolved.
+    resolving: BTreeMap<ServerId, Link>,
+    generation: u32,
+    events: VecDeque<Input<P>>,
+    work: VecDeque<usize>,
+    later: Vec<usize>,
+    dirty: Vec<usize>,
+    refusals: Refusals,
+}
+
+struct Conn<P: WirePayload> {
+    socket: Socket,
+    peer: SocketAddr,
+    stage: Stage,
+    end: End,
+    decoder: PeerDecoder<P>,
+    /// What follows the bytes in the socket's buffer.
+    rest: VecDeque<Segment>,
+    rest_bytes: usize,
+    queued: bool,
+    read: bool,
+    dirty: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    /// We dialed; not established yet.
+    Dialing(Link, Instant),
+    /// They dialed; not known yet.
+    Unknown(Instant),
+    /// Both ends know each other.
+    Up(Link),
+}
+
+enum Segment {
+    Bytes(Vec<u8>),
+    Snapshot(SnapshotBody),
+}
+
+impl<P: WirePayload> QuorumPort<P> {
+    /// A port; without a listener for a server that is alone. `body` makes a snapshot's bytes.
+    pub(crate) fn new(
+        settings: QuorumSettings,
+        body: fn(&SnapshotOf<P>) -> SnapshotBody,
+        port: Option<Port>,
+    ) -> Self {
+        QuorumPort {
+            settings,
+            body,
+            port,
+            conns: Slab::default(),
+            links: BTreeMap::new(),
+            resolving: BTreeMap::new(),
+            generation: 0,
+            events: VecDeque::new(),
+            work: VecDeque::new(),
+            later: Vec::new(),
+            dirty: Vec::new(),
+            refusals: Refusals::new("quorum"),
+        }
+    }
+
+    // --- what core wants -----------------------------------------------------------------------
+
+    /// Connect to a server. An attempt under way to the same server is given up without an answer.
+    pub(crate) fn dial(&mut self, now: Instant, server: ServerId, resolver: &Resolver, registry: &Registry) {
+        self.resolving.remove(&server);
+        let dialing = |conn: &Conn<P>| matches!(conn.stage, Stage::Dialing(link, _) if link.server == server);
+        let old = self.conns.iter().find(|(_, conn)| dialing(conn)).map(|(index, _)| index);
+        if let Some(index) = old {
+            self.remove(index);
+        }
+        let link = self.new_link(server);
+        match self.settings.addresses.get(&server) {
+            None => self.events.push_back(Input::Down(link)),
+            Some(place) => match resolver.ask(Asker::Quorum(server), place) {
+                Some(address) => self.connect(now, link, address, registry),
+                None => {
+                    self.resolving.insert(server, link);
+                }
+            },
+        }
+    }
+
+    /// The address of a server that is being dialed.
+    pub(crate) fn resolved(
+        &mut self,
+        now: Instant,
+        server: ServerId,
+        answer: Result<SocketAddr, String>,
+        registry: &Registry,
+    ) {
+        let Some(link) = self.resolving.remove(&server) else { return };
+        match answer {
+            Ok(address) => self.connect(now, link, address, registry),
+            Err(why) => {
+                self.refusals.log(now, format_args!("server {server}"), why);
+                self.events.push_back(Input::Down(link));
+            }
+        }
+    }
+
+    /// Send a message, if the connection still exists.
+    pub(crate) fn send(&mut self, link: Link, packet: &Packet<P>) {
+        let Some(index) = self.links.get(&link).copied() else { return };
+        let Some(conn) = self.conns.get_mut(index) else { return };
+        let local = Local { side: conn.end, id: self.settings.me, config: &self.settings.config_text };
+        let before = conn.unsent_tail().len();
+        let snapshot = write_packet(packet, &local, conn.unsent_tail());
+        if !conn.rest.is_empty() {
+            conn.rest_bytes += conn.unsent_tail().len() - before;
+        }
+        if let Some(snapshot) = snapshot {
+            info!("quorum port: sending a snapshot to server {}", link.server);
+            conn.rest.push_back(Segment::Snapshot((self.body)(snapshot)));
+        }
+        mark_dirty(&mut self.dirty, conn, index);
+    }
+
+    /// Close a connection; nothing of it is delivered any more.
+    pub(crate) fn hangup(&mut self, link: Link, reason: Reason) {
+        info!("quorum port: closing the connection with server {}: {reason:?}", link.server);
+        if let Some(index) = self.links.get(&link).copied() {
+            // What was sent before may still tell the other side something.
+            let _ = self.conns.get_mut(index).map(|conn| conn.socket.write());
+            self.remove(index);
+        }
+        let of_link = |event: &Input<P>| match event {
+            Input::Up(l) | Input::Down(l) | Input::Packet(l, _) => *l == link,
+            _ => false,
+        };
+        self.events.retain(|event| !of_link(event));
+    }
+
+    // --- what the event loop saw ---------------------------------------------------------------
+
+    /// The listener is readable.
+    pub(crate) fn listener_ready(&mut self) {
+        if let Some(port) = &mut self.port {
+            port.ready();
+        }
+    }
+
+    /// A connection is readable, writable or broken.
+    pub(crate) fn ready(&mut self, index: usize, event: &Event) {
+        let Some(conn) = self.conns.get_mut(index) else { return };
+        conn.socket.ready(event);
+        if let Stage::Dialing(link, _) = conn.stage {
+            if let Some(error) = conn.socket.connect_error() {
+                debug!("quorum port: server {} cannot be reached: {error}", link.server);
+                self.remove(index);
+                self.events.push_back(Input::Down(link));
+                return;
+            }
+            if !event.is_writable() || conn.socket.stream.peer_addr().is_err() {
+                return;
+            }
+            conn.stage = Stage::Up(link);
+            self.links.insert(link, index);
+            self.events.push_back(Input::Up(link));
+        }
+        if event.is_writable() {
+            mark_dirty(&mut self.dirty, conn, index);
+        }
+        if conn.socket.readable && !conn.queued {
+            conn.queued = true;
+            self.work.push_back(index);
+        }
+    }
+
+    /// Take the connections that wait to be accepted.
+    pub(crate) fn accept(&mut self, now: Instant, registry: &Registry) {
+        while let Some(port) = &mut self.port {
+            match port.accept() {
+                Ok(Some((stream, peer))) => self.accepted(now, stream, peer, registry),
+                Ok(None) => return,
+                Err(error) => return self.refusals.log(now, "accepting", error),
+            }
+        }
+    }
+
+    /// Whether there is something to do without waiting for the system.
+    pub(crate) fn has_work(&self) -> bool {
+        !(self.events.is_empty() && self.work.is_empty() && self.later.is_empty() && self.dirty.is_empty())
+    }
+
+    /// A new turn of the loop: every connection may be read again.
+    pub(crate) fn begin_turn(&mut self) {
+        self.work.extend(self.later.drain(..));
+    }
+
+    /// The next thing that happened.
+    pub(crate) fn next_input(&mut self, now: Instant, scratch: &mut [u8]) -> Option<Input<P>> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            let index = *self.work.front()?;
+            let Some(conn) = self.conns.get_mut(index) else {
+                self.work.pop_front();
+                continue;
+            };
+            if !conn.read {
+                conn.read = true;
+                let bytes = conn.socket.read(scratch);
+                conn.decoder.feed(bytes);
+            }
+            match (conn.decoder.next_packet(), conn.stage) {
+                (Ok(Some(packet)), Stage::Up(link)) => return Some(Input::Packet(link, packet)),
+                (Ok(Some(packet)), Stage::Unknown(_)) => self.introduce(now, index, packet),
+                (Ok(Some(_)), Stage::Dialing(..)) => {}
+                (Ok(None), _) if conn.socket.side == Side::Closed => {
+                    self.lost(now, index, "closed by the other side")
+                }
+                (Ok(None), _) => {
+                    (conn.read, conn.queued) = (false, conn.socket.readable);
+                    if conn.decoder.buffer().is_empty() {
+                        *conn.decoder.buffer() = bytes::BytesMut::new();
+                    }
+                    if conn.queued {
+                        self.later.push(index);
+                    }
+                    self.work.pop_front();
+                }
+                (Err(error), _) => {
+                    self.refusals.log(now, who(conn), error);
+                    self.lost(now, index, "malformed");
+                }
+            }
+        }
+    }
+
+    /// Send what waits, once per connection.
+    pub(crate) fn flush(&mut self, now: Instant) {
+        for index in std::mem::take(&mut self.dirty) {
+            let Some(conn) = self.conns.get_mut(index) else { continue };
+            conn.dirty = false;
+            if matches!(conn.stage, Stage::Dialing(..)) {
+                continue;
+            }
+            match conn.flush() {
+                Ok(Flushed::More) => mark_dirty(&mut self.dirty, conn, index),
+                Ok(Flushed::Done) => {}
+                Err(error) => self.lost(now, index, &error.to_string()),
+            }
+        }
+    }
+
+    /// When somebody's patience ends next.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.conns.iter().filter_map(|(_, conn)| conn.deadline()).min()
+    }
+
+    /// Give up on connections that took too long.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        self.refusals.roll(now);
+        let late = |(_, conn): &(usize, &Conn<P>)| conn.deadline().is_some_and(|due| due <= now);
+        let indexes: Vec<usize> = self.conns.iter().filter(late).map(|(index, _)| index).collect();
+        for index in indexes {
+            self.lost(now, index, "took too long");
+        }
+    }
+
+    // --- inside --------------------------------------------------------------------------------
+
+    fn new_link(&mut self, server: ServerId) -> Link {
+        // At a thousand connections a second this takes 49 days of nothing else.
+        self.generation = self.generation.checked_add(1).expect("link generations are used up");
+        Link { server, generation: self.generation }
+    }
+
+    fn connect(&mut self, now: Instant, link: Link, address: SocketAddr, registry: &Registry) {
+        let stage = Stage::Dialing(link, now + self.settings.dial_limit);
+        let connected = TcpStream::connect(address)
+            .and_then(|stream| self.insert(stream, address, stage, End::Learner, registry));
+        if let Err(error) = connected {
+            debug!("quorum port: server {} cannot be reached: {error}", link.server);
+            self.events.push_back(Input::Down(link));
+        }
+    }
+
+    fn accepted(&mut self, now: Instant, stream: TcpStream, peer: SocketAddr, registry: &Registry) {
+        let unknown = self.conns.iter().filter(|(_, c)| matches!(c.stage, Stage::Unknown(_))).count();
+        if unknown >= MAX_UNKNOWN {
+            return self.refusals.log(now, peer, "too many connections that have not said who they are");
+        }
+        let stage = Stage::Unknown(now + self.settings.first_packet_limit);
+        if let Err(error) = self.insert(stream, peer, stage, End::Leader, registry) {
+            self.refusals.log(now, peer, error);
+        }
+    }
+
+    fn insert(
+        &mut self,
+        mut stream: TcpStream,
+        peer: SocketAddr,
+        stage: Stage,
+        end: End,
+        registry: &Registry,
+    ) -> io::Result<()> {
+        let token = Source::Connection(PortKind::Quorum, self.conns.vacant()).token();
+        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        self.conns.insert(Conn {
+            socket: Socket::new(stream),
+            peer,
+            stage,
+            end,
+            decoder: PeerDecoder::new(end, self.settings.max_field),
+            rest: VecDeque::new(),
+            rest_bytes: 0,
+            queued: false,
+            read: false,
+            dirty: false,
+        });
+        Ok(())
+    }
+
+    /// The first packet of a connection that was accepted.
+    fn introduce(&mut self, now: Instant, index: usize, packet: Packet<P>) {
+        let Some(conn) = self.conns.get_mut(index) else { return };
+        let server = conn.decoder.learner().and_then(|info| info.server);
+        let refused = match (&packet, server) {
+            (Packet::FollowerInfo { .. } | Packet::ObserverInfo { .. }, Some(server)) => {
+                if self.settings.addresses.contains_key(&server) {
+                    let link = self.new_link(server);
+                    if let Some(conn) = self.conns.get_mut(index) {
+                        conn.stage = Stage::Up(link);
+                    }
+                    self.links.insert(link, index);
+                    self.events.push_back(Input::Up(link));
+                    return self.events.push_back(Input::Packet(link, packet));
+                }
+                format!("says it is server {server}, which is not in the configuration")
+            }
+            (Packet::FollowerInfo { .. } | Packet::ObserverInfo { .. }, None) => {
+                "does not say which server it is".to_owned()
+            }
+            _ => "does not begin with FOLLOWERINFO or OBSERVERINFO".to_owned(),
+        };
+        self.refusals.log(now, conn.peer, refused);
+        self.remove(index);
+    }
+
+    /// A connection is gone, and core did not ask for it.
+    fn lost(&mut self, now: Instant, index: usize, why: &str) {
+        let Some(conn) = self.remove(index) else { return };
+        match conn.stage {
+            Stage::Up(link) => {
+                info!("quorum port: the connection with server {} is gone: {why}", link.server);
+                self.events.push_back(Input::Down(link));
+            }
+            Stage::Dialing(link, _) => self.events.push_back(Input::Down(link)),
+            Stage::Unknown(_) => {
+                self.refusals.log(now, conn.peer, format_args!("said nothing useful: {why}"))
+            }
+        }
+    }
+
+    /// Dropping the connection closes it and takes it out of the event loop.
+    fn remove(&mut self, index: usize) -> Option<Conn<P>> {
+        let conn = self.conns.remove(index)?;
+        if let Stage::Up(link) = conn.stage {
+            self.links.remove(&link);
+        }
+        self.work.retain(|i| *i != index);
+        self.later.retain(|i| *i != index);
+        self.dirty.retain(|i| *i != index);
+        Some(conn)
+    }
+}
+
+enum Flushed {
+    /// Everything, or as much as the system takes.
+    Done,
+    /// There is more, and it may be the others' turn.
+    More,
+}
+
+impl<P: WirePayload> Conn<P> {
+    fn deadline(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::Dialing(_, due) | Stage::Unknown(due) => Some(due),
+            Stage::Up(_) => None,
+        }
+    }
+
+    /// Where the next packet goes: behind everything that waits.
+    fn unsent_tail(&mut self) -> &mut Vec<u8> {
+        if matches!(self.rest.back(), Some(Segment::Snapshot(_))) {
+            self.rest.push_back(Segment::Bytes(Vec::new()));
+        }
+        match self.rest.back_mut() {
+            Some(Segment::Bytes(bytes)) => bytes,
+            _ => self.socket.out(),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<Flushed> {
+        if self.socket.unsent() + self.rest_bytes > MAX_UNSENT {
+            return Err(io::Error::other("does not take in what it is sent"));
+        }
+        for _ in 0..PIECES_PER_TURN {
+            if !self.socket.write()? {
+                return Ok(Flushed::Done);
+            }
+            match self.rest.front_mut() {
+                None => return Ok(Flushed::Done),
+                Some(Segment::Bytes(bytes)) => {
+                    self.rest_bytes -= bytes.len();
+                    self.socket.swap_buffer(bytes);
+                    self.rest.pop_front();
+                }
+                Some(Segment::Snapshot(body)) => {
+                    if body(self.socket.out(), PIECE) {
+                        write_snapshot_trailer(self.socket.out());
+                        self.rest.pop_front();
+                    }
+                }
+            }
+        }
+        Ok(Flushed::More)
+    }
+}
+
+fn mark_dirty<P: WirePayload>(dirty: &mut Vec<usize>, conn: &mut Conn<P>, index: usize) {
+    if !conn.dirty {
+        conn.dirty = true;
+        dirty.push(index);
+    }
+}
+
+fn who<P: WirePayload>(conn: &Conn<P>) -> String {
+    match conn.stage {
+        Stage::Up(link) | Stage::Dialing(link, _) => format!("server {} ({})", link.server, conn.peer),
+        Stage::Unknown(_) => conn.peer.to_string(),
+    }
+}

@@ -1,0 +1,131 @@
+//! One connected socket: whether there is more to read, and what waits to be sent.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::Duration;
+
+use mio::event::Event;
+use mio::net::TcpStream;
+use socket2::{SockRef, TcpKeepalive};
+
+/// How much one socket may deliver before the others have their turn, in bytes.
+pub(crate) const READ_CHUNK: usize = 64 * 1024;
+
+/// Whether the other side may still send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Side {
+    /// It may.
+    Open,
+    /// It closed its end, or the connection broke.
+    Closed,
+}
+
+/// A non-blocking socket and what waits to be sent on it.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    /// The connection itself.
+    pub(crate) stream: TcpStream,
+    /// To be sent; the first `sent` bytes already are.
+    outbox: Vec<u8>,
+    sent: usize,
+    /// There may be more to read than was read (readiness is reported once per change).
+    pub(crate) readable: bool,
+    /// The system has said that nothing comes after what is there: read on to the end.
+    pub(crate) finished: bool,
+    /// The other side's end.
+    pub(crate) side: Side,
+}
+
+impl Socket {
+    /// Take over a connection: no delay for small packets, keep-alive probes so that a peer that
+    /// vanished is noticed.
+    pub(crate) fn new(stream: TcpStream) -> Socket {
+        let options = SockRef::from(&stream);
+        let probes = TcpKeepalive::new()
+            .with_time(Duration::from_secs(60))
+            .with_interval(Duration::from_secs(10))
+            .with_retries(6);
+        // A socket that refuses an option still works.
+        let _ = options.set_tcp_nodelay(true);
+        let _ = options.set_tcp_keepalive(&probes);
+        Socket { stream, outbox: Vec::new(), sent: 0, readable: false, finished: false, side: Side::Open }
+    }
+
+    /// What the event loop saw.
+    pub(crate) fn ready(&mut self, event: &Event) {
+        self.readable |= event.is_readable() || event.is_error();
+        self.finished |= event.is_read_closed() || event.is_error();
+        self.readable |= self.finished;
+    }
+
+    /// Read once, at most `scratch.len()` bytes, and return what came.
+    pub(crate) fn read<'a>(&mut self, scratch: &'a mut [u8]) -> &'a [u8] {
+        if !self.readable || self.side == Side::Closed {
+            return &[];
+        }
+        match self.stream.read(scratch) {
+            Ok(0) => self.side = Side::Closed,
+            Ok(n) => {
+                // A short read has emptied the kernel's buffer; what comes later is a new event.
+                self.readable = n == scratch.len() || self.finished;
+                return &scratch[..n];
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => self.side = Side::Closed,
+        }
+        &[]
+    }
+
+    /// Where to append what is to be sent.
+    pub(crate) fn out(&mut self) -> &mut Vec<u8> {
+        &mut self.outbox
+    }
+
+    /// How many bytes wait to be sent.
+    pub(crate) fn unsent(&self) -> usize {
+        self.outbox.len() - self.sent
+    }
+
+    /// Send as much as the kernel takes. `Ok(true)`: everything is sent.
+    pub(crate) fn write(&mut self) -> io::Result<bool> {
+        while self.sent < self.outbox.len() {
+            match self.stream.write(&self.outbox[self.sent..]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(n) => self.sent += n,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.forget_sent();
+                    return Ok(false);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.sent = 0;
+        self.outbox.clear();
+        Ok(true)
+    }
+
+    /// Exchange the output buffer, when nothing waits in it, for `other`: an idle connection
+    /// should own no memory.
+    pub(crate) fn swap_buffer(&mut self, other: &mut Vec<u8>) {
+        if self.outbox.is_empty() {
+            std::mem::swap(&mut self.outbox, other);
+        }
+    }
+
+    /// The connection could not be made, if that is so.
+    pub(crate) fn connect_error(&self) -> Option<io::Error> {
+        match self.stream.take_error() {
+            Ok(None) => None,
+            Ok(Some(error)) | Err(error) => Some(error),
+        }
+    }
+
+    /// Bytes already sent are moved out once they are the larger part.
+    fn forget_sent(&mut self) {
+        if self.sent > self.outbox.len() / 2 {
+            self.outbox.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+}
