@@ -1,0 +1,138 @@
+//! How a connection gets its session, and how it loses it.
+
+use alloc::collections::VecDeque;
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use bytes::Bytes;
+
+use super::connection::{Connection, Pending, Stage, Work};
+use super::message::{ClientReply, ClientRequest};
+use super::{Fx, TreeService, close_session};
+use crate::ids::{ConnId, Now, SessionId, Touch};
+use crate::payload::{Effect, ServingRole};
+use crate::session::password::{is_password, password};
+use crate::wire::client::{ConnectRequest, ConnectResponse, OpCode, Request};
+use crate::wire::jute::Jute;
+use crate::wire::record::Id;
+
+impl TreeService {
+    /// A ConnectRequest: the checks are in ZooKeeper's order (`processConnectRequest`).
+    pub(super) fn connect(&mut self, _now: Now, conn: ConnId, frame: &Bytes, address: IpAddr, fx: &mut Fx) {
+        let Ok(request) = ConnectRequest::from_bytes(frame) else { return self.close(conn, fx) };
+        if self.connections.contains_key(&conn) {
+            return self.close(conn, fx);
+        }
+        // The client has seen a future that this server does not know yet: let it go elsewhere.
+        // (Negative: no server has ever been there.)
+        if u64::try_from(request.last_zxid_seen).is_ok_and(|seen| seen > self.applied.0) {
+            return fx.push(Effect::Close(conn));
+        }
+        let timeout_ms = self.settings.negotiate(request.timeout_ms);
+        let is_new = request.session == SessionId(0);
+        let session = if is_new {
+            let (sessions, here) = (&self.sessions, &self.by_session);
+            self.ids.next(|id| sessions.contains_key(&id) || here.contains_key(&id))
+        } else {
+            request.session
+        };
+        // Whoever else speaks for the session here is cut off, even before the password is looked at.
+        if let Some(other) = self.by_session.get(&session) {
+            self.close(*other, fx);
+        }
+        if !is_new && !is_password(session, &request.password.unwrap_or_default()) {
+            fx.push(Effect::Reply(conn, ClientReply::Connect(ConnectResponse::refused(request.read_only))));
+            return fx.push(Effect::Close(conn));
+        }
+        let connection = Connection {
+            address,
+            session,
+            timeout_ms,
+            read_only: request.read_only,
+            new_session: is_new,
+            auth: Arc::new([Id::new("ip", &address.to_string())]),
+            stage: Stage::Pending(VecDeque::new()),
+        };
+        self.connections.insert(conn, connection);
+        self.by_session.insert(session, conn);
+        if is_new {
+            let work = Work::Commit { op: OpCode::CreateSession, parts: vec![] };
+            self.queues.push(session, Pending { conn, xid: 0, work });
+            let body = Request::CreateSession(timeout_ms).body();
+            fx.push(Effect::Submit(ClientRequest::internal(session, OpCode::CreateSession, body)));
+        } else {
+            fx.push(Effect::Revalidate(Touch { session, timeout_ms }));
+        }
+    }
+
+    /// The leader's answer to a connection that came back to its session.
+    pub(super) fn session_answer(&mut self, now: Now, session: SessionId, valid: bool, fx: &mut Fx) {
+        let Some(conn) = self.by_session.get(&session).copied() else { return };
+        let Some(connection) = self.connections.get(&conn) else { return };
+        if connection.new_session || connection.stage == Stage::Established {
+            return;
+        }
+        if valid {
+            return self.establish(now, conn, fx);
+        }
+        let refusal = ConnectResponse::refused(connection.read_only);
+        fx.push(Effect::Reply(conn, ClientReply::Connect(refusal)));
+        self.close(conn, fx);
+    }
+
+    /// The connection has its session: say so, and serve what it has sent meanwhile.
+    pub(super) fn establish(&mut self, now: Now, conn: ConnId, fx: &mut Fx) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let (session, timeout_ms) = (connection.session, connection.timeout_ms);
+        let response = ConnectResponse {
+            protocol_version: 0,
+            timeout_ms,
+            session,
+            password: password(session),
+            read_only: connection.read_only.map(|_| false),
+        };
+        fx.push(Effect::Reply(conn, ClientReply::Connect(response)));
+        let stage = core::mem::replace(&mut connection.stage, Stage::Established);
+        if self.role == Some(ServingRole::Learner) {
+            self.touches.insert(session, timeout_ms);
+        }
+        if let Stage::Pending(frames) = stage {
+            for frame in frames {
+                self.frame(now, conn, frame, fx);
+            }
+        }
+    }
+
+    /// Close a connection and forget it. Its session lives on.
+    pub(super) fn close(&mut self, conn: ConnId, fx: &mut Fx) {
+        self.forget(conn);
+        fx.push(Effect::Close(conn));
+    }
+
+    /// The connection is gone.
+    pub(super) fn forget(&mut self, conn: ConnId) {
+        let Some(connection) = self.connections.remove(&conn) else { return };
+        if self.by_session.get(&connection.session) == Some(&conn) {
+            self.by_session.remove(&connection.session);
+        }
+        self.watches.remove_watcher(conn);
+    }
+
+    /// A new leader ends the sessions that own znodes but are not known: their end was lost with
+    /// a damaged or very old data directory.
+    pub(super) fn close_unknown_owners(&mut self, fx: &mut Fx) {
+        // Without extended types the mark of a TTL znode reads as a session. It is none.
+        let is_mark = |session: SessionId| (session.0 as u64) >> 40 == 0xFF_0000;
+        let unknown: Vec<SessionId> = self
+            .tree
+            .owned()
+            .sessions()
+            .map(|(session, _)| session)
+            .filter(|session| !self.sessions.contains_key(session) && !is_mark(*session))
+            .collect();
+        fx.extend(unknown.into_iter().map(|session| Effect::Submit(close_session(session))));
+    }
+}

@@ -1,0 +1,259 @@
+//! The road of a request: from a client's bytes to a transaction and back to a reply.
+//!
+//! ```text
+//!  client's server                          leader                        every server
+//!  ───────────────                          ──────                        ────────────
+//!  request.rs   frame ─► read ─► read.rs ─► reply
+//!                 └────► write ─► Submit ─► prepare.rs ─► transaction ─►  apply.rs ─► tree, sessions
+//!  connection.rs  waits in the session's queue  │                            ├─► notifications
+//!                                               └ outstanding.rs             └─► reply, next in queue
+//! ```
+//!
+//! `apply` is the only writer of replicated state. A session's requests are answered in order: a
+//! read waits for the session's own writes before it, and for nobody else's.
+
+mod apply;
+mod connect;
+mod connection;
+mod image;
+mod message;
+mod outstanding;
+mod prepare;
+mod read;
+mod reap;
+mod request;
+mod settings;
+mod status;
+mod travel;
+mod watches;
+
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+pub use image::{ImageBuilder, ImageError, ImageNode, ImageNodes, TreeImage};
+pub use message::{ClientEvent, ClientReply, ClientRequest, ClientTxn};
+pub use settings::{ConfigNode, Settings};
+pub use status::{ConnectionStatus, Counters, ServiceStatus};
+
+use crate::config::Constant;
+use crate::ids::{ConnId, Now, SessionId, Touch, Zxid};
+use crate::payload::{Effect, Effects, Origin, RequestKind, Service, ServingRole};
+use crate::session::{SessionIds, SessionTracker};
+use crate::tree::{DataTree, path};
+use crate::watch::WatchManager;
+use crate::wire::client::OpCode;
+use crate::wire::txn::{TxnDigest, TxnHeader, write_txn};
+use connection::{Connection, Queues};
+use outstanding::Outstanding;
+use prepare::Preparation;
+
+/// What the service wants done.
+type Fx = Effects<TreeService>;
+
+/// The znode tree, its sessions and its clients on one server: what ZooKeeper's pipeline of
+/// request processors is.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct TreeService {
+    settings: Constant<Settings>,
+    // Replicated.
+    tree: DataTree,
+    sessions: BTreeMap<SessionId, i32>,
+    applied: Zxid,
+    // This server's clients.
+    role: Option<ServingRole>,
+    connections: BTreeMap<ConnId, Connection>,
+    /// The connection that speaks (or asks to speak) for a session here.
+    by_session: BTreeMap<SessionId, ConnId>,
+    queues: Queues,
+    watches: WatchManager,
+    ids: SessionIds,
+    /// A learner's: who was heard from since the leader was told.
+    touches: BTreeMap<SessionId, i32>,
+    leading: Option<Leading>,
+    counters: Counters,
+}
+
+/// What only a leader keeps.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Leading {
+    tracker: SessionTracker,
+    outstanding: Outstanding,
+    /// When containers were last looked at, ms.
+    reaped_at: u64,
+}
+
+impl Service for TreeService {
+    type Txn = ClientTxn;
+    type Settings = Settings;
+    type Snapshot = TreeImage;
+    type Client = ClientEvent;
+    type Reply = ClientReply;
+    type Request = ClientRequest;
+
+    fn new(settings: &Settings, snapshot: Option<&TreeImage>) -> Self {
+        let key = settings.hash_key;
+        let mut service = TreeService {
+            settings: Constant::new(settings.clone()),
+            tree: DataTree::new(key, settings.extended_types),
+            sessions: BTreeMap::new(),
+            applied: Zxid::ZERO,
+            role: None,
+            connections: BTreeMap::new(),
+            by_session: BTreeMap::new(),
+            queues: Queues::default(),
+            watches: WatchManager::new(key),
+            ids: SessionIds::default(),
+            touches: BTreeMap::new(),
+            leading: None,
+            counters: Counters::default(),
+        };
+        if let Some(snapshot) = snapshot {
+            service.install(snapshot);
+        }
+        service
+    }
+
+    fn client(&mut self, now: Now, conn: ConnId, event: ClientEvent, fx: &mut Fx) {
+        match event {
+            ClientEvent::Closed => self.forget(conn),
+            _ if self.role.is_none() => {
+                self.forget(conn);
+                fx.push(Effect::Close(conn));
+            }
+            ClientEvent::Connect { frame, address } => self.connect(now, conn, &frame, address, fx),
+            ClientEvent::Frame(frame) => self.frame(now, conn, frame, fx),
+        }
+    }
+
+    fn prepare(&mut self, now: Now, zxid: Zxid, request: &ClientRequest, origin: Origin) -> ClientTxn {
+        let settings = &*self.settings;
+        let leading = self.leading.get_or_insert_with(|| Leading::new(settings));
+        let (outstanding, tracker) = (&mut leading.outstanding, &mut leading.tracker);
+        let tree = &self.tree;
+        let preparation = Preparation { settings, tree, outstanding, tracker, now, zxid, request, origin };
+        let (body, has_digest) = preparation.prepare();
+        let digest =
+            TxnDigest { version: crate::tree::digest::VERSION, tree_digest: leading.outstanding.digest() };
+        let header =
+            TxnHeader { client_id: request.session, cxid: request.cxid, zxid, time: now.wall_ms, op: 0 };
+        let mut out = Vec::with_capacity(TxnHeader::LEN + request.body.len() + 64);
+        write_txn(&mut out, header, &body, (has_digest && settings.digest).then_some(digest));
+        ClientTxn(out.into())
+    }
+
+    fn kind(request: &ClientRequest) -> RequestKind {
+        if request.op == OpCode::Sync.to_i32() { RequestKind::Sync } else { RequestKind::Write }
+    }
+
+    fn apply(&mut self, now: Now, zxid: Zxid, txn: &ClientTxn, fx: &mut Fx) {
+        self.apply_txn(now, zxid, txn, fx);
+    }
+
+    fn synced(&mut self, now: Now, request: &ClientRequest, fx: &mut Fx) {
+        if let Some(pending) = self.queues.take_synced(request.session, request.cxid) {
+            self.answer_sync(pending, fx);
+            self.proceed(now, request.session, fx);
+        }
+    }
+
+    fn snapshot(&self) -> TreeImage {
+        TreeImage::take(&self.tree, &self.sessions, self.applied)
+    }
+
+    fn install(&mut self, snapshot: &TreeImage) {
+        self.tree = snapshot.to_tree(&self.settings);
+        self.sessions = snapshot.session_table();
+        self.applied = snapshot.applied();
+    }
+
+    fn serve(&mut self, now: Now, role: ServingRole, applied: Zxid, fx: &mut Fx) {
+        self.role = Some(role);
+        self.applied = applied;
+        self.ids.restart(self.settings.server_id, now.wall_ms);
+        self.show_config(now);
+        if role == ServingRole::Leader {
+            let mut leading = Leading::new(&self.settings);
+            leading.reaped_at = now.elapsed_ms;
+            for (session, timeout_ms) in &self.sessions {
+                let touch = Touch { session: *session, timeout_ms: *timeout_ms };
+                leading.tracker.track(now.elapsed_ms, touch, None);
+            }
+            self.leading = Some(leading);
+            self.close_unknown_owners(fx);
+        }
+    }
+
+    fn stop(&mut self, fx: &mut Fx) {
+        self.role = None;
+        self.leading = None;
+        fx.extend(self.connections.keys().map(|conn| Effect::Close(*conn)));
+        self.connections.clear();
+        self.by_session.clear();
+        self.queues.clear();
+        self.touches.clear();
+        self.watches = WatchManager::new(self.settings.hash_key);
+    }
+
+    fn expire(&mut self, now: Now, fx: &mut Fx) {
+        let Some(leading) = &mut self.leading else { return };
+        for session in leading.tracker.expire(now.elapsed_ms) {
+            self.counters.expired_sessions += 1;
+            fx.push(Effect::Submit(close_session(session)));
+        }
+        self.reap(now, fx);
+    }
+
+    fn touch(&mut self, now: Now, touches: &[Touch]) {
+        let Some(leading) = &mut self.leading else { return };
+        for touch in touches {
+            leading.tracker.touch(now.elapsed_ms, *touch);
+        }
+    }
+
+    fn take_touches(&mut self) -> Vec<Touch> {
+        let touches = core::mem::take(&mut self.touches);
+        touches.into_iter().map(|(session, timeout_ms)| Touch { session, timeout_ms }).collect()
+    }
+
+    fn revalidate(&mut self, now: Now, touch: Touch, from: Origin) -> bool {
+        let Some(leading) = &mut self.leading else { return false };
+        let valid = leading.tracker.touch(now.elapsed_ms, touch);
+        if valid {
+            leading.tracker.set_owner(touch.session, from);
+        }
+        valid
+    }
+
+    fn revalidated(&mut self, now: Now, session: SessionId, valid: bool, fx: &mut Fx) {
+        self.session_answer(now, session, valid, fx);
+    }
+}
+
+impl Leading {
+    fn new(settings: &Settings) -> Self {
+        Leading {
+            tracker: SessionTracker::new(settings.tick_ms),
+            outstanding: Outstanding::new(settings.hash_key),
+            reaped_at: 0,
+        }
+    }
+}
+
+/// The leader's own request to end a session.
+fn close_session(session: SessionId) -> ClientRequest {
+    ClientRequest::internal(session, OpCode::CloseSession, bytes::Bytes::new())
+}
+
+impl TreeService {
+    /// `/zookeeper/config` shows this server's configuration: outside of any transaction (and of
+    /// the digest), as ZooKeeper does it when reconfiguration is off.
+    fn show_config(&mut self, now: Now) {
+        if let Some(config) = &self.settings.config {
+            // The znode is always there; without it there is nothing to show.
+            let _ = self.tree.set_data(path::CONFIG, Some(&config.text), -1, config.version, now.wall_ms);
+        }
+    }
+}

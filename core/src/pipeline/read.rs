@@ -1,0 +1,166 @@
+//! Requests that are answered from this server's own state (`FinalRequestProcessor`).
+//!
+//! Paths are not validated here: `""` is the root, and whatever does not exist is NONODE.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::request::user_name;
+use super::{Fx, TreeService};
+use crate::auth;
+use crate::ids::ConnId;
+use crate::tree::path::ROOT;
+use crate::tree::store::Node;
+use crate::wire::client::{AddWatchMode, MultiResult, ReadOp, Request, Response, WatchRequest};
+use crate::wire::error_code::ErrorCode;
+use crate::wire::record::{ClientInfo, Id, perms};
+
+type Answer = Result<Response, ErrorCode>;
+
+impl TreeService {
+    pub(super) fn read(&mut self, conn: ConnId, request: &Request, ids: &[Id], fx: &mut Fx) -> Answer {
+        match request {
+            Request::Ping => Ok(Response::Empty),
+            Request::Exists(r) => self.exists(conn, r, ids),
+            Request::GetData(r) => {
+                let node = self.readable(&r.path, ids)?;
+                let data = node.data().map(Bytes::copy_from_slice);
+                let stat = self.tree.stat(&node);
+                if r.watch {
+                    self.watches.watch_data(canonical(&r.path), conn);
+                }
+                Ok(Response::Data { data, stat })
+            }
+            Request::GetChildren(r) => self.children(conn, r, ids).map(Response::Children),
+            Request::GetChildren2(r) => {
+                let children = self.children(conn, r, ids)?;
+                let node = self.tree.get(&r.path).ok_or(ErrorCode::NoNode)?;
+                Ok(Response::Children2 { children, stat: self.tree.stat(&node) })
+            }
+            Request::GetAcl(r) => {
+                let node = self.tree.get(&r.path).ok_or(ErrorCode::NoNode)?;
+                let acl = self.tree.acl(&node);
+                self.check_acl(acl, perms::READ | perms::ADMIN, ids)?;
+                let acl = if self.settings.skip_acl { acl.to_vec() } else { auth::shown_acl(acl, ids) };
+                Ok(Response::Acl { acl, stat: self.tree.stat(&node) })
+            }
+            Request::GetAllChildrenNumber(r) => {
+                self.readable(&r.path, ids)?;
+                let count = self.tree.descendant_count(&r.path).ok_or(ErrorCode::NoNode)?;
+                Ok(Response::ChildrenNumber(i32::try_from(count).unwrap_or(i32::MAX)))
+            }
+            Request::GetEphemerals(prefix) => {
+                Ok(Response::Children(self.ephemerals(conn, prefix.as_deref())))
+            }
+            Request::MultiRead(parts) => {
+                let results = parts.iter().map(|part| {
+                    self.read_part(part, ids).unwrap_or_else(|code| MultiResult::Error(code.to_i32()))
+                });
+                Ok(Response::Multi(results.collect()))
+            }
+            Request::SetWatches(r) | Request::SetWatches2(r) => {
+                self.set_watches(conn, r, ids, fx);
+                Ok(Response::Empty)
+            }
+            Request::AddWatch(r) => {
+                let path = canonical(&r.path);
+                match r.mode {
+                    AddWatchMode::Persistent => self.watches.watch_persistently(path, conn),
+                    AddWatchMode::PersistentRecursive => self.watches.watch_recursively(path, conn),
+                }
+                Ok(Response::Error(0))
+            }
+            Request::CheckWatches(r) => {
+                let found = self.watches.contains(canonical(&r.path), conn, r.watcher);
+                if found { Ok(Response::Empty) } else { Err(ErrorCode::NoWatcher) }
+            }
+            Request::RemoveWatches(r) => {
+                let found = self.watches.remove(canonical(&r.path), conn, r.watcher);
+                if found { Ok(Response::Empty) } else { Err(ErrorCode::NoWatcher) }
+            }
+            Request::WhoAmI => {
+                let info =
+                    |id: &Id| ClientInfo { auth_scheme: id.scheme.clone(), user: user_name(id).to_string() };
+                Ok(Response::WhoAmI(ids.iter().map(info).collect()))
+            }
+            // Everything else is a transaction, or has been dealt with.
+            _ => Err(ErrorCode::Unimplemented),
+        }
+    }
+
+    /// A znode that is not there is watched all the same: for its creation.
+    fn exists(&mut self, conn: ConnId, r: &WatchRequest, ids: &[Id]) -> Answer {
+        if r.path.contains('\0') {
+            return Err(ErrorCode::BadArguments);
+        }
+        let stat = match self.readable(&r.path, ids) {
+            Ok(node) => Ok(Response::Stat(self.tree.stat(&node))),
+            Err(ErrorCode::NoNode) => Err(ErrorCode::NoNode),
+            Err(refused) => return Err(refused),
+        };
+        if r.watch {
+            self.watches.watch_data(canonical(&r.path), conn);
+        }
+        stat
+    }
+
+    fn children(&mut self, conn: ConnId, r: &WatchRequest, ids: &[Id]) -> Result<Vec<String>, ErrorCode> {
+        self.readable(&r.path, ids)?;
+        let names = self.tree.children(&r.path).ok_or(ErrorCode::NoNode)?;
+        let names = names.map(String::from).collect();
+        if r.watch {
+            self.watches.watch_children(canonical(&r.path), conn);
+        }
+        Ok(names)
+    }
+
+    /// The session's own znodes whose paths start with the prefix; nothing, blanks and `/` mean all.
+    fn ephemerals(&self, conn: ConnId, prefix: Option<&str>) -> Vec<String> {
+        let Some(connection) = self.connections.get(&conn) else { return Vec::new() };
+        let prefix = prefix.filter(|prefix| !prefix.trim().is_empty()).unwrap_or(ROOT);
+        let paths = self.tree.owned().of_session(connection.session);
+        paths.filter(|path| path.starts_with(prefix)).map(|path| String::from(&**path)).collect()
+    }
+
+    fn read_part(&self, part: &ReadOp, ids: &[Id]) -> Result<MultiResult, ErrorCode> {
+        match part {
+            ReadOp::GetData(r) => {
+                let node = self.readable(&r.path, ids)?;
+                let data = node.data().map(Bytes::copy_from_slice);
+                Ok(MultiResult::GetData { data, stat: self.tree.stat(&node) })
+            }
+            ReadOp::GetChildren(r) => {
+                self.readable(&r.path, ids)?;
+                let names = self.tree.children(&r.path).ok_or(ErrorCode::NoNode)?;
+                Ok(MultiResult::GetChildren(names.map(String::from).collect()))
+            }
+        }
+    }
+
+    /// The znode, if it is there and may be read.
+    fn readable(&self, path: &str, ids: &[Id]) -> Result<Node<'_>, ErrorCode> {
+        let node = self.tree.get(path).ok_or(ErrorCode::NoNode)?;
+        self.check_acl(self.tree.acl(&node), perms::READ, ids)?;
+        Ok(node)
+    }
+
+    pub(super) fn check_acl(
+        &self,
+        acl: &[crate::wire::record::Acl],
+        wanted: i32,
+        ids: &[Id],
+    ) -> Result<(), ErrorCode> {
+        if self.settings.skip_acl || auth::is_allowed(acl, wanted, ids) {
+            Ok(())
+        } else {
+            Err(ErrorCode::NoAuth)
+        }
+    }
+}
+
+/// The root has one name among watches.
+pub(super) fn canonical(path: &str) -> &str {
+    if path.is_empty() { ROOT } else { path }
+}

@@ -1,0 +1,213 @@
+//! A client's frame: what it is, whether it may go on, and where to.
+
+use alloc::collections::VecDeque;
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::connection::{Pending, Stage, Work};
+use super::message::{ClientReply, ClientRequest};
+use super::prepare::{create_mode, modes_agree};
+use super::{Fx, TreeService};
+use crate::auth::digest;
+use crate::ids::{ConnId, Now, SessionId, Touch};
+use crate::payload::{Effect, Origin};
+use crate::session::SessionError;
+use crate::wire::client::{AuthPacket, CreateMode, OpCode, ReplyHeader, Request, RequestHeader, Response};
+use crate::wire::error_code::ErrorCode;
+use crate::wire::jute::{Jute, Reader};
+use crate::wire::record::Id;
+
+/// A request's body, as bytes and as what they say.
+struct Arrived {
+    body: Bytes,
+    request: Result<Request, ErrorCode>,
+}
+
+impl TreeService {
+    /// A frame behind the first one.
+    pub(super) fn frame(&mut self, now: Now, conn: ConnId, frame: Bytes, fx: &mut Fx) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        if let Stage::Pending(frames) = &mut connection.stage {
+            frames.push_back(frame);
+            return;
+        }
+        let mut reader = Reader::with_limit(&frame, self.settings.max_field);
+        let Ok(header) = RequestHeader::read(&mut reader, "") else { return self.close(conn, fx) };
+        let op = OpCode::from_i32(header.op).filter(|op| op.is_for_clients());
+        let Some(op) = op else { return self.refuse(conn, header.xid, -1, ErrorCode::Unimplemented, fx) };
+        match op {
+            OpCode::Auth => match AuthPacket::read(&mut reader, "") {
+                Ok(packet) => self.authenticate(conn, header.xid, &packet, fx),
+                Err(_) => self.close(conn, fx),
+            },
+            // No SASL is configured: an empty token, and the client goes on without.
+            OpCode::Sasl => {
+                let header = ReplyHeader { xid: header.xid, zxid: 0, err: 0 };
+                fx.push(Effect::Reply(conn, ClientReply::Reply { header, body: Response::Sasl(None) }));
+            }
+            _ => {
+                let mut body = reader.clone();
+                let body = body.rest();
+                let request = Request::read(op, &mut reader);
+                let request = request.map_err(|_| ErrorCode::MarshallingError).and_then(locally_valid);
+                self.enqueue(now, conn, header.xid, op, Arrived { body, request }, fx);
+            }
+        }
+    }
+
+    /// Writes go to the leader at once; everything waits for its turn.
+    fn enqueue(&mut self, now: Now, conn: ConnId, xid: i32, op: OpCode, arrived: Arrived, fx: &mut Fx) {
+        let Some(connection) = self.connections.get(&conn) else { return };
+        let session = connection.session;
+        let touch = Touch { session, timeout_ms: connection.timeout_ms };
+        let auth = Arc::clone(&connection.auth);
+        let mut work = work_of(arrived.request, &auth);
+        if let Some(leading) = &mut self.leading {
+            // A session whose end is proposed is not served any more; its connection is about to go.
+            if !leading.tracker.touch(now.elapsed_ms, touch) {
+                return;
+            }
+            if matches!(work, Work::Read { .. }) {
+                match leading.tracker.check(session, Origin::Local) {
+                    Ok(()) => {}
+                    Err(SessionError::Moved) => return self.close(conn, fx),
+                    Err(SessionError::Expired) => work = Work::Failed(ErrorCode::SessionExpired),
+                }
+            }
+        } else {
+            self.touches.insert(session, touch.timeout_ms);
+        }
+        let is_ordered = matches!(work, Work::Commit { .. } | Work::Sync { .. });
+        let pending = Pending { conn, xid, work };
+        if !is_ordered && !self.queues.is_waiting(session) {
+            return self.answer(now, pending, fx);
+        }
+        self.queues.push(session, pending);
+        if is_ordered {
+            let request = ClientRequest { session, cxid: xid, op: op.to_i32(), body: arrived.body, auth };
+            fx.push(Effect::Submit(request));
+        }
+    }
+
+    /// The session's oldest request is answered: so are those behind it that only waited for it.
+    pub(super) fn proceed(&mut self, now: Now, session: SessionId, fx: &mut Fx) {
+        while let Some(pending) = self.queues.take_ready(session) {
+            self.answer(now, pending, fx);
+        }
+    }
+
+    /// Answer a request that is not ordered, if its connection is still there.
+    fn answer(&mut self, _now: Now, pending: Pending, fx: &mut Fx) {
+        let Pending { conn, xid, work } = pending;
+        if !self.connections.contains_key(&conn) {
+            return;
+        }
+        let answer = match &work {
+            Work::Read { request, auth } => self.read(conn, request, auth, fx),
+            Work::Failed(code) => Err(*code),
+            Work::Commit { .. } | Work::Sync { .. } => return,
+        };
+        // A ping is answered as a ping, whatever it called itself.
+        let is_ping = matches!(work, Work::Read { request: Request::Ping, .. });
+        let xid = if is_ping { crate::wire::client::xid::PING } else { xid };
+        self.reply(conn, xid, answer.map_err(ErrorCode::to_i32), fx);
+    }
+
+    /// The leader says that everything before this `sync` is here.
+    pub(super) fn answer_sync(&mut self, pending: Pending, fx: &mut Fx) {
+        let Work::Sync { path } = pending.work else { return };
+        if self.connections.contains_key(&pending.conn) {
+            self.reply(pending.conn, pending.xid, Ok(Response::Path(path)), fx);
+        }
+    }
+
+    /// Send an answer under the zxid that this server's state stands at.
+    pub(super) fn reply(&mut self, conn: ConnId, xid: i32, answer: Result<Response, i32>, fx: &mut Fx) {
+        let (err, body) = match answer {
+            Ok(body) => (0, body),
+            Err(code) => (code, Response::Empty),
+        };
+        let header = ReplyHeader { err, ..ReplyHeader::ok(xid, self.applied) };
+        fx.push(Effect::Reply(conn, ClientReply::Reply { header, body }));
+    }
+
+    /// Send an error and close.
+    fn refuse(&mut self, conn: ConnId, xid: i32, zxid: i64, code: ErrorCode, fx: &mut Fx) {
+        let header = ReplyHeader { xid, zxid, err: code.to_i32() };
+        fx.push(Effect::Reply(conn, ClientReply::Reply { header, body: Response::Empty }));
+        self.close(conn, fx);
+    }
+
+    /// Authentication is answered at once, ahead of requests that wait, and concerns only those
+    /// that come after it.
+    fn authenticate(&mut self, conn: ConnId, xid: i32, packet: &AuthPacket, fx: &mut Fx) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let proof = packet.auth.clone().unwrap_or_default();
+        let mut proved: Vec<Id> = match packet.scheme.as_str() {
+            "digest" => vec![Id::new("digest", &digest::identity(&proof))],
+            "ip" => vec![Id::new("ip", &connection.address.to_string())],
+            _ => return self.refuse(conn, xid, 0, ErrorCode::AuthFailed, fx),
+        };
+        if self.settings.super_digest.as_ref() == proved.first().map(|id| &id.id) && packet.scheme == "digest"
+        {
+            proved.push(Id::new("super", ""));
+        }
+        let mut ids = connection.auth.to_vec();
+        for id in proved {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        connection.auth = ids.into();
+        let header = ReplyHeader { xid, zxid: 0, err: 0 };
+        fx.push(Effect::Reply(conn, ClientReply::Reply { header, body: Response::Empty }));
+    }
+
+    /// How many requests of this connection's session are not answered, frames before the session
+    /// is there included: a shell stops reading where this gets high.
+    pub fn pending_requests(&self, conn: ConnId) -> usize {
+        self.connections.get(&conn).map_or(0, |connection| match &connection.stage {
+            Stage::Pending(frames) => VecDeque::len(frames),
+            Stage::Established => self.queues.len_of(connection.session),
+        })
+    }
+}
+
+/// What no server should be sent: operations whose flags contradict them (they can poison a Java
+/// leader) are refused where they arrive.
+fn locally_valid(request: Request) -> Result<Request, ErrorCode> {
+    let disagree = |flags| CreateMode::from_i32(flags).is_some() && create_mode(request.op(), flags).is_err();
+    match &request {
+        Request::Create(r) | Request::Create2(r) | Request::CreateContainer(r) if disagree(r.flags) => {
+            Err(ErrorCode::BadArguments)
+        }
+        Request::CreateTtl(r) if disagree(r.flags) => Err(ErrorCode::BadArguments),
+        Request::Multi(parts) if !modes_agree(parts) => Err(ErrorCode::MarshallingError),
+        _ => Ok(request),
+    }
+}
+
+/// What a request waits for.
+fn work_of(request: Result<Request, ErrorCode>, auth: &Arc<[Id]>) -> Work {
+    match request {
+        Err(code) => Work::Failed(code),
+        Ok(Request::Sync(r)) => Work::Sync { path: r.path },
+        Ok(Request::Multi(parts)) => {
+            Work::Commit { op: OpCode::Multi, parts: parts.iter().map(|part| part.op()).collect() }
+        }
+        Ok(request) if request.op().is_write() => Work::Commit { op: request.op(), parts: vec![] },
+        Ok(request) => Work::Read { request, auth: Arc::clone(auth) },
+    }
+}
+
+/// What `whoAmI` calls an identity.
+pub(super) fn user_name(id: &Id) -> &str {
+    match id.scheme.as_str() {
+        "digest" => digest::user(&id.id),
+        _ => &id.id,
+    }
+}

@@ -1,0 +1,109 @@
+//! What operators ask for: counts for `srvr`, `stat`, `mntr`, `cons`.
+
+use alloc::sync::Arc;
+use core::net::IpAddr;
+
+use super::TreeService;
+use super::connection::Stage;
+use crate::ids::{ConnId, SessionId, Zxid};
+use crate::payload::ServingRole;
+use crate::wire::record::Id;
+
+/// What has happened so far that should not happen often.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Counters {
+    /// Transactions whose bytes could not be read; they were applied as failed ones.
+    pub unreadable_txns: u64,
+    /// Transactions whose digest was not the tree's.
+    pub digest_mismatches: u64,
+    /// Sessions that this server, as leader, let expire.
+    pub expired_sessions: u64,
+}
+
+/// Counts of one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ServiceStatus {
+    /// In which capacity clients are served; `None`: they are not.
+    pub role: Option<ServingRole>,
+    /// The zxid that clients see.
+    pub applied: Zxid,
+    /// Znodes, the root included.
+    pub znodes: usize,
+    /// Ephemeral znodes.
+    pub ephemerals: usize,
+    /// Bytes of all paths and data.
+    pub data_size: u64,
+    /// Watches, as `mntr` counts them.
+    pub watches: usize,
+    /// Sessions of the whole ensemble.
+    pub sessions: usize,
+    /// Client connections of this server.
+    pub connections: usize,
+    /// Requests of this server's clients that are not answered yet.
+    pub outstanding: usize,
+    /// Leader: changes that are proposed and not applied.
+    pub proposed_changes: usize,
+    /// The digest of the tree.
+    pub digest: i64,
+    /// What has happened so far.
+    pub counters: Counters,
+}
+
+/// One client connection, for `cons`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConnectionStatus {
+    /// The connection.
+    pub conn: ConnId,
+    /// Where it comes from.
+    pub address: IpAddr,
+    /// Its session.
+    pub session: SessionId,
+    /// The negotiated timeout, ms.
+    pub timeout_ms: i32,
+    /// Whether the session is established.
+    pub established: bool,
+    /// Who the client has shown to be.
+    pub ids: Arc<[Id]>,
+}
+
+impl TreeService {
+    /// Counts of this moment; cheap.
+    pub fn status(&self) -> ServiceStatus {
+        ServiceStatus {
+            role: self.role,
+            applied: self.applied,
+            znodes: self.tree.len(),
+            ephemerals: self.tree.owned().ephemeral_count(),
+            data_size: self.tree.data_size(),
+            watches: self.watches.len(),
+            sessions: self.sessions.len(),
+            connections: self.connections.len(),
+            outstanding: self.queues.len(),
+            proposed_changes: self.leading.as_ref().map_or(0, |leading| leading.outstanding.len()),
+            digest: self.tree.digest(),
+            counters: self.counters,
+        }
+    }
+
+    /// Every client connection, in order.
+    pub fn connections(&self) -> impl ExactSizeIterator<Item = ConnectionStatus> {
+        self.connections.iter().map(|(conn, connection)| ConnectionStatus {
+            conn: *conn,
+            address: connection.address,
+            session: connection.session,
+            timeout_ms: connection.timeout_ms,
+            established: connection.stage == Stage::Established,
+            ids: Arc::clone(&connection.auth),
+        })
+    }
+
+    /// Every session with its timeout (ms), in order.
+    pub fn sessions(&self) -> impl ExactSizeIterator<Item = (SessionId, i32)> {
+        self.sessions.iter().map(|(session, timeout_ms)| (*session, *timeout_ms))
+    }
+
+    /// Every session that owns ephemeral znodes, with the number of them.
+    pub fn ephemeral_owners(&self) -> impl Iterator<Item = (SessionId, usize)> {
+        self.tree.owned().sessions()
+    }
+}

@@ -1,0 +1,95 @@
+//! Notifications: who is told, and what a client missed while it was between servers.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+
+use super::connection::Connection;
+use super::message::ClientReply;
+use super::read::canonical;
+use super::{Fx, TreeService};
+use crate::auth;
+use crate::ids::{ConnId, Zxid};
+use crate::payload::Effect;
+use crate::watch::Told;
+use crate::wire::client::{EventType, SetWatchesRequest, WatcherEvent};
+use crate::wire::record::{Acl, Id, perms};
+
+/// Sends the notifications of one transaction.
+pub(super) struct Notifier<'a> {
+    pub(super) connections: &'a BTreeMap<ConnId, Connection>,
+    pub(super) skip_acl: bool,
+    pub(super) zxid: Zxid,
+    pub(super) fx: &'a mut Fx,
+}
+
+impl Notifier<'_> {
+    /// Tell one watcher, if it may read the znode: `acl` is the znode's (for children the
+    /// parent's) as of the transaction (ZOOKEEPER-4799).
+    pub(super) fn tell(&mut self, told: Told<'_>, acl: &[Acl]) {
+        let Some(connection) = self.connections.get(&told.conn) else { return };
+        if self.skip_acl || auth::is_allowed(acl, perms::READ, &connection.auth) {
+            let zxid = self.zxid.0 as i64;
+            self.fx.push(notification(told.conn, zxid, told.event, told.path));
+        }
+    }
+}
+
+fn notification(conn: ConnId, zxid: i64, event: EventType, path: &str) -> Effect<TreeService> {
+    let event = WatcherEvent::new(event, String::from(path));
+    Effect::Reply(conn, ClientReply::Notification { zxid, event })
+}
+
+impl TreeService {
+    /// Watches that the client had elsewhere: tell it what has happened since, and watch the rest.
+    pub(super) fn set_watches(&mut self, conn: ConnId, r: &SetWatchesRequest, ids: &[Id], fx: &mut Fx) {
+        let seen = r.relative_zxid;
+        let newer = |zxid: Zxid| zxid.0 as i64 > seen;
+        for path in &r.data {
+            let event = match self.tree.get(path) {
+                None => Some(EventType::NodeDeleted),
+                Some(node) if newer(node.meta().mzxid) => Some(EventType::NodeDataChanged),
+                Some(_) => None,
+            };
+            if event.is_none() {
+                self.watches.watch_data(canonical(path), conn);
+            }
+            self.make_up_for(conn, event, path, ids, fx);
+        }
+        for path in &r.exist {
+            let event = self.tree.get(path).map(|_| EventType::NodeCreated);
+            if event.is_none() {
+                self.watches.watch_data(canonical(path), conn);
+            }
+            self.make_up_for(conn, event, path, ids, fx);
+        }
+        for path in &r.child {
+            let event = match self.tree.get(path) {
+                None => Some(EventType::NodeDeleted),
+                Some(node) if newer(node.meta().pzxid) => Some(EventType::NodeChildrenChanged),
+                Some(_) => None,
+            };
+            if event.is_none() {
+                self.watches.watch_children(canonical(path), conn);
+            }
+            self.make_up_for(conn, event, path, ids, fx);
+        }
+        for path in &r.persistent {
+            self.watches.watch_persistently(canonical(path), conn);
+        }
+        for path in &r.persistent_recursive {
+            self.watches.watch_recursively(canonical(path), conn);
+        }
+    }
+
+    /// Send what a watch would have told. It carries no zxid, and only what the client may read.
+    fn make_up_for(&self, conn: ConnId, event: Option<EventType>, path: &str, ids: &[Id], fx: &mut Fx) {
+        let Some(event) = event else { return };
+        let hidden = self
+            .tree
+            .get(path)
+            .is_some_and(|node| self.check_acl(self.tree.acl(&node), perms::READ, ids).is_err());
+        if !hidden {
+            fx.push(notification(conn, -1, event, path));
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! When a session's time has come: buckets one tick wide, as ZooKeeper's `ExpiryQueue` rounds.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use crate::ids::SessionId;
+
+/// Sessions ordered by the bucket in which they expire.
+///
+/// A session heard from at `now` with a timeout of `t` expires in the bucket
+/// `(now + t) / tick * tick + tick` (milliseconds, integer division): later than `now + t`, and not
+/// later than `now + t + tick`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ExpiryQueue {
+    tick_ms: u64,
+    bucket_of: BTreeMap<SessionId, u64>,
+    buckets: BTreeMap<u64, BTreeSet<SessionId>>,
+}
+
+impl ExpiryQueue {
+    /// An empty queue whose buckets are `tick_ms` milliseconds wide (at least one).
+    pub fn new(tick_ms: u64) -> Self {
+        ExpiryQueue { tick_ms: tick_ms.max(1), bucket_of: BTreeMap::new(), buckets: BTreeMap::new() }
+    }
+
+    /// The session was heard from at `now_ms`: it lives for another `timeout_ms` (a negative
+    /// timeout counts as 0).
+    pub fn update(&mut self, session: SessionId, now_ms: u64, timeout_ms: i32) {
+        let timeout = u64::try_from(timeout_ms).unwrap_or(0);
+        let bucket = now_ms.saturating_add(timeout) / self.tick_ms * self.tick_ms;
+        let bucket = bucket.saturating_add(self.tick_ms);
+        match self.bucket_of.insert(session, bucket) {
+            Some(old) if old == bucket => return,
+            Some(old) => self.leave(session, old),
+            None => {}
+        }
+        self.buckets.entry(bucket).or_default().insert(session);
+    }
+
+    /// Forget the session.
+    pub fn remove(&mut self, session: SessionId) {
+        if let Some(bucket) = self.bucket_of.remove(&session) {
+            self.leave(session, bucket);
+        }
+    }
+
+    /// Take out every session of the buckets that are due at `now_ms`, in order of their buckets.
+    pub fn poll(&mut self, now_ms: u64) -> Vec<SessionId> {
+        let mut expired = Vec::new();
+        while let Some(bucket) = self.buckets.first_entry().filter(|bucket| *bucket.key() <= now_ms) {
+            expired.extend(bucket.remove());
+        }
+        for session in &expired {
+            self.bucket_of.remove(session);
+        }
+        expired
+    }
+
+    /// How many sessions are waiting.
+    pub fn len(&self) -> usize {
+        self.bucket_of.len()
+    }
+
+    /// Whether no session is waiting.
+    pub fn is_empty(&self) -> bool {
+        self.bucket_of.is_empty()
+    }
+
+    fn leave(&mut self, session: SessionId, bucket: u64) {
+        if let Some(sessions) = self.buckets.get_mut(&bucket) {
+            sessions.remove(&session);
+            if sessions.is_empty() {
+                self.buckets.remove(&bucket);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use proptest::prelude::*;
+
+    /// Recorded: a session of 4,000 ms created at …840.156 was closed at …845.880 with a tick of
+    /// 2,000 ms: the bucket is 846,000 on a clock whose ticks are aligned with that record's.
+    #[test]
+    fn the_bucket_is_rounded_up() {
+        let mut queue = ExpiryQueue::new(2000);
+        queue.update(SessionId(1), 840_156, 4000);
+        assert_eq!(queue.poll(845_999), vec![]);
+        assert_eq!(queue.poll(846_000), vec![SessionId(1)]);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_touch_moves_and_a_removal_forgets() {
+        let mut queue = ExpiryQueue::new(10);
+        queue.update(SessionId(1), 0, 10);
+        queue.update(SessionId(2), 0, 10);
+        queue.update(SessionId(1), 15, 10);
+        assert_eq!(queue.poll(20), vec![SessionId(2)]);
+        queue.remove(SessionId(1));
+        assert_eq!(queue.poll(u64::MAX), vec![]);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Touch(i64, i32),
+        Remove(i64),
+        Wait(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0..5i64, 0..5000i32).prop_map(|(s, t)| Step::Touch(s, t)),
+            1 => (0..5i64).prop_map(Step::Remove),
+            4 => (0..3000u64).prop_map(Step::Wait),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn never_early_and_at_most_one_tick_late(
+            tick in 1..3000u64,
+            start in 0..100_000u64,
+            steps in proptest::collection::vec(step(), 0..80),
+        ) {
+            let mut queue = ExpiryQueue::new(tick);
+            let mut deadline: BTreeMap<SessionId, u64> = BTreeMap::new();
+            let mut now = start;
+            for step in steps {
+                match step {
+                    Step::Touch(s, timeout) => {
+                        queue.update(SessionId(s), now, timeout);
+                        deadline.insert(SessionId(s), now + timeout as u64);
+                    }
+                    Step::Remove(s) => {
+                        queue.remove(SessionId(s));
+                        deadline.remove(&SessionId(s));
+                    }
+                    Step::Wait(ms) => {
+                        now += ms;
+                        for session in queue.poll(now) {
+                            let deadline = deadline.remove(&session);
+                            prop_assert!(deadline.is_some_and(|d| d < now), "early");
+                        }
+                        prop_assert!(deadline.values().all(|d| *d + tick > now), "late");
+                    }
+                }
+                prop_assert_eq!(queue.len(), deadline.len());
+            }
+        }
+    }
+}

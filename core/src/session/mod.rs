@@ -1,0 +1,10 @@
+//! Sessions: their ids, passwords, owners and ends.
+
+pub mod expiry;
+pub mod id;
+pub mod password;
+pub mod tracker;
+
+pub use expiry::ExpiryQueue;
+pub use id::SessionIds;
+pub use tracker::{SessionError, SessionTracker};

@@ -1,0 +1,7 @@
+//! Who wants to know what about which path: the tables of watches.
+
+mod manager;
+mod table;
+
+pub use manager::{Told, WatchManager};
+pub use table::{Mode, Modes, WatchTable};

@@ -1,0 +1,322 @@
+//! One table of watches: which connections watch which paths, and in which modes.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::ids::ConnId;
+use crate::tree::path::parent;
+use crate::tree::path_map::PathMap;
+
+/// How long a watch lasts and how far it sees.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Mode {
+    /// Fires once.
+    Standard,
+    /// Stays until removed.
+    Persistent,
+    /// Stays until removed, and sees every descendant.
+    PersistentRecursive,
+}
+
+/// A set of modes: one connection may watch a path in several (since ZooKeeper 3.9,
+/// ZOOKEEPER-4466).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Modes(u8);
+
+impl Modes {
+    /// Every mode.
+    pub const ALL: Modes = Modes(7);
+
+    /// Just this one.
+    pub const fn only(mode: Mode) -> Self {
+        Modes(1 << mode as u8)
+    }
+
+    /// Whether `mode` is among them.
+    pub const fn has(self, mode: Mode) -> bool {
+        self.0 & Self::only(mode).0 != 0
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    const fn and(self, other: Modes) -> Modes {
+        Modes(self.0 & other.0)
+    }
+
+    const fn or(self, other: Modes) -> Modes {
+        Modes(self.0 | other.0)
+    }
+
+    const fn without(self, other: Modes) -> Modes {
+        Modes(self.0 & !other.0)
+    }
+}
+
+/// Watches by path and by connection.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct WatchTable {
+    /// Per path the connections, in order, that watch it.
+    watchers: PathMap<Vec<(ConnId, Modes)>>,
+    paths: BTreeMap<ConnId, BTreeSet<Arc<str>>>,
+    /// Pairs of path and connection.
+    len: usize,
+    /// Those with [`Mode::PersistentRecursive`]: without any, ancestors need not be looked up.
+    recursive: usize,
+}
+
+impl WatchTable {
+    /// No watches. `key` is the key of path hashes.
+    pub fn new(key: [u64; 2]) -> Self {
+        WatchTable { watchers: PathMap::new(key), paths: BTreeMap::new(), len: 0, recursive: 0 }
+    }
+
+    /// How many pairs of path and connection there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nobody watches anything.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many paths are watched.
+    pub fn path_count(&self) -> usize {
+        self.watchers.len()
+    }
+
+    /// How many connections watch something.
+    pub fn watcher_count(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// `conn` watches `path`, additionally in this mode.
+    pub fn add(&mut self, path: &str, conn: ConnId, mode: Mode) {
+        let added = Modes::only(mode);
+        let shared = match self.watchers.key(path) {
+            Some(shared) => Arc::clone(shared),
+            None => {
+                let shared: Arc<str> = path.into();
+                self.watchers.insert(Arc::clone(&shared), Vec::new());
+                shared
+            }
+        };
+        let Some(list) = self.watchers.get_mut(path) else { return };
+        let before = match list.binary_search_by_key(&conn, |(conn, _)| *conn) {
+            Ok(i) => {
+                let before = list[i].1;
+                list[i].1 = before.or(added);
+                before
+            }
+            Err(i) => {
+                list.insert(i, (conn, added));
+                self.len += 1;
+                self.paths.entry(conn).or_default().insert(shared);
+                Modes::default()
+            }
+        };
+        if mode == Mode::PersistentRecursive && !before.has(mode) {
+            self.recursive += 1;
+        }
+    }
+
+    /// The modes in which `conn` watches `path`.
+    pub fn modes(&self, path: &str, conn: ConnId) -> Modes {
+        let list = self.watchers.get(path).map(Vec::as_slice).unwrap_or_default();
+        match list.binary_search_by_key(&conn, |(conn, _)| *conn) {
+            Ok(i) => list[i].1,
+            Err(_) => Modes::default(),
+        }
+    }
+
+    /// `conn` does not watch `path` in these modes any more. Says whether it did in one of them.
+    pub fn remove(&mut self, path: &str, conn: ConnId, modes: Modes) -> bool {
+        let Some(list) = self.watchers.get_mut(path) else { return false };
+        let Ok(i) = list.binary_search_by_key(&conn, |(conn, _)| *conn) else { return false };
+        let removed = list[i].1.and(modes);
+        list[i].1 = list[i].1.without(modes);
+        if removed.has(Mode::PersistentRecursive) {
+            self.recursive -= 1;
+        }
+        if list[i].1.is_empty() {
+            list.remove(i);
+            self.len -= 1;
+            if list.is_empty() {
+                self.watchers.remove(path);
+            }
+            self.forget_path(conn, path);
+        }
+        !removed.is_empty()
+    }
+
+    /// `conn` is gone.
+    pub fn remove_watcher(&mut self, conn: ConnId) {
+        for path in self.paths.remove(&conn).unwrap_or_default() {
+            self.remove(&path, conn, Modes::ALL);
+        }
+    }
+
+    /// Something happened at `path`: whom it concerns, in order, once each. Standard watches are
+    /// used up by it.
+    pub fn fire(&mut self, path: &str) -> Vec<ConnId> {
+        let mut told = Vec::new();
+        if self.len == 0 {
+            return told;
+        }
+        let mut used_up = Vec::new();
+        if let Some(list) = self.watchers.get_mut(path) {
+            told.extend(list.iter().map(|(conn, _)| *conn));
+            list.retain_mut(|(conn, modes)| {
+                *modes = modes.without(Modes::only(Mode::Standard));
+                if modes.is_empty() {
+                    used_up.push(*conn);
+                }
+                !modes.is_empty()
+            });
+            if list.is_empty() {
+                self.watchers.remove(path);
+            }
+        }
+        self.len -= used_up.len();
+        for conn in used_up {
+            self.forget_path(conn, path);
+        }
+        if self.recursive > 0 {
+            let exact = told.len();
+            let mut at = path;
+            while let Some(ancestor) = parent(at).filter(|ancestor| *ancestor != at) {
+                at = ancestor;
+                let list = self.watchers.get(at).map(Vec::as_slice).unwrap_or_default();
+                told.extend(list.iter().filter(|(_, m)| m.has(Mode::PersistentRecursive)).map(|(c, _)| *c));
+            }
+            if told.len() > exact {
+                told.sort_unstable();
+                told.dedup();
+            }
+        }
+        told
+    }
+
+    fn forget_path(&mut self, conn: ConnId, path: &str) {
+        if let Some(paths) = self.paths.get_mut(&conn) {
+            paths.remove(path);
+            if paths.is_empty() {
+                self.paths.remove(&conn);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+    use alloc::vec;
+    use proptest::prelude::*;
+
+    const A: ConnId = ConnId(1);
+    const B: ConnId = ConnId(2);
+
+    #[test]
+    fn standard_watches_fire_once() {
+        let mut table = WatchTable::new([0, 0]);
+        table.add("/a", B, Mode::Standard);
+        table.add("/a", A, Mode::Standard);
+        table.add("/a", A, Mode::Standard);
+        assert_eq!(table.len(), 2);
+        assert_eq!(table.fire("/a"), vec![A, B]);
+        assert_eq!(table.fire("/a"), vec![]);
+        assert!(table.is_empty() && table.watcher_count() == 0 && table.path_count() == 0);
+    }
+
+    #[test]
+    fn modes_do_not_replace_each_other() {
+        let mut table = WatchTable::new([0, 0]);
+        table.add("/a", A, Mode::Persistent);
+        table.add("/a", A, Mode::Standard);
+        assert_eq!(table.fire("/a"), vec![A]);
+        assert_eq!(table.fire("/a"), vec![A]);
+        assert!(table.remove("/a", A, Modes::only(Mode::Persistent)));
+        assert!(!table.remove("/a", A, Modes::ALL));
+        assert_eq!(table.fire("/a"), vec![]);
+    }
+
+    #[test]
+    fn recursive_watches_see_descendants_once() {
+        let mut table = WatchTable::new([0, 0]);
+        table.add("/", A, Mode::PersistentRecursive);
+        table.add("/a", A, Mode::PersistentRecursive);
+        table.add("/a/b", B, Mode::Persistent);
+        assert_eq!(table.fire("/a/b"), vec![A, B]);
+        assert_eq!(table.fire("/a/b/c"), vec![A]);
+        assert_eq!(table.fire("/x"), vec![A]);
+        table.remove_watcher(A);
+        assert_eq!(table.fire("/a/b"), vec![B]);
+        assert_eq!(table.recursive, 0);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Add(String, u64, Mode),
+        Remove(String, u64, Mode),
+        Gone(u64),
+        Fire(String),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let path = || prop_oneof![Just("/"), Just("/a"), Just("/a/b"), Just("/c")].prop_map(String::from);
+        let mode =
+            || prop_oneof![Just(Mode::Standard), Just(Mode::Persistent), Just(Mode::PersistentRecursive)];
+        prop_oneof![
+            5 => (path(), 0..3u64, mode()).prop_map(|(p, c, m)| Step::Add(p, c, m)),
+            2 => (path(), 0..3u64, mode()).prop_map(|(p, c, m)| Step::Remove(p, c, m)),
+            1 => (0..3u64).prop_map(Step::Gone),
+            3 => path().prop_map(Step::Fire),
+        ]
+    }
+
+    proptest! {
+        /// Against a set of (path, connection, mode).
+        #[test]
+        fn is_a_set_of_triples(steps in proptest::collection::vec(step(), 0..60)) {
+            let mut table = WatchTable::new([3, 4]);
+            let mut model: BTreeSet<(String, ConnId, Mode)> = BTreeSet::new();
+            for step in steps {
+                match step {
+                    Step::Add(path, conn, mode) => {
+                        table.add(&path, ConnId(conn), mode);
+                        model.insert((path, ConnId(conn), mode));
+                    }
+                    Step::Remove(path, conn, mode) => {
+                        let did = table.remove(&path, ConnId(conn), Modes::only(mode));
+                        prop_assert_eq!(did, model.remove(&(path, ConnId(conn), mode)));
+                    }
+                    Step::Gone(conn) => {
+                        table.remove_watcher(ConnId(conn));
+                        model.retain(|(_, c, _)| *c != ConnId(conn));
+                    }
+                    Step::Fire(path) => {
+                        let below = |p: &str| path == p || p == "/" || path.starts_with(&alloc::format!("{p}/"));
+                        let told: BTreeSet<ConnId> = model
+                            .iter()
+                            .filter(|(p, _, m)| *p == path || *m == Mode::PersistentRecursive && below(p))
+                            .map(|(_, c, _)| *c)
+                            .collect();
+                        prop_assert_eq!(table.fire(&path), told.into_iter().collect::<Vec<_>>());
+                        model.retain(|(p, _, m)| *p != path || *m != Mode::Standard);
+                    }
+                }
+                let pairs: BTreeSet<_> = model.iter().map(|(p, c, _)| (p, c)).collect();
+                prop_assert_eq!(table.len(), pairs.len());
+                prop_assert_eq!(table.path_count(), pairs.iter().map(|(p, _)| p).collect::<BTreeSet<_>>().len());
+                prop_assert_eq!(table.watcher_count(), pairs.iter().map(|(_, c)| c).collect::<BTreeSet<_>>().len());
+                let recursive = model.iter().filter(|(_, _, m)| *m == Mode::PersistentRecursive).count();
+                prop_assert_eq!(table.recursive, recursive);
+            }
+        }
+    }
+}
