@@ -70,9 +70,7 @@ impl SnapshotBuilder for TravellingImage {
                 Ok(())
             }
             SnapshotItem::Acl(index, list) => self.0.acl(index, &list),
-            SnapshotItem::Node(node) => {
-                self.0.node(&node.path, node.data.as_deref(), node.acl, node.stat)
-            }
+            SnapshotItem::Node(node) => self.0.node(&node.path, node.data.as_deref(), node.acl, node.stat),
             SnapshotItem::End => Ok(()),
         };
         added.map_err(|error| refused(&error))
