@@ -1,0 +1,161 @@
+//! Writes the log: records at the end of the newest file, one sync for many.
+
+use std::mem;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use quorate_core::ids::Zxid;
+use quorate_core::wire::files::{FileKind, txn_zxid_and_type, write_record};
+use simd_adler32::adler32;
+
+use super::disk::{Disk, SyncPoint};
+use super::error::{During, StorageError};
+use super::paths::Paths;
+
+/// This much is collected before it is written, in bytes.
+const CHUNK: usize = 1 << 20;
+/// A file is extended when less than this is left, in bytes (`FilePadding`).
+const MARGIN: u64 = 4096;
+
+/// Writes the log.
+pub(super) struct LogWriter<D: Disk> {
+    disk: Arc<D>,
+    paths: Paths,
+    pre_alloc_size: u64,
+    size_limit: Option<u64>,
+    last: Zxid,
+    active: Option<Active<D>>,
+    buffer: Vec<u8>,
+}
+
+/// The file being written.
+struct Active<D: Disk> {
+    file: D::File,
+    path: PathBuf,
+    /// The end of what was handed to the disk.
+    written: u64,
+    /// The length of the file.
+    len: u64,
+    /// Whether its name is on disk.
+    named: bool,
+    /// Whether something was written since the last sync.
+    dirty: bool,
+}
+
+impl<D: Disk> LogWriter<D> {
+    /// Continue after `last`, in a new file.
+    pub(super) fn new(
+        disk: Arc<D>,
+        paths: Paths,
+        pre_alloc_size: u64,
+        size_limit: Option<u64>,
+        last: Zxid,
+    ) -> Self {
+        LogWriter { disk, paths, pre_alloc_size, size_limit, last, active: None, buffer: Vec::new() }
+    }
+
+    /// The last transaction.
+    pub(super) fn last(&self) -> Zxid {
+        self.last
+    }
+
+    /// Add a transaction; it is durable after the next [`LogWriter::sync`].
+    pub(super) fn append(&mut self, zxid: Zxid, payload: &[u8]) -> Result<(), StorageError> {
+        if !self.last.may_be_followed_by(zxid) {
+            return Err(StorageError::NotNext { last: self.last, found: zxid });
+        }
+        let header = txn_zxid_and_type(payload).map(|(zxid, _)| zxid);
+        if header != Some(zxid) {
+            return Err(StorageError::NotATransaction { zxid, header });
+        }
+        if self.active.is_none() {
+            self.begin(zxid)?;
+        }
+        write_record(&mut self.buffer, adler32(&payload), payload);
+        self.last = zxid;
+        let pending = self.buffer.len() as u64;
+        let full = |limit| self.active.as_ref().is_some_and(|active| active.written + pending > limit);
+        if self.size_limit.is_some_and(full) {
+            return self.roll();
+        }
+        if self.buffer.len() >= CHUNK { self.flush() } else { Ok(()) }
+    }
+
+    /// Make everything added so far durable.
+    pub(super) fn sync(&mut self) -> Result<(), StorageError> {
+        self.flush()?;
+        let Some(active) = self.active.as_mut().filter(|active| active.dirty) else { return Ok(()) };
+        self.disk.sync(&active.file, SyncPoint::LogRecords).during("sync", &active.path)?;
+        if !active.named {
+            self.disk.sync_dir(&self.paths.log, SyncPoint::LogCreated).during("sync", &self.paths.log)?;
+        }
+        (active.named, active.dirty) = (true, false);
+        Ok(())
+    }
+
+    /// Sync, and begin a new file with the next transaction.
+    pub(super) fn roll(&mut self) -> Result<(), StorageError> {
+        self.sync()?;
+        self.active = None;
+        Ok(())
+    }
+
+    /// The files have changed under the writer: the log now ends with `last`.
+    pub(super) fn restart(&mut self, last: Zxid) {
+        self.active = None;
+        self.buffer.clear();
+        self.last = last;
+    }
+
+    fn begin(&mut self, first: Zxid) -> Result<(), StorageError> {
+        let path = self.paths.log_file(first);
+        let file = self.disk.create(&path).during("create", &path)?;
+        self.active = Some(Active { file, path, written: 0, len: 0, named: false, dirty: true });
+        self.buffer.extend_from_slice(&FileKind::Log.header());
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), StorageError> {
+        let Some(active) = self.active.as_mut().filter(|_| !self.buffer.is_empty()) else { return Ok(()) };
+        let end = active.written + self.buffer.len() as u64;
+        if let Some(len) = padded(end, active.len, self.pre_alloc_size) {
+            self.disk.set_len(&active.file, len).during("extend", &active.path)?;
+            active.len = len;
+        }
+        self.disk.write_at(&active.file, active.written, &self.buffer).during("write to", &active.path)?;
+        active.written = end;
+        active.len = active.len.max(end);
+        active.dirty = true;
+        // A batch of unusual size should not be paid for ever.
+        if self.buffer.capacity() > 4 * CHUNK {
+            mem::take(&mut self.buffer);
+        }
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+/// The length a file should be extended to so that what ends at `end` fits, or `None` if it does
+/// already. ZooKeeper extends in steps of `preAllocSize`; 0 turns it off.
+fn padded(end: u64, len: u64, step: u64) -> Option<u64> {
+    if step == 0 || end + MARGIN < len {
+        return None;
+    }
+    let wanted = end + MARGIN + 1 - len;
+    Some(len + wanted.div_ceil(step) * step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::padded;
+
+    #[test]
+    fn files_grow_in_steps() {
+        let mib = 64 << 20;
+        assert_eq!(padded(100, 0, mib), Some(mib));
+        assert_eq!(padded(mib - 4097, mib, mib), None);
+        assert_eq!(padded(mib - 4096, mib, mib), Some(2 * mib));
+        assert_eq!(padded(3 * mib, mib, mib), Some(4 * mib));
+        assert_eq!(padded(1 << 40, 10, 0), None);
+    }
+}

@@ -1,0 +1,246 @@
+//! Storage: ZooKeeper's data directory, written so that no crash loses what was acknowledged.
+//!
+//! [`Storage`] carries out core's storage outputs in order, on one thread. Each is durable before
+//! the next takes effect, except that consecutive transactions share one sync; so a crash leaves
+//! the effect of a prefix. [`Storage::open`] reads what is there.
+//!
+//! | operation | becomes true with | a crash before that leaves |
+//! |---|---|---|
+//! | append | the sync of the log (and, for a new file, of the directory) | any first part of the batch |
+//! | truncate | the name `truncate.<zxid>` | the log as it was |
+//! | install a snapshot | the rename to `install.<zxid>` | snapshots and log as they were |
+//! | save an epoch | the rename over the old file | the old epoch |
+//! | snapshot in the background | the rename to `snapshot.<zxid>` | the older snapshot, and the log |
+//!
+//! Directories are synced after each of these (ZooKeeper does not). A failed sync is fatal.
+//! Whatever a start cannot explain by a crash it refuses, naming file and offset.
+
+mod disk;
+mod epochs;
+mod error;
+mod history;
+mod image;
+mod install;
+mod log_reader;
+mod log_writer;
+mod paths;
+mod real_disk;
+mod recovery;
+mod snapshot_file;
+mod snapshots;
+mod truncate;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use quorate_core::ids::{Epoch, Ticket, Zxid};
+
+pub use disk::{Disk, SyncPoint};
+pub use error::StorageError;
+pub use image::{BodyEncoder, Image, ImageBuilder, ImageError};
+pub use paths::VERSION_DIR;
+pub use real_disk::RealDisk;
+pub use recovery::Recovered;
+pub use snapshot_file::SnapshotInfo;
+pub use snapshots::SnapshotJob;
+
+use log_writer::LogWriter;
+use paths::Paths;
+use snapshots::Snapshots;
+
+/// Where the data is and how it is kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StorageConfig {
+    /// `dataDir`: snapshots and epochs.
+    pub data_dir: PathBuf,
+    /// `dataLogDir`: logs; `None` = with the snapshots.
+    pub data_log_dir: Option<PathBuf>,
+    /// Log files grow in steps of this many bytes (`preAllocSize`, there in KiB); 0 = as needed.
+    pub pre_alloc_size: u64,
+    /// A log file longer than this many bytes is followed by a new one (`txnLogSizeLimitInKb`).
+    pub txn_log_size_limit: Option<u64>,
+    /// Accept logs without a snapshot as the complete history (`snapshot.trust.empty`).
+    pub trust_empty_snapshot: bool,
+    /// Make missing directories (`zookeeper.datadir.autocreate`).
+    pub autocreate_dirs: bool,
+    /// An empty directory is a first start (`zookeeper.db.autocreate`); otherwise only one with
+    /// the file `initialize` is.
+    pub autocreate_db: bool,
+}
+
+impl StorageConfig {
+    /// ZooKeeper's defaults.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        StorageConfig {
+            data_dir: data_dir.into(),
+            data_log_dir: None,
+            pre_alloc_size: 64 << 20,
+            txn_log_size_limit: None,
+            trust_empty_snapshot: false,
+            autocreate_dirs: true,
+            autocreate_db: true,
+        }
+    }
+}
+
+/// One storage output of core.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StorageOp<I> {
+    /// Write a serialized transaction at the end of the log.
+    Append(Ticket, Zxid, Bytes),
+    /// Drop every logged transaction after this one.
+    Truncate(Ticket, Zxid),
+    /// Replace snapshots and log by this state.
+    InstallSnapshot(Ticket, Zxid, I),
+    /// Write `acceptedEpoch`.
+    SaveAcceptedEpoch(Ticket, Epoch),
+    /// Write `currentEpoch`.
+    SaveCurrentEpoch(Ticket, Epoch),
+    /// Begin a new log file and prepare a snapshot, which [`SnapshotJob::run`] takes elsewhere. It
+    /// passes through here so that it is known what it is older than.
+    TakeSnapshot(Zxid, I),
+}
+
+/// What came of a batch.
+pub struct Executed<D: Disk, I> {
+    /// The last operation of the batch: it and every earlier one is durable.
+    pub done: Option<Ticket>,
+    /// Snapshots to take in the background.
+    pub snapshots: Vec<SnapshotJob<D, I>>,
+}
+
+/// A server's data directory. Dropping it releases the directory.
+pub struct Storage<D: Disk> {
+    disk: Arc<D>,
+    paths: Paths,
+    log: LogWriter<D>,
+    snapshots: Snapshots,
+    failed: Option<String>,
+    _locks: Vec<D::Lock>,
+}
+
+impl<D: Disk> Storage<D> {
+    /// Take a data directory and read it. `initial` is the state before every transaction, from
+    /// which a first start begins.
+    ///
+    /// What a crash left unfinished is finished or dropped. Nothing is changed if the directory is
+    /// refused for its content.
+    ///
+    /// # Errors
+    /// Every [`StorageError`] but those of a running storage.
+    pub fn open<I: Image>(
+        disk: D,
+        config: &StorageConfig,
+        initial: impl FnOnce() -> I,
+    ) -> Result<(Self, Recovered<I>), StorageError> {
+        let disk = Arc::new(disk);
+        let recovery::Opened { paths, locks, recovered } = recovery::open(&disk, config, initial)?;
+        let log = LogWriter::new(
+            Arc::clone(&disk),
+            paths.clone(),
+            config.pre_alloc_size,
+            config.txn_log_size_limit,
+            recovered.last(),
+        );
+        let snapshots = Snapshots::new(recovered.snapshot);
+        Ok((Storage { disk, paths, log, snapshots, failed: None, _locks: locks }, recovered))
+    }
+
+    /// Carry out operations in order. When this returns, all of them are durable.
+    ///
+    /// # Errors
+    /// After an error nothing more is done: which operations are durable is found out by the next
+    /// start.
+    pub fn execute<I: Image>(
+        &mut self,
+        ops: impl IntoIterator<Item = StorageOp<I>>,
+    ) -> Result<Executed<D, I>, StorageError> {
+        if let Some(failed) = &self.failed {
+            return Err(StorageError::Failed(failed.clone()));
+        }
+        let executed = self.run(ops);
+        if let Err(error) = &executed {
+            self.failed = Some(error.to_string());
+        }
+        executed
+    }
+
+    /// The last transaction in the log, or where the snapshot stands if there is none after it.
+    pub fn last(&self) -> Zxid {
+        self.log.last()
+    }
+
+    fn run<I: Image>(
+        &mut self,
+        ops: impl IntoIterator<Item = StorageOp<I>>,
+    ) -> Result<Executed<D, I>, StorageError> {
+        let mut executed = Executed { done: None, snapshots: Vec::new() };
+        for op in ops {
+            let ticket = match op {
+                StorageOp::Append(ticket, zxid, txn) => {
+                    self.log.append(zxid, &txn)?;
+                    ticket
+                }
+                StorageOp::Truncate(ticket, zxid) => {
+                    self.truncate(zxid)?;
+                    ticket
+                }
+                StorageOp::InstallSnapshot(ticket, zxid, image) => {
+                    self.install(zxid, &image)?;
+                    ticket
+                }
+                StorageOp::SaveAcceptedEpoch(ticket, epoch) => {
+                    self.log.sync()?;
+                    epochs::save_accepted(&*self.disk, &self.paths, epoch)?;
+                    ticket
+                }
+                StorageOp::SaveCurrentEpoch(ticket, epoch) => {
+                    self.log.sync()?;
+                    epochs::save_current(&*self.disk, &self.paths, epoch)?;
+                    ticket
+                }
+                StorageOp::TakeSnapshot(zxid, image) => {
+                    self.log.roll()?;
+                    let (disk, snapshots) = (Arc::clone(&self.disk), self.snapshots.clone());
+                    executed.snapshots.push(SnapshotJob::new(
+                        disk,
+                        self.paths.clone(),
+                        snapshots,
+                        zxid,
+                        image,
+                    ));
+                    continue;
+                }
+            };
+            executed.done = Some(ticket);
+        }
+        self.log.sync()?;
+        Ok(executed)
+    }
+
+    fn truncate(&mut self, zxid: Zxid) -> Result<(), StorageError> {
+        self.log.roll()?;
+        let mut known = self.snapshots.lock();
+        known.check_reachable(zxid)?;
+        known.replace(|reaches| reaches <= zxid);
+        truncate::begin(&*self.disk, &self.paths, zxid)?;
+        truncate::finish(&*self.disk, &self.paths, zxid)?;
+        self.log.restart(self.log.last().min(zxid));
+        Ok(())
+    }
+
+    fn install<I: Image>(&mut self, zxid: Zxid, image: &I) -> Result<(), StorageError> {
+        self.log.roll()?;
+        let mut known = self.snapshots.lock();
+        known.replace(|_| false);
+        install::begin(&*self.disk, &self.paths, zxid, image)?;
+        install::finish(&*self.disk, &self.paths, zxid)?;
+        known.add(SnapshotInfo { zxid, reaches: zxid });
+        self.log.restart(zxid);
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+//! The operating system's files.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::disk::{Disk, SyncPoint};
+
+/// The operating system's files.
+#[derive(Clone, Debug)]
+pub struct RealDisk {
+    warning_threshold: Duration,
+}
+
+impl RealDisk {
+    /// A sync that takes longer than `warning_threshold` is worth a line in the log
+    /// (`fsync.warningthresholdms`).
+    pub fn new(warning_threshold: Duration) -> Self {
+        RealDisk { warning_threshold }
+    }
+
+    fn watched(&self, point: SyncPoint, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let start = Instant::now();
+        sync()?;
+        let took = start.elapsed();
+        if took > self.warning_threshold {
+            tracing::warn!(?point, ms = took.as_millis(), "slow sync: the disk delays every write");
+        }
+        Ok(())
+    }
+}
+
+impl Default for RealDisk {
+    /// Warns after ZooKeeper's one second.
+    fn default() -> Self {
+        RealDisk::new(Duration::from_secs(1))
+    }
+}
+
+impl Disk for RealDisk {
+    type File = File;
+    type Lock = File;
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        // A name that is not UTF-8 is none of ours.
+        fs::read_dir(dir)?
+            .filter_map(|entry| entry.map(|e| e.file_name().into_string().ok()).transpose())
+            .collect()
+    }
+
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        fs::create_dir(dir)
+    }
+
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        path.try_exists()
+    }
+
+    fn create(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).create_new(true).open(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).open(path)
+    }
+
+    fn len(&self, file: &File) -> io::Result<u64> {
+        Ok(file.metadata()?.len())
+    }
+
+    fn read_at(&self, file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        let mut read = 0;
+        while read < into.len() {
+            match file.read_at(&mut into[read..], offset + read as u64) {
+                Ok(0) => break,
+                Ok(n) => read += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(read)
+    }
+
+    fn write_at(&self, file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        file.write_all_at(bytes, offset)
+    }
+
+    fn set_len(&self, file: &File, len: u64) -> io::Result<()> {
+        file.set_len(len)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync(&self, file: &File, point: SyncPoint) -> io::Result<()> {
+        self.watched(point, || file.sync_data())
+    }
+
+    fn sync_dir(&self, dir: &Path, point: SyncPoint) -> io::Result<()> {
+        self.watched(point, || File::open(dir)?.sync_all())
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<File>> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(file)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_what_they_should_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = RealDisk::default();
+        let [a, b] = ["a", "b"].map(|name| dir.path().join(name));
+        let file = disk.create(&a).unwrap();
+        assert_eq!(disk.create(&a).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        disk.write_at(&file, 3, b"xyz").unwrap();
+        disk.set_len(&file, 8).unwrap();
+        disk.sync(&file, SyncPoint::LogRecords).unwrap();
+        let mut bytes = [9; 10];
+        assert_eq!(disk.read_at(&file, 1, &mut bytes).unwrap(), 7);
+        assert_eq!(&bytes[..7], b"\0\0xyz\0\0");
+        disk.rename(&a, &b).unwrap();
+        disk.sync_dir(dir.path(), SyncPoint::LogCreated).unwrap();
+        assert_eq!(disk.list(dir.path()).unwrap(), ["b"]);
+        assert!(disk.exists(&b).unwrap() && !disk.exists(&a).unwrap());
+        disk.remove(&b).unwrap();
+        assert_eq!(disk.open(&b).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_lock_has_one_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        let (disk, path) = (RealDisk::default(), dir.path().join("lock"));
+        let first = disk.lock(&path).unwrap();
+        assert!(first.is_some());
+        assert!(disk.lock(&path).unwrap().is_none());
+        drop(first);
+        assert!(disk.lock(&path).unwrap().is_some());
+    }
+}

@@ -1,0 +1,253 @@
+//! What a data directory holds when the process starts.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use quorate_core::ids::{Epoch, Zxid};
+use quorate_core::wire::files::FileKind;
+
+use super::disk::{Disk, SyncPoint};
+use super::epochs::EpochFiles;
+use super::error::{During, StorageError};
+use super::history::{self, Logs};
+use super::image::Image;
+use super::paths::{INSTALL, LOCK, Paths, TEMPORARY, TRUNCATE, parse_marker};
+use super::snapshot_file::{self, SnapshotInfo, SnapshotName};
+use super::{StorageConfig, install, truncate};
+
+/// What a data directory holds.
+#[derive(Clone, Debug)]
+pub struct Recovered<I> {
+    /// `acceptedEpoch`.
+    pub accepted_epoch: Epoch,
+    /// `currentEpoch`.
+    pub current_epoch: Epoch,
+    /// Where the snapshot stands.
+    pub snapshot: SnapshotInfo,
+    /// The state in it.
+    pub image: I,
+    /// The log after it, oldest first, without a gap.
+    pub entries: Vec<(Zxid, Bytes)>,
+    /// Whether the history is the truth even if it is empty: false on a server that came up with
+    /// an empty disk where `db.autocreate=false` and nobody made the `initialize` file, until it
+    /// has a leader's complete history.
+    pub trusted: bool,
+}
+
+impl<I> Recovered<I> {
+    /// The last transaction.
+    pub fn last(&self) -> Zxid {
+        self.entries.last().map_or(self.snapshot.zxid, |(zxid, _)| *zxid)
+    }
+}
+
+/// A data directory that is locked and in order.
+pub(super) struct Opened<D: Disk, I> {
+    pub(super) paths: Paths,
+    pub(super) locks: Vec<D::Lock>,
+    pub(super) recovered: Recovered<I>,
+}
+
+/// Lock the directory, finish what a crash interrupted, read everything, mend what a crash tore.
+/// `initial` is the state before every transaction.
+pub(super) fn open<D: Disk, I: Image>(
+    disk: &Arc<D>,
+    config: &StorageConfig,
+    initial: impl FnOnce() -> I,
+) -> Result<Opened<D, I>, StorageError> {
+    let disk = &**disk;
+    let paths = Paths::new(&config.data_dir, config.data_log_dir.as_deref());
+    for dir in [&paths.snap, &paths.log] {
+        ensure_dir(disk, dir, config.autocreate_dirs)?;
+    }
+    let locks = lock(disk, &paths)?;
+    check_places(disk, &paths)?;
+    finish_interrupted(disk, &paths)?;
+
+    let initialize = exists(disk, &paths.initialize())?;
+    let epochs = EpochFiles::read(disk, &paths)?;
+    let found = load_newest::<D, I>(disk, &paths)?;
+    let fresh = found.is_none();
+    let ((snapshot, image), logs) = match found {
+        Some(found) => found,
+        None => {
+            let logs = history::read(disk, &paths, Zxid::ZERO)?;
+            match &logs.some_log {
+                Some(path) if !config.trust_empty_snapshot => {
+                    return Err(StorageError::NoSnapshot { path: path.clone() });
+                }
+                Some(_) => {}
+                None => epochs.check_without_data(&paths)?,
+            }
+            ((SnapshotInfo { zxid: Zxid::ZERO, reaches: Zxid::ZERO }, initial()), logs)
+        }
+    };
+    let settled = epochs.settle(&paths, logs.last(snapshot.zxid))?;
+    // Nothing is refused from here on.
+    if fresh {
+        if logs.some_log.is_none() && !config.autocreate_db && !initialize {
+            mark_unsynced(disk, &paths)?;
+        }
+        write_initial(disk, &paths, &image)?;
+    }
+    let (accepted_epoch, current_epoch) = settled.save(disk, &paths)?;
+    logs.mending.apply(disk, &paths)?;
+    if initialize {
+        clear_unsynced(disk, &paths)?;
+        disk.remove(&paths.initialize()).during("remove", &paths.initialize())?;
+        disk.sync_dir(&paths.data_log, SyncPoint::InitializeUsed).during("sync", &paths.data_log)?;
+    }
+    // currentEpoch is raised when a leader's history is complete.
+    let trusted = current_epoch > 0 || !exists(disk, &paths.unsynced())?;
+    let entries = logs.entries;
+    let recovered = Recovered { accepted_epoch, current_epoch, snapshot, image, entries, trusted };
+    Ok(Opened { paths, locks, recovered })
+}
+
+/// The snapshot every history begins with: ZooKeeper refuses logs without one, and so do we.
+fn write_initial<D: Disk, I: Image>(disk: &D, paths: &Paths, image: &I) -> Result<(), StorageError> {
+    let beside = paths.temporary("initial");
+    snapshot_file::write(disk, &beside, Zxid::ZERO, image, SyncPoint::SnapshotContent)?;
+    disk.rename(&beside, &paths.snapshot(Zxid::ZERO)).during("rename", &beside)?;
+    disk.sync_dir(&paths.snap, SyncPoint::SnapshotRenamed).during("sync", &paths.snap)
+}
+
+/// Mark a server that must not vote yet.
+fn mark_unsynced<D: Disk>(disk: &D, paths: &Paths) -> Result<(), StorageError> {
+    let path = paths.unsynced();
+    if !exists(disk, &path)? {
+        disk.create(&path).during("create", &path)?;
+        disk.sync_dir(&paths.snap, SyncPoint::UnsyncedMarked).during("sync", &paths.snap)?;
+    }
+    Ok(())
+}
+
+/// The operator says that the empty disk is a first start.
+fn clear_unsynced<D: Disk>(disk: &D, paths: &Paths) -> Result<(), StorageError> {
+    let path = paths.unsynced();
+    if exists(disk, &path)? {
+        disk.remove(&path).during("remove", &path)?;
+        disk.sync_dir(&paths.snap, SyncPoint::UnsyncedCleared).during("sync", &paths.snap)?;
+    }
+    Ok(())
+}
+
+fn exists<D: Disk>(disk: &D, path: &Path) -> Result<bool, StorageError> {
+    disk.exists(path).during("look for", path)
+}
+
+fn ensure_dir<D: Disk>(disk: &D, dir: &Path, create: bool) -> Result<(), StorageError> {
+    if exists(disk, dir)? {
+        return Ok(());
+    }
+    if !create {
+        return Err(StorageError::NoDirectory { path: dir.to_path_buf() });
+    }
+    // The parent of a relative path of one component is the working directory.
+    let parent = match dir.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    ensure_dir(disk, parent, create)?;
+    disk.create_dir(dir).during("create", dir)?;
+    disk.sync_dir(parent, SyncPoint::DirectoryCreated).during("sync", parent)
+}
+
+fn lock<D: Disk>(disk: &D, paths: &Paths) -> Result<Vec<D::Lock>, StorageError> {
+    let mut locks = Vec::new();
+    let dirs: &[&PathBuf] = if paths.differ() { &[&paths.data, &paths.data_log] } else { &[&paths.data] };
+    for dir in dirs {
+        let path = dir.join(LOCK);
+        match disk.lock(&path).during("lock", &path)? {
+            Some(lock) => locks.push(lock),
+            None => return Err(StorageError::Locked { path }),
+        }
+    }
+    Ok(locks)
+}
+
+/// Logs among the snapshots or the reverse: somebody has mixed up the two settings.
+fn check_places<D: Disk>(disk: &D, paths: &Paths) -> Result<(), StorageError> {
+    if !paths.differ() {
+        return Ok(());
+    }
+    for (dir, wrong) in [(&paths.snap, FileKind::Log), (&paths.log, FileKind::Snapshot)] {
+        let names = disk.list(dir).during("list", dir)?;
+        if let Some(name) = names.iter().find(|name| wrong.parse_name(name).is_some()) {
+            return Err(StorageError::WrongDirectory { path: dir.join(name) });
+        }
+    }
+    Ok(())
+}
+
+/// Finish an installation or a truncation that a crash interrupted, drop what was never finished.
+fn finish_interrupted<D: Disk>(disk: &D, paths: &Paths) -> Result<(), StorageError> {
+    let names = disk.list(&paths.snap).during("list", &paths.snap)?;
+    for name in names.iter().filter(|name| name.starts_with(TEMPORARY)) {
+        let path = paths.snap.join(name);
+        disk.remove(&path).during("remove", &path)?;
+    }
+    let marked = |prefix| names.iter().filter_map(move |name| parse_marker(prefix, name));
+    let (mut installs, mut truncates) = (marked(INSTALL), marked(TRUNCATE));
+    match (installs.next(), truncates.next()) {
+        (None, None) => return Ok(()),
+        (Some(zxid), None) => {
+            tracing::info!(%zxid, "finishing the installation of a snapshot that a stop interrupted");
+            install::finish(disk, paths, zxid)?;
+        }
+        (None, Some(zxid)) => {
+            tracing::info!(%zxid, "finishing a truncation of the log that a stop interrupted");
+            truncate::finish(disk, paths, zxid)?;
+        }
+        (Some(zxid), Some(_)) => return Err(only_one(paths.install(zxid))),
+    }
+    match (installs.next(), truncates.next()) {
+        (None, None) => Ok(()),
+        (Some(zxid), _) => Err(only_one(paths.install(zxid))),
+        (_, Some(zxid)) => Err(only_one(paths.truncate(zxid))),
+    }
+}
+
+fn only_one(path: PathBuf) -> StorageError {
+    StorageError::Unexpected { path, why: "only one installation or truncation can be under way" }
+}
+
+type Found<I> = ((SnapshotInfo, I), Logs);
+
+/// The newest snapshot that can be used and the log after it; `None` if there is no snapshot.
+///
+/// If newer ones cannot be used, the log must contain what they did.
+fn load_newest<D: Disk, I: Image>(disk: &D, paths: &Paths) -> Result<Option<Found<I>>, StorageError> {
+    let names = disk.list(&paths.snap).during("list", &paths.snap)?;
+    let mut candidates: Vec<SnapshotName> = Vec::new();
+    for name in names {
+        if let Some((zxid, compression)) = FileKind::Snapshot.parse_name(&name) {
+            candidates.push(SnapshotName { zxid, compression, path: paths.snap.join(name) });
+        }
+    }
+    candidates.sort();
+    let mut unusable: Vec<(SnapshotName, String)> = Vec::new();
+    while let Some(candidate) = candidates.pop() {
+        match snapshot_file::read::<D, I>(disk, &candidate.path, candidate.zxid, candidate.compression) {
+            Ok(found) => {
+                let logs = history::read(disk, paths, candidate.zxid)?;
+                if let Some((lost, reason)) = unusable.into_iter().find(|(name, _)| {
+                    name.zxid > candidate.zxid
+                        && logs.entries.binary_search_by_key(&name.zxid, |e| e.0).is_err()
+                }) {
+                    return Err(StorageError::SnapshotLost { path: lost.path, zxid: lost.zxid, reason });
+                }
+                return Ok(Some((found, logs)));
+            }
+            Err(reason) => {
+                tracing::warn!(file = %candidate.path.display(), %reason, "snapshot cannot be used");
+                unusable.push((candidate, reason.to_string()));
+            }
+        }
+    }
+    match unusable.into_iter().next() {
+        Some((SnapshotName { path, .. }, reason)) => Err(StorageError::NoUsableSnapshot { path, reason }),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,110 @@
+//! Snapshots on disk: which can be trusted, and taking another one in the background.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use quorate_core::ids::Zxid;
+use quorate_core::wire::files::FileKind;
+
+use super::disk::{Disk, SyncPoint};
+use super::error::{During, StorageError};
+use super::image::Image;
+use super::paths::Paths;
+use super::snapshot_file::{self, SnapshotInfo};
+
+/// The snapshots this process has read or written, shared with whoever writes one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Snapshots(Arc<Mutex<Known>>);
+
+/// See [`Snapshots`].
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Raised by everything that replaces history: a snapshot that was begun before is not
+    /// published any more.
+    generation: u64,
+    /// Where each stands, and the last transaction that may have effects in it.
+    usable: BTreeMap<Zxid, Zxid>,
+}
+
+impl Snapshots {
+    pub(super) fn new(first: SnapshotInfo) -> Self {
+        let snapshots = Snapshots::default();
+        snapshots.lock().add(first);
+        snapshots
+    }
+
+    /// Nobody publishes a snapshot while this is held.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Known> {
+        // The map is changed in single steps: a panic elsewhere leaves it whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// A snapshot of this name is on disk and complete.
+    pub(super) fn add(&mut self, info: SnapshotInfo) {
+        self.usable.insert(info.zxid, info.reaches);
+    }
+
+    /// The history before now is not the truth any more, except what `keep` says.
+    pub(super) fn replace(&mut self, keep: impl Fn(Zxid) -> bool) {
+        self.generation += 1;
+        self.usable.retain(|_, reaches| keep(*reaches));
+    }
+
+    /// The state at `zxid` can be rebuilt from a snapshot that contains nothing later.
+    ///
+    /// # Errors
+    /// It cannot; nothing has been changed.
+    pub(super) fn check_reachable(&self, zxid: Zxid) -> Result<(), StorageError> {
+        match self.usable.values().min() {
+            Some(base) if *base > zxid => Err(StorageError::CannotTruncate { zxid, base: *base }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A snapshot to be taken, on any thread: [`SnapshotJob::run`].
+pub struct SnapshotJob<D: Disk, I> {
+    disk: Arc<D>,
+    paths: Paths,
+    snapshots: Snapshots,
+    generation: u64,
+    zxid: Zxid,
+    image: I,
+}
+
+impl<D: Disk, I: Image> SnapshotJob<D, I> {
+    pub(super) fn new(disk: Arc<D>, paths: Paths, snapshots: Snapshots, zxid: Zxid, image: I) -> Self {
+        let generation = snapshots.lock().generation;
+        SnapshotJob { disk, paths, snapshots, generation, zxid, image }
+    }
+
+    /// Where the snapshot will stand.
+    pub fn zxid(&self) -> Zxid {
+        self.zxid
+    }
+
+    /// Write the snapshot. Returns whether it is there: if history was replaced meanwhile (a
+    /// truncation, a leader's snapshot) it is dropped.
+    ///
+    /// # Errors
+    /// The disk's. The log and the snapshots on disk are as they were.
+    pub fn run(self) -> Result<bool, StorageError> {
+        let name = FileKind::Snapshot.name(self.zxid);
+        let beside = self.paths.temporary(&name);
+        let (disk, dir) = (&*self.disk, &self.paths.snap);
+        let written = snapshot_file::write(disk, &beside, self.zxid, &self.image, SyncPoint::SnapshotContent);
+        let mut known = self.snapshots.lock();
+        if written.is_err() || known.generation != self.generation {
+            if disk.exists(&beside).during("look for", &beside)? {
+                disk.remove(&beside).during("remove", &beside)?;
+            }
+            return written.map(|()| false);
+        }
+        disk.rename(&beside, &dir.join(name)).during("rename", &beside)?;
+        disk.sync_dir(dir, SyncPoint::SnapshotRenamed).during("sync", dir)?;
+        known.add(SnapshotInfo { zxid: self.zxid, reaches: self.zxid });
+        Ok(true)
+    }
+}

@@ -1,0 +1,9 @@
+//! Storage against disks that forget, files that are damaged, and files that ZooKeeper wrote.
+
+mod crash;
+mod damage;
+mod files;
+mod golden;
+mod images;
+mod start;
+mod test_disk;

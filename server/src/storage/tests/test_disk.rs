@@ -1,0 +1,388 @@
+//! A disk in memory that forgets what was not synced.
+//!
+//! Of a file survive: what was synced; and of what was done to it later nothing, everything, or a
+//! first part, whose last write may be torn (a first part of its bytes, then perhaps some
+//! garbage, but not in a file's first bytes). Of a directory survive: the names as they were synced, changed by an arbitrary subset
+//! of what was done later; a rename is kept or lost as a whole. Syncing a file does not sync its
+//! name. A failing process writes nothing more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::super::disk::{Disk, SyncPoint};
+
+/// A small deterministic random generator (SplitMix64).
+#[derive(Clone, Debug)]
+pub(super) struct Rng(pub(super) u64);
+
+impl Rng {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ z >> 31
+    }
+
+    /// A number below `n`.
+    pub(super) fn below(&mut self, n: u64) -> u64 {
+        self.next() % n.max(1)
+    }
+
+    pub(super) fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Write(u64, Vec<u8>),
+    SetLen(u64),
+}
+
+#[derive(Clone, Debug, Default)]
+struct Content {
+    now: Vec<u8>,
+    synced: Vec<u8>,
+    later: Vec<Change>,
+}
+
+#[derive(Clone, Debug)]
+enum NameChange {
+    Add(PathBuf, usize),
+    Remove(PathBuf),
+    Rename(PathBuf, PathBuf, usize),
+}
+
+impl NameChange {
+    fn dir(&self) -> &Path {
+        let (NameChange::Add(path, _) | NameChange::Remove(path) | NameChange::Rename(path, ..)) = self;
+        path.parent().unwrap_or(Path::new(""))
+    }
+
+    fn apply(&self, names: &mut BTreeMap<PathBuf, usize>) {
+        match self {
+            NameChange::Add(path, inode) => {
+                names.insert(path.clone(), *inode);
+            }
+            NameChange::Remove(path) => {
+                names.remove(path);
+            }
+            NameChange::Rename(from, to, inode) => {
+                if names.get(from) == Some(inode) {
+                    names.remove(from);
+                }
+                names.insert(to.clone(), *inode);
+            }
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// `None` is a directory.
+    inodes: Vec<Option<Content>>,
+    names: BTreeMap<PathBuf, usize>,
+    synced_names: BTreeMap<PathBuf, usize>,
+    later: Vec<NameChange>,
+    locks: BTreeSet<PathBuf>,
+    changes_left: Option<u64>,
+    skipped: Option<SyncPoint>,
+    reached: Vec<SyncPoint>,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(super) struct TestDisk(Arc<Mutex<State>>);
+
+/// What a process that was killed gets.
+fn killed() -> io::Error {
+    io::Error::other("killed")
+}
+
+impl TestDisk {
+    pub(super) fn new() -> Self {
+        let mut state = State { inodes: vec![None], ..State::default() };
+        state.names.insert(PathBuf::from("/"), 0);
+        state.synced_names = state.names.clone();
+        TestDisk(Arc::new(Mutex::new(state)))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// The process is killed at the `n`-th change from now.
+    pub(super) fn kill_after(&self, n: u64) {
+        self.state().changes_left = Some(n);
+    }
+
+    pub(super) fn killed(&self) -> bool {
+        self.state().changes_left == Some(0)
+    }
+
+    /// From now on this is not synced, silently.
+    pub(super) fn skip(&self, point: Option<SyncPoint>) {
+        self.state().skipped = point;
+    }
+
+    /// What was synced so far.
+    pub(super) fn reached(&self) -> Vec<SyncPoint> {
+        self.state().reached.clone()
+    }
+
+    /// The machine stops; what a new process finds.
+    pub(super) fn crash(&self, rng: &mut Rng) -> TestDisk {
+        let state = self.state();
+        let mut names = state.synced_names.clone();
+        let how = rng.below(4);
+        for change in &state.later {
+            if how == 0 || how > 1 && rng.one_in(2) {
+                change.apply(&mut names);
+            }
+        }
+        let survives = |path: &Path| path.ancestors().all(|dir| names.contains_key(dir));
+        let names: BTreeMap<PathBuf, usize> =
+            names.iter().filter(|(path, _)| survives(path)).map(|(p, i)| (p.clone(), *i)).collect();
+        let inodes = state.inodes.iter().map(|inode| inode.as_ref().map(|content| content.crash(rng)));
+        let inodes = inodes.collect();
+        let skipped = state.skipped;
+        let synced_names = names.clone();
+        TestDisk(Arc::new(Mutex::new(State { inodes, names, synced_names, skipped, ..State::default() })))
+    }
+
+    /// A file's content.
+    pub(super) fn get(&self, path: &Path) -> Option<Vec<u8>> {
+        let state = self.state();
+        state.names.get(path).and_then(|inode| state.inodes[*inode].as_ref()).map(|c| c.now.clone())
+    }
+
+    /// Put a file there, synced, and the directories above it.
+    pub(super) fn put(&self, path: &Path, bytes: &[u8]) {
+        let mut state = self.state();
+        let mut dirs: Vec<&Path> = path.ancestors().skip(1).collect();
+        dirs.reverse();
+        for dir in dirs {
+            if !state.names.contains_key(dir) {
+                state.add(dir, None);
+            }
+        }
+        let content = Content { now: bytes.to_vec(), synced: bytes.to_vec(), later: vec![] };
+        state.add(path, Some(content));
+    }
+
+    /// Every file, as in [`TestDisk::list`] of each directory.
+    pub(super) fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let state = self.state();
+        let content = |inode: &usize| state.inodes[*inode].as_ref().map(|c| c.now.clone());
+        state.names.iter().filter_map(|(path, inode)| Some((path.clone(), content(inode)?))).collect()
+    }
+}
+
+impl Content {
+    fn crash(&self, rng: &mut Rng) -> Content {
+        let mut kept = self.synced.clone();
+        let whole = match rng.below(4) {
+            0 => 0,
+            1 => self.later.len(),
+            _ => rng.below(self.later.len() as u64 + 1) as usize,
+        };
+        for change in &self.later[..whole] {
+            change.apply(&mut kept);
+        }
+        if let Some(Change::Write(at, bytes)) = self.later.get(whole) {
+            let first = rng.below(bytes.len() as u64 + 1) as usize;
+            let mut torn = bytes[..first].to_vec();
+            // A sector is written or not: what a file begins with is not torn into garbage.
+            if *at + first as u64 >= 16 && rng.one_in(2) {
+                let garbage = rng.below(40).min((bytes.len() - first) as u64);
+                torn.extend((0..garbage).map(|_| rng.next() as u8));
+            }
+            if !torn.is_empty() {
+                Change::Write(*at, torn).apply(&mut kept);
+            }
+        }
+        Content { now: kept.clone(), synced: kept, later: vec![] }
+    }
+}
+
+impl Change {
+    fn apply(&self, content: &mut Vec<u8>) {
+        match self {
+            Change::Write(at, bytes) => {
+                let (at, end) = (*at as usize, *at as usize + bytes.len());
+                content.resize(content.len().max(end), 0);
+                content[at..end].copy_from_slice(bytes);
+            }
+            Change::SetLen(len) => content.resize(*len as usize, 0),
+        }
+    }
+}
+
+impl State {
+    fn change(&mut self) -> io::Result<()> {
+        match &mut self.changes_left {
+            Some(0) => Err(killed()),
+            Some(left) => {
+                *left -= 1;
+                if *left == 0 { Err(killed()) } else { Ok(()) }
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn add(&mut self, path: &Path, content: Option<Content>) -> usize {
+        let inode = self.inodes.len();
+        self.inodes.push(content);
+        self.names.insert(path.to_path_buf(), inode);
+        self.synced_names.insert(path.to_path_buf(), inode);
+        inode
+    }
+
+    fn create(&mut self, path: &Path, content: Option<Content>) -> io::Result<usize> {
+        self.change()?;
+        if self.names.contains_key(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        if path.parent().is_some_and(|dir| !self.names.contains_key(dir)) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let inode = self.inodes.len();
+        self.inodes.push(content);
+        self.record(NameChange::Add(path.to_path_buf(), inode));
+        Ok(inode)
+    }
+
+    fn record(&mut self, change: NameChange) {
+        change.apply(&mut self.names);
+        self.later.push(change);
+    }
+
+    fn inode(&self, path: &Path) -> io::Result<usize> {
+        self.names.get(path).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn content(&mut self, inode: usize) -> &mut Content {
+        self.inodes[inode].as_mut().expect("a file")
+    }
+
+    fn write(&mut self, inode: usize, change: Change) -> io::Result<()> {
+        self.change()?;
+        let content = self.content(inode);
+        change.apply(&mut content.now);
+        content.later.push(change);
+        Ok(())
+    }
+}
+
+/// Gives the lock back.
+#[derive(Debug)]
+pub(super) struct Held(TestDisk, PathBuf);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Ok(mut state) = self.0.0.lock() {
+            state.locks.remove(&self.1);
+        }
+    }
+}
+
+impl Disk for TestDisk {
+    type File = usize;
+    type Lock = Held;
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let state = self.state();
+        state.inode(dir)?;
+        let within = state.names.keys().filter(|path| path.parent() == Some(dir));
+        Ok(within.filter_map(|path| path.file_name()?.to_str().map(str::to_string)).collect())
+    }
+
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        self.state().create(dir, None).map(drop)
+    }
+
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.state().names.contains_key(path))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<usize> {
+        self.state().create(path, Some(Content::default()))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<usize> {
+        self.state().inode(path)
+    }
+
+    fn len(&self, file: &usize) -> io::Result<u64> {
+        Ok(self.state().content(*file).now.len() as u64)
+    }
+
+    fn read_at(&self, file: &usize, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        let mut state = self.state();
+        let from = state.content(*file).now.get(offset as usize..).unwrap_or_default();
+        let n = from.len().min(into.len());
+        into[..n].copy_from_slice(&from[..n]);
+        Ok(n)
+    }
+
+    fn write_at(&self, file: &usize, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.state().write(*file, Change::Write(offset, bytes.to_vec()))
+    }
+
+    fn set_len(&self, file: &usize, len: u64) -> io::Result<()> {
+        self.state().write(*file, Change::SetLen(len))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.change()?;
+        let inode = state.inode(from)?;
+        state.record(NameChange::Rename(from.to_path_buf(), to.to_path_buf(), inode));
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.change()?;
+        state.inode(path)?;
+        state.record(NameChange::Remove(path.to_path_buf()));
+        Ok(())
+    }
+
+    fn sync(&self, file: &usize, point: SyncPoint) -> io::Result<()> {
+        let mut state = self.state();
+        state.change()?;
+        state.reached.push(point);
+        if state.skipped != Some(point) {
+            let content = state.content(*file);
+            content.synced = content.now.clone();
+            content.later.clear();
+        }
+        Ok(())
+    }
+
+    fn sync_dir(&self, dir: &Path, point: SyncPoint) -> io::Result<()> {
+        let mut state = self.state();
+        state.change()?;
+        state.reached.push(point);
+        if state.skipped != Some(point) {
+            let State { synced_names, later, .. } = &mut *state;
+            later.retain(|change| {
+                let here = change.dir() == dir;
+                if here {
+                    change.apply(synced_names);
+                }
+                !here
+            });
+        }
+        Ok(())
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<Held>> {
+        let taken = self.state().locks.insert(path.to_path_buf());
+        Ok(taken.then(|| Held(self.clone(), path.to_path_buf())))
+    }
+}
