@@ -349,3 +349,36 @@ fn a_port_in_use_and_a_bad_configuration_have_their_exit_codes() {
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("zoo.cfg:2: clientPort: \"many\" is not a number"), "{text}");
 }
+
+#[test]
+fn more_requests_than_the_limit_are_all_answered() {
+    let (_server, port, _dir) = standalone("globalOutstandingLimit=2");
+    let mut streams: Vec<TcpStream> = (0..4).map(|_| connect(port)).collect();
+    for stream in &mut streams {
+        stream.write_all(&connect_request(10_000)).unwrap();
+        read_frame(stream);
+    }
+    // create /a- in sequence, 100 times per connection in one go.
+    let create = |xid: i32| {
+        let mut body = [xid.to_be_bytes(), 1i32.to_be_bytes(), 3i32.to_be_bytes()].concat();
+        body.extend(b"/a-");
+        body.extend((-1i32).to_be_bytes());
+        body.extend([1i32.to_be_bytes(), 31i32.to_be_bytes(), 5i32.to_be_bytes()].concat());
+        body.extend(b"world");
+        body.extend(6i32.to_be_bytes());
+        body.extend(b"anyone");
+        body.extend(2i32.to_be_bytes());
+        [(body.len() as i32).to_be_bytes().to_vec(), body].concat()
+    };
+    for stream in &mut streams {
+        let all: Vec<u8> = (1..=100).flat_map(create).collect();
+        stream.write_all(&all).unwrap();
+    }
+    for stream in &mut streams {
+        for xid in 1..=100i32 {
+            let reply = read_frame(stream);
+            assert_eq!(reply[..4], xid.to_be_bytes());
+            assert_eq!(reply[12..16], [0; 4], "error in the reply to {xid}");
+        }
+    }
+}

@@ -49,8 +49,6 @@ fn is_numbered(key: &str) -> bool {
 pub(crate) const HONOURED: &[&str] = &[
     "4lw.commands.whitelist",
     "DigestAuthenticationProvider.superDigest",
-    "autopurge.purgeInterval",
-    "autopurge.snapRetainCount",
     "clientPort",
     "clientPortAddress",
     "clientPortListenBacklog",
@@ -88,6 +86,8 @@ pub(crate) const NOT_HONOURED: &[&str] = &[
     "advancedFlowControlEnabled",
     "allowSaslFailedClients",
     "audit.enable",
+    "autopurge.purgeInterval",
+    "autopurge.snapRetainCount",
     "client.portUnification",
     "closeSessionTxn.enabled",
     "cnxTimeout",

@@ -225,7 +225,12 @@ impl ClientPort {
 
     /// Whether there is something to do without waiting for the system.
     pub(crate) fn has_work(&self) -> bool {
-        !(self.events.is_empty() && self.work.is_empty() && self.later.is_empty() && self.dirty.is_empty())
+        let resumes = !self.throttled.is_empty() && self.outstanding < self.settings.outstanding_limit;
+        resumes
+            || !(self.events.is_empty()
+                && self.work.is_empty()
+                && self.later.is_empty()
+                && self.dirty.is_empty())
     }
 
     /// A new turn of the loop: every connection may be read again.
