@@ -200,10 +200,12 @@ impl<P: Payload> Learner<P> {
                 Phase::Synchronizing { link, epoch, committed, newleader: NewLeader::Expected },
             ) if new == epoch => {
                 self.phase = Phase::Synchronizing { link, epoch, committed, newleader: NewLeader::Writing };
-                if !mutated!(m.config, CurrentEpochNotRaised) {
+                let never_raised = mutated!(m.config, CurrentEpochNotRaised);
+                let too_early = mutated!(m.config, NewLeaderAckBeforeSync);
+                if !never_raised {
                     m.enter_epoch(epoch, cx);
                 }
-                if mutated!(m.config, CurrentEpochNotRaised) || mutated!(m.config, NewLeaderAckBeforeSync) {
+                if never_raised || too_early {
                     self.ack_newleader(m, cx);
                 }
                 Ok(())

@@ -1,0 +1,94 @@
+//! The smallest service: a transaction is one byte, the state is the list of those applied.
+
+use std::sync::Arc;
+
+use quorate_core::ids::{ConnId, Now, SessionId, Touch, Zxid};
+use quorate_core::payload::{Effect, Effects, Origin, Payload, RequestKind, Service, ServingRole};
+
+/// A transaction of the protocol models.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Byte(pub u8);
+
+/// What has been applied, in order, with the zxid each came under.
+pub type Applied = Arc<Vec<(Zxid, Byte)>>;
+
+impl Payload for Byte {
+    type Service = ByteList;
+}
+
+/// The state machine of the protocol models.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ByteList {
+    applied: Applied,
+    serving: bool,
+}
+
+impl ByteList {
+    /// What has been applied.
+    pub fn applied(&self) -> &Applied {
+        &self.applied
+    }
+}
+
+impl Service for ByteList {
+    type Txn = Byte;
+    type Settings = ();
+    type Snapshot = Applied;
+    type Client = Byte;
+    type Reply = ();
+    type Request = Byte;
+
+    fn new((): &(), snapshot: Option<&Applied>) -> Self {
+        ByteList { applied: snapshot.cloned().unwrap_or_default(), serving: false }
+    }
+
+    fn client(&mut self, _: Now, _: ConnId, event: Byte, fx: &mut Effects<Self>) {
+        if self.serving {
+            fx.push(Effect::Submit(event));
+        }
+    }
+
+    fn prepare(&mut self, _: Now, _: Zxid, request: &Byte, _: Origin) -> Byte {
+        *request
+    }
+
+    fn kind(_: &Byte) -> RequestKind {
+        RequestKind::Write
+    }
+
+    fn apply(&mut self, _: Now, zxid: Zxid, txn: &Byte, _: &mut Effects<Self>) {
+        Arc::make_mut(&mut self.applied).push((zxid, *txn));
+    }
+
+    fn synced(&mut self, _: Now, _: &Byte, _: &mut Effects<Self>) {}
+
+    fn snapshot(&self) -> Applied {
+        Arc::clone(&self.applied)
+    }
+
+    fn install(&mut self, snapshot: &Applied) {
+        self.applied = Arc::clone(snapshot);
+    }
+
+    fn serve(&mut self, _: Now, _: ServingRole, _: Zxid, _: &mut Effects<Self>) {
+        self.serving = true;
+    }
+
+    fn stop(&mut self, _: &mut Effects<Self>) {
+        self.serving = false;
+    }
+
+    fn expire(&mut self, _: Now, _: &mut Effects<Self>) {}
+
+    fn touch(&mut self, _: Now, _: &[Touch]) {}
+
+    fn take_touches(&mut self) -> Vec<Touch> {
+        Vec::new()
+    }
+
+    fn revalidate(&mut self, _: Now, _: Touch, _: Origin) -> bool {
+        false
+    }
+
+    fn revalidated(&mut self, _: Now, _: SessionId, _: bool, _: &mut Effects<Self>) {}
+}

@@ -1,0 +1,245 @@
+//! Which models there are, with their bounds and the counts they must come to.
+
+use std::sync::Arc;
+
+use quorate_core::QuorumPeer;
+use quorate_core::config::{Constant, ElectionMode, PeerConfig};
+use quorate_core::election::ServerState;
+use quorate_core::ids::{ServerId, Zxid};
+use quorate_core::quorum::QuorumVerifier;
+use quorate_core::zab::Packet;
+
+use super::{Ensemble, Reachable};
+use crate::byte::Byte;
+use crate::properties;
+use crate::world::{Action, Budget, Durable, Setting, World};
+
+/// A model and what is known of it.
+pub struct ModelSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// What is composed.
+    pub composes: &'static str,
+    /// Its bounds in words.
+    pub bounds: &'static str,
+    /// How many unique states it has: a search that comes to another number has found a change.
+    pub unique: usize,
+    /// The model.
+    pub build: fn(Variant) -> Ensemble,
+}
+
+/// How a model is built, apart from its bounds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Variant {
+    /// Goes into every fingerprint: equal counts under two salts make a hidden collision unlikely.
+    pub salt: u64,
+    /// The rule that every server breaks.
+    #[cfg(feature = "mutants")]
+    pub mutation: Option<quorate_core::Mutation>,
+}
+
+impl Variant {
+    /// The shipped rules, with this salt.
+    pub fn salted(salt: u64) -> Self {
+        Variant {
+            salt,
+            #[cfg(feature = "mutants")]
+            mutation: None,
+        }
+    }
+
+    /// One rule broken.
+    #[cfg(feature = "mutants")]
+    pub fn broken(mutation: quorate_core::Mutation) -> Self {
+        Variant { salt: 0, mutation: Some(mutation) }
+    }
+}
+
+/// Every model.
+pub fn catalogue() -> Vec<ModelSpec> {
+    vec![
+        ModelSpec {
+            name: "election",
+            composes: "QuorumPeer with the election port alone; every order of votes, old votes arriving late",
+            bounds: "3 servers started in any order, all 64 assignments of (epoch, last zxid) in {1,2}²",
+            unique: 142_464,
+            build: |variant| election(3, Budget::default(), variant),
+        },
+        ModelSpec {
+            name: "zab-oracle",
+            composes: "QuorumPeer with an election oracle, quorum port, disks with separate write and sync",
+            bounds: "3 servers, 2 elections, 1 transaction, 1 fault (crash, cut, silence, timeout)",
+            unique: 430_706,
+            build: |variant| {
+                let budget = Budget { faults: 1, txns: 1, elections: 2, resends: 0 };
+                zab(3, ElectionMode::Oracle, budget, vec![Durable::empty(); 3], variant)
+            },
+        },
+        ModelSpec {
+            name: "zab-sync",
+            composes: "as zab-oracle, from every divergence of logs: DIFF, TRUNC, SNAP",
+            bounds: "3 servers, logs of ≤ 2 transactions over 2 epochs, 2 elections, no fault",
+            unique: 372_441,
+            build: sync,
+        },
+        ModelSpec {
+            name: "whole",
+            composes: "QuorumPeer whole: election, quorum port, disks with separate write and sync",
+            bounds: "3 servers, 2 epochs, 1 transaction, 1 fault (crash, cut, silence, timeout)",
+            unique: 2_763_699,
+            build: |variant| {
+                let budget = Budget { faults: 1, txns: 1, elections: 1, resends: 0 };
+                zab(3, ElectionMode::Fast, budget, vec![Durable::empty(); 3], variant)
+            },
+        },
+    ]
+}
+
+fn setting(n: usize, election: ElectionMode, variant: Variant) -> Setting {
+    let voters: Vec<ServerId> = (1..=n as i64).map(ServerId).collect();
+    let config = |id: &ServerId| {
+        Constant::new(PeerConfig::<Byte> {
+            id: *id,
+            verifiers: vec![QuorumVerifier::Majority(voters.clone())],
+            observers: vec![],
+            election,
+            commit_log_count: 500,
+            snap_count: 0,
+            settings: (),
+            #[cfg(feature = "mutants")]
+            mutation: variant.mutation,
+        })
+    };
+    Setting {
+        configs: voters.iter().map(config).collect(),
+        quorum_port: true,
+        submit_anywhere: false,
+        eager: true,
+        salt: variant.salt,
+    }
+}
+
+/// Elections from every small assignment of (currentEpoch, last zxid).
+pub fn election(n: usize, budget: Budget, variant: Variant) -> Ensemble {
+    let mut setting = setting(n, ElectionMode::Fast, variant);
+    setting.quorum_port = false;
+    setting.eager = false;
+    let setting = Arc::new(setting);
+    let disk = |kind: usize| {
+        let (epoch, len) = (kind as u32 % 2 + 1, kind as u32 / 2 + 1);
+        let log = (1..=len).map(|c| (Zxid::new(1, c), Byte(0))).collect();
+        Durable { accepted_epoch: 2, current_epoch: epoch, snapshot: None, log }
+    };
+    let world = |code: usize| {
+        let disks = (0..n).map(|i| disk(code >> (2 * i) & 3)).collect();
+        World::new(Arc::clone(&setting), disks, budget)
+    };
+    Ensemble {
+        init: (0..1 << (2 * n)).map(world).collect(),
+        invariants: properties::ELECTION,
+        sometimes: &[
+            Reachable { name: "server 1 leads", reached: |w| leads(w, 0) },
+            Reachable { name: "server 2 leads", reached: |w| leads(w, 1) },
+            Reachable { name: "server 3 leads", reached: |w| leads(w, 2) },
+        ],
+        terminal: |w| {
+            // A quorum follows one that leads. A voter may still follow one that changed its mind
+            // (ZOOKEEPER-3109): it cannot connect and looks again.
+            let follows = |voter: ServerId, leader: ServerId| {
+                w.peers().any(|(i, p)| i as i64 + 1 == voter.0 && p.status().leader == Some(leader))
+            };
+            let mut leaders = w.peers().filter(|(_, p)| p.state() == ServerState::Leading);
+            leaders.any(|(_, l)| l.config().is_quorum(|id| follows(id, l.config().id)))
+        },
+    }
+}
+
+fn leads(world: &World, i: usize) -> bool {
+    let follows = |(j, peer): (usize, &QuorumPeer<Byte>)| {
+        j == i || peer.status().leader == Some(ServerId(i as i64 + 1))
+    };
+    let leading = |s: ServerState| s == ServerState::Leading;
+    world.peers().any(|(j, p)| j == i && leading(p.state())) && world.peers().all(follows)
+}
+
+/// A whole ensemble, everybody up, that elects, synchronises and broadcasts.
+pub fn zab(
+    n: usize,
+    election: ElectionMode,
+    budget: Budget,
+    disks: Vec<Durable>,
+    variant: Variant,
+) -> Ensemble {
+    let setting = Arc::new(setting(n, election, variant));
+    let mut world = World::new(setting, disks, budget);
+    for i in 0..n {
+        world = world.next(&Action::Start(i));
+    }
+    Ensemble {
+        init: vec![world],
+        invariants: properties::ZAB,
+        sometimes: ZAB_REACHES,
+        terminal: quiet_ensemble_agrees,
+    }
+}
+
+/// Synchronisation from every combination of logs that agree up to each zxid they share.
+fn sync(variant: Variant) -> Ensemble {
+    let entry =
+        |(epoch, counter): &(u32, u32)| (Zxid::new(*epoch, *counter), Byte((epoch * 16 + counter) as u8));
+    let logs: [&[(u32, u32)]; 6] =
+        [&[], &[(1, 1)], &[(1, 1), (1, 2)], &[(1, 1), (2, 1)], &[(2, 1)], &[(2, 1), (2, 2)]];
+    let agree = |a: &[(u32, u32)], b: &[(u32, u32)]| {
+        a.iter().enumerate().all(|(i, z)| !b.contains(z) || b.get(..=i) == Some(&a[..=i]))
+    };
+    let disk = |log: &[(u32, u32)], accepted: u32| {
+        let epoch = log.last().map_or(0, |z| z.0);
+        let log = log.iter().map(entry).collect();
+        Durable { accepted_epoch: accepted.max(epoch), current_epoch: epoch, snapshot: None, log }
+    };
+    let budget = Budget { faults: 0, txns: 0, elections: 2, resends: 0 };
+    let mut ensemble = zab(3, ElectionMode::Oracle, budget, vec![Durable::empty(); 3], variant);
+    ensemble.init.clear();
+    for code in 0..logs.len().pow(3) {
+        let log = |i: u32| logs[code / logs.len().pow(i) % logs.len()];
+        let (a, b, c) = (log(0), log(1), log(2));
+        if agree(a, b) && agree(b, c) && agree(a, c) {
+            // The third has promised an epoch that nobody was established in.
+            let disks = vec![disk(a, 0), disk(b, 2), disk(c, 3)];
+            ensemble.init.extend(zab(3, ElectionMode::Oracle, budget, disks, variant).init);
+        }
+    }
+    ensemble.sometimes = &[
+        Reachable { name: "everybody serves", reached: |w| w.servers().all(|s| s.serving()) },
+        Reachable {
+            name: "DIFF",
+            reached: |w| sends(w, |p| matches!(p, Packet::Diff { .. } | Packet::Proposal { .. })),
+        },
+        Reachable { name: "TRUNC", reached: |w| sends(w, |p| matches!(p, Packet::Trunc { .. })) },
+        Reachable { name: "SNAP", reached: |w| sends(w, |p| matches!(p, Packet::Snap { .. })) },
+    ];
+    ensemble
+}
+
+fn sends(world: &World, what: impl Fn(&Packet<Byte>) -> bool) -> bool {
+    world.connections().iter().any(|c| c.to_learner.iter().any(&what))
+}
+
+const ZAB_REACHES: &[Reachable] = &[
+    Reachable { name: "a transaction is delivered", reached: |w| !w.ghost().delivered.is_empty() },
+    Reachable { name: "a proposal is discarded", reached: |w| !w.ghost().discarded.is_empty() },
+    Reachable {
+        name: "a second epoch begins with what the first committed",
+        reached: |w| w.ghost().established.iter().any(|e| e.epoch > 1 && !e.initial.is_empty()),
+    },
+    Reachable { name: "everybody serves", reached: |w| w.servers().all(|s| s.serving()) },
+];
+
+/// Where nothing can happen any more, an established leader has everything that was delivered; or
+/// there is none, and the bound on elections is used up.
+fn quiet_ensemble_agrees(w: &World) -> bool {
+    match w.peers().find(|(_, p)| p.established_epoch().is_some()) {
+        Some((_, leader)) => **leader.service().applied() == w.ghost().delivered,
+        None => w.elections_used_up(),
+    }
+}

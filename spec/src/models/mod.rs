@@ -1,0 +1,72 @@
+//! The stateright models: worlds to begin with, properties to hold, states worth reaching.
+
+mod catalogue;
+
+use stateright::{Model, Property};
+
+use crate::byte::Byte;
+use crate::properties::Invariant;
+use crate::world::{Action, World};
+
+pub use catalogue::{ModelSpec, Variant, catalogue, election, zab};
+use quorate_core::ids::Zxid;
+
+/// A model of an ensemble: a hand-written stateright `Model` whose transitions are
+/// [`World::next`].
+#[derive(Clone, Debug)]
+pub struct Ensemble {
+    /// Where it begins.
+    pub init: Vec<World>,
+    /// What must hold in every state.
+    pub invariants: &'static [Invariant],
+    /// What must be reachable: a name and when it is reached.
+    pub sometimes: &'static [Reachable],
+    /// What must hold where nothing can happen any more.
+    pub terminal: fn(&World) -> bool,
+}
+
+/// A state that a search must come across, or the model is too small to mean anything.
+#[derive(Clone, Copy, Debug)]
+pub struct Reachable {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether this is one.
+    pub reached: fn(&World) -> bool,
+}
+
+impl Ensemble {
+    /// Whether a disk held this transaction before anything happened.
+    pub fn preloaded(&self, txn: (Zxid, Byte)) -> bool {
+        self.init.iter().any(|w| w.servers().any(|s| s.disk.durable.log.contains(&txn)))
+    }
+
+    /// The first invariant that a state breaks.
+    pub fn broken(&self, world: &World) -> Option<&'static Invariant> {
+        self.invariants.iter().find(|i| !(i.holds)(self, world))
+    }
+}
+
+impl Model for Ensemble {
+    type State = World;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<World> {
+        self.init.clone()
+    }
+
+    fn actions(&self, world: &World, actions: &mut Vec<Action>) {
+        world.actions(actions);
+    }
+
+    fn next_state(&self, world: &World, action: Action) -> Option<World> {
+        Some(world.next(&action))
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        self.invariants.iter().map(|i| Property::always(i.name, i.holds)).collect()
+    }
+
+    fn format_action(&self, action: &Action) -> String {
+        action.to_string()
+    }
+}

@@ -1,0 +1,26 @@
+//! ElectedIsBestOfQuorum: A server that decided has a leader whose own vote no voter of some quorum beats.
+
+use super::Invariant;
+use crate::models::Ensemble;
+use crate::world::World;
+
+/// A server that decided has a leader whose own vote no voter of some quorum beats.
+///
+/// Source: FastLeaderElection; not: best of its followers, which is false (ZOOKEEPER-3109).
+pub(super) const ELECTED_IS_BEST_OF_QUORUM: Invariant = Invariant {
+    name: "ElectedIsBestOfQuorum",
+    claim: "A server that decided has a leader whose own vote no voter of some quorum beats.",
+    source: "FastLeaderElection; not: best of its followers, which is false (ZOOKEEPER-3109)",
+    holds,
+};
+
+fn holds(_: &Ensemble, world: &World) -> bool {
+    let key = |i: i64| {
+        let disk = &world.servers().nth((i - 1) as usize).expect("a server").disk.durable;
+        (disk.current_epoch, disk.last(), i)
+    };
+    world.peers().all(|(_, peer)| {
+        let Some(leader) = peer.status().leader else { return true };
+        peer.config().is_quorum(|id| key(id.0) <= key(leader.0))
+    })
+}

@@ -1,0 +1,58 @@
+//! What must be true: one file each, a sentence, its source, a predicate over states.
+//!
+//! The names are those of the Zab paper (DSN'11 §II, §III) where it has one.
+
+mod ack_implies_durable;
+mod committed_survives;
+mod discarded_stays_dead;
+mod elected_is_best_of_quorum;
+mod epochs_monotone;
+mod integrity;
+mod leadership;
+mod local_primary_order;
+mod memory_matches_disk;
+mod no_offence;
+mod prefix_consistency;
+mod primary_integrity;
+mod serving_leader_has_quorum;
+mod stored_data_is_accepted;
+
+use crate::models::Ensemble;
+use crate::world::World;
+
+/// A statement about every reachable state.
+#[derive(Clone, Copy, Debug)]
+pub struct Invariant {
+    /// Its name.
+    pub name: &'static str,
+    /// What it says, in one sentence.
+    pub claim: &'static str,
+    /// Where it comes from.
+    pub source: &'static str,
+    /// Whether a state satisfies it.
+    pub holds: fn(&Ensemble, &World) -> bool,
+}
+
+/// The properties of ZAB.
+pub const ZAB: &[Invariant] = &[
+    prefix_consistency::PREFIX_CONSISTENCY,
+    leadership::LEADERSHIP,
+    integrity::INTEGRITY,
+    local_primary_order::LOCAL_PRIMARY_ORDER,
+    primary_integrity::PRIMARY_INTEGRITY,
+    committed_survives::COMMITTED_SURVIVES,
+    discarded_stays_dead::DISCARDED_STAYS_DEAD,
+    serving_leader_has_quorum::SERVING_LEADER_HAS_QUORUM,
+    ack_implies_durable::ACK_IMPLIES_DURABLE,
+    epochs_monotone::EPOCHS_MONOTONE,
+    memory_matches_disk::MEMORY_MATCHES_DISK,
+    stored_data_is_accepted::STORED_DATA_IS_ACCEPTED,
+    no_offence::NO_OFFENCE,
+];
+
+/// The properties of an election.
+pub const ELECTION: &[Invariant] = &[
+    elected_is_best_of_quorum::ELECTED_IS_BEST_OF_QUORUM,
+    memory_matches_disk::MEMORY_MATCHES_DISK,
+    stored_data_is_accepted::STORED_DATA_IS_ACCEPTED,
+];

@@ -1,0 +1,20 @@
+//! NoOffence: Among Quorate servers nobody ever sends what the receiver must refuse.
+
+use super::Invariant;
+use crate::models::Ensemble;
+use crate::world::World;
+
+/// Among Quorate servers nobody ever sends what the receiver must refuse: a packet outside its
+/// phase, a proposal after a gap, a commit out of order.
+///
+/// Source: Zab.tla ShouldNotBeTriggered; ZOOKEEPER-4394, 4925.
+pub(super) const NO_OFFENCE: Invariant = Invariant {
+    name: "NoOffence",
+    claim: "Among Quorate servers nobody ever sends what the receiver must refuse.",
+    source: "Zab.tla ShouldNotBeTriggered; ZOOKEEPER-4394, 4925",
+    holds,
+};
+
+fn holds(_: &Ensemble, world: &World) -> bool {
+    !world.ghost().broken.offence
+}

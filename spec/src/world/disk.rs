@@ -1,0 +1,148 @@
+//! A server's disk: what is durable, and what has been asked for and is not durable yet.
+//!
+//! Fault model: operations become durable one after the other, in order; a crash leaves the effect
+//! of some prefix of those that were pending. A torn record at the end of the log counts as not
+//! written (recovery cuts it).
+
+use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
+
+use quorate_core::ids::{Epoch, Ticket, Zxid};
+use quorate_core::{Output, Recovered};
+
+use crate::byte::{Applied, Byte};
+
+/// What survives a crash.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Durable {
+    /// `acceptedEpoch`.
+    pub accepted_epoch: Epoch,
+    /// `currentEpoch`.
+    pub current_epoch: Epoch,
+    /// The snapshot and where it stands.
+    pub snapshot: Option<(Zxid, Applied)>,
+    /// The log after it.
+    pub log: Vec<(Zxid, Byte)>,
+}
+
+impl Durable {
+    /// A new disk.
+    pub fn empty() -> Self {
+        Durable { accepted_epoch: 0, current_epoch: 0, snapshot: None, log: Vec::new() }
+    }
+
+    /// The last transaction, in the log or in the snapshot.
+    pub fn last(&self) -> Zxid {
+        let base = self.snapshot.as_ref().map_or(Zxid::ZERO, |(z, _)| *z);
+        self.log.last().map_or(base, |(z, _)| *z)
+    }
+
+    /// Everything that is here, in order.
+    pub fn history(&self) -> Vec<(Zxid, Byte)> {
+        let base = self.snapshot.iter().flat_map(|(_, applied)| applied.iter().copied());
+        base.chain(self.log.iter().copied()).collect()
+    }
+
+    /// What a process that starts now reads.
+    pub fn recovered(&self) -> Recovered<Byte> {
+        Recovered {
+            accepted_epoch: self.accepted_epoch,
+            current_epoch: self.current_epoch,
+            snapshot: self.snapshot.clone(),
+            entries: self.log.iter().copied().collect(),
+            trusted: true,
+        }
+    }
+}
+
+/// A storage operation.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum DiskOp {
+    /// Write at the end of the log.
+    Append(Zxid, Byte),
+    /// Drop what comes after.
+    Truncate(Zxid),
+    /// Replace snapshot and log.
+    Install(Zxid, Applied),
+    /// Write `acceptedEpoch`.
+    Accepted(Epoch),
+    /// Write `currentEpoch`.
+    Current(Epoch),
+}
+
+/// A disk.
+///
+/// Two disks that differ only in how many operations went before are the same state.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    /// What survives a crash.
+    pub durable: Durable,
+    /// What does not, oldest first.
+    pub pending: VecDeque<DiskOp>,
+    first: u64,
+}
+
+impl Disk {
+    /// A disk with these contents.
+    pub fn new(durable: Durable) -> Self {
+        Disk { durable, pending: VecDeque::new(), first: 0 }
+    }
+
+    /// Take a storage output.
+    pub fn accept(&mut self, output: Output<Byte>) {
+        let (ticket, op) = match output {
+            Output::Append(t, zxid, txn) => (t, DiskOp::Append(zxid, txn)),
+            Output::Truncate(t, zxid) => (t, DiskOp::Truncate(zxid)),
+            Output::InstallSnapshot(t, zxid, state) => (t, DiskOp::Install(zxid, state)),
+            Output::SaveAcceptedEpoch(t, epoch) => (t, DiskOp::Accepted(epoch)),
+            Output::SaveCurrentEpoch(t, epoch) => (t, DiskOp::Current(epoch)),
+            other => unreachable!("not a storage output: {other:?}"),
+        };
+        assert_eq!(ticket.0, self.first + self.pending.len() as u64, "tickets count operations");
+        self.pending.push_back(op);
+    }
+
+    /// Make the oldest operation durable. The second value tells whether an epoch went back.
+    pub fn sync(&mut self) -> (Ticket, bool) {
+        let op = self.pending.pop_front().expect("something is pending");
+        let before = (self.durable.accepted_epoch, self.durable.current_epoch);
+        match op {
+            DiskOp::Append(zxid, txn) => self.durable.log.push((zxid, txn)),
+            DiskOp::Truncate(zxid) => self.durable.log.retain(|(z, _)| *z <= zxid),
+            DiskOp::Install(zxid, state) => {
+                self.durable.snapshot = Some((zxid, state));
+                self.durable.log.clear();
+            }
+            DiskOp::Accepted(epoch) => self.durable.accepted_epoch = epoch,
+            DiskOp::Current(epoch) => self.durable.current_epoch = epoch,
+        }
+        let ticket = Ticket(self.first);
+        self.first += 1;
+        let backwards = self.durable.accepted_epoch < before.0 || self.durable.current_epoch < before.1;
+        (ticket, backwards)
+    }
+
+    /// The process died with `kept` of the pending operations done.
+    pub fn crash(&mut self, kept: usize) {
+        for _ in 0..kept {
+            self.sync();
+        }
+        self.pending.clear();
+        self.first = 0;
+    }
+}
+
+impl PartialEq for Disk {
+    fn eq(&self, other: &Self) -> bool {
+        self.durable == other.durable && self.pending == other.pending
+    }
+}
+
+impl Eq for Disk {}
+
+impl Hash for Disk {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.durable.hash(state);
+        self.pending.hash(state);
+    }
+}

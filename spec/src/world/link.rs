@@ -1,0 +1,124 @@
+//! A connection of the quorum port: two queues that break like TCP.
+//!
+//! What one end sent before it closed still arrives, then the other end sees the connection down.
+//! A cut loses what is under way in both directions: every prefix of it may have arrived, because
+//! each delivery could have happened before the cut.
+
+use std::collections::VecDeque;
+
+use quorate_core::zab::Packet;
+
+use crate::byte::Byte;
+
+/// One connection from a learner to a leader.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Connection {
+    /// Index of the server that dialed.
+    pub learner: usize,
+    /// Index of the server that was dialed.
+    pub leader: usize,
+    /// Distinguishes it from the other connections of this pair that still exist.
+    pub generation: u32,
+    /// Under way to the leader.
+    pub to_leader: VecDeque<Packet<Byte>>,
+    /// Under way to the learner.
+    pub to_learner: VecDeque<Packet<Byte>>,
+    /// The learner's end.
+    pub learner_end: End,
+    /// The leader's end.
+    pub leader_end: End,
+    /// The connection is broken; both ends have yet to see it.
+    pub cut: bool,
+}
+
+/// One end of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum End {
+    /// Accepted, nothing read yet: the peer has not been told.
+    Unannounced,
+    /// In use.
+    Open,
+    /// Closed, or its owner died.
+    Closed,
+}
+
+/// Which end of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Side {
+    /// The one that dialed.
+    Learner,
+    /// The one that was dialed.
+    Leader,
+}
+
+impl Connection {
+    /// A fresh connection.
+    pub fn new(learner: usize, leader: usize, generation: u32) -> Self {
+        Connection {
+            learner,
+            leader,
+            generation,
+            to_leader: VecDeque::new(),
+            to_learner: VecDeque::new(),
+            learner_end: End::Open,
+            leader_end: End::Unannounced,
+            cut: false,
+        }
+    }
+
+    /// Who sits at an end.
+    pub fn owner(&self, side: Side) -> usize {
+        match side {
+            Side::Learner => self.learner,
+            Side::Leader => self.leader,
+        }
+    }
+
+    /// Close one end: what was under way to it is gone.
+    pub fn close(&mut self, side: Side) {
+        match side {
+            Side::Learner => {
+                self.learner_end = End::Closed;
+                self.to_learner.clear();
+            }
+            Side::Leader => {
+                self.leader_end = End::Closed;
+                self.to_leader.clear();
+            }
+        }
+    }
+
+    /// The owner of one end died: what it had sent is lost too.
+    pub fn die(&mut self, side: Side) {
+        self.close(side);
+        self.to_leader.clear();
+        self.to_learner.clear();
+    }
+
+    /// Break it.
+    pub fn cut(&mut self) {
+        self.to_leader.clear();
+        self.to_learner.clear();
+        self.cut = true;
+    }
+
+    /// Whether one end is about to see the connection down.
+    pub fn sees_down(&self, side: Side) -> bool {
+        let (mine, other, queue) = match side {
+            Side::Learner => (self.learner_end, self.leader_end, &self.to_learner),
+            Side::Leader => (self.leader_end, self.learner_end, &self.to_leader),
+        };
+        mine == End::Open && (self.cut || other == End::Closed) && queue.is_empty()
+    }
+
+    /// Whether nobody holds anything of it any more. An end that was never announced has nothing
+    /// to lose.
+    pub fn gone(&self) -> bool {
+        let leader_gone = match self.leader_end {
+            End::Closed => true,
+            End::Unannounced => self.to_leader.is_empty() && (self.cut || self.learner_end == End::Closed),
+            End::Open => false,
+        };
+        self.learner_end == End::Closed && leader_gone
+    }
+}
