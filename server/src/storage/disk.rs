@@ -1,7 +1,7 @@
 //! The few file operations storage needs, so that tests can put a disk under it that forgets.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A place to keep files.
 ///
@@ -19,6 +19,9 @@ pub trait Disk: Send + Sync + 'static {
 
     /// Make one directory; its parent must exist.
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// The one name of a directory that may have several (links, relative paths).
+    fn canonical(&self, dir: &Path) -> io::Result<PathBuf>;
 
     /// Whether there is a file or directory of this name.
     fn exists(&self, path: &Path) -> io::Result<bool>;

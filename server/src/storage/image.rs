@@ -51,7 +51,9 @@ pub trait ImageBuilder {
     /// An item that does not fit what came before; the snapshot is then not used.
     fn push(&mut self, item: SnapshotItem) -> Result<(), ImageError>;
 
-    /// All items and seals were read and are intact.
+    /// All items and seals were read and are intact. `sections.last_processed` is always there: it
+    /// is where the snapshot stands, as the file's name says (what an older ZooKeeper did not write
+    /// and a busy one wrote too late).
     ///
     /// # Errors
     /// The items do not make a state, or not the one `sections` tells of.

@@ -1,6 +1,6 @@
 //! Where everything is: ZooKeeper's directories and the names storage adds to them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use quorate_core::ids::Zxid;
 use quorate_core::wire::files::{FileKind, parse_hex};
@@ -42,14 +42,10 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    pub(super) fn new(data: &Path, data_log: Option<&Path>) -> Self {
-        let data_log = data_log.unwrap_or(data);
-        Paths {
-            data: data.to_path_buf(),
-            data_log: data_log.to_path_buf(),
-            snap: data.join(VERSION_DIR),
-            log: data_log.join(VERSION_DIR),
-        }
+    /// Both canonical: two names of one directory would look like two directories.
+    pub(super) fn new(data: PathBuf, data_log: PathBuf) -> Self {
+        let (snap, log) = (data.join(VERSION_DIR), data_log.join(VERSION_DIR));
+        Paths { data, data_log, snap, log }
     }
 
     /// Whether logs and snapshots live in different directories.

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
@@ -54,6 +54,10 @@ impl Disk for RealDisk {
 
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
         fs::create_dir(dir)
+    }
+
+    fn canonical(&self, dir: &Path) -> io::Result<PathBuf> {
+        dir.canonicalize()
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {

@@ -12,7 +12,7 @@ use super::epochs::EpochFiles;
 use super::error::{During, StorageError};
 use super::history::{self, Logs};
 use super::image::Image;
-use super::paths::{INSTALL, LOCK, Paths, TEMPORARY, TRUNCATE, parse_marker};
+use super::paths::{INSTALL, LOCK, Paths, TEMPORARY, TRUNCATE, VERSION_DIR, parse_marker};
 use super::snapshot_file::{self, SnapshotInfo, SnapshotName};
 use super::{StorageConfig, install, truncate};
 
@@ -57,10 +57,12 @@ pub(super) fn open<D: Disk, I: Image>(
     initial: impl FnOnce() -> I,
 ) -> Result<Opened<D, I>, StorageError> {
     let disk = &**disk;
-    let paths = Paths::new(&config.data_dir, config.data_log_dir.as_deref());
-    for dir in [&paths.snap, &paths.log] {
-        ensure_dir(disk, dir, config.autocreate_dirs)?;
-    }
+    let data_dir = canonical_dir(disk, &config.data_dir, config.autocreate_dirs)?;
+    let data_log_dir = match &config.data_log_dir {
+        Some(dir) => canonical_dir(disk, dir, config.autocreate_dirs)?,
+        None => data_dir.clone(),
+    };
+    let paths = Paths::new(data_dir, data_log_dir);
     let locks = lock(disk, &paths)?;
     check_places(disk, &paths)?;
     finish_interrupted(disk, &paths)?;
@@ -135,6 +137,12 @@ fn clear_unsynced<D: Disk>(disk: &D, paths: &Paths) -> Result<(), StorageError> 
 
 fn exists<D: Disk>(disk: &D, path: &Path) -> Result<bool, StorageError> {
     disk.exists(path).during("look for", path)
+}
+
+/// The data directory's one name, once the directory in it that holds the data is there.
+fn canonical_dir<D: Disk>(disk: &D, dir: &Path, create: bool) -> Result<PathBuf, StorageError> {
+    ensure_dir(disk, &dir.join(VERSION_DIR), create)?;
+    disk.canonical(dir).during("resolve", dir)
 }
 
 fn ensure_dir<D: Disk>(disk: &D, dir: &Path, create: bool) -> Result<(), StorageError> {

@@ -120,12 +120,13 @@ fn read_stream<I: Image>(mut stream: impl Read, zxid: Zxid) -> Result<(SnapshotI
     };
     let wanted = MAX_SECTIONS_LEN.saturating_sub(tail.len()) as u64;
     stream.take(wanted).read_to_end(&mut tail)?;
-    let sections = Sections::parse(&tail, |bytes| {
+    let mut sections = Sections::parse(&tail, |bytes| {
         adler.write(bytes);
         adler.finish()
     })?;
     let reaches = [sections.digest.map(|d| d.zxid), sections.last_processed];
     let reaches = reaches.into_iter().flatten().fold(zxid, Zxid::max);
+    sections.last_processed = Some(zxid);
     Ok((SnapshotInfo { zxid, reaches }, builder.finish(&sections)?))
 }
 

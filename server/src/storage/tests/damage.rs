@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
+use proptest::prelude::*;
 use quorate_core::ids::{Ticket, Zxid};
 
 use super::super::{Recovered, Storage, StorageConfig, StorageError, StorageOp};
@@ -251,4 +252,21 @@ fn an_older_snapshot_is_used_only_if_the_log_contains_what_the_newer_did() {
     let disk = TestDisk::new();
     disk.put(&Path::new(DIR).join("snapshot.0"), b"");
     assert!(matches!(open(&disk), Err(StorageError::NoUsableSnapshot { .. })));
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_files_never_panic(
+        log in proptest::collection::vec(prop_oneof![Just(0u8), any::<u8>()], 0..200),
+        header: bool,
+        snapshot in proptest::collection::vec(any::<u8>(), 0..200),
+        epoch in proptest::collection::vec(any::<u8>(), 0..20),
+        name in "(log|snapshot|install|truncate|tmp)\\.[0-9a-fx.]{0,4}",
+    ) {
+        let log = [if header { log_file(&[]) } else { vec![] }, log].concat();
+        let snapshot = [if header { b"ZKSN\0\0\0\x02\0\0\0\0\0\0\0\0".to_vec() } else { vec![] }, snapshot].concat();
+        let disk = disk_with(&[("log.1", log.clone()), ("snapshot.3", snapshot), ("acceptedEpoch", epoch)]);
+        disk.put(&Path::new(DIR).join(name), &log);
+        let _ = open(&disk);
+    }
 }

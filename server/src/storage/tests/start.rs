@@ -11,6 +11,8 @@ use super::test_disk::TestDisk;
 
 /// Names and contents.
 type Files = &'static [(&'static str, &'static str)];
+/// The epochs a server starts with, or a part of why it does not.
+type Expected = Result<(u32, u32), &'static str>;
 type Opened = Result<(Storage<TestDisk>, Recovered<Fingerprint>), StorageError>;
 
 fn open(disk: &TestDisk, config: &StorageConfig) -> Opened {
@@ -91,7 +93,7 @@ fn the_operator_may_say_that_it_is_a_first_start() {
 #[test]
 fn epochs() {
     let last = Zxid::new(3, 7);
-    let cases: [(Files, Result<(u32, u32), &str>); 10] = [
+    let cases: [(Files, Expected); 10] = [
         (&[], Ok((3, 3))),
         (&[("acceptedEpoch", "5"), ("currentEpoch", "4\n")], Ok((5, 4))),
         (&[("acceptedEpoch", "5")], Ok((5, 3))),
@@ -171,6 +173,19 @@ fn a_directory_has_one_server() {
     assert!(matches!(open(), Err(StorageError::Locked { .. })));
     drop(first);
     assert!(open().is_ok());
+}
+
+#[test]
+fn one_directory_may_have_two_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = StorageConfig::new(dir.path());
+    config.data_log_dir = Some(dir.path().join("version-2/.."));
+    for _ in 0..2 {
+        let opened = Storage::open(RealDisk::default(), &config, || Fingerprint(1));
+        let (mut storage, found) = opened.unwrap();
+        let next = found.last().next().unwrap();
+        storage.execute([StorageOp::<Fingerprint>::Append(Ticket(0), next, txn(next, 0, 0))]).unwrap();
+    }
 }
 
 #[test]

@@ -304,6 +304,10 @@ impl Disk for TestDisk {
         self.state().create(dir, None).map(drop)
     }
 
+    fn canonical(&self, dir: &Path) -> io::Result<PathBuf> {
+        Ok(dir.to_path_buf())
+    }
+
     fn exists(&self, path: &Path) -> io::Result<bool> {
         Ok(self.state().names.contains_key(path))
     }
