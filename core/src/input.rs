@@ -25,10 +25,12 @@ pub enum Input<P: Payload> {
     /// The election was decided elsewhere: accepted only by a peer that is configured with
     /// [`ElectionMode::Oracle`](crate::config::ElectionMode) (the leader oracle of DSN'11 §IV).
     Elected(ServerId),
-    /// A connection of the quorum port is established and its other end is known. On the side
-    /// that listens, the shell has read who it is from the first packet, which follows.
+    /// The connection that `Output::Dial` asked for is established.
     Up(Link),
-    /// It is gone, or the attempt to make it failed.
+    /// Another server has connected to the quorum port and said in its first packet, which
+    /// follows, who it is.
+    Accepted(Link),
+    /// A connection is gone, or the attempt to make it failed.
     Down(Link),
     /// A message arrived on the quorum port. Per link in the order it was sent.
     Packet(Link, Packet<P>),

@@ -51,7 +51,7 @@ pub enum Output<P: Payload> {
 /// Why a connection of the quorum port was closed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Reason {
-    /// This server does not lead.
+    /// This server does not lead, or did not ask for the connection.
     NotLeading,
     /// This server stopped leading or following.
     RoleEnded,

@@ -2,7 +2,7 @@
 
 use crate::config::{Constant, ElectionMode, PeerConfig};
 use crate::election::{FastLeaderElection, Notification, ServerState, Vote};
-use crate::ids::{Now, ServerId, Zxid};
+use crate::ids::{Now, ServerId};
 use crate::input::Input;
 use crate::mutation::mutated;
 use crate::output::{Output, Outputs, Reason};
@@ -39,12 +39,13 @@ impl<P: Payload> QuorumPeer<P> {
     /// `recovered` must have passed [`Recovered::check`].
     pub fn new(config: Constant<PeerConfig<P>>, recovered: Recovered<P>) -> Self {
         let base = recovered.base();
-        let trusted = recovered.trusted;
+        let (trusted, reaches) = (recovered.trusted, recovered.reaches);
         let entries = recovered.entries;
         let state = recovered.snapshot.as_ref().map(|(_, state)| state);
         let history = History::recovered(base, entries);
         let mut member =
             Member::new(config, recovered.accepted_epoch, recovered.current_epoch, history, state);
+        member.reaches = reaches;
         if mutated!(member.config, TailAppliedAtStart) {
             let mut out = Outputs::new();
             let last = member.history.last();
@@ -183,12 +184,12 @@ impl<P: Payload> QuorumPeer<P> {
                 Ok(())
             }
             (Input::Elected(_), _) => Ok(()),
-            (Input::Up(link), Role::Leading(leader)) => leader.up(m, cx, link),
+            (Input::Accepted(link), Role::Leading(leader)) => leader.accepted(m, cx, link),
             (Input::Up(link), Role::Learning(learner)) => {
                 learner.up(m, cx, link);
                 Ok(())
             }
-            (Input::Up(link), Role::Looking) => {
+            (Input::Up(link) | Input::Accepted(link), _) => {
                 cx.hangup(link, Reason::NotLeading);
                 Ok(())
             }
@@ -265,7 +266,7 @@ impl<P: Payload> QuorumPeer<P> {
             return;
         }
         let initial = if self.is_voter() {
-            let has_history = self.trusted || m.current_epoch > 0 || m.history.last() > Zxid::ZERO;
+            let has_history = self.trusted || m.current_epoch > 0;
             Vote {
                 leader: m.config.id,
                 zxid: has_history.then(|| m.history.last()),

@@ -16,6 +16,9 @@ pub struct Recovered<P: Payload> {
     pub current_epoch: Epoch,
     /// The newest snapshot and where it stands.
     pub snapshot: Option<(Zxid, SnapshotOf<P>)>,
+    /// The snapshot may contain effects of transactions up to here: ZooKeeper writes snapshots while
+    /// it applies. What is at or before it cannot be taken out of the state again.
+    pub reaches: Zxid,
     /// The log after the snapshot, oldest first.
     pub entries: VecDeque<(Zxid, P)>,
     /// Whether an empty history is the truth (a first start) and not a lost disk. A server that
@@ -74,6 +77,7 @@ impl<P: Payload> Recovered<P> {
             accepted_epoch: 0,
             current_epoch: 0,
             snapshot: None,
+            reaches: Zxid::ZERO,
             entries: VecDeque::new(),
             trusted: true,
         }

@@ -371,6 +371,16 @@ class QuorateServer(Server):
     def command(self):
         return [self.binary, "server", self.config]
 
+    def sync_sent_to(self, myid):
+        return self._last(rf"synchronising server {myid} by (DIFF|TRUNC|SNAP)")
+
+    def sync_received(self):
+        return self._last(r"synchronised by server -?\d+ by (DIFF|TRUNC|SNAP)")
+
+    def _last(self, pattern):
+        found = re.findall(pattern, self.log_text(self.past_log))
+        return found[-1] if found else None
+
 
 class Ensemble:
     """A set of servers that know of each other."""

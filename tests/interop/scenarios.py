@@ -79,6 +79,10 @@ def expect_synced_by(leader, learner, kind):
         expect(how == kind, f"{learner} was brought up to date by {how}, not {kind}, says {server}")
 
 
+# A leader that remembers fewer transactions than an empty learner lacks: it cannot send a DIFF.
+SHORT_MEMORY = {"commitLogCount": 16}
+
+
 def come_and_go(stage, ensemble, leader, learner, others, mode):
     """An empty learner joins by SNAP; it leaves, misses some writes, and comes back by DIFF."""
     laboratory = stage.laboratory
@@ -181,7 +185,7 @@ def java_follows_quorate(stage):
     """ZooKeeper follows a Quorate leader, and an election follows its death."""
     laboratory = stage.laboratory
     java, quorate, leader = stage.java(1), stage.quorate(2), stage.quorate(3)
-    ensemble = Ensemble([java, quorate, leader]).start(quorate, leader)
+    ensemble = Ensemble([java, quorate, leader], SHORT_MEMORY).start(quorate, leader)
     expect(ensemble.leader() is leader, "server 3 does not lead")
     come_and_go(stage, ensemble, leader, java, [quorate, leader], "follower")
 
@@ -219,7 +223,7 @@ def java_observer_of_quorate(stage):
     laboratory = stage.laboratory
     voters = [stage.quorate(i) for i in (1, 2, 3)]
     observer = stage.java(4, role="observer")
-    ensemble = Ensemble([*voters, observer]).start(*voters)
+    ensemble = Ensemble([*voters, observer], SHORT_MEMORY).start(*voters)
     leader = ensemble.leader()
     come_and_go(stage, ensemble, leader, observer, voters, "observer")
 

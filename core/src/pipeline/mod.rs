@@ -37,6 +37,7 @@ pub use image::{ImageBuilder, ImageError, ImageNode, ImageNodes, TreeImage};
 pub use message::{ClientEvent, ClientReply, ClientRequest, ClientTxn};
 pub use settings::{ConfigNode, Settings};
 pub use status::{ConnectionStatus, Counters, ServiceStatus};
+pub use travel::TravellingImage;
 
 use crate::config::Constant;
 use crate::ids::{ConnId, Now, SessionId, Touch, Zxid};

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::image::{ImageBuilder, ImageError, TreeImage};
 use super::message::{ClientRequest, ClientTxn};
 use super::settings::Settings;
-use crate::ids::{ServerId, Zxid};
+use crate::ids::Zxid;
 use crate::wire::jute::{Jute, Why, WireError};
 use crate::wire::quorum::{SnapshotBuilder, WirePayload, WireRequest};
 use crate::wire::snapshot::SnapshotItem;
@@ -54,9 +54,10 @@ impl WirePayload for ClientTxn {
 #[derive(Clone, Debug)]
 pub struct TravellingImage(ImageBuilder);
 
-impl Default for TravellingImage {
-    fn default() -> Self {
-        TravellingImage(ImageBuilder::new(&Settings::new(ServerId(1), 3000)))
+impl TravellingImage {
+    /// Nothing has arrived yet; the tree is to have this server's settings.
+    pub fn new(settings: &Settings) -> Self {
+        TravellingImage(ImageBuilder::new(settings))
     }
 }
 

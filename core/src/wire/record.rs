@@ -1,9 +1,10 @@
 //! The records that messages, transactions and snapshots have in common.
 
+use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::jute::{Jute, Reader, WireError, record};
+use super::jute::{Jute, Reader, WireError, record, write_string};
 use crate::ids::Zxid;
 
 /// Permission bits of an [`Acl`] (`ZooDefs.Perms`).
@@ -22,14 +23,25 @@ pub mod perms {
     pub const ALL: i32 = READ | WRITE | CREATE | DELETE | ADMIN;
 }
 
-record! {
-    /// Somebody, as an authentication scheme names them.
-    #[derive(PartialOrd, Ord)]
-    pub struct Id {
-        /// The scheme: `world`, `ip`, `digest`, `x509`, `sasl`, `auth`, `super`.
-        pub scheme: String,
-        /// Who, in the scheme's own form.
-        pub id: String,
+/// Somebody, as an authentication scheme names them.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Id {
+    /// The scheme: `world`, `ip`, `digest`, `x509`, `sasl`, `auth`, `super`.
+    pub scheme: String,
+    /// Who, in the scheme's own form.
+    pub id: String,
+}
+
+impl Jute for Id {
+    /// A null string is read as an empty one: clients write the id of the scheme `auth` that way.
+    fn read(from: &mut Reader<'_>, _: &'static str) -> Result<Self, WireError> {
+        let mut text = |field| Ok(from.string(field)?.map_or_else(String::new, Cow::into_owned));
+        Ok(Id { scheme: text("Id.scheme")?, id: text("Id.id")? })
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        write_string(out, &self.scheme);
+        write_string(out, &self.id);
     }
 }
 

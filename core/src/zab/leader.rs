@@ -89,7 +89,7 @@ impl<P: Payload> Leader<P> {
         &self.learners
     }
 
-    pub(crate) fn up(&mut self, m: &Member<P>, cx: &mut Context<'_, P>, link: Link) -> Outcome {
+    pub(crate) fn accepted(&mut self, m: &Member<P>, cx: &mut Context<'_, P>, link: Link) -> Outcome {
         if link.server == m.config.id {
             cx.hangup(link, Reason::NotInConfig);
             return Ok(());

@@ -161,7 +161,7 @@ impl<P: Payload> Learner<P> {
                 Ok(())
             }
             (Packet::Trunc { zxid }, Phase::Promised(_, epoch)) => {
-                if !m.history.passes(zxid) || zxid < m.history.applied() {
+                if !m.history.passes(zxid) || zxid < m.history.applied().max(m.reaches) {
                     m.resync = true;
                     return self.refuse(cx, Reason::TruncatesCommitted);
                 }

@@ -27,6 +27,8 @@ pub(crate) struct Member<P: Payload> {
     /// Transactions applied since the last snapshot was begun.
     since_snapshot: u64,
     taking_snapshot: bool,
+    /// The state may contain effects up to here: it cannot be truncated to before it.
+    pub(crate) reaches: Zxid,
     /// This history cannot be brought in line by truncation: ask for everything.
     pub(crate) resync: bool,
 }
@@ -73,6 +75,7 @@ impl<P: Payload> Member<P> {
             service,
             since_snapshot: 0,
             taking_snapshot: false,
+            reaches: Zxid::ZERO,
             resync: false,
         }
     }
@@ -113,6 +116,7 @@ impl<P: Payload> Member<P> {
         self.history.reset(zxid);
         self.storage.forget_logged_after(Zxid::ZERO);
         self.committed = self.committed.min(zxid);
+        self.reaches = Zxid::ZERO;
         self.resync = false;
         let ticket = self.storage.issue(Awaited::Nothing);
         cx.out.push(Output::InstallSnapshot(ticket, zxid, snapshot));

@@ -200,7 +200,7 @@ fn mean(typed: &mut Typed) -> Option<ServerConfig> {
         snap_count: typed.number("snapCount", 2, i64::MAX, "").unwrap_or(100_000) as u64,
         pre_alloc_bytes: typed.number("preAllocSize", 4, MAX_PRE_ALLOC_KIB, " KiB").unwrap_or(65_536) as u64
             * 1024,
-        commit_log_count: typed.number("commitLogCount", 500, 1 << 31, "").unwrap_or(500) as usize,
+        commit_log_count: typed.number("commitLogCount", 1, 1 << 31, "").unwrap_or(500) as usize,
         four_letter_words: whitelist(typed),
         listen_on_all_ips: typed.boolean("quorumListenOnAllIPs").unwrap_or(false),
         db_autocreate: typed.boolean("db.autocreate").unwrap_or(true),

@@ -7,7 +7,7 @@ use std::path::Path;
 use quorate_core::config::{Constant, ElectionMode, PeerConfig};
 use quorate_core::ids::{ServerId, Zxid};
 use quorate_core::payload::Service;
-use quorate_core::pipeline::{ClientTxn, ConfigNode, Settings, TreeService};
+use quorate_core::pipeline::{ClientTxn, ConfigNode, Settings, TravellingImage, TreeService};
 use quorate_core::wire::jute::DEFAULT_MAX_FIELD;
 use quorate_core::{QuorumPeer, Recovered};
 use tracing::{info, warn};
@@ -36,8 +36,8 @@ pub(crate) fn run(zoo_cfg: &Path, stop_on_stdin_eof: bool) -> Result<(), Error> 
 
 /// Take the ports and the data directory; nothing is sent before [`Driver::serve`].
 fn start(config: ServerConfig, stop_on_stdin_eof: bool) -> Result<Driver, Error> {
-    let net = Net::bind(&config, stop_on_stdin_eof)?;
     let settings = settings(&config);
+    let net = Net::bind(&config, TravellingImage::new(&settings), stop_on_stdin_eof)?;
     glue::use_settings(&settings);
     let initial = || TreeService::new(&settings, None).snapshot();
     let (storage, recovered) = Storage::open(RealDisk::default(), &storage_config(&config), initial)?;
@@ -45,6 +45,7 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool) -> Result<Driver, Error>
     let recovered = Recovered::<ClientTxn> {
         accepted_epoch: recovered.accepted_epoch,
         current_epoch: recovered.current_epoch,
+        reaches: recovered.snapshot.reaches,
         snapshot: Some((recovered.snapshot.zxid, recovered.image)),
         entries: recovered.entries.into_iter().map(|(zxid, bytes)| (zxid, ClientTxn(bytes))).collect(),
         trusted: recovered.trusted,

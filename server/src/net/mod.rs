@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Waker};
 use quorate_core::ids::{ConnId, ServerId};
-use quorate_core::pipeline::ClientTxn;
+use quorate_core::pipeline::{ClientTxn, TravellingImage};
 use quorate_core::wire::jute::DEFAULT_MAX_FIELD;
 use quorate_core::{Input, Output};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -87,7 +87,11 @@ impl Net {
     ///
     /// # Errors
     /// A port that cannot be listened on, by name.
-    pub(crate) fn bind(config: &ServerConfig, stop_on_stdin_eof: bool) -> Result<Net, Error> {
+    pub(crate) fn bind(
+        config: &ServerConfig,
+        arriving: TravellingImage,
+        stop_on_stdin_eof: bool,
+    ) -> Result<Net, Error> {
         let poll = Poll::new().map_err(system("creating the event loop"))?;
         let registry = poll.registry();
         let failed = system("setting up the event loop");
@@ -135,7 +139,7 @@ impl Net {
             waker,
             scratch: vec![0; socket::READ_CHUNK],
             client: ClientPort::new(client_settings(config), client),
-            quorum: QuorumPort::new(quorum_settings(config), snapshot_body, quorum),
+            quorum: QuorumPort::new(quorum_settings(config), snapshot_body, arriving, quorum),
             election: ElectionPort::new(election_settings(config), election),
         })
     }

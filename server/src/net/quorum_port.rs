@@ -60,6 +60,7 @@ pub(crate) struct QuorumSettings {
 pub(crate) struct QuorumPort<P: WirePayload> {
     settings: QuorumSettings,
     body: fn(&SnapshotOf<P>) -> SnapshotBody,
+    empty: P::Builder,
     port: Option<Port>,
     conns: Slab<Conn<P>>,
     links: BTreeMap<Link, usize>,
@@ -97,21 +98,34 @@ enum Stage {
     Up(Link),
 }
 
+/// How a message begins to bring a learner up to date, if it does.
+fn synchronisation<P: WirePayload>(packet: &Packet<P>) -> Option<String> {
+    match packet {
+        Packet::Diff { zxid } => Some(format!("DIFF to {zxid}")),
+        Packet::Trunc { zxid } => Some(format!("TRUNC to {zxid}")),
+        Packet::Snap { zxid, .. } => Some(format!("SNAP at {zxid}")),
+        _ => None,
+    }
+}
+
 enum Segment {
     Bytes(Vec<u8>),
     Snapshot(SnapshotBody),
 }
 
 impl<P: WirePayload> QuorumPort<P> {
-    /// A port; without a listener for a server that is alone. `body` makes a snapshot's bytes.
+    /// A port; without a listener for a server that is alone. `body` makes a snapshot's bytes,
+    /// `empty` begins one that arrives.
     pub(crate) fn new(
         settings: QuorumSettings,
         body: fn(&SnapshotOf<P>) -> SnapshotBody,
+        empty: P::Builder,
         port: Option<Port>,
     ) -> Self {
         QuorumPort {
             settings,
             body,
+            empty,
             port,
             conns: Slab::default(),
             links: BTreeMap::new(),
@@ -175,8 +189,10 @@ impl<P: WirePayload> QuorumPort<P> {
         if !conn.rest.is_empty() {
             conn.rest_bytes += conn.unsent_tail().len() - before;
         }
+        if let Some(how) = synchronisation(packet) {
+            info!("quorum port: synchronising server {} by {how}", link.server);
+        }
         if let Some(snapshot) = snapshot {
-            info!("quorum port: sending a snapshot to server {}", link.server);
             conn.rest.push_back(Segment::Snapshot((self.body)(snapshot)));
         }
         mark_dirty(&mut self.dirty, conn, index);
@@ -191,7 +207,7 @@ impl<P: WirePayload> QuorumPort<P> {
             self.remove(index);
         }
         let of_link = |event: &Input<P>| match event {
-            Input::Up(l) | Input::Down(l) | Input::Packet(l, _) => *l == link,
+            Input::Up(l) | Input::Accepted(l) | Input::Down(l) | Input::Packet(l, _) => *l == link,
             _ => false,
         };
         self.events.retain(|event| !of_link(event));
@@ -271,7 +287,20 @@ impl<P: WirePayload> QuorumPort<P> {
                 conn.decoder.feed(bytes);
             }
             match (conn.decoder.next_packet(), conn.stage) {
-                (Ok(Some(packet)), Stage::Up(link)) => return Some(Input::Packet(link, packet)),
+                (Ok(Some(_)), Stage::Up(_)) if conn.decoder.activation().is_some() => {
+                    self.refusals.log(
+                        now,
+                        who(conn),
+                        "activates a configuration that this server cannot follow",
+                    );
+                    self.lost(now, index, "reconfiguration");
+                }
+                (Ok(Some(packet)), Stage::Up(link)) => {
+                    if let Some(how) = synchronisation(&packet) {
+                        info!("quorum port: synchronised by server {} by {how}", link.server);
+                    }
+                    return Some(Input::Packet(link, packet));
+                }
                 (Ok(Some(packet)), Stage::Unknown(_)) => self.introduce(now, index, packet),
                 (Ok(Some(_)), Stage::Dialing(..)) => {}
                 (Ok(None), _) if conn.socket.side == Side::Closed => {
@@ -370,7 +399,7 @@ impl<P: WirePayload> QuorumPort<P> {
             peer,
             stage,
             end,
-            decoder: PeerDecoder::new(end, self.settings.max_field),
+            decoder: PeerDecoder::new(end, self.settings.max_field, self.empty.clone()),
             rest: VecDeque::new(),
             rest_bytes: 0,
             queued: false,
@@ -392,7 +421,7 @@ impl<P: WirePayload> QuorumPort<P> {
                         conn.stage = Stage::Up(link);
                     }
                     self.links.insert(link, index);
-                    self.events.push_back(Input::Up(link));
+                    self.events.push_back(Input::Accepted(link));
                     return self.events.push_back(Input::Packet(link, packet));
                 }
                 format!("says it is server {server}, which is not in the configuration")

@@ -49,6 +49,7 @@ impl Durable {
             accepted_epoch: self.accepted_epoch,
             current_epoch: self.current_epoch,
             snapshot: self.snapshot.clone(),
+            reaches: Zxid::ZERO,
             entries: self.log.iter().copied().collect(),
             trusted: true,
         }

@@ -477,7 +477,7 @@ impl World {
         let packet = queue.pop_front().expect("a packet is under way");
         if !announced {
             connection.leader_end = End::Open;
-            self.step(owner, Input::Up(link));
+            self.step(owner, Input::Accepted(link));
         }
         self.step(owner, Input::Packet(link, packet));
     }

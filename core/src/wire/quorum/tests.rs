@@ -90,7 +90,7 @@ impl WirePayload for Raw {
     }
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Items(Vec<SnapshotItem>);
 
 impl SnapshotBuilder for Items {
@@ -128,7 +128,7 @@ fn from_learner(recorded: &Recorded, java_leads: bool) -> bool {
 /// Reads every message of one direction in chunks, writes it again, and compares.
 fn both_ways(stream: &[u8], local: Local<'_>, chunk: usize) -> Vec<Packet<Raw>> {
     let receiver = if local.side == Side::Leader { Side::Learner } else { Side::Leader };
-    let mut decoder = PeerDecoder::<Raw>::new(receiver, DEFAULT_MAX_FIELD);
+    let mut decoder = PeerDecoder::<Raw>::new(receiver, DEFAULT_MAX_FIELD, Items::default());
     let (mut packets, mut again) = (vec![], vec![]);
     for part in stream.chunks(chunk) {
         decoder.feed(part);
@@ -249,7 +249,7 @@ fn real_followers_of_a_leader() {
     let on_port = |label: &str| !label.starts_with("FLE");
     let (to_leader, to_learner) = streams(FAKE_LEADER, false, on_port);
     // Both followers in one stream; their ids differ, so FOLLOWERINFO cannot be written for both.
-    let mut decoder = PeerDecoder::<Raw>::new(Side::Leader, DEFAULT_MAX_FIELD);
+    let mut decoder = PeerDecoder::<Raw>::new(Side::Leader, DEFAULT_MAX_FIELD, Items::default());
     decoder.feed(&to_leader);
     let mut ids = vec![];
     let mut again = vec![];
@@ -282,7 +282,7 @@ fn real_followers_of_a_leader() {
 
 #[test]
 fn reconfig_packets_say_what_they_activate() {
-    let mut decoder = PeerDecoder::<Raw>::new(Side::Learner, DEFAULT_MAX_FIELD);
+    let mut decoder = PeerDecoder::<Raw>::new(Side::Learner, DEFAULT_MAX_FIELD, Items::default());
     let mut activations = vec![];
     for recorded in recordings(RECONFIG).iter().filter(|r| r.label.starts_with("peer")) {
         // Byte for byte, whatever the packet is.
@@ -304,7 +304,7 @@ fn reconfig_packets_say_what_they_activate() {
 }
 
 fn refused(side: Side, packet: &QuorumPacket) -> WireError {
-    let mut decoder = PeerDecoder::<Raw>::new(side, DEFAULT_MAX_FIELD);
+    let mut decoder = PeerDecoder::<Raw>::new(side, DEFAULT_MAX_FIELD, Items::default());
     decoder.feed(&packet.to_bytes());
     decoder.next_packet().unwrap_err()
 }
@@ -346,7 +346,7 @@ fn numbers_out_of_range_are_refused() {
     let error = refused(Side::Learner, &QuorumPacket::new(PacketType::Proposal, 1, None));
     assert_eq!((error.field, error.why), ("Proposal.data", Why::Null));
     // A learner without history says −1 everywhere; it is one that does not count.
-    let mut decoder = PeerDecoder::<Raw>::new(Side::Leader, DEFAULT_MAX_FIELD);
+    let mut decoder = PeerDecoder::<Raw>::new(Side::Leader, DEFAULT_MAX_FIELD, Items::default());
     decoder.feed(&QuorumPacket::new(PacketType::AckEpoch, -1, data(0)).to_bytes());
     let nothing = Packet::AckEpoch { current_epoch: None, last_zxid: Zxid(0) };
     assert_eq!(decoder.next_packet(), Ok(Some(nothing)));
@@ -445,12 +445,12 @@ proptest! {
         leader in any::<bool>(),
     ) {
         let side = if leader { Side::Leader } else { Side::Learner };
-        let mut decoder = PeerDecoder::<Raw>::new(side, DEFAULT_MAX_FIELD);
+        let mut decoder = PeerDecoder::<Raw>::new(side, DEFAULT_MAX_FIELD, Items::default());
         decoder.feed(&kind.to_be_bytes());
         decoder.feed(&bytes);
         while let Ok(Some(_)) = decoder.next_packet() {}
         let data = Some(Bytes::from(bytes));
-        let mut decoder = PeerDecoder::<Raw>::new(side, DEFAULT_MAX_FIELD);
+        let mut decoder = PeerDecoder::<Raw>::new(side, DEFAULT_MAX_FIELD, Items::default());
         decoder.feed(&QuorumPacket { kind, zxid: 0, data, authinfo: None }.to_bytes());
         while let Ok(Some(_)) = decoder.next_packet() {}
     }

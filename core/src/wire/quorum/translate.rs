@@ -38,8 +38,9 @@ pub trait WirePayload: Payload {
     fn request_from_wire(request: WireRequest) -> Result<RequestOf<Self>, WireError>;
 }
 
-/// Puts a snapshot together from its items.
-pub trait SnapshotBuilder: Default {
+/// Puts a snapshot together from its items. A connection begins each one with a clone of an empty
+/// builder.
+pub trait SnapshotBuilder: Clone {
     /// What results.
     type Snapshot;
 
@@ -175,6 +176,7 @@ pub struct Activation {
 pub struct PeerDecoder<P: WirePayload> {
     side: Side,
     packets: PacketDecoder,
+    empty: P::Builder,
     snapshot: Option<(Zxid, P::Builder)>,
     learner: Option<LearnerInfo>,
     config: Option<Bytes>,
@@ -182,11 +184,13 @@ pub struct PeerDecoder<P: WirePayload> {
 }
 
 impl<P: WirePayload> PeerDecoder<P> {
-    /// The messages that this side receives. No string or buffer may be longer than `max_field`.
-    pub fn new(side: Side, max_field: usize) -> Self {
+    /// The messages that this side receives. No string or buffer may be longer than `max_field`;
+    /// a snapshot that arrives begins with `empty`.
+    pub fn new(side: Side, max_field: usize, empty: P::Builder) -> Self {
         PeerDecoder {
             side,
             packets: PacketDecoder::new(max_field),
+            empty,
             snapshot: None,
             learner: None,
             config: None,
@@ -231,7 +235,7 @@ impl<P: WirePayload> PeerDecoder<P> {
             match (received, &mut self.snapshot) {
                 (Received::Packet(packet), _) if packet.kind == PacketType::Snap.to_i32() => {
                     self.expect(Side::Learner, &packet)?;
-                    self.snapshot = Some((zxid_of(&packet)?, P::Builder::default()));
+                    self.snapshot = Some((zxid_of(&packet)?, self.empty.clone()));
                 }
                 (Received::Packet(packet), _) => return self.translate(packet).map(Some),
                 (Received::Item(item), Some((_, builder))) => builder.add(item)?,
