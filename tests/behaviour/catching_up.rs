@@ -1,0 +1,66 @@
+//! A server that was away comes back to the others' history: by DIFF, or by SNAP.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use quorate_core::wire::client::CreateMode;
+
+use crate::harness::{Ensemble, Setup, contents};
+
+/// Names of the snapshots a server has.
+fn snapshots(ensemble: &Ensemble, id: u64) -> BTreeSet<String> {
+    let entries = fs::read_dir(ensemble.server(id).version_2()).expect("the directory is there");
+    let names = entries.map(|entry| entry.expect("it can be read").file_name());
+    names
+        .map(|name| name.to_string_lossy().into_owned())
+        .filter(|name| name.starts_with("snapshot."))
+        .collect()
+}
+
+/// Kill a follower, write `count` znodes without it, start it again.
+fn away_for(ensemble: &mut Ensemble, count: u32) -> (u64, u64) {
+    let follower = ensemble.await_followers()[0];
+    let leader = ensemble.await_leader();
+    let mut client = ensemble.connect(leader);
+    client.create("/w", b"", CreateMode::Persistent).unwrap();
+    for number in 0..10 {
+        client.create(&format!("/w/before-{number}"), b"1", CreateMode::Persistent).unwrap();
+    }
+    ensemble.kill(follower);
+    for number in 0..count {
+        client
+            .create(&format!("/w/{number}"), number.to_string().as_bytes(), CreateMode::Persistent)
+            .unwrap();
+    }
+    client.delete("/w/before-3", -1).unwrap();
+    (leader, follower)
+}
+
+#[test]
+fn a_short_absence_is_made_up_for_by_diff() {
+    let mut ensemble = Setup::voters(3).start();
+    let (leader, follower) = away_for(&mut ensemble, 50);
+    let before = snapshots(&ensemble, follower);
+    ensemble.start_all();
+    assert_eq!(ensemble.await_leader(), leader, "the others went on as they were");
+    assert_eq!(contents(&ensemble, follower, "/w"), contents(&ensemble, leader, "/w"));
+    assert_eq!(snapshots(&ensemble, follower), before, "it was sent a snapshot");
+    ensemble.await_log(leader, &format!("synchronising server {follower} by DIFF"));
+    assert!(!ensemble.server(leader).log().contains("by SNAP"));
+}
+
+#[test]
+fn a_long_absence_is_made_up_for_by_a_snapshot() {
+    // The leader remembers ten transactions once they are in a snapshot.
+    let mut ensemble = Setup::voters(3).line("commitLogCount=10").line("snapCount=20").start();
+    let (leader, follower) = away_for(&mut ensemble, 200);
+    let before = snapshots(&ensemble, follower);
+    ensemble.start_all();
+    ensemble.await_log(leader, &format!("synchronising server {follower} by SNAP"));
+    assert_eq!(contents(&ensemble, follower, "/w"), contents(&ensemble, leader, "/w"));
+    assert!(snapshots(&ensemble, follower).difference(&before).count() > 0);
+    // And from then on it has a history of its own that survives a restart.
+    ensemble.kill(follower);
+    ensemble.start_all();
+    assert_eq!(contents(&ensemble, follower, "/w"), contents(&ensemble, leader, "/w"));
+}

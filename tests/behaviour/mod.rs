@@ -1,0 +1,17 @@
+//! What users of a running ensemble may rely on: one module per behaviour.
+
+mod catching_up;
+mod damage;
+mod failover;
+mod paused_leader;
+mod power_failure;
+mod pseudo_ensemble;
+mod quorum_loss;
+mod random_kills;
+mod sessions;
+mod shipped_binary;
+mod starting;
+mod sync;
+mod watches;
+mod wiped_disk;
+mod znodes;

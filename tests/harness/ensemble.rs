@@ -1,0 +1,328 @@
+//! An ensemble of real processes: its configuration, its servers, what they say of themselves.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::ports::free_ports;
+use super::process::{Exit, Process};
+use super::raw_client::{RawClient, Session};
+use super::tail::tail;
+use super::wait::{PATIENCE, eventually, until};
+
+/// What an ensemble is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    voters: u64,
+    observers: u64,
+    tick_ms: u32,
+    lines: Vec<String>,
+}
+
+impl Setup {
+    /// `voters` servers that vote; 1 is a standalone server.
+    pub(crate) fn voters(voters: u64) -> Setup {
+        Setup { voters, observers: 0, tick_ms: 200, lines: Vec::new() }
+    }
+
+    /// And servers that do not.
+    pub(crate) fn observers(self, observers: u64) -> Setup {
+        Setup { observers, ..self }
+    }
+
+    /// A further line in every `zoo.cfg`.
+    pub(crate) fn line(mut self, line: &str) -> Setup {
+        self.lines.push(line.to_owned());
+        self
+    }
+
+    /// Directories and configurations; nothing runs.
+    pub(crate) fn prepare(self) -> Ensemble {
+        let dir = tempfile::Builder::new().prefix("quorate-e2e-").tempdir().expect("a directory");
+        let count = self.voters + self.observers;
+        let servers: BTreeMap<u64, Server> = (1..=count)
+            .map(|id| {
+                let [client, quorum, election] = free_ports();
+                let home = dir.path().join(format!("server.{id}"));
+                (id, Server { id, home, client, quorum, election, process: None })
+            })
+            .collect();
+        for server in servers.values() {
+            fs::create_dir_all(server.data()).expect("a directory can be made");
+            fs::write(server.data().join("myid"), format!("{}\n", server.id)).expect("myid can be written");
+            fs::write(server.config(), self.zoo_cfg(server, &servers)).expect("zoo.cfg can be written");
+        }
+        Ensemble { setup: self, servers, _dir: dir }
+    }
+
+    /// All servers, serving.
+    pub(crate) fn start(self) -> Ensemble {
+        let mut ensemble = self.prepare();
+        ensemble.start_all();
+        ensemble
+    }
+
+    fn zoo_cfg(&self, me: &Server, servers: &BTreeMap<u64, Server>) -> String {
+        let mut text = format!(
+            "tickTime={}\ninitLimit=25\nsyncLimit=10\ndataDir={}\nclientPort={}\n\
+             clientPortAddress=127.0.0.1\nmaxClientCnxns=0\npreAllocSize=64\n",
+            self.tick_ms,
+            me.data().display(),
+            me.client
+        );
+        if servers.len() > 1 {
+            for Server { id, quorum, election, .. } in servers.values() {
+                let role = if *id > self.voters { "observer" } else { "participant" };
+                text += &format!("server.{id}=127.0.0.1:{quorum}:{election}:{role}\n");
+            }
+        }
+        for line in &self.lines {
+            text += &format!("{line}\n");
+        }
+        text
+    }
+}
+
+/// One server, running or not.
+#[derive(Debug)]
+pub(crate) struct Server {
+    id: u64,
+    home: PathBuf,
+    /// Its ports.
+    pub(crate) client: u16,
+    pub(crate) quorum: u16,
+    pub(crate) election: u16,
+    process: Option<Process>,
+}
+
+impl Server {
+    /// Its data directory.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.home.join("data")
+    }
+
+    /// Where logs and snapshots are.
+    pub(crate) fn version_2(&self) -> PathBuf {
+        self.data().join("version-2")
+    }
+
+    /// Everything it has logged, over all its starts.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// The answer to a four-letter word; `None` if it does not answer.
+    pub(crate) fn word(&self, word: &str) -> Option<String> {
+        let limit = Duration::from_millis(1000);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.client));
+        let mut stream = TcpStream::connect_timeout(&address, limit).ok()?;
+        stream.set_read_timeout(Some(limit)).ok()?;
+        stream.write_all(word.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    }
+
+    /// `leader`, `follower`, `observer`, `standalone`; `None` if it does not serve.
+    pub(crate) fn mode(&self) -> Option<String> {
+        let answer = self.word("srvr")?;
+        answer.lines().find_map(|line| line.strip_prefix("Mode: ")).map(str::to_owned)
+    }
+
+    /// Whether it answers that it does not serve.
+    pub(crate) fn says_not_serving(&self) -> bool {
+        self.word("srvr").is_some_and(|text| text.contains("not currently serving requests"))
+    }
+
+    fn config(&self) -> PathBuf {
+        self.home.join("zoo.cfg")
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.home.join("quorate.log")
+    }
+}
+
+/// Servers by id, 1 and up; voters first.
+#[derive(Debug)]
+pub(crate) struct Ensemble {
+    setup: Setup,
+    servers: BTreeMap<u64, Server>,
+    _dir: tempfile::TempDir,
+}
+
+impl Ensemble {
+    /// A server.
+    pub(crate) fn server(&self, id: u64) -> &Server {
+        &self.servers[&id]
+    }
+
+    /// Every server's id.
+    pub(crate) fn ids(&self) -> Vec<u64> {
+        self.servers.keys().copied().collect()
+    }
+
+    /// The ids of those that vote.
+    pub(crate) fn voters(&self) -> Vec<u64> {
+        (1..=self.setup.voters).collect()
+    }
+
+    /// The ids of those that run.
+    pub(crate) fn running(&self) -> Vec<u64> {
+        self.servers.values().filter(|s| s.process.is_some()).map(|s| s.id).collect()
+    }
+
+    /// Start a server.
+    pub(crate) fn start(&mut self, id: u64) {
+        let server = self.server_mut(id);
+        assert!(server.process.is_none(), "server {id} runs already");
+        server.process = Some(Process::server(&server.config(), &server.log_path()));
+    }
+
+    /// Start everything that does not run and wait until all serve.
+    pub(crate) fn start_all(&mut self) {
+        for id in self.ids() {
+            if self.server(id).process.is_none() {
+                self.start(id);
+            }
+        }
+        self.await_serving(&self.ids());
+    }
+
+    /// Start a server that is to refuse.
+    pub(crate) fn start_refused(&mut self, id: u64) -> Exit {
+        let server = self.server(id);
+        let log = server.home.join("refused.log");
+        Process::server(&server.config(), &log).ended()
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self, id: u64) {
+        self.take(id).kill();
+    }
+
+    /// kill -9, all at once.
+    pub(crate) fn kill_all(&mut self) {
+        let running = self.running();
+        for id in &running {
+            self.signal(*id, Signal::KILL);
+        }
+        for id in running {
+            drop(self.take(id));
+        }
+    }
+
+    /// Ask a server to end; it must do so with success.
+    pub(crate) fn stop(&mut self, id: u64) {
+        let exit = self.take(id).stop();
+        assert_eq!(exit.code, Some(0), "server {id}:\n{}", exit.log);
+    }
+
+    /// SIGSTOP: the process stays, its sockets stay, nothing moves.
+    pub(crate) fn pause(&self, id: u64) {
+        self.signal(id, Signal::STOP);
+    }
+
+    /// SIGCONT.
+    pub(crate) fn resume(&self, id: u64) {
+        self.signal(id, Signal::CONT);
+    }
+
+    /// Whether the process has not ended.
+    pub(crate) fn is_alive(&mut self, id: u64) -> bool {
+        self.server_mut(id).process.as_mut().is_some_and(Process::is_alive)
+    }
+
+    /// Wait until these serve.
+    #[track_caller]
+    pub(crate) fn await_serving(&self, ids: &[u64]) {
+        for id in ids {
+            until(&format!("server {id} serves"), || self.server(*id).mode());
+        }
+    }
+
+    /// Wait until one of those that run leads, and say which.
+    #[track_caller]
+    pub(crate) fn await_leader(&self) -> u64 {
+        until("somebody leads", || self.with_mode(&["leader", "standalone"]).into_iter().next())
+    }
+
+    /// Running voters that do not lead, once somebody does and they serve.
+    #[track_caller]
+    pub(crate) fn await_followers(&self) -> Vec<u64> {
+        let leader = self.await_leader();
+        let others: Vec<u64> =
+            self.running().into_iter().filter(|id| *id != leader && *id <= self.setup.voters).collect();
+        self.await_serving(&others);
+        others
+    }
+
+    /// Running servers that serve in one of these modes.
+    pub(crate) fn with_mode(&self, modes: &[&str]) -> Vec<u64> {
+        let fits = |id: &u64| self.server(*id).mode().is_some_and(|mode| modes.contains(&mode.as_str()));
+        self.running().into_iter().filter(fits).collect()
+    }
+
+    /// Where clients connect: all servers, or these.
+    pub(crate) fn cluster(&self, ids: &[u64]) -> String {
+        let addresses: Vec<String> =
+            ids.iter().map(|id| format!("127.0.0.1:{}", self.server(*id).client)).collect();
+        addresses.join(",")
+    }
+
+    /// A new session with this server; retries while the server does not serve.
+    #[track_caller]
+    pub(crate) fn connect(&self, id: u64) -> RawClient {
+        self.connect_for(id, 20 * self.setup.tick_ms)
+    }
+
+    /// A new session with this timeout (ms), of which the server may make another.
+    #[track_caller]
+    pub(crate) fn connect_for(&self, id: u64, timeout_ms: u32) -> RawClient {
+        let wanted = Session::new(timeout_ms);
+        until(&format!("server {id} gives a session"), || {
+            RawClient::connect(self.server(id).client, &wanted).ok()
+        })
+    }
+
+    /// One tick.
+    pub(crate) fn tick(&self) -> Duration {
+        Duration::from_millis(self.setup.tick_ms.into())
+    }
+
+    /// Wait until `server`'s log contains a text.
+    #[track_caller]
+    pub(crate) fn await_log(&self, id: u64, text: &str) {
+        let found = eventually(PATIENCE, || self.server(id).log().contains(text));
+        assert!(found, "not in the log of server {id}: {text:?}");
+    }
+
+    fn server_mut(&mut self, id: u64) -> &mut Server {
+        self.servers.get_mut(&id).expect("there is such a server")
+    }
+
+    fn take(&mut self, id: u64) -> Process {
+        self.server_mut(id).process.take().expect("the server runs")
+    }
+
+    fn signal(&self, id: u64, signal: Signal) {
+        self.server(id).process.as_ref().expect("the server runs").signal(signal);
+    }
+}
+
+impl Drop for Ensemble {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for server in self.servers.values() {
+            let state = if server.process.is_some() { "running" } else { "down" };
+            eprintln!("---- server {} ({state}), end of its log:\n{}", server.id, tail(&server.log_path()));
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What every end-to-end test needs: real servers, clients, faults, and patience with a deadline.
+
+mod ensemble;
+mod facts;
+mod ports;
+mod process;
+mod raw_client;
+mod rng;
+mod runtime;
+mod tail;
+mod wait;
+mod writer;
+
+pub(crate) use ensemble::{Ensemble, Setup};
+pub(crate) use facts::contents;
+pub(crate) use ports::{ensemble_ports, free_ports};
+pub(crate) use process::{Process, drain, quorate, signal};
+pub(crate) use raw_client::{Failure, RawClient, Session, lost};
+pub(crate) use rng::Rng;
+pub(crate) use runtime::run;
+pub(crate) use wait::{PATIENCE, eventually, until};
+pub(crate) use writer::{Acknowledged, Writer, check_acknowledged};
