@@ -11,7 +11,7 @@ impl<P: Payload> Member<P> {
         assert!(h.base() <= h.applied() && h.applied() <= h.last(), "base ≤ applied ≤ last");
         assert!(h.logged() <= h.last(), "nothing is on disk that is not in the history");
         assert!(self.current_epoch <= self.accepted_epoch, "currentEpoch ≤ acceptedEpoch");
-        assert!(self.committed.epoch() <= self.accepted_epoch, "nothing of an unpromised epoch is committed");
+        assert!(h.applied().epoch() <= self.accepted_epoch, "nothing of an unpromised epoch is applied");
         let mut before: Zxid = h.applied();
         for (zxid, _) in h.after(h.applied()).take(64) {
             assert!(before.may_be_followed_by(*zxid), "a history has no holes: {before:?} {zxid:?}");

@@ -102,7 +102,6 @@ impl<P: Payload> QuorumPeer<P> {
             current_epoch: m.current_epoch,
             last_zxid: m.history.last(),
             applied: m.history.applied(),
-            committed: m.committed,
             round: self.election.round(),
             learners,
         }

@@ -37,8 +37,6 @@ pub struct Status {
     pub last_zxid: Zxid,
     /// Where its state stands.
     pub applied: Zxid,
-    /// Known to be committed.
-    pub committed: Zxid,
     /// The logical clock of the election.
     pub round: u64,
     /// On a leader: the connected learners, whether they vote, whether they are in service.

@@ -28,15 +28,33 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::TruncationSkipped, &["zab-sync"]),
     mutant(Mutation::CommitOnMinority, &["zab-oracle"]),
     mutant(Mutation::EpochIsMax, &["zab-oracle"]),
-    mutant(Mutation::OldEpochAccepted, &["zab-sync"]),
+    Mutant {
+        mutation: Mutation::OldEpochAccepted,
+        models: &["zab-sync"],
+        survives: Some(
+            "a Quorate leader never offers an older epoch: it steps down when a voter reports a later one",
+        ),
+    },
     mutant(Mutation::AheadFollowerIgnored, &["zab-oracle"]),
     mutant(Mutation::UpToDateBeforeQuorum, &["zab-oracle"]),
     mutant(Mutation::LeadsWithoutQuorum, &["zab-oracle"]),
     mutant(Mutation::ProposalOnlyInService, &["zab-oracle"]),
-    mutant(Mutation::OldGenerationAccepted, &["zab-oracle"]),
+    Mutant {
+        mutation: Mutation::OldGenerationAccepted,
+        models: &["zab-oracle"],
+        survives: Some(
+            "only a learner that hangs up leaves packets on an old connection, and these models cut it instead",
+        ),
+    },
     mutant(Mutation::CurrentEpochNotRaised, &["zab-oracle"]),
     mutant(Mutation::TailAppliedAtStart, &["zab-oracle"]),
     mutant(Mutation::AcceptedEpochNotSaved, &["zab-oracle"]),
-    mutant(Mutation::LowerRoundCounts, &["election", "whole"]),
+    Mutant {
+        mutation: Mutation::LowerRoundCounts,
+        models: &["election", "whole"],
+        survives: Some(
+            "a vote keeps its value through all rounds here, and discovery refuses a leader that is behind",
+        ),
+    },
     mutant(Mutation::CheckLeaderSkipped, &["election"]),
 ];

@@ -337,7 +337,7 @@ impl<P: Payload> Leader<P> {
         // Everything before the epoch is its initial history: told as committed, because
         // ZooKeeper's learners put only what is committed on disk before they acknowledge
         // NEWLEADER; nobody applies it before UPTODATE.
-        let committed = m.committed.max(Zxid::new(epoch, 0));
+        let committed = m.applied_for_clients(epoch);
         let initial = self.established().is_none();
         let learner = self.learners.get_mut(&id).expect("a connected learner");
         let link = learner.link;
@@ -436,7 +436,7 @@ impl<P: Payload> Leader<P> {
         let Stage::Synchronized { committed, acked } = learner.stage else { return };
         learner.stage = Stage::InService { acked };
         cx.send(learner.link, Packet::UpToDate);
-        for (zxid, txn) in m.history.after(committed).take_while(|(z, _)| *z <= m.committed) {
+        for (zxid, txn) in m.history.after(committed).take_while(|(z, _)| *z <= m.history.applied()) {
             cx.send(learner.link, committed_packet(learner.voter, *zxid, txn));
         }
     }
@@ -454,7 +454,7 @@ impl<P: Payload> Leader<P> {
         match P::Service::kind(&request) {
             RequestKind::Sync => {
                 let last = m.history.last();
-                if last <= m.committed {
+                if last == m.history.applied() {
                     self.answer_sync(m, cx, origin, &request)
                 } else {
                     self.syncs.push_back((last, origin, request));

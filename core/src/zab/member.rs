@@ -20,8 +20,6 @@ pub(crate) struct Member<P: Payload> {
     /// The epoch whose history this server has.
     pub(crate) current_epoch: Epoch,
     pub(crate) history: History<P>,
-    /// Everything up to here is known to be committed (known since the process started).
-    pub(crate) committed: Zxid,
     pub(crate) storage: StorageQueue,
     pub(crate) service: P::Service,
     /// Transactions applied since the last snapshot was begun.
@@ -70,7 +68,6 @@ impl<P: Payload> Member<P> {
             accepted_epoch,
             current_epoch,
             history,
-            committed: Zxid::ZERO,
             storage: StorageQueue::default(),
             service,
             since_snapshot: 0,
@@ -115,7 +112,6 @@ impl<P: Payload> Member<P> {
         self.service.install(&snapshot);
         self.history.reset(zxid);
         self.storage.forget_logged_after(Zxid::ZERO);
-        self.committed = self.committed.min(zxid);
         self.reaches = Zxid::ZERO;
         self.resync = false;
         let ticket = self.storage.issue(Awaited::Nothing);
@@ -125,7 +121,6 @@ impl<P: Payload> Member<P> {
     /// Apply, in order, what is known to be committed up to `limit`.
     pub(crate) fn apply_to(&mut self, limit: Zxid, cx: &mut Context<'_, P>) -> EffectsOf<P> {
         let mut effects = Vec::new();
-        self.committed = self.committed.max(limit);
         while let Some((zxid, txn)) = self.history.next_to_apply(limit) {
             self.service.apply(cx.now, zxid, &txn, &mut effects);
             self.snapshot_if_due(zxid, cx);

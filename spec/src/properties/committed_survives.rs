@@ -18,7 +18,7 @@ fn holds(_: &Ensemble, world: &World) -> bool {
     let delivered = &world.ghost().delivered;
     let disks: Vec<_> = world.servers().map(|server| server.disk.durable.history()).collect();
     let on_disk = |i: i64| disks[(i - 1) as usize].starts_with(delivered);
-    let newest = world.ghost().established.iter().map(|reign| reign.epoch).max();
+    let newest = world.ghost().newest.map(|(epoch, _)| epoch);
     let leader_has = world.peers().all(|(_, peer)| {
         let epoch = peer.established_epoch();
         epoch.is_none() || epoch != newest || peer.service().applied().starts_with(delivered)

@@ -15,9 +15,5 @@ pub(super) const PRIMARY_INTEGRITY: Invariant = Invariant {
 };
 
 fn holds(_: &Ensemble, world: &World) -> bool {
-    let ghost = world.ghost();
-    ghost.established.iter().all(|reign| {
-        let earlier = ghost.delivered.iter().filter(|(zxid, _)| zxid.epoch() < reign.epoch);
-        earlier.eq(reign.initial.iter())
-    })
+    !world.ghost().broken.primary_integrity
 }

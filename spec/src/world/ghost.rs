@@ -11,23 +11,12 @@ pub struct Ghost {
     pub proposed: Vec<(Zxid, Byte)>,
     /// The longest sequence that any serving server has delivered.
     pub delivered: Vec<(Zxid, Byte)>,
-    /// Every epoch that was established, with its leader and how long its initial history was.
-    pub established: Vec<Established>,
+    /// The newest epoch that was established, and the index of its leader.
+    pub newest: Option<(Epoch, usize)>,
     /// Proposals that a later established epoch does not contain.
     pub discarded: Vec<Zxid>,
     /// Rules that were seen broken during a step, where the states do not show it.
     pub broken: Broken,
-}
-
-/// One reign.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Established {
-    /// Its epoch.
-    pub epoch: Epoch,
-    /// Index of its leader.
-    pub leader: usize,
-    /// The history it began with.
-    pub initial: Vec<(Zxid, Byte)>,
 }
 
 /// Sticky findings about single steps.
@@ -41,6 +30,9 @@ pub struct Broken {
     pub epoch_monotone: bool,
     /// Two leaders were established in one epoch.
     pub leadership: bool,
+    /// A transaction of an earlier epoch was first delivered after a later epoch had begun without
+    /// it.
+    pub primary_integrity: bool,
     /// A disk held something that a server refuses to start with.
     pub disk_refused: bool,
     /// A server closed a connection because of what came over it.
@@ -54,18 +46,24 @@ impl Ghost {
         if self.delivered[..common] != applied[..common] {
             self.broken.prefix = true;
         } else if applied.len() > self.delivered.len() {
+            let newest = self.newest.map_or(0, |(epoch, _)| epoch);
+            let late = applied[common..].iter().any(|(zxid, _)| zxid.epoch() < newest);
+            self.broken.primary_integrity |= late;
             self.delivered = applied.to_vec();
         }
     }
 
-    /// A leader is established.
+    /// A leader is established with this initial history, which it has delivered.
     pub fn establish(&mut self, epoch: Epoch, leader: usize, initial: &[(Zxid, Byte)]) {
-        if let Some(known) = self.established.iter().find(|e| e.epoch == epoch) {
-            if known.leader != leader {
-                self.broken.leadership = true;
-            }
-            return;
+        match self.newest {
+            Some((newest, known)) if newest == epoch => self.broken.leadership |= known != leader,
+            // A quorum's acknowledgements may reach a leader after they have gone on to the next.
+            Some((newest, _)) if newest > epoch => {}
+            _ => self.newest = Some((epoch, leader)),
         }
+        // What of the delivered is missing was committed before and is lost to this primary.
+        let missing = |txn: &&(Zxid, Byte)| txn.0.epoch() < epoch && !initial.contains(txn);
+        self.broken.primary_integrity |= self.delivered.iter().any(|txn| missing(&txn));
         for (zxid, _) in &self.proposed {
             let kept = initial.iter().any(|(z, _)| z == zxid);
             if zxid.epoch() < epoch && !kept && !self.discarded.contains(zxid) {
@@ -73,15 +71,13 @@ impl Ghost {
             }
         }
         self.discarded.sort_unstable();
-        self.established.push(Established { epoch, leader, initial: initial.to_vec() });
-        self.established.sort_unstable_by_key(|e| e.epoch);
     }
 
     /// An established leader proposes.
     pub fn propose(&mut self, zxid: Zxid, txn: Byte) {
         self.proposed.push((zxid, txn));
         self.proposed.sort_unstable_by_key(|(z, _)| *z);
-        if self.established.iter().any(|e| e.epoch > zxid.epoch()) {
+        if self.newest.is_some_and(|(newest, _)| newest > zxid.epoch()) {
             // A deposed leader that does not know it yet.
             self.discarded.push(zxid);
             self.discarded.sort_unstable();

@@ -21,7 +21,7 @@ use quorate_core::{Input, Output, QuorumPeer, Reason, ZabState};
 
 pub use action::Action;
 pub use disk::{Disk, DiskOp, Durable};
-pub use ghost::{Broken, Established, Ghost};
+pub use ghost::{Broken, Ghost};
 pub use link::{Connection, End, Side};
 
 use crate::byte::Byte;
@@ -598,18 +598,16 @@ impl World {
         if !peer.serving() {
             return;
         }
-        let applied = peer.service().applied();
-        let new_delivery = self.ghost.delivered.get(..applied.len()) != Some(applied.as_slice());
-        let epoch = peer.established_epoch();
-        let new_reign = epoch
-            .is_some_and(|epoch| !self.ghost.established.iter().any(|e| (e.epoch, e.leader) == (epoch, i)));
-        if new_delivery || new_reign {
-            let applied = Arc::clone(applied);
-            let ghost = Arc::make_mut(&mut self.ghost);
-            if let (true, Some(epoch)) = (new_reign, epoch) {
-                ghost.establish(epoch, i, &applied);
-            }
-            ghost.deliver(&applied);
+        let applied = Arc::clone(peer.service().applied());
+        let reign = peer.established_epoch().filter(|epoch| self.ghost.newest != Some((*epoch, i)));
+        let known = self.ghost.delivered.get(..applied.len()) == Some(applied.as_slice());
+        if known && reign.is_none() {
+            return;
+        }
+        let ghost = Arc::make_mut(&mut self.ghost);
+        ghost.deliver(&applied);
+        if let Some(epoch) = reign {
+            ghost.establish(epoch, i, &applied);
         }
     }
 
@@ -664,7 +662,7 @@ impl std::fmt::Display for World {
                         write!(f, " of {leader}")?;
                     }
                     write!(f, " round {} epochs {}/{}", s.round, s.accepted_epoch, s.current_epoch)?;
-                    write!(f, " last {:?} committed {:?}", s.last_zxid, s.committed)?;
+                    write!(f, " last {:?} applied {:?}", s.last_zxid, s.applied)?;
                 }
             }
             writeln!(f, " | disk {epochs:?} {:?} pending {:?}", disk.history(), server.disk.pending)?;
