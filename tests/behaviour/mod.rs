@@ -3,6 +3,7 @@
 mod catching_up;
 mod damage;
 mod failover;
+mod nonsense;
 mod paused_leader;
 mod power_failure;
 mod pseudo_ensemble;

@@ -2,6 +2,7 @@
 
 mod ensemble;
 mod facts;
+mod impostor;
 mod ports;
 mod process;
 mod raw_client;
@@ -13,6 +14,7 @@ mod writer;
 
 pub(crate) use ensemble::{Ensemble, Setup};
 pub(crate) use facts::contents;
+pub(crate) use impostor::{Peer, Voter};
 pub(crate) use ports::{ensemble_ports, free_ports};
 pub(crate) use process::{Process, drain, quorate, signal};
 pub(crate) use raw_client::{Failure, RawClient, Session, lost};
