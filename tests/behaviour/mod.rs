@@ -4,6 +4,7 @@ mod catching_up;
 mod damage;
 mod failover;
 mod nonsense;
+mod partitions;
 mod paused_leader;
 mod power_failure;
 mod pseudo_ensemble;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use super::network::Network;
 use super::ports::free_ports;
 use super::process::{Exit, Process};
 use super::raw_client::{RawClient, Session};
@@ -22,12 +23,13 @@ pub(crate) struct Setup {
     observers: u64,
     tick_ms: u32,
     lines: Vec<String>,
+    wired: bool,
 }
 
 impl Setup {
     /// `voters` servers that vote; 1 is a standalone server.
     pub(crate) fn voters(voters: u64) -> Setup {
-        Setup { voters, observers: 0, tick_ms: 200, lines: Vec::new() }
+        Setup { voters, observers: 0, tick_ms: 200, lines: Vec::new(), wired: false }
     }
 
     /// And servers that do not.
@@ -41,6 +43,11 @@ impl Setup {
         self
     }
 
+    /// Servers reach each other by wires that can be cut ([`Ensemble::network`]).
+    pub(crate) fn wired(self) -> Setup {
+        Setup { wired: true, ..self }
+    }
+
     /// Directories and configurations; nothing runs.
     pub(crate) fn prepare(self) -> Ensemble {
         let dir = tempfile::Builder::new().prefix("quorate-e2e-").tempdir().expect("a directory");
@@ -52,12 +59,14 @@ impl Setup {
                 (id, Server { id, home, client, quorum, election, process: None })
             })
             .collect();
+        let mut network = Network::default();
         for server in servers.values() {
             fs::create_dir_all(server.data()).expect("a directory can be made");
             fs::write(server.data().join("myid"), format!("{}\n", server.id)).expect("myid can be written");
-            fs::write(server.config(), self.zoo_cfg(server, &servers)).expect("zoo.cfg can be written");
+            fs::write(server.config(), self.zoo_cfg(server, &servers, &mut network))
+                .expect("zoo.cfg can be written");
         }
-        Ensemble { setup: self, servers, _dir: dir }
+        Ensemble { setup: self, servers, network, _dir: dir }
     }
 
     /// All servers, serving.
@@ -67,7 +76,7 @@ impl Setup {
         ensemble
     }
 
-    fn zoo_cfg(&self, me: &Server, servers: &BTreeMap<u64, Server>) -> String {
+    fn zoo_cfg(&self, me: &Server, servers: &BTreeMap<u64, Server>, network: &mut Network) -> String {
         let mut text = format!(
             "tickTime={}\ninitLimit=25\nsyncLimit=10\ndataDir={}\nclientPort={}\n\
              clientPortAddress=127.0.0.1\nmaxClientCnxns=0\npreAllocSize=64\n",
@@ -77,6 +86,10 @@ impl Setup {
         );
         if servers.len() > 1 {
             for Server { id, quorum, election, .. } in servers.values() {
+                let mut dialed = |port: u16| {
+                    if self.wired && *id != me.id { network.wire(me.id, *id, port) } else { port }
+                };
+                let (quorum, election) = (dialed(*quorum), dialed(*election));
                 let role = if *id > self.voters { "observer" } else { "participant" };
                 text += &format!("server.{id}=127.0.0.1:{quorum}:{election}:{role}\n");
             }
@@ -153,6 +166,7 @@ impl Server {
 pub(crate) struct Ensemble {
     setup: Setup,
     servers: BTreeMap<u64, Server>,
+    network: Network,
     _dir: tempfile::TempDir,
 }
 
@@ -160,6 +174,12 @@ impl Ensemble {
     /// A server.
     pub(crate) fn server(&self, id: u64) -> &Server {
         &self.servers[&id]
+    }
+
+    /// The wires between servers, if there are ([`Setup::wired`]).
+    pub(crate) fn network(&self) -> &Network {
+        assert!(self.setup.wired, "these servers reach each other directly");
+        &self.network
     }
 
     /// Every server's id.

@@ -3,6 +3,7 @@
 mod ensemble;
 mod facts;
 mod impostor;
+mod network;
 mod ports;
 mod process;
 mod raw_client;
