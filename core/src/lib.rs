@@ -1,4 +1,31 @@
 //! Every decision of a Quorate server, as pure functions.
+//!
+//! ```text
+//!  bytes ─ wire ─► Input ─► QuorumPeer::step ─► Output ─ wire ─► bytes
+//!                            │ election   who leads
+//!                            │ zab        which history, in which order
+//!                            └ service    sessions, znodes, watches (or, in models, a list of bytes)
+//! ```
+//!
+//! [`QuorumPeer`] is one member of an ensemble. [`QuorumPeer::step`] takes one [`Input`] and says in
+//! [`Outputs`] what is to be done; the server's event loop, the models' world and every test call
+//! this one function. It reads no clock, touches no file and knows no socket.
+//!
+//! # The contract between core and whoever runs it
+//!
+//! 1. **All of it at once.** A step returns everything it wants. Outputs to one destination keep their
+//!    order; between destinations the shell is free.
+//! 2. **Durability is a conversation.** A storage output carries a [`Ticket`](ids::Ticket); nothing that
+//!    depends on it is sent before [`Input::Done`] for that ticket. Operations take effect in order, a
+//!    crash leaves a prefix of them, and a failed write ends the process.
+//! 3. **Connections have generations.** What arrives on a [`Link`](ids::Link) that was replaced is
+//!    dropped; after [`Output::Hangup`] nothing of that link is wanted.
+//! 4. **Alarms have names and symbolic delays** ([`timer`]). They may fire at any moment after they were
+//!    set: correctness never rests on their length.
+//! 5. **Applied means known to be committed.** A logged tail is not applied before a quorum has it, not at
+//!    start-up either.
+//! 6. **An offence by a peer is a [`Reason`] to hang up; a client's mistake is an error code.** The content
+//!    of a replicated transaction is never asserted: one that makes no sense fails as a transaction.
 #![no_std]
 #![forbid(unsafe_code)]
 
