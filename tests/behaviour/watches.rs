@@ -1,7 +1,7 @@
 //! Watches: once, on whichever server, and before the new data can be seen.
 
 use quorate_core::wire::client::{CreateMode, EventType};
-use zookeeper_client::{Client, EventType as TheirEventType};
+use zookeeper_client::{AddWatchMode, Client, EventType as TheirEventType};
 
 use crate::harness::{Setup, run, until};
 
@@ -84,5 +84,36 @@ fn a_watch_moves_with_its_client_to_another_server() {
         assert_eq!((event.event_type, event.path.as_str()), (TheirEventType::NodeDataChanged, "/moves"));
         client.sync("/moves").await.unwrap();
         assert_eq!(client.get_data("/moves").await.unwrap().0, b"1");
+    });
+}
+
+#[test]
+fn a_recursive_watch_stays_and_sees_everything_below() {
+    let ensemble = Setup::voters(3).start();
+    let followers = ensemble.await_followers();
+    let mut writer = ensemble.connect(followers[1]);
+    writer.create("/r", b"", CreateMode::Persistent).unwrap();
+    run(async {
+        let client = Client::connect(&ensemble.cluster(&[followers[0]])).await.unwrap();
+        client.sync("/r").await.unwrap();
+        let mut watcher = client.watch("/r", AddWatchMode::PersistentRecursive).await.unwrap();
+        writer.create("/r/a", b"", CreateMode::Persistent).unwrap();
+        writer.create("/r/a/b", b"", CreateMode::Persistent).unwrap();
+        writer.set("/r/a/b", b"1", -1).unwrap();
+        writer.set("/r/a/b", b"2", -1).unwrap();
+        writer.delete("/r/a/b", -1).unwrap();
+        writer.create("/elsewhere", b"", CreateMode::Persistent).unwrap();
+        writer.set("/r", b"", -1).unwrap();
+        for (event, path) in [
+            (TheirEventType::NodeCreated, "/r/a"),
+            (TheirEventType::NodeCreated, "/r/a/b"),
+            (TheirEventType::NodeDataChanged, "/r/a/b"),
+            (TheirEventType::NodeDataChanged, "/r/a/b"),
+            (TheirEventType::NodeDeleted, "/r/a/b"),
+            (TheirEventType::NodeDataChanged, "/r"),
+        ] {
+            let seen = watcher.changed().await;
+            assert_eq!((seen.event_type, seen.path.as_str()), (event, path));
+        }
     });
 }
