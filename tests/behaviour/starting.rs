@@ -2,7 +2,7 @@
 
 use quorate_core::wire::client::CreateMode;
 
-use crate::harness::{Setup, contents, until};
+use crate::harness::{Setup, check_acknowledged, contents, until};
 
 #[test]
 fn three_voters_and_an_observer_elect_and_serve() {
@@ -61,4 +61,21 @@ fn the_third_of_five_leads_and_later_ones_follow() {
     let mut client = ensemble.connect(5);
     client.create("/after", b"", CreateMode::Persistent).unwrap();
     assert_eq!(client.exists("/after", false).unwrap().unwrap().czxid.epoch(), epoch);
+}
+
+#[test]
+fn the_longer_history_leads_whatever_its_id() {
+    let mut ensemble = Setup::voters(3).start();
+    ensemble.kill(3);
+    ensemble.await_serving(&[1, 2]);
+    let mut client = ensemble.connect(1);
+    client.create("/d", b"", CreateMode::Persistent).unwrap();
+    client.create("/d/kept", b"kept", CreateMode::Persistent).unwrap();
+    ensemble.kill_all();
+    // Of these two the larger id knows nothing of it.
+    ensemble.start(3);
+    ensemble.start(1);
+    assert_eq!(ensemble.await_leader(), 1);
+    ensemble.start_all();
+    check_acknowledged(&ensemble, "/d", ["kept"].into_iter());
 }
