@@ -151,13 +151,14 @@ impl<P: Payload> Learner<P> {
         self.heard = true;
         match (packet, self.phase) {
             (Packet::LeaderInfo { epoch }, Phase::Introduced(_)) => self.leader_info(m, cx, link, epoch),
-            (Packet::Diff { .. }, Phase::Promised(_, epoch)) => {
+            (Packet::Diff { zxid }, Phase::Promised(_, epoch)) => {
                 if m.resync {
                     // Everything was asked for: what is here does not belong to it.
                     let nothing = P::Service::new(&m.config.settings, None).snapshot();
                     m.install(Zxid::ZERO, nothing, cx);
                 }
-                self.synchronize(m, cx, link, epoch);
+                // What is in the log up to there is committed too, and no COMMIT will say so again.
+                self.synchronize(m, cx, link, epoch, zxid);
                 Ok(())
             }
             (Packet::Trunc { zxid }, Phase::Promised(_, epoch)) => {
@@ -165,14 +166,14 @@ impl<P: Payload> Learner<P> {
                     m.resync = true;
                     return self.refuse(cx, Reason::TruncatesCommitted);
                 }
-                self.synchronize(m, cx, link, epoch);
+                self.synchronize(m, cx, link, epoch, Zxid::ZERO);
                 if !mutated!(m.config, TruncationSkipped) {
                     m.truncate(zxid, cx);
                 }
                 Ok(())
             }
             (Packet::Snap { zxid, snapshot }, Phase::Promised(_, epoch)) => {
-                self.synchronize(m, cx, link, epoch);
+                self.synchronize(m, cx, link, epoch, Zxid::ZERO);
                 m.install(zxid, snapshot, cx);
                 Ok(())
             }
@@ -360,12 +361,19 @@ impl<P: Payload> Learner<P> {
         cx.send(link, Packet::AckEpoch { current_epoch: current, last_zxid });
     }
 
-    fn synchronize(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, link: Link, epoch: Epoch) {
+    fn synchronize(
+        &mut self,
+        m: &mut Member<P>,
+        cx: &mut Context<'_, P>,
+        link: Link,
+        epoch: Epoch,
+        committed: Zxid,
+    ) {
         if mutated!(m.config, EpochBeforeHistory) {
             m.enter_epoch(epoch, cx);
         }
         let newleader = NewLeader::Expected;
-        self.phase = Phase::Synchronizing { link, epoch, committed: Zxid::ZERO, newleader };
+        self.phase = Phase::Synchronizing { link, epoch, committed, newleader };
     }
 
     fn log(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, zxid: Zxid, txn: P) -> Outcome {
