@@ -19,6 +19,10 @@ use crate::wire::record::{ClientInfo, Id, perms};
 
 type Answer = Result<Response, ErrorCode>;
 
+/// What the results of one `multiRead` may come to at most, in bytes; less where `jute.maxbuffer`
+/// is small. Naming one large znode many times must not make an answer that does not fit a frame.
+const MAX_RESULTS: usize = 32 << 20;
+
 impl TreeService {
     pub(super) fn read(&mut self, conn: ConnId, request: &Request, ids: &[Id], fx: &mut Fx) -> Answer {
         match request {
@@ -54,12 +58,7 @@ impl TreeService {
             Request::GetEphemerals(prefix) => {
                 Ok(Response::Children(self.ephemerals(conn, prefix.as_deref())))
             }
-            Request::MultiRead(parts) => {
-                let results = parts.iter().map(|part| {
-                    self.read_part(part, ids).unwrap_or_else(|code| MultiResult::Error(code.to_i32()))
-                });
-                Ok(Response::Multi(results.collect()))
-            }
+            Request::MultiRead(parts) => self.read_parts(parts, ids).map(Response::Multi),
             Request::SetWatches(r) | Request::SetWatches2(r) => {
                 self.set_watches(conn, r, ids, fx);
                 Ok(Response::Empty)
@@ -124,6 +123,23 @@ impl TreeService {
         paths.filter(|path| path.starts_with(prefix)).map(|path| String::from(&**path)).collect()
     }
 
+    /// The results of a `multiRead`; MARSHALLINGERROR once they are too long for one answer.
+    fn read_parts(&self, parts: &[ReadOp], ids: &[Id]) -> Result<Vec<MultiResult>, ErrorCode> {
+        let limit = self.settings.max_field.saturating_mul(16).min(MAX_RESULTS);
+        let mut results = Vec::with_capacity(parts.len());
+        let mut size = 0;
+        for part in parts {
+            let result = self.read_part(part, ids);
+            let result = result.unwrap_or_else(|code| MultiResult::Error(code.to_i32()));
+            size += encoded_size(&result);
+            if size > limit {
+                return Err(ErrorCode::MarshallingError);
+            }
+            results.push(result);
+        }
+        Ok(results)
+    }
+
     fn read_part(&self, part: &ReadOp, ids: &[Id]) -> Result<MultiResult, ErrorCode> {
         match part {
             ReadOp::GetData(r) => {
@@ -157,6 +173,15 @@ impl TreeService {
         } else {
             Err(ErrorCode::NoAuth)
         }
+    }
+}
+
+/// About how many bytes a result takes: at most 100, and what depends on the tree.
+fn encoded_size(result: &MultiResult) -> usize {
+    100 + match result {
+        MultiResult::GetData { data, .. } => data.as_ref().map_or(0, Bytes::len),
+        MultiResult::GetChildren(names) => names.iter().map(|name| 4 + name.len()).sum(),
+        _ => 0,
     }
 }
 

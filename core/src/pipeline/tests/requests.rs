@@ -204,6 +204,24 @@ fn several_reads_at_once() {
 }
 
 #[test]
+fn reads_that_are_too_long_together_are_refused() {
+    let mut server = Server::with(|settings| settings.max_field = 1000);
+    let conn = server.connect();
+    let data = Some(Bytes::from(vec![7; 400]));
+    server.ask(conn, &Request::Create(CreateRequest { data, ..creation("/a", 0) })).unwrap();
+    let read = |n| Request::MultiRead(vec![ReadOp::GetData(watch("/a")); n]);
+    let Ok(Response::Multi(results)) = server.ask(conn, &read(32)) else { panic!("no results") };
+    assert_eq!(results.len(), 32);
+    assert_eq!(server.ask(conn, &read(33)), Err(-5));
+    server.send(conn, 9, &read(33));
+    let replies = server.take(conn);
+    assert!(matches!(&replies[..], [ClientReply::Reply { body: Response::Empty, .. }]), "{replies:?}");
+    // The names of children count as well.
+    let children = Request::MultiRead(vec![ReadOp::GetChildren(watch("/")); 1001]);
+    assert_eq!(server.ask(conn, &children), Err(-5));
+}
+
+#[test]
 fn watches_are_added_found_and_removed() {
     let mut server = Server::new();
     let conn = server.connect();
