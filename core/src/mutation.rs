@@ -25,6 +25,8 @@ pub enum Mutation {
     AckBeforeSync,
     /// The learner does not truncate when told to.
     TruncationSkipped,
+    /// A learner ignores how far the leader says in DIFF that it has committed.
+    DiffPointIgnored,
     /// A transaction is committed with the acknowledgement of one server.
     CommitOnMinority,
     /// The new epoch is the largest accepted one, not one more.

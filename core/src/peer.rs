@@ -22,8 +22,6 @@ pub struct QuorumPeer<P: Payload> {
     member: Member<P>,
     election: FastLeaderElection,
     role: Role<P>,
-    /// Whether an empty history may be voted for.
-    trusted: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -46,12 +44,13 @@ impl<P: Payload> QuorumPeer<P> {
         let mut member =
             Member::new(config, recovered.accepted_epoch, recovered.current_epoch, history, state);
         member.reaches = reaches;
+        member.trusted = trusted;
         if mutated!(member.config, TailAppliedAtStart) {
             let mut out = Outputs::new();
             let last = member.history.last();
             let _ = member.apply_to(last, &mut Context { now: Now::default(), out: &mut out });
         }
-        QuorumPeer { member, election: FastLeaderElection::default(), role: Role::Looking, trusted }
+        QuorumPeer { member, election: FastLeaderElection::default(), role: Role::Looking }
     }
 
     /// Take one input, append everything it causes to `out`. Cannot fail.
@@ -238,7 +237,7 @@ impl<P: Payload> QuorumPeer<P> {
             }
             (Role::Looking, _) => Ok(()),
             (Role::Leading(leader), timer) => leader.alarm(m, cx, timer),
-            (Role::Learning(learner), timer) => learner.alarm(cx, timer),
+            (Role::Learning(learner), timer) => learner.alarm(m, cx, timer),
         }
     }
 
@@ -265,7 +264,7 @@ impl<P: Payload> QuorumPeer<P> {
             return;
         }
         let initial = if self.is_voter() {
-            let has_history = self.trusted || m.current_epoch > 0;
+            let has_history = m.trusted || m.current_epoch > 0;
             Vote {
                 leader: m.config.id,
                 zxid: has_history.then(|| m.history.last()),
@@ -289,7 +288,7 @@ impl<P: Payload> QuorumPeer<P> {
                 Err(RoleEnded) => self.look(cx),
             }
         } else {
-            self.role = Role::Learning(Learner::start(&self.member, cx, vote.leader));
+            self.role = Role::Learning(Learner::start(&mut self.member, cx, vote.leader));
         }
     }
 

@@ -26,6 +26,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::NewLeaderAckBeforeSync, &["zab-oracle"]),
     mutant(Mutation::AckBeforeSync, &["zab-oracle"]),
     mutant(Mutation::TruncationSkipped, &["zab-sync"]),
+    mutant(Mutation::DiffPointIgnored, &["zab-oracle"]),
     mutant(Mutation::CommitOnMinority, &["zab-oracle"]),
     mutant(Mutation::EpochIsMax, &["zab-oracle"]),
     Mutant {

@@ -15,6 +15,9 @@ use crate::output::{Output, Outputs};
 use crate::payload::Payload;
 use crate::timer::{Delay, Timer};
 
+/// A clock that is ahead of this is nonsense: it could not go on for long.
+const LAST_ROUND: u64 = 1 << 62;
+
 /// The longest pause between repetitions: 200 ms · 2⁹ is past the 60 s limit.
 const LAST_BACKOFF: u8 = 9;
 
@@ -121,7 +124,8 @@ impl FastLeaderElection {
         out: &mut Outputs<P>,
     ) -> Option<Vote> {
         // ZOOKEEPER-2988: neither a stranger's vote nor a vote for a stranger counts.
-        if !config.is_voter(from) || !config.is_voter(heard.vote.leader) {
+        let known = config.is_voter(from) && config.is_voter(heard.vote.leader);
+        if !known || heard.round > LAST_ROUND {
             return None;
         }
         match heard.state {

@@ -240,7 +240,8 @@ impl<P: Payload> Leader<P> {
             Phase::Epoch(epoch) | Phase::Synchronization { epoch, .. } | Phase::Broadcast(epoch) => {
                 if learner.voter && accepted > epoch {
                     // It promised a later epoch to a leader that did not make it and can only join
-                    // a still later one: let there be one.
+                    // a still later one: let there be one, even if the next quorum is without it.
+                    m.accept_epoch(accepted, cx);
                     return Err(RoleEnded);
                 }
                 learner.stage = Stage::EpochSent;
@@ -341,7 +342,12 @@ impl<P: Payload> Leader<P> {
         let initial = self.established().is_none();
         let learner = self.learners.get_mut(&id).expect("a connected learner");
         let link = learner.link;
-        let from = match sync_plan(&m.history, last) {
+        // What an established leader has not committed yet is proposed again: a ZooKeeper follower
+        // matches COMMITs only with proposals of its own connection.
+        let applied = m.history.applied();
+        let again = !initial && last > applied && m.history.passes(last) && applied.counter() > 0;
+        let plan = if again { SyncPlan::Trunc { to: applied } } else { sync_plan(&m.history, last) };
+        let from = match plan {
             SyncPlan::Diff { after } => {
                 cx.send(link, Packet::Diff { zxid: m.history.last().min(committed) });
                 after
@@ -388,6 +394,12 @@ impl<P: Payload> Leader<P> {
                 }
                 _ => self.check_established(m, cx),
             };
+        }
+        if zxid > m.history.last() {
+            let link = learner.link;
+            self.learners.remove(&id);
+            cx.hangup(link, Reason::Unexpected);
+            return self.check_quorum(m);
         }
         if zxid.epoch() != epoch {
             return Ok(());

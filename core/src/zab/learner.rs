@@ -40,7 +40,7 @@ enum Phase {
     /// The connection failed; waits for the alarm to try again.
     Redialing { attempts: u8 },
     /// Introduced itself, waits for the new epoch.
-    Introduced(Link),
+    Introduced { link: Link, attempts: u8 },
     /// Was told the new epoch and is writing it.
     Promising(Link, Epoch),
     /// Promised it, waits for DIFF, TRUNC or SNAP.
@@ -71,17 +71,17 @@ enum NewLeader {
 type Outcome = Result<(), RoleEnded>;
 
 impl<P: Payload> Learner<P> {
-    pub(crate) fn start(m: &Member<P>, cx: &mut Context<'_, P>, leader: ServerId) -> Self {
+    pub(crate) fn start(m: &mut Member<P>, cx: &mut Context<'_, P>, leader: ServerId) -> Self {
         cx.out.push(Output::SetAlarm(Timer::PhaseLimit, Delay::InitLimit));
-        cx.out.push(Output::Dial(leader));
+        let phase = if core::mem::take(&mut m.refused) {
+            cx.out.push(Output::SetAlarm(Timer::Redial, Delay::Redial));
+            Phase::Redialing { attempts: 0 }
+        } else {
+            cx.out.push(Output::Dial(leader));
+            Phase::Dialing { attempts: 1 }
+        };
         let voter = m.config.is_voter(m.config.id);
-        Learner {
-            leader,
-            voter,
-            phase: Phase::Dialing { attempts: 1 },
-            heard: true,
-            syncs: Requests::<P>::new(),
-        }
+        Learner { leader, voter, phase, heard: true, syncs: Requests::<P>::new() }
     }
 
     /// The leader it follows.
@@ -103,11 +103,11 @@ impl<P: Payload> Learner<P> {
     }
 
     pub(crate) fn up(&mut self, m: &Member<P>, cx: &mut Context<'_, P>, link: Link) {
-        if link.server != self.leader || !matches!(self.phase, Phase::Dialing { .. }) {
-            cx.hangup(link, Reason::NotLeading);
-            return;
+        let Phase::Dialing { attempts } = self.phase else { return cx.hangup(link, Reason::NotLeading) };
+        if link.server != self.leader {
+            return cx.hangup(link, Reason::NotLeading);
         }
-        self.phase = Phase::Introduced(link);
+        self.phase = Phase::Introduced { link, attempts };
         let accepted_epoch = m.accepted_epoch;
         cx.send(
             link,
@@ -121,8 +121,12 @@ impl<P: Payload> Learner<P> {
 
     pub(crate) fn down(&mut self, cx: &mut Context<'_, P>, link: Link) -> Outcome {
         match self.phase {
-            Phase::Dialing { attempts } if link.server == self.leader => {
+            // Somebody who does not lead yet closes the connection: that is an attempt that failed.
+            Phase::Dialing { attempts } | Phase::Introduced { attempts, .. }
+                if link.server == self.leader && self.link().is_none_or(|own| own == link) =>
+            {
                 if attempts >= DIAL_ATTEMPTS {
+                    self.phase = Phase::Redialing { attempts };
                     return Err(RoleEnded);
                 }
                 self.phase = Phase::Redialing { attempts };
@@ -150,7 +154,7 @@ impl<P: Payload> Learner<P> {
         }
         self.heard = true;
         match (packet, self.phase) {
-            (Packet::LeaderInfo { epoch }, Phase::Introduced(_)) => self.leader_info(m, cx, link, epoch),
+            (Packet::LeaderInfo { epoch }, Phase::Introduced { .. }) => self.leader_info(m, cx, link, epoch),
             (Packet::Diff { zxid }, Phase::Promised(_, epoch)) => {
                 if m.resync {
                     // Everything was asked for: what is here does not belong to it.
@@ -158,19 +162,23 @@ impl<P: Payload> Learner<P> {
                     m.install(Zxid::ZERO, nothing, cx);
                 }
                 // What is in the log up to there is committed too, and no COMMIT will say so again.
-                self.synchronize(m, cx, link, epoch, zxid);
+                let committed = if mutated!(m.config, DiffPointIgnored) { Zxid::ZERO } else { zxid };
+                self.synchronize(m, cx, link, epoch, committed);
                 Ok(())
             }
             (Packet::Trunc { zxid }, Phase::Promised(_, epoch)) => {
                 if !m.history.passes(zxid) || zxid < m.history.applied().max(m.reaches) {
                     m.resync = true;
-                    return self.refuse(cx, Reason::TruncatesCommitted);
+                    return self.refuse(m, cx, Reason::TruncatesCommitted);
                 }
-                self.synchronize(m, cx, link, epoch, Zxid::ZERO);
+                self.synchronize(m, cx, link, epoch, zxid);
                 if !mutated!(m.config, TruncationSkipped) {
                     m.truncate(zxid, cx);
                 }
                 Ok(())
+            }
+            (Packet::Snap { zxid, .. }, Phase::Promised(_, epoch)) if zxid.epoch() > epoch => {
+                self.refuse(m, cx, Reason::Unexpected)
             }
             (Packet::Snap { zxid, snapshot }, Phase::Promised(_, epoch)) => {
                 self.synchronize(m, cx, link, epoch, Zxid::ZERO);
@@ -223,7 +231,7 @@ impl<P: Payload> Learner<P> {
             (Packet::Ping { .. }, Phase::Synchronizing { .. }) => Ok(()),
             (Packet::Sync, Phase::Broadcast(..)) => {
                 let Some(request) = self.syncs.pop_front() else {
-                    return self.refuse(cx, Reason::Unexpected);
+                    return self.refuse(m, cx, Reason::Unexpected);
                 };
                 let mut effects = Vec::new();
                 m.service.synced(cx.now, &request, &mut effects);
@@ -234,7 +242,7 @@ impl<P: Payload> Learner<P> {
                 m.service.revalidated(cx.now, session, valid, &mut effects);
                 self.carry_out(cx, effects)
             }
-            _ => self.refuse(cx, Reason::Unexpected),
+            _ => self.refuse(m, cx, Reason::Unexpected),
         }
     }
 
@@ -281,7 +289,7 @@ impl<P: Payload> Learner<P> {
         }
     }
 
-    pub(crate) fn alarm(&mut self, cx: &mut Context<'_, P>, timer: Timer) -> Outcome {
+    pub(crate) fn alarm(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, timer: Timer) -> Outcome {
         match (timer, self.phase) {
             (Timer::Redial, Phase::Redialing { attempts }) => {
                 self.phase = Phase::Dialing { attempts: attempts + 1 };
@@ -291,7 +299,7 @@ impl<P: Payload> Learner<P> {
             (Timer::PhaseLimit, phase) if !matches!(phase, Phase::Broadcast(..)) => Err(RoleEnded),
             (Timer::Liveness, Phase::Broadcast(..)) => {
                 if !core::mem::take(&mut self.heard) {
-                    return self.refuse(cx, Reason::Silent);
+                    return self.refuse(m, cx, Reason::Silent);
                 }
                 cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::HalfSyncLimit));
                 Ok(())
@@ -312,13 +320,16 @@ impl<P: Payload> Learner<P> {
     fn link(&self) -> Option<Link> {
         match self.phase {
             Phase::Dialing { .. } | Phase::Redialing { .. } => None,
-            Phase::Introduced(link) | Phase::Promising(link, _) | Phase::Promised(link, _) => Some(link),
+            Phase::Introduced { link, .. } | Phase::Promising(link, _) | Phase::Promised(link, _) => {
+                Some(link)
+            }
             Phase::Synchronizing { link, .. } | Phase::Broadcast(link, _) => Some(link),
         }
     }
 
-    /// The leader broke a rule: leave it.
-    fn refuse(&mut self, cx: &mut Context<'_, P>, reason: Reason) -> Outcome {
+    /// The leader broke a rule: leave it, and take time before the next.
+    fn refuse(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, reason: Reason) -> Outcome {
+        m.refused = true;
         if let Some(link) = self.link() {
             cx.hangup(link, reason);
         }
@@ -334,7 +345,7 @@ impl<P: Payload> Learner<P> {
         epoch: Epoch,
     ) -> Outcome {
         if epoch < m.accepted_epoch && !mutated!(m.config, OldEpochAccepted) {
-            return self.refuse(cx, Reason::OldEpoch);
+            return self.refuse(m, cx, Reason::OldEpoch);
         }
         if epoch == m.accepted_epoch {
             // Promised before, perhaps to another leader: this promise must not count again.
@@ -358,7 +369,9 @@ impl<P: Payload> Learner<P> {
     ) {
         self.phase = Phase::Promised(link, epoch);
         let last_zxid = if m.resync { Zxid::ZERO } else { m.history.last() };
-        cx.send(link, Packet::AckEpoch { current_epoch: current, last_zxid });
+        // A server that may have lost its disk promises nothing on behalf of what it had.
+        let current_epoch = current.filter(|epoch| m.trusted || *epoch > 0);
+        cx.send(link, Packet::AckEpoch { current_epoch, last_zxid });
     }
 
     fn synchronize(
@@ -372,6 +385,7 @@ impl<P: Payload> Learner<P> {
         if mutated!(m.config, EpochBeforeHistory) {
             m.enter_epoch(epoch, cx);
         }
+        cx.out.push(Output::SetAlarm(Timer::PhaseLimit, Delay::InitLimit));
         let newleader = NewLeader::Expected;
         self.phase = Phase::Synchronizing { link, epoch, committed, newleader };
     }
@@ -379,13 +393,17 @@ impl<P: Payload> Learner<P> {
     fn log(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, zxid: Zxid, txn: P) -> Outcome {
         let epoch = match self.phase {
             Phase::Synchronizing { epoch, .. } | Phase::Broadcast(_, epoch) => epoch,
-            _ => return self.refuse(cx, Reason::Unexpected),
+            _ => return self.refuse(m, cx, Reason::Unexpected),
         };
         if mutated!(m.config, TruncationSkipped) && zxid <= m.history.last() {
             return Ok(());
         }
+        if zxid <= m.history.base() && matches!(self.phase, Phase::Synchronizing { .. }) {
+            // ZooKeeper cuts the stream before it takes the snapshot: this is in it already.
+            return Ok(());
+        }
         if zxid.epoch() > epoch || m.append(zxid, txn, cx).is_err() {
-            return self.refuse(cx, Reason::Gap);
+            return self.refuse(m, cx, Reason::Gap);
         }
         if mutated!(m.config, AckBeforeSync) && zxid.epoch() == epoch {
             self.ack(cx, zxid);
@@ -436,7 +454,7 @@ impl<P: Payload> Learner<P> {
     /// COMMIT must be for the oldest proposal that is not applied.
     fn commit(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, zxid: Zxid) -> Outcome {
         if m.history.oldest_unapplied() != Some(zxid) {
-            return self.refuse(cx, Reason::CommitOutOfOrder);
+            return self.refuse(m, cx, Reason::CommitOutOfOrder);
         }
         let effects = m.apply_to(zxid, cx);
         m.history.trim(m.config.commit_log_count);

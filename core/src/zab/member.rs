@@ -29,6 +29,10 @@ pub(crate) struct Member<P: Payload> {
     pub(crate) reaches: Zxid,
     /// This history cannot be brought in line by truncation: ask for everything.
     pub(crate) resync: bool,
+    /// Whether an empty history is the truth and not a lost disk.
+    pub(crate) trusted: bool,
+    /// The last leader was left because it broke a rule.
+    pub(crate) refused: bool,
 }
 
 /// One call of `step`: when it is, and where outputs go.
@@ -74,6 +78,8 @@ impl<P: Payload> Member<P> {
             taking_snapshot: false,
             reaches: Zxid::ZERO,
             resync: false,
+            trusted: true,
+            refused: false,
         }
     }
 

@@ -373,10 +373,15 @@ impl World {
     /// * A leader reads a newcomer's first packet at once: a connection that nobody has read from
     ///   is the same as none.
     /// * DIFF, and COMMIT before UPTODATE, change one note in the learner and nothing on disk.
+    /// * A server that will try to connect again does so: only an attempt that succeeds is a step.
     /// * A vote that reaches a server which has a leader is answered at once. Late votes of this
     ///   kind, which may reach it when it looks again, are the election models' business.
     fn settle(&mut self) -> bool {
         let has_leader = |to: usize| self.state(to).is_some_and(|state| state != ServerState::Looking);
+        if let Some(i) = (0..self.servers.len()).find(|i| self.servers[*i].alarms & bit(Timer::Redial) != 0) {
+            self.alarm(i, Timer::Redial);
+            return true;
+        }
         let n = self.servers.len();
         if let Some(slot) = (0..n * n).find(|slot| self.votes[*slot].is_some() && has_leader(slot % n)) {
             self.vote(slot);
