@@ -1,6 +1,6 @@
 //! Second stage: a server's configuration as it is meant, with defaults filled in and checked.
 //!
-//! Keys, defaults and limits are those of ZooKeeper's `QuorumPeerConfig`; [`keys`] lists which of
+//! Keys, defaults and limits are those of ZooKeeper's `QuorumPeerConfig`; `keys.rs` lists which of
 //! them this server follows.
 
 mod error;

@@ -51,7 +51,7 @@ pub struct Setting {
     /// Whether clients submit to every serving server, or only to leaders.
     pub submit_anywhere: bool,
     /// Whether deliveries that only their receiver can notice happen at once (see
-    /// [`World::settle`]).
+    /// `World::settle`).
     pub eager: bool,
     /// Distinguishes two runs of the same search.
     pub salt: u64,
