@@ -30,7 +30,8 @@ use super::socket::{Side, Socket};
 use super::token::{PortKind, Source};
 use crate::config::HostPort;
 
-/// Accepted connections that have not said who they are; more are refused.
+/// Accepted connections that have not said who they are; for one more the oldest is closed, lest
+/// silent ones keep the other servers out.
 const MAX_UNKNOWN: usize = 64;
 /// How long an attempt to connect may take (`cnxTimeout`).
 const DIAL_LIMIT: Duration = Duration::from_secs(5);
@@ -210,11 +211,9 @@ impl ElectionPort {
         while let Some(port) = &mut self.port {
             match port.accept() {
                 Ok(Some((stream, peer))) => {
-                    let unknown = |(_, c): &(usize, &Conn)| matches!(c.stage, Stage::Unknown(_));
+                    self.make_room(now);
                     let stage = Stage::Unknown(now + self.settings.handshake_limit);
-                    if self.conns.iter().filter(unknown).count() >= MAX_UNKNOWN {
-                        self.refusals.log(now, peer, "too many connections that have not said who they are");
-                    } else if let Err(error) = self.insert(stream, peer, stage, registry) {
+                    if let Err(error) = self.insert(stream, peer, stage, registry) {
                         self.refusals.log(now, peer, error);
                     }
                 }
@@ -453,6 +452,19 @@ impl ElectionPort {
         }
     }
 
+    /// Close the oldest connection that has not said who it is, if there are too many of them.
+    fn make_room(&mut self, now: Instant) {
+        let due = |(index, conn): (usize, &Conn)| match conn.stage {
+            Stage::Unknown(due) => Some((due, index)),
+            _ => None,
+        };
+        if self.conns.iter().filter_map(due).count() >= MAX_UNKNOWN
+            && let Some((_, index)) = self.conns.iter().filter_map(due).min()
+        {
+            self.lost(now, index, "too many connections that have not said who they are");
+        }
+    }
+
     fn insert(
         &mut self,
         mut stream: TcpStream,
@@ -571,5 +583,47 @@ impl Conn {
                 Ok(Some(Said::Vote(server, message.notification)))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{ErrorKind, Read};
+
+    use super::super::listener;
+    use super::*;
+
+    #[test]
+    fn silent_connections_keep_nobody_out() {
+        let poll = mio::Poll::new().unwrap();
+        let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), 128).unwrap();
+        let token = Source::Listener(PortKind::Election).token();
+        let port = Port::new(listener, poll.registry(), token).unwrap();
+        let address = port.address().unwrap();
+        let settings = ElectionSettings {
+            me: ServerId(1),
+            own: HostPort { host: "127.0.0.1".to_owned(), port: address.port() },
+            config_text: Vec::new(),
+            addresses: BTreeMap::new(),
+            handshake_limit: Duration::from_secs(10),
+        };
+        let mut port = ElectionPort::new(settings, Some(port));
+        let start = Instant::now();
+        let mut dialed = Vec::new();
+        for n in 0..MAX_UNKNOWN as u64 + 2 {
+            let stream = std::net::TcpStream::connect(address).unwrap();
+            stream.set_nonblocking(true).unwrap();
+            dialed.push(stream);
+            port.listener_ready();
+            port.accept(start + Duration::from_millis(n), poll.registry());
+        }
+        assert_eq!(port.conns.len(), MAX_UNKNOWN);
+        let mut is_closed = |n: usize| match dialed[n].read(&mut [0]) {
+            Ok(0) => true,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => false,
+            other => panic!("{other:?}"),
+        };
+        assert!(is_closed(0) && is_closed(1));
+        assert!((2..MAX_UNKNOWN + 2).all(|n| !is_closed(n)));
     }
 }

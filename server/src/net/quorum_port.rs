@@ -30,7 +30,8 @@ use crate::config::HostPort;
 /// Appends the next piece of a snapshot's body; `true`: that was all.
 pub(crate) type SnapshotBody = Box<dyn FnMut(&mut Vec<u8>, usize) -> bool + Send>;
 
-/// Accepted connections that have not said who they are; more are refused.
+/// Accepted connections that have not said who they are; for one more the oldest is closed, lest
+/// silent ones keep the other servers out.
 const MAX_UNKNOWN: usize = 64;
 /// Bytes that may wait for one server besides a snapshot. One that takes in less than it is sent
 /// for so long is of no use.
@@ -374,13 +375,23 @@ impl<P: WirePayload> QuorumPort<P> {
     }
 
     fn accepted(&mut self, now: Instant, stream: TcpStream, peer: SocketAddr, registry: &Registry) {
-        let unknown = self.conns.iter().filter(|(_, c)| matches!(c.stage, Stage::Unknown(_))).count();
-        if unknown >= MAX_UNKNOWN {
-            return self.refusals.log(now, peer, "too many connections that have not said who they are");
-        }
+        self.make_room(now);
         let stage = Stage::Unknown(now + self.settings.first_packet_limit);
         if let Err(error) = self.insert(stream, peer, stage, End::Leader, registry) {
             self.refusals.log(now, peer, error);
+        }
+    }
+
+    /// Close the oldest connection that has not said who it is, if there are too many of them.
+    fn make_room(&mut self, now: Instant) {
+        let due = |(index, conn): (usize, &Conn<P>)| match conn.stage {
+            Stage::Unknown(due) => Some((due, index)),
+            _ => None,
+        };
+        if self.conns.iter().filter_map(due).count() >= MAX_UNKNOWN
+            && let Some((_, index)) = self.conns.iter().filter_map(due).min()
+        {
+            self.lost(now, index, "too many connections that have not said who they are");
         }
     }
 
