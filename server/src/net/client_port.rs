@@ -44,6 +44,8 @@ const SPARE_CAPACITY: usize = 64 * 1024;
 pub(crate) struct ClientSettings {
     /// `maxClientCnxns`: connections per address; 0: no limit.
     pub(crate) max_per_address: usize,
+    /// Connections of all addresses together, which must leave descriptors for the log.
+    pub(crate) max_connections: usize,
     /// `jute.maxbuffer`: the longest frame.
     pub(crate) max_frame: usize,
     /// `globalOutstandingLimit`.
@@ -245,6 +247,13 @@ impl ClientPort {
         }
     }
 
+    /// Leave what is queued to the next turn, which begins with another connection.
+    pub(crate) fn end_turn_early(&mut self) {
+        if let Some(index) = self.work.pop_front() {
+            self.work.push_back(index);
+        }
+    }
+
     /// The next thing a client did.
     pub(crate) fn next_happened(&mut self, now: Instant, scratch: &mut [u8]) -> Option<Happened> {
         loop {
@@ -389,6 +398,9 @@ impl ClientPort {
     ) -> io::Result<()> {
         // An IPv4 client of a port that listens on IPv6 is an IPv4 client.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        if self.conns.len() >= self.settings.max_connections {
+            return Err(io::Error::other("too many connections for this server's limit of open files"));
+        }
         let limit = self.settings.max_per_address;
         let count = self.per_address.get(&peer.ip()).copied().unwrap_or(0);
         if limit > 0 && count >= limit {
@@ -498,7 +510,10 @@ impl Conn {
     fn is_late(&self, now: Instant) -> bool {
         match self.stage {
             Stage::Greeting | Stage::Connecting => now.duration_since(self.since) > SESSIONLESS,
-            Stage::Open(timeout) => now.duration_since(self.heard) > timeout && self.waiting.is_empty(),
+            // One that is queued has said something that was not looked at yet.
+            Stage::Open(timeout) => {
+                now.duration_since(self.heard) > timeout && self.waiting.is_empty() && !self.queued
+            }
             Stage::Closing => now.duration_since(self.since) > LINGER,
         }
     }

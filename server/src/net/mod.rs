@@ -6,6 +6,7 @@
 //! that core has hung up delivers nothing any more: what it sent is forgotten with it.
 
 mod client_port;
+mod descriptors;
 mod election_port;
 mod listener;
 mod quorum_port;
@@ -253,6 +254,7 @@ fn stdin_ended() -> bool {
 fn client_settings(config: &ServerConfig) -> ClientSettings {
     ClientSettings {
         max_per_address: config.max_client_cnxns,
+        max_connections: descriptors::raise_limit(),
         max_frame: config.jute_max_buffer,
         outstanding_limit: config.global_outstanding_limit,
     }
