@@ -3,7 +3,7 @@
 mod disk;
 mod start;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use quorate_core::election::ServerState;
 use quorate_core::ids::Now;
@@ -20,6 +20,10 @@ use crate::timer::{Alarms, Durations};
 use disk::{DiskThreads, Finished, Op};
 
 pub(crate) use start::run;
+
+/// How long clients may keep one turn of the loop, which alarms, the disk and the other servers
+/// then get back.
+const CLIENTS_TURN: Duration = Duration::from_millis(10);
 
 /// A running server.
 pub(crate) struct Driver {
@@ -66,7 +70,11 @@ impl Driver {
         while let Some(timer) = self.alarms.pop_due(at) {
             self.step(at, now, Input::Alarm(timer));
         }
+        let mut clients_began = None;
         while let Some(occurrence) = self.net.next(at) {
+            if is_of_client(&occurrence) {
+                clients_began.get_or_insert_with(Instant::now);
+            }
             match occurrence {
                 Occurrence::Input(input) => self.step(at, now, input),
                 Occurrence::Asked(conn, word) => {
@@ -77,6 +85,11 @@ impl Driver {
                     }
                     self.net.client.answer(at, conn, &text);
                 }
+            }
+            if clients_began.is_some_and(|began| began.elapsed() >= CLIENTS_TURN) {
+                // What is left is the next turn's, and the system is not waited for before that.
+                self.net.client.end_turn_early();
+                break;
             }
         }
         Ok(())
@@ -133,4 +146,8 @@ impl Driver {
         let leader = leader.map_or("nobody".to_owned(), |id| format!("server {id}"));
         info!("{state:?}, {zab:?}: leader {leader}, epoch {current_epoch}, last transaction {last_zxid}");
     }
+}
+
+fn is_of_client(occurrence: &Occurrence) -> bool {
+    matches!(occurrence, Occurrence::Input(Input::Client(..)) | Occurrence::Asked(..))
 }
