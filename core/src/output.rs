@@ -61,7 +61,7 @@ pub enum Reason {
     Unexpected,
     /// The epoch offered is older than one already accepted.
     OldEpoch,
-    /// The learner has transactions that a leader must have (B-4 of the sync rules).
+    /// The learner has transactions that a leader must have.
     AheadOfLeader,
     /// A proposal does not follow the one before it (ZOOKEEPER-4925).
     Gap,

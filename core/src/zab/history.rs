@@ -7,7 +7,7 @@ use crate::ids::Zxid;
 /// The transactions a server has, oldest first.
 ///
 /// `base ≤ applied ≤ last`; `applied` is where the service stands. The tail after it is logged or
-/// being logged but not known to be committed, and is never applied until it is (design rule 5).
+/// being logged but not known to be committed, and is never applied until it is (the crate's contract, 5).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct History<P> {
     base: Zxid,

@@ -332,7 +332,8 @@ impl<P: Payload> Leader<P> {
 
     // --- synchronisation -----------------------------------------------------------------------
 
-    /// Send a learner what it lacks. From here on it gets every proposal (B-35).
+    /// Send a learner what it lacks. From here on it gets every proposal: one that joins
+    /// between proposal and acknowledgement must miss none.
     fn synchronize(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, id: ServerId, last: Zxid) {
         let epoch = self.epoch().expect("an epoch was promised");
         // Everything before the epoch is its initial history: told as committed, because

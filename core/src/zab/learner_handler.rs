@@ -60,7 +60,7 @@ impl LearnerHandler {
         LearnerHandler { link, voter, stage: Stage::Connected, heard: true, patience }
     }
 
-    /// Whether it gets proposals: from the moment its synchronisation was cut (B-35).
+    /// Whether it gets proposals: from the moment its synchronisation was cut.
     pub fn forwarding(&self) -> bool {
         matches!(
             self.stage,

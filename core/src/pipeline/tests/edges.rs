@@ -249,7 +249,7 @@ fn recorded_probes() {
                 assert!(agree, "{}: {answered} is not {recorded}", probe.name);
             }
         }
-        // A request that cannot even be read is answered here, without a transaction (B-30).
+        // A request that cannot even be read is answered here, without a transaction.
         if different.is_none() && is_write && header.err != -5 {
             assert_eq!(header.zxid as u64, probe.zxid, "{}", probe.name);
         }
