@@ -262,7 +262,8 @@ impl ClientPort {
             }
             let index = *self.work.front()?;
             let over_limit = self.outstanding >= self.settings.outstanding_limit;
-            let Some(conn) = self.conns.get_mut(index) else {
+            // What is left of a connection that is gone may name a newer one, which is not queued.
+            let Some(conn) = self.conns.get_mut(index).filter(|conn| conn.queued) else {
                 self.work.pop_front();
                 continue;
             };
@@ -462,10 +463,6 @@ impl ClientPort {
             if *count == 0 {
                 self.per_address.remove(&conn.peer.ip());
             }
-        }
-        if conn.queued {
-            self.work.retain(|i| *i != index);
-            self.later.retain(|i| *i != index);
         }
         Some(conn)
     }
