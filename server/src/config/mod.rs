@@ -4,6 +4,7 @@
 //! them this server follows.
 
 mod error;
+mod files;
 mod keys;
 mod member;
 mod properties;
@@ -18,6 +19,7 @@ use quorate_core::ids::ServerId;
 use quorate_core::quorum::{Group, QuorumVerifier};
 
 pub use error::{ConfigError, ConfigErrors, Mistake, Warning};
+pub use files::{Autopurge, FileSettings, MIN_RETAINED};
 pub use member::{ClientAddress, HostPort, LearnerType, Member};
 use typed::Typed;
 
@@ -60,6 +62,8 @@ pub struct ServerConfig {
     pub snap_count: u64,
     /// Bytes by which a log file grows.
     pub pre_alloc_bytes: u64,
+    /// How the data directory is kept.
+    pub files: FileSettings,
     /// Committed transactions kept in memory for learners.
     pub commit_log_count: usize,
     /// The four-letter words that are answered.
@@ -200,6 +204,7 @@ fn mean(typed: &mut Typed) -> Option<ServerConfig> {
         snap_count: typed.number("snapCount", 2, i64::MAX, "").unwrap_or(100_000) as u64,
         pre_alloc_bytes: typed.number("preAllocSize", 4, MAX_PRE_ALLOC_KIB, " KiB").unwrap_or(65_536) as u64
             * 1024,
+        files: files::settings(typed),
         commit_log_count: typed.number("commitLogCount", 1, 1 << 31, "").unwrap_or(500) as usize,
         four_letter_words: whitelist(typed),
         listen_on_all_ips: typed.boolean("quorumListenOnAllIPs").unwrap_or(false),

@@ -40,7 +40,8 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool) -> Result<Driver, Error>
     let net = Net::bind(&config, TravellingImage::new(&settings), stop_on_stdin_eof)?;
     glue::use_settings(&settings);
     let initial = || TreeService::new(&settings, None).snapshot();
-    let (storage, recovered) = Storage::open(RealDisk::default(), &storage_config(&config), initial)?;
+    let disk = RealDisk::new(config.files.fsync_warning);
+    let (storage, recovered) = Storage::open(disk, &storage_config(&config), initial)?;
     let last = recovered.last();
     let recovered = Recovered::<ClientTxn> {
         accepted_epoch: recovered.accepted_epoch,
@@ -79,6 +80,8 @@ fn storage_config(config: &ServerConfig) -> StorageConfig {
     StorageConfig {
         data_log_dir: Some(config.data_log_dir.clone()),
         pre_alloc_size: config.pre_alloc_bytes,
+        txn_log_size_limit: config.files.txn_log_size_limit,
+        autocreate_dirs: config.files.autocreate_dirs,
         trust_empty_snapshot: config.trust_empty_snapshot,
         autocreate_db: config.db_autocreate,
         ..StorageConfig::new(config.data_dir.clone())
