@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
 use crate::error::Error;
-use crate::{driver, ensemble};
+use crate::{driver, ensemble, panic_hook};
 
 /// A coordination service that speaks ZooKeeper's protocols.
 #[derive(Debug, Parser)]
@@ -73,6 +73,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    panic_hook::install();
     start_logging(cli.log);
     let result = match cli.command {
         Command::Server(args) => driver::run(&args.zoo_cfg, args.stop_on_stdin_eof),

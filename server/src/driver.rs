@@ -51,8 +51,13 @@ impl Driver {
             }
         }
         info!("stopping");
-        self.disk.stop();
-        Ok(())
+        let Driver { net, disk, peer, .. } = self;
+        // Clients and servers are to look for somebody else at once, whatever the disk still does.
+        drop(net);
+        let stopped = disk.stop();
+        // Taking a big tree apart would only keep the process.
+        std::mem::forget(peer);
+        stopped
     }
 
     /// One turn: the disk's answers, the alarms that are due, then the network.

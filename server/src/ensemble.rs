@@ -91,7 +91,11 @@ fn check_ports(plans: &[Plan]) -> Result<(), Error> {
             let address = local(port);
             match TcpListener::bind(address) {
                 Ok(_) => {}
-                Err(why) if why.kind() == ErrorKind::AddrInUse => return Err(Error::InUse { what, address }),
+                Err(why) if why.kind() == ErrorKind::AddrInUse => {
+                    return Err(Error::Usage(format!(
+                        "{what} {address} is already in use by another program"
+                    )));
+                }
                 Err(why) => return Err(Error::Bind { what, address: address.to_string(), why }),
             }
         }
@@ -392,7 +396,7 @@ mod tests {
             error.to_string(),
             format!("client port 127.0.0.1:{port} is already in use by another program")
         );
-        assert_eq!(error.exit_code(), crate::error::EXIT_BIND);
+        assert_eq!(error.exit_code(), crate::error::EXIT_USAGE);
     }
 
     #[test]

@@ -59,6 +59,12 @@ pub enum Error {
     /// The log cannot be written: what was not acknowledged must not be.
     #[error("the transaction log cannot be written: {0}")]
     Log(crate::storage::StorageError),
+    /// The log was not written when the process was to end.
+    #[error(
+        "the transaction log was not written within {} s of the request to stop; nothing that is missing was \
+         acknowledged", .0.as_secs()
+    )]
+    LogUnfinished(std::time::Duration),
     /// A snapshot cannot be written.
     #[error("a snapshot cannot be written: {0}")]
     Snapshot(crate::storage::StorageError),
@@ -86,7 +92,9 @@ impl Error {
             Error::Bind { .. } | Error::InUse { .. } | Error::Resolve { .. } => EXIT_BIND,
             Error::Storage(_) | Error::Inconsistent(_) => EXIT_DATA_DIR,
             Error::Snapshot(_) => EXIT_SNAPSHOT,
-            Error::Log(_) | Error::Ensemble(_) | Error::System { .. } => EXIT_UNEXPECTED,
+            Error::Log(_) | Error::LogUnfinished(_) | Error::Ensemble(_) | Error::System { .. } => {
+                EXIT_UNEXPECTED
+            }
         }
     }
 }

@@ -19,5 +19,6 @@ mod ensemble;
 pub mod error;
 mod glue;
 mod net;
+mod panic_hook;
 pub mod storage;
 mod timer;

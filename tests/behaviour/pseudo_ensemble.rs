@@ -128,7 +128,7 @@ fn a_port_in_use_is_named_before_anything_starts() {
         .unwrap();
     let (out, err) = (drain(child.stdout.take().unwrap()), drain(child.stderr.take().unwrap()));
     let status = child.wait().unwrap();
-    assert_eq!(status.code(), Some(EXIT_BIND), "{err}");
+    assert_eq!(status.code(), Some(EXIT_USAGE), "{err}");
     assert_eq!(out, "");
     assert_eq!(
         err,
@@ -137,5 +137,5 @@ fn a_port_in_use_is_named_before_anything_starts() {
     assert_eq!(dir.path().read_dir().unwrap().count(), 0, "something was started");
 }
 
-/// ZooKeeper's exit code for a port that cannot be bound.
-const EXIT_BIND: i32 = 14;
+/// The command line asks for what cannot be had.
+const EXIT_USAGE: i32 = 2;

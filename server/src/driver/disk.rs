@@ -3,21 +3,26 @@
 //! Group commit needs no timer: whatever was queued while the last sync ran is the next batch.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
 
 use mio::Waker;
 use quorate_core::ids::{Ticket, Zxid};
 use quorate_core::pipeline::TreeImage;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::error::{Error, system};
-use crate::storage::{RealDisk, SnapshotJob, Storage, StorageError, StorageOp};
+use crate::storage::{Image, RealDisk, SnapshotJob, Storage, StorageError, StorageOp};
 
 /// What a storage operation is made of.
 pub(crate) type Op = StorageOp<TreeImage>;
 /// A snapshot to be written.
-type Job = SnapshotJob<RealDisk, TreeImage>;
+type Job<I> = SnapshotJob<RealDisk, I>;
+
+/// How long the log writer may take for what is queued when the server stops. What it has not
+/// written by then was not acknowledged.
+const LAST_WRITES: Duration = Duration::from_secs(10);
 
 /// What a thread has to say.
 #[derive(Debug)]
@@ -34,34 +39,34 @@ pub(crate) enum Finished {
 
 /// The threads and the ways to them and back.
 #[derive(Debug)]
-pub(crate) struct DiskThreads {
+pub(crate) struct DiskThreads<I = TreeImage> {
     /// Dropped first when the threads shall end.
-    ops: Option<Sender<Vec<Op>>>,
+    ops: Option<Sender<Vec<StorageOp<I>>>>,
     finished: Receiver<Finished>,
-    threads: Vec<JoinHandle<()>>,
-    batch: Vec<Op>,
+    /// The log writer's storage, when it has nothing more to write.
+    closed: Receiver<Storage<RealDisk>>,
+    batch: Vec<StorageOp<I>>,
 }
 
-impl DiskThreads {
+impl<I: Image> DiskThreads<I> {
     /// Start both. `waker` is woken for everything they have to say.
-    pub(crate) fn start(storage: Storage<RealDisk>, waker: Arc<Waker>) -> Result<DiskThreads, Error> {
+    pub(crate) fn start(storage: Storage<RealDisk>, waker: Arc<Waker>) -> Result<Self, Error> {
         let (ops, ops_inbox) = channel();
         let (jobs, jobs_inbox) = channel();
         let (outbox, finished) = channel();
+        let (close, closed) = channel();
         let tell = Teller { outbox, waker };
         let teller = tell.clone();
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             thread::Builder::new().name(name.into()).spawn(run).map_err(system("starting a disk thread"))
         };
-        let threads = vec![
-            spawn("log-writer", Box::new(move || write_log(storage, &ops_inbox, &jobs, &teller)))?,
-            spawn("snapshot", Box::new(move || write_snapshots(&jobs_inbox, &tell)))?,
-        ];
-        Ok(DiskThreads { ops: Some(ops), finished, threads, batch: Vec::new() })
+        spawn("log-writer", Box::new(move || write_log(storage, &ops_inbox, &jobs, &teller, &close)))?;
+        spawn("snapshot", Box::new(move || write_snapshots(&jobs_inbox, &tell)))?;
+        Ok(DiskThreads { ops: Some(ops), finished, closed, batch: Vec::new() })
     }
 
     /// Add an operation to this turn's batch.
-    pub(crate) fn add(&mut self, op: Op) {
+    pub(crate) fn add(&mut self, op: StorageOp<I>) {
         self.batch.push(op);
     }
 
@@ -82,13 +87,28 @@ impl DiskThreads {
         self.finished.try_recv().ok()
     }
 
-    /// Finish what is queued and end both threads.
-    pub(crate) fn stop(mut self) {
+    /// Write what is queued for the log; the process is about to end.
+    ///
+    /// A snapshot under way is abandoned: under its temporary name it is nothing, and the next
+    /// start removes it. The directory stays taken until the process is gone.
+    ///
+    /// # Errors
+    /// The log could not be written, or not within [`LAST_WRITES`].
+    pub(crate) fn stop(mut self) -> Result<(), Error> {
         self.submit();
         drop(self.ops.take());
-        for thread in self.threads {
-            if thread.join().is_err() {
-                error!("a disk thread panicked");
+        match self.closed.recv_timeout(LAST_WRITES) {
+            Ok(storage) => {
+                std::mem::forget(storage);
+                Ok(())
+            }
+            Err(RecvTimeoutError::Timeout) => Err(Error::LogUnfinished(LAST_WRITES)),
+            Err(RecvTimeoutError::Disconnected) => {
+                let failed = self.finished.try_iter().find_map(|finished| match finished {
+                    Finished::LogFailed(why) => Some(Error::Log(why)),
+                    _ => None,
+                });
+                Err(failed.unwrap_or(Error::LogUnfinished(Duration::ZERO)))
             }
         }
     }
@@ -109,7 +129,13 @@ impl Teller {
     }
 }
 
-fn write_log(mut storage: Storage<RealDisk>, inbox: &Receiver<Vec<Op>>, jobs: &Sender<Job>, teller: &Teller) {
+fn write_log<I: Image>(
+    mut storage: Storage<RealDisk>,
+    inbox: &Receiver<Vec<StorageOp<I>>>,
+    jobs: &Sender<Job<I>>,
+    teller: &Teller,
+    close: &Sender<Storage<RealDisk>>,
+) {
     while let Ok(first) = inbox.recv() {
         let mut batch = first;
         while let Ok(more) = inbox.try_recv() {
@@ -127,9 +153,11 @@ fn write_log(mut storage: Storage<RealDisk>, inbox: &Receiver<Vec<Op>>, jobs: &S
             Err(why) => return teller.tell(Finished::LogFailed(why)),
         }
     }
+    // Nobody waits for it if the process ends for another reason.
+    let _ = close.send(storage);
 }
 
-fn write_snapshots(inbox: &Receiver<Job>, teller: &Teller) {
+fn write_snapshots<I: Image>(inbox: &Receiver<Job<I>>, teller: &Teller) {
     while let Ok(job) = inbox.recv() {
         let zxid: Zxid = job.zxid();
         match job.run() {
@@ -138,5 +166,107 @@ fn write_snapshots(inbox: &Receiver<Job>, teller: &Teller) {
             Err(why) => return teller.tell(Finished::SnapshotFailed(why)),
         }
         teller.tell(Finished::SnapshotTaken);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::sync::Mutex;
+
+    use mio::Poll;
+    use quorate_core::wire::files::Sections;
+    use quorate_core::wire::snapshot::SnapshotItem;
+
+    use super::*;
+    use crate::storage::{BodyEncoder, ImageBuilder, ImageError, StorageConfig, VERSION_DIR};
+
+    /// A state whose snapshot says when it is begun, and is not finished before it may.
+    #[derive(Clone)]
+    struct Slow(Option<Gate>);
+    type Gate = (Sender<()>, Arc<Mutex<Receiver<()>>>);
+
+    impl Image for Slow {
+        type Builder = NoBuilder;
+
+        fn encoder(&self) -> Box<dyn BodyEncoder + '_> {
+            if let Some((begun, go_on)) = &self.0 {
+                begun.send(()).unwrap();
+                let _ = go_on.lock().unwrap().recv();
+            }
+            Box::new(Empty)
+        }
+
+        fn digest(&self) -> Option<(i32, i64)> {
+            None
+        }
+    }
+
+    struct Empty;
+
+    impl BodyEncoder for Empty {
+        fn fill(&mut self, _: &mut Vec<u8>, _: usize) -> bool {
+            true
+        }
+    }
+
+    #[derive(Default)]
+    struct NoBuilder;
+
+    impl ImageBuilder for NoBuilder {
+        type Image = Slow;
+
+        fn push(&mut self, _: SnapshotItem) -> Result<(), ImageError> {
+            Ok(())
+        }
+
+        fn finish(self, _: &Sections) -> Result<Slow, ImageError> {
+            Ok(Slow(None))
+        }
+    }
+
+    fn start(dir: &Path) -> (DiskThreads<Slow>, Poll) {
+        let poll = Poll::new().unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), mio::Token(0)).unwrap());
+        let config = StorageConfig { pre_alloc_size: 0, ..StorageConfig::new(dir) };
+        let (storage, _) = Storage::open(RealDisk::default(), &config, || Slow(None)).unwrap();
+        (DiskThreads::start(storage, waker).unwrap(), poll)
+    }
+
+    /// Its header names the transaction; it is an error transaction.
+    fn append(n: u64) -> StorageOp<Slow> {
+        let mut txn = vec![0; 40];
+        txn[12..20].copy_from_slice(&n.to_be_bytes());
+        txn[28..32].copy_from_slice(&(-1i32).to_be_bytes());
+        StorageOp::Append(Ticket(n), Zxid(n), txn.into())
+    }
+
+    #[test]
+    fn a_stop_writes_the_log_and_does_not_wait_for_a_snapshot() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut disk, _poll) = start(dir.path());
+        let (begun, is_begun) = channel();
+        let (_go_on, may_go_on) = channel();
+        disk.add(append(1));
+        disk.add(StorageOp::TakeSnapshot(Zxid(1), Slow(Some((begun, Arc::new(Mutex::new(may_go_on)))))));
+        disk.submit();
+        is_begun.recv().unwrap();
+        disk.add(append(2));
+        disk.stop().unwrap();
+        let data = dir.path().join(VERSION_DIR);
+        assert!(data.join("log.2").metadata().unwrap().len() > 40);
+        assert!(!data.join("snapshot.1").exists());
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_at_the_end_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut disk, _poll) = start(dir.path());
+        fs::remove_dir_all(dir.path().join(VERSION_DIR)).unwrap();
+        disk.add(append(1));
+        let error = disk.stop().unwrap_err();
+        assert!(matches!(error, Error::Log(_)), "{error}");
+        assert_eq!(error.exit_code(), crate::error::EXIT_UNEXPECTED);
     }
 }
