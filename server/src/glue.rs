@@ -1,8 +1,6 @@
 //! Where core's tree meets storage and the quorum port: a [`TreeImage`] as the body of a snapshot.
 
-use std::sync::OnceLock;
-
-use quorate_core::ids::{ServerId, Zxid};
+use quorate_core::ids::Zxid;
 use quorate_core::pipeline::{ImageBuilder, ImageNodes, Settings, TreeImage};
 use quorate_core::tree::digest;
 use quorate_core::wire::files::Sections;
@@ -11,14 +9,6 @@ use quorate_core::wire::snapshot::{NodeRef, NodeSource, SnapshotEncoder, Snapsho
 
 use crate::net::SnapshotBody;
 use crate::storage::{BodyEncoder, Image, ImageBuilder as StoredImageBuilder, ImageError};
-
-/// The settings under which images are read: one process is one server.
-static SETTINGS: OnceLock<Settings> = OnceLock::new();
-
-/// Set the settings under which images are read. The first call of a process counts.
-pub(crate) fn use_settings(settings: &Settings) {
-    let _ = SETTINGS.set(settings.clone());
-}
 
 /// The znodes of an image in the order of a snapshot.
 struct Nodes(ImageNodes);
@@ -52,11 +42,12 @@ impl Image for TreeImage {
 }
 
 /// An image that is being read from a snapshot file.
+#[derive(Clone)]
 pub struct StoredImage(ImageBuilder);
 
-impl Default for StoredImage {
-    fn default() -> Self {
-        let settings = SETTINGS.get_or_init(|| Settings::new(ServerId(1), 3000));
+impl StoredImage {
+    /// Nothing has been read yet; the tree is to have this server's settings.
+    pub(crate) fn new(settings: &Settings) -> Self {
         StoredImage(ImageBuilder::new(settings))
     }
 }

@@ -211,7 +211,7 @@ mod tests {
         }
     }
 
-    #[derive(Default)]
+    #[derive(Clone)]
     struct NoBuilder;
 
     impl ImageBuilder for NoBuilder {
@@ -230,7 +230,7 @@ mod tests {
         let poll = Poll::new().unwrap();
         let waker = Arc::new(Waker::new(poll.registry(), mio::Token(0)).unwrap());
         let config = StorageConfig { pre_alloc_size: 0, ..StorageConfig::new(dir) };
-        let (storage, _) = Storage::open(RealDisk::default(), &config, || Slow(None)).unwrap();
+        let (storage, _) = Storage::open(RealDisk::default(), &config, &NoBuilder, || Slow(None)).unwrap();
         (DiskThreads::start(storage, waker).unwrap(), poll)
     }
 

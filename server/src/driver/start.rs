@@ -17,7 +17,7 @@ use super::disk::DiskThreads;
 use crate::clock::Clock;
 use crate::config::ServerConfig;
 use crate::error::Error;
-use crate::glue;
+use crate::glue::StoredImage;
 use crate::net::Net;
 use crate::storage::{RealDisk, Storage, StorageConfig};
 use crate::timer::{Alarms, Durations};
@@ -38,10 +38,10 @@ pub(crate) fn run(zoo_cfg: &Path, stop_on_stdin_eof: bool) -> Result<(), Error> 
 fn start(config: ServerConfig, stop_on_stdin_eof: bool) -> Result<Driver, Error> {
     let settings = settings(&config);
     let net = Net::bind(&config, TravellingImage::new(&settings), stop_on_stdin_eof)?;
-    glue::use_settings(&settings);
+    let blank = StoredImage::new(&settings);
     let initial = || TreeService::new(&settings, None).snapshot();
     let disk = RealDisk::new(config.files.fsync_warning);
-    let (storage, recovered) = Storage::open(disk, &storage_config(&config), initial)?;
+    let (storage, recovered) = Storage::open(disk, &storage_config(&config), &blank, initial)?;
     let last = recovered.last();
     let recovered = Recovered::<ClientTxn> {
         accepted_epoch: recovered.accepted_epoch,

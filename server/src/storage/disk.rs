@@ -101,9 +101,10 @@ pub enum SyncPoint {
     InstallRetiredSnapshots,
     /// Its final name, before the next transaction is logged.
     InstallDone,
-    /// The removal of a half-saved `currentEpoch.tmp`, before anything is logged that it could be
-    /// taken for the epoch of.
-    EpochDropped,
+    /// What a start has settled, before anything else is written: the first snapshot, epochs that
+    /// were missing, the end of a half-saved `currentEpoch.tmp`, which could be taken for the epoch
+    /// of what will be logged.
+    StartSettled,
     /// The mark that a server with an empty disk must not vote, before anything is written that
     /// would make the disk look like any other.
     UnsyncedMarked,

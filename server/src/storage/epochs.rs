@@ -11,8 +11,8 @@ use super::paths::{ACCEPTED_EPOCH, CURRENT_EPOCH, EPOCH_TMP, Paths};
 /// Longer than any epoch is written, in bytes.
 const MAX_LEN: usize = 64;
 
-/// Write an epoch file: beside, sync, rename, sync the directory.
-fn save<D: Disk>(disk: &D, paths: &Paths, name: &str, epoch: Epoch) -> Result<(), StorageError> {
+/// Write an epoch file: beside, sync, rename. The directory is to be synced.
+fn write<D: Disk>(disk: &D, paths: &Paths, name: &str, epoch: Epoch) -> Result<(), StorageError> {
     let path = paths.snap.join(name);
     let beside = beside(&path);
     if disk.exists(&beside).during("look for", &beside)? {
@@ -21,7 +21,12 @@ fn save<D: Disk>(disk: &D, paths: &Paths, name: &str, epoch: Epoch) -> Result<()
     let file = disk.create(&beside).during("create", &beside)?;
     disk.write_at(&file, 0, epoch.to_string().as_bytes()).during("write to", &beside)?;
     disk.sync(&file, SyncPoint::EpochContent).during("sync", &beside)?;
-    disk.rename(&beside, &path).during("rename", &beside)?;
+    disk.rename(&beside, &path).during("rename", &beside)
+}
+
+/// Write an epoch file and make its name durable.
+fn save<D: Disk>(disk: &D, paths: &Paths, name: &str, epoch: Epoch) -> Result<(), StorageError> {
+    write(disk, paths, name, epoch)?;
     disk.sync_dir(&paths.snap, SyncPoint::EpochRenamed).during("sync", &paths.snap)
 }
 
@@ -108,20 +113,29 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    /// Make the files say so. Returns acceptedEpoch and currentEpoch.
-    pub(super) fn save<D: Disk>(self, disk: &D, paths: &Paths) -> Result<(Epoch, Epoch), StorageError> {
+    /// acceptedEpoch and currentEpoch.
+    pub(super) fn epochs(&self) -> (Epoch, Epoch) {
+        (self.accepted, self.current)
+    }
+
+    /// Make the files say so. Returns whether the directory is to be synced: at most one file that
+    /// was there is replaced, so any part of it may survive a crash.
+    pub(super) fn write<D: Disk>(&self, disk: &D, paths: &Paths) -> Result<bool, StorageError> {
+        let mut changed = false;
         if self.files.accepted != Some(self.accepted) {
-            save_accepted(disk, paths, self.accepted)?;
+            write(disk, paths, ACCEPTED_EPOCH, self.accepted)?;
+            changed = true;
         }
         if self.files.current != Some(self.current) {
-            save_current(disk, paths, self.current)?;
+            write(disk, paths, CURRENT_EPOCH, self.current)?;
+            changed = true;
         } else if self.files.unfinished.is_some() {
             // It must not be taken for the epoch of what will be logged from now on.
             let beside = beside(&paths.snap.join(CURRENT_EPOCH));
             disk.remove(&beside).during("remove", &beside)?;
-            disk.sync_dir(&paths.snap, SyncPoint::EpochDropped).during("sync", &paths.snap)?;
+            changed = true;
         }
-        Ok((self.accepted, self.current))
+        Ok(changed)
     }
 }
 

@@ -13,7 +13,7 @@ pub type ImageError = Box<dyn Error + Send + Sync>;
 /// A state that can be written to a snapshot file.
 pub trait Image: Sized + Send + 'static {
     /// Puts an image together from the items of a snapshot.
-    type Builder: ImageBuilder<Image = Self> + Default;
+    type Builder: ImageBuilder<Image = Self>;
 
     /// The body of the snapshot, piece by piece.
     fn encoder(&self) -> Box<dyn BodyEncoder + '_>;
@@ -40,8 +40,9 @@ where
     }
 }
 
-/// Puts an image together.
-pub trait ImageBuilder {
+/// Puts an image together. A copy of one that was given nothing begins another image: one snapshot
+/// may turn out to be damaged and the next one be read.
+pub trait ImageBuilder: Clone {
     /// What comes out.
     type Image;
 

@@ -124,8 +124,8 @@ pub struct Storage<D: Disk> {
 }
 
 impl<D: Disk> Storage<D> {
-    /// Take a data directory and read it. `initial` is the state before every transaction, from
-    /// which a first start begins.
+    /// Take a data directory and read it. What is read is put together in copies of `blank`;
+    /// `initial` is the state before every transaction, from which a first start begins.
     ///
     /// What a crash left unfinished is finished or dropped. Nothing is changed if the directory is
     /// refused for its content.
@@ -135,10 +135,11 @@ impl<D: Disk> Storage<D> {
     pub fn open<I: Image>(
         disk: D,
         config: &StorageConfig,
+        blank: &I::Builder,
         initial: impl FnOnce() -> I,
     ) -> Result<(Self, Recovered<I>), StorageError> {
         let disk = Arc::new(disk);
-        let recovery::Opened { paths, locks, recovered } = recovery::open(&disk, config, initial)?;
+        let recovery::Opened { paths, locks, recovered } = recovery::open(&disk, config, blank, initial)?;
         let log = LogWriter::new(
             Arc::clone(&disk),
             paths.clone(),

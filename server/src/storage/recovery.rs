@@ -50,10 +50,11 @@ pub(super) struct Opened<D: Disk, I> {
 }
 
 /// Lock the directory, finish what a crash interrupted, read everything, mend what a crash tore.
-/// `initial` is the state before every transaction.
+/// `blank` begins what is read, `initial` is the state before every transaction.
 pub(super) fn open<D: Disk, I: Image>(
     disk: &Arc<D>,
     config: &StorageConfig,
+    blank: &I::Builder,
     initial: impl FnOnce() -> I,
 ) -> Result<Opened<D, I>, StorageError> {
     let disk = &**disk;
@@ -69,7 +70,7 @@ pub(super) fn open<D: Disk, I: Image>(
 
     let initialize = exists(disk, &paths.initialize())?;
     let epochs = EpochFiles::read(disk, &paths)?;
-    let found = load_newest::<D, I>(disk, &paths)?;
+    let found = load_newest::<D, I>(disk, &paths, blank)?;
     let fresh = found.is_none();
     let ((snapshot, image), logs) = match found {
         Some(found) => found,
@@ -93,7 +94,10 @@ pub(super) fn open<D: Disk, I: Image>(
         }
         write_initial(disk, &paths, &image)?;
     }
-    let (accepted_epoch, current_epoch) = settled.save(disk, &paths)?;
+    if settled.write(disk, &paths)? || fresh {
+        disk.sync_dir(&paths.snap, SyncPoint::StartSettled).during("sync", &paths.snap)?;
+    }
+    let (accepted_epoch, current_epoch) = settled.epochs();
     logs.mending.apply(disk, &paths)?;
     if initialize {
         clear_unsynced(disk, &paths)?;
@@ -107,12 +111,12 @@ pub(super) fn open<D: Disk, I: Image>(
     Ok(Opened { paths, locks, recovered })
 }
 
-/// The snapshot every history begins with: ZooKeeper refuses logs without one, and so do we.
+/// The snapshot every history begins with: ZooKeeper refuses logs without one, and so do we. The
+/// directory is to be synced.
 fn write_initial<D: Disk, I: Image>(disk: &D, paths: &Paths, image: &I) -> Result<(), StorageError> {
     let beside = paths.temporary("initial");
     snapshot_file::write(disk, &beside, Zxid::ZERO, image, SyncPoint::SnapshotContent)?;
-    disk.rename(&beside, &paths.snapshot(Zxid::ZERO)).during("rename", &beside)?;
-    disk.sync_dir(&paths.snap, SyncPoint::SnapshotRenamed).during("sync", &paths.snap)
+    disk.rename(&beside, &paths.snapshot(Zxid::ZERO)).during("rename", &beside)
 }
 
 /// Mark a server that must not vote yet.
@@ -226,7 +230,11 @@ type Found<I> = ((SnapshotInfo, I), Logs);
 /// The newest snapshot that can be used and the log after it; `None` if there is no snapshot.
 ///
 /// If newer ones cannot be used, the log must contain what they did.
-fn load_newest<D: Disk, I: Image>(disk: &D, paths: &Paths) -> Result<Option<Found<I>>, StorageError> {
+fn load_newest<D: Disk, I: Image>(
+    disk: &D,
+    paths: &Paths,
+    blank: &I::Builder,
+) -> Result<Option<Found<I>>, StorageError> {
     let names = disk.list(&paths.snap).during("list", &paths.snap)?;
     let mut candidates: Vec<SnapshotName> = Vec::new();
     for name in names {
@@ -237,7 +245,8 @@ fn load_newest<D: Disk, I: Image>(disk: &D, paths: &Paths) -> Result<Option<Foun
     candidates.sort();
     let mut unusable: Vec<(SnapshotName, String)> = Vec::new();
     while let Some(candidate) = candidates.pop() {
-        match snapshot_file::read::<D, I>(disk, &candidate.path, candidate.zxid, candidate.compression) {
+        match snapshot_file::read(disk, &candidate.path, candidate.zxid, candidate.compression, blank.clone())
+        {
             Ok(found) => {
                 let logs = history::read(disk, paths, candidate.zxid)?;
                 if let Some((lost, reason)) = unusable.into_iter().find(|(name, _)| {

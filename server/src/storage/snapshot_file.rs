@@ -66,20 +66,21 @@ pub struct SnapshotInfo {
     pub reaches: Zxid,
 }
 
-/// Read a snapshot and check its seals.
+/// Read a snapshot into a builder that was given nothing yet, and check its seals.
 ///
 /// # Errors
 /// Why it cannot be used.
-pub(super) fn read<D: Disk, I: Image>(
+pub(super) fn read<D: Disk, B: ImageBuilder>(
     disk: &D,
     path: &Path,
     zxid: Zxid,
     compression: Compression,
-) -> Result<(SnapshotInfo, I), ImageError> {
+    builder: B,
+) -> Result<(SnapshotInfo, B::Image), ImageError> {
     let file = DiskReader { disk, file: disk.open(path)?, at: 0 };
     match compression {
-        Compression::None => read_stream(file, zxid),
-        Compression::Gzip => read_stream(MultiGzDecoder::new(file), zxid),
+        Compression::None => read_stream(file, zxid, builder),
+        Compression::Gzip => read_stream(MultiGzDecoder::new(file), zxid, builder),
         Compression::Snappy => {
             Err("snappy is not supported: let ZooKeeper write a snapshot with gz or without compression"
                 .into())
@@ -87,7 +88,11 @@ pub(super) fn read<D: Disk, I: Image>(
     }
 }
 
-fn read_stream<I: Image>(mut stream: impl Read, zxid: Zxid) -> Result<(SnapshotInfo, I), ImageError> {
+fn read_stream<B: ImageBuilder>(
+    mut stream: impl Read,
+    zxid: Zxid,
+    mut builder: B,
+) -> Result<(SnapshotInfo, B::Image), ImageError> {
     let mut header = [0; HEADER_LEN];
     stream.read_exact(&mut header)?;
     FileKind::Snapshot.check_header(&header)?;
@@ -95,7 +100,6 @@ fn read_stream<I: Image>(mut stream: impl Read, zxid: Zxid) -> Result<(SnapshotI
     adler.write(&header);
     // What was written once must be readable, whatever the limits are today.
     let mut decoder = SnapshotDecoder::new(i32::MAX as usize);
-    let mut builder = I::Builder::default();
     let mut chunk = vec![0; CHUNK];
     let mut fed = 0;
     let mut tail = 'body: loop {

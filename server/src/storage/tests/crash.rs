@@ -10,7 +10,7 @@ use quorate_core::ids::{Epoch, Ticket, Zxid};
 use super::super::disk::{Disk, SyncPoint};
 use super::super::{SnapshotJob, Storage, StorageConfig, StorageError, StorageOp};
 use super::files::{damaged_record, log_file, snapshot_file};
-use super::images::{Fingerprint, txn};
+use super::images::{Fingerprint, FingerprintBuilder, txn};
 use super::test_disk::{Rng, TestDisk};
 
 /// Everything that must survive.
@@ -90,7 +90,7 @@ impl Run {
         let changes = if self.rng.one_in(3) { self.rng.below(25) } else { self.rng.below(150) };
         self.disk.kill_after(changes + 1);
         let mut used = false;
-        let opened = Storage::open(self.disk.clone(), &self.config, initial);
+        let opened = Storage::open(self.disk.clone(), &self.config, &FingerprintBuilder::default(), initial);
         match opened {
             Ok((storage, found)) => {
                 let mut history = vec![(found.snapshot.zxid, found.image)];
@@ -257,7 +257,7 @@ const EVERY_POINT: [SyncPoint; 22] = [
     SyncPoint::EmptyLogsRemoved,
     SyncPoint::EpochContent,
     SyncPoint::EpochRenamed,
-    SyncPoint::EpochDropped,
+    SyncPoint::StartSettled,
     SyncPoint::SnapshotContent,
     SyncPoint::SnapshotRenamed,
     SyncPoint::TruncateBegun,
@@ -317,13 +317,15 @@ fn mended_then_next_epoch(zxids: &[u64], skip: Option<SyncPoint>) -> Option<Stri
         disk.skip(skip);
         disk.kill_after(kill);
         let mut least = zxids.len();
-        if let Ok((mut storage, found)) = Storage::open(disk.clone(), &config, initial) {
+        if let Ok((mut storage, found)) =
+            Storage::open(disk.clone(), &config, &FingerprintBuilder::default(), initial)
+        {
             assert_eq!(found.entries.len(), zxids.len());
             let append = StorageOp::<Fingerprint>::Append(Ticket(0), next, txn(next, 1, 0));
             least += usize::from(storage.execute([append]).is_ok());
         }
         let disk = disk.crash(&mut Rng(seed));
-        match Storage::open(disk, &config, initial) {
+        match Storage::open(disk, &config, &FingerprintBuilder::default(), initial) {
             Ok((_, found)) if found.entries.len() >= least => {}
             Ok((_, found)) => return Some(format!("kill {kill}, seed {seed}: {} left", found.entries.len())),
             Err(error) => return Some(format!("kill {kill}, seed {seed}: {error}")),
@@ -351,7 +353,9 @@ fn every_sync_is_reached() {
 #[test]
 fn nothing_is_done_after_a_failure() {
     let disk = TestDisk::new();
-    let (mut storage, _) = Storage::open(disk.clone(), &StorageConfig::new("/data"), initial).unwrap();
+    let (mut storage, _) =
+        Storage::open(disk.clone(), &StorageConfig::new("/data"), &FingerprintBuilder::default(), initial)
+            .unwrap();
     disk.kill_after(1);
     let append = || vec![StorageOp::<Fingerprint>::Append(Ticket(0), Zxid(1), txn(Zxid(1), 0, 0))];
     assert!(matches!(storage.execute(append()), Err(StorageError::Io { .. })));

@@ -8,7 +8,7 @@ use quorate_core::ids::{Ticket, Zxid};
 
 use super::super::{Recovered, Storage, StorageConfig, StorageError, StorageOp};
 use super::files::{damaged_record, log_file, record, snapshot_file};
-use super::images::{Fingerprint, txn};
+use super::images::{Fingerprint, FingerprintBuilder, txn};
 use super::test_disk::TestDisk;
 
 const DIR: &str = "/data/version-2";
@@ -27,7 +27,8 @@ fn config() -> StorageConfig {
 }
 
 fn open(disk: &TestDisk) -> Result<Recovered<Fingerprint>, StorageError> {
-    Storage::open(disk.clone(), &config(), || Fingerprint(1)).map(|(_, recovered)| recovered)
+    Storage::open(disk.clone(), &config(), &FingerprintBuilder::default(), || Fingerprint(1))
+        .map(|(_, recovered)| recovered)
 }
 
 fn zxids(found: &Recovered<Fingerprint>) -> Vec<u64> {
@@ -189,7 +190,8 @@ fn zookeepers_oddities_are_read() {
         ("log.5.bak", vec![1; 100]),
         ("log.x", vec![1; 100]),
     ]);
-    let (mut storage, found) = Storage::open(disk.clone(), &config(), || Fingerprint(1)).unwrap();
+    let (mut storage, found) =
+        Storage::open(disk.clone(), &config(), &FingerprintBuilder::default(), || Fingerprint(1)).unwrap();
     assert_eq!(zxids(&found), [1, 2, 3]);
     // The name of the empty log is used again.
     storage.execute([StorageOp::<Fingerprint>::Append(Ticket(1), Zxid(4), txn(Zxid(4), 0, 0))]).unwrap();

@@ -25,7 +25,7 @@ fn open(dir: &Path, files: &[(&str, &[u8])]) -> (Storage<RealDisk>, Recovered<It
     for (name, bytes) in files {
         fs::write(version.join(name), bytes).unwrap();
     }
-    Storage::open(RealDisk::default(), &StorageConfig::new(dir), Items::default).unwrap()
+    Storage::open(RealDisk::default(), &StorageConfig::new(dir), &Items::default(), Items::default).unwrap()
 }
 
 fn paths(image: &Items) -> Vec<&str> {

@@ -38,7 +38,7 @@ impl Image for Fingerprint {
 }
 
 /// Reads a [`Fingerprint`].
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct FingerprintBuilder(Option<u64>);
 
 impl ImageBuilder for FingerprintBuilder {

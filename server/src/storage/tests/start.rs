@@ -6,7 +6,7 @@ use quorate_core::ids::{Ticket, Zxid};
 
 use super::super::{RealDisk, Recovered, Storage, StorageConfig, StorageError, StorageOp};
 use super::files::{log_file, snapshot_file};
-use super::images::{Fingerprint, txn};
+use super::images::{Fingerprint, FingerprintBuilder, txn};
 use super::test_disk::TestDisk;
 
 /// Names and contents.
@@ -16,7 +16,7 @@ type Expected = Result<(u32, u32), &'static str>;
 type Opened = Result<(Storage<TestDisk>, Recovered<Fingerprint>), StorageError>;
 
 fn open(disk: &TestDisk, config: &StorageConfig) -> Opened {
-    Storage::open(disk.clone(), config, || Fingerprint(1))
+    Storage::open(disk.clone(), config, &FingerprintBuilder::default(), || Fingerprint(1))
 }
 
 fn config() -> StorageConfig {
@@ -168,7 +168,8 @@ fn files_of_the_other_directory_are_refused() {
 fn a_directory_has_one_server() {
     let dir = tempfile::tempdir().unwrap();
     let config = StorageConfig::new(dir.path());
-    let open = || Storage::open(RealDisk::default(), &config, || Fingerprint(1));
+    let open =
+        || Storage::open(RealDisk::default(), &config, &FingerprintBuilder::default(), || Fingerprint(1));
     let first = open().unwrap();
     assert!(matches!(open(), Err(StorageError::Locked { .. })));
     drop(first);
@@ -181,7 +182,8 @@ fn one_directory_may_have_two_names() {
     let mut config = StorageConfig::new(dir.path());
     config.data_log_dir = Some(dir.path().join("version-2/.."));
     for _ in 0..2 {
-        let opened = Storage::open(RealDisk::default(), &config, || Fingerprint(1));
+        let opened =
+            Storage::open(RealDisk::default(), &config, &FingerprintBuilder::default(), || Fingerprint(1));
         let (mut storage, found) = opened.unwrap();
         let next = found.last().next().unwrap();
         storage.execute([StorageOp::<Fingerprint>::Append(Ticket(0), next, txn(next, 0, 0))]).unwrap();
