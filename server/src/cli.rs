@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
 use crate::error::Error;
-use crate::{driver, ensemble, panic_hook};
+use crate::{bench, driver, ensemble, panic_hook};
 
 /// A coordination service that speaks ZooKeeper's protocols.
 #[derive(Debug, Parser)]
@@ -27,6 +27,8 @@ enum Command {
     Server(ServerArgs),
     /// Run a whole ensemble on this machine, for trying things out and for tests.
     Ensemble(EnsembleArgs),
+    /// Measure how fast servers are, and check that every answer is right.
+    Bench(bench::BenchArgs),
 }
 
 /// What `quorate server` takes.
@@ -78,6 +80,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Server(args) => driver::run(&args.zoo_cfg, args.stop_on_stdin_eof),
         Command::Ensemble(args) => ensemble::run(&args, cli.log),
+        Command::Bench(args) => bench::run(&args).map_err(Error::from),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -74,6 +74,9 @@ pub enum Error {
     /// A server of the ensemble did not come up.
     #[error("{0}")]
     Ensemble(String),
+    /// A benchmark has no result.
+    #[error("{0}")]
+    Bench(#[from] crate::bench::Failure),
     /// The operating system failed in a way that leaves nothing to do.
     #[error("{what}: {why}")]
     System {
@@ -92,9 +95,11 @@ impl Error {
             Error::Bind { .. } | Error::InUse { .. } | Error::Resolve { .. } => EXIT_BIND,
             Error::Storage(_) | Error::Inconsistent(_) => EXIT_DATA_DIR,
             Error::Snapshot(_) => EXIT_SNAPSHOT,
-            Error::Log(_) | Error::LogUnfinished(_) | Error::Ensemble(_) | Error::System { .. } => {
-                EXIT_UNEXPECTED
-            }
+            Error::Log(_)
+            | Error::LogUnfinished(_)
+            | Error::Ensemble(_)
+            | Error::Bench(_)
+            | Error::System { .. } => EXIT_UNEXPECTED,
         }
     }
 }

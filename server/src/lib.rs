@@ -9,8 +9,10 @@
 //! | [`storage`] | log, snapshots and epochs on disk |
 //! | `admin` | what operators ask: four-letter words |
 //! | `ensemble` | a whole ensemble on this machine |
+//! | `bench` | the load generator |
 
 mod admin;
+pub mod bench;
 pub mod cli;
 mod clock;
 pub mod config;

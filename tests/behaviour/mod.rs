@@ -1,5 +1,6 @@
 //! What users of a running ensemble may rely on: one module per behaviour.
 
+mod bench;
 mod catching_up;
 mod damage;
 mod failover;

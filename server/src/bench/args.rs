@@ -1,0 +1,151 @@
+//! The command line of `quorate bench`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::server::Server;
+
+/// What `quorate bench` takes.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(super) mode: Mode,
+}
+
+/// What is measured.
+#[derive(Debug, Subcommand)]
+pub(super) enum Mode {
+    /// Reads and writes over many connections: throughput, latency, processor time per operation.
+    Load(LoadArgs),
+}
+
+/// What every mode takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Common {
+    /// The servers; connections are spread over them evenly.
+    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', default_value = "127.0.0.1:2181")]
+    pub(super) servers: Vec<Server>,
+    /// The servers' processes, if they run on this machine: their processor time and memory are reported.
+    #[arg(long, value_name = "PID,…", value_delimiter = ',')]
+    pub(super) server_pid: Vec<u32>,
+    /// Write the figures as JSON to a file; `-`: to stdout, in place of the text.
+    #[arg(long, value_name = "FILE|-")]
+    pub(super) json: Option<PathBuf>,
+    /// The session timeout that is asked for.
+    #[arg(long, default_value = "30s", value_parser = duration)]
+    pub(super) session_timeout: Duration,
+}
+
+/// Where the znodes are.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Place {
+    /// The znode below which the run's znodes are made. It must not exist, unless an earlier run has left it.
+    #[arg(long, value_name = "PATH", default_value = "/bench", value_parser = path)]
+    pub(super) path: String,
+    /// Leave the znodes there.
+    #[arg(long)]
+    pub(super) keep: bool,
+}
+
+/// What `quorate bench load` takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct LoadArgs {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(flatten)]
+    pub(super) place: Place,
+    /// Connections, each with a session of its own.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub(super) connections: u32,
+    /// Requests a connection may have outstanding.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) window: u32,
+    /// Percent of the requests that read; the others write.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(super) read_ratio: u8,
+    /// Bytes of a value.
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(super) value_size: u32,
+    /// Znodes, of which each request takes one at random.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub(super) keys: u64,
+    /// How long is measured.
+    #[arg(long, default_value = "10s", value_parser = duration)]
+    pub(super) duration: Duration,
+    /// How long the load runs before that.
+    #[arg(long, default_value = "2s", value_parser = duration_or_none)]
+    pub(super) warmup: Duration,
+    /// Send so many requests per second, all connections together, whether or not the servers keep up;
+    /// latency counts from the time a request was due. Without it each answer is followed by a request.
+    #[arg(long, value_name = "OPS", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub(super) rate: Option<u64>,
+    /// Client threads, which share the connections.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(super) threads: u32,
+    /// The choice of keys and of reads and writes repeats for the same number.
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+}
+
+/// A length of time: `10s`, `1.5s`, `300ms`, `2m`, or a number of seconds. Not 0.
+pub(super) fn duration(typed: &str) -> Result<Duration, String> {
+    duration_or_none(typed).and_then(|duration| {
+        if duration.is_zero() { Err("must be longer than 0".to_owned()) } else { Ok(duration) }
+    })
+}
+
+/// The same, or 0. At most a day.
+pub(super) fn duration_or_none(typed: &str) -> Result<Duration, String> {
+    let digits = typed.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(typed.len());
+    let (number, unit) = typed.split_at(digits);
+    let unit = match unit {
+        "ms" => 0.001,
+        "s" | "" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("the units are ms, s, m and h".to_owned()),
+    };
+    let seconds =
+        number.parse::<f64>().map_err(|_| "expected a number and a unit, as in 10s".to_owned())? * unit;
+    if !(0.0..=86_400.0).contains(&seconds) {
+        return Err("must be between 0 and a day".to_owned());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// A path that can be a parent.
+fn path(typed: &str) -> Result<String, String> {
+    let good = typed.starts_with('/')
+        && typed.len() > 1
+        && typed[1..].split('/').all(|name| !matches!(name, "" | "." | ".."))
+        && typed.split('/').nth(1) != Some("zookeeper");
+    if good { Ok(typed.to_owned()) } else { Err("expected an absolute path, as in /bench".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (typed, ms) in [("10s", 10_000), ("2", 2_000), ("1.5s", 1_500), ("300ms", 300), ("2m", 120_000)] {
+            assert_eq!(duration(typed), Ok(Duration::from_millis(ms)), "{typed}");
+        }
+        assert_eq!(duration_or_none("0"), Ok(Duration::ZERO));
+        for wrong in ["", "0s", "-1s", "s", "10 s", "1w", "NaN", "inf", "1e9s", "25h"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn paths() {
+        for good in ["/bench", "/a/b"] {
+            assert_eq!(path(good), Ok(good.to_owned()));
+        }
+        for wrong in ["", "/", "bench", "/bench/", "//", "/a//b", "/a/../b", "/zookeeper", "/zookeeper/x"] {
+            assert!(path(wrong).is_err(), "{wrong}");
+        }
+    }
+}
