@@ -14,7 +14,7 @@
 #   ZK39_FULL_CLASSPATH  ZooKeeper 3.9 with everything: TLS, zkCli, compressed snapshots
 #   CURATOR_CLASSPATH    ZooKeeper 3.9's client, and Curator with all it needs
 #   KAZOO_PYTHON         a Python that has kazoo
-#   ZK_CLI_MT            the C client's shell (with --with-c-client)
+#   ZK_CLI_MT            the C client's shell (with --with-c-client, which also brings the library's header)
 #
 # No service is started and nothing is configured to start at boot.
 set -euo pipefail
@@ -49,7 +49,10 @@ install_package() {
 command -v java >/dev/null || install_package default-jre-headless
 # Only the jars: the package `zookeeper` itself would add nothing but start scripts.
 [ -e $SYSTEM_JARS/zookeeper.jar ] || install_package libzookeeper-java
-[ -x /usr/lib/zookeeper/bin/cli_mt ] || [ $with_c_client = no ] || install_package zookeeper-bin
+if [ $with_c_client = yes ]; then
+    [ -x /usr/lib/zookeeper/bin/cli_mt ] || install_package zookeeper-bin
+    [ -e /usr/include/zookeeper/zookeeper.h ] || install_package libzookeeper-mt-dev
+fi
 
 # --- kazoo ---------------------------------------------------------------------------------------------------------
 

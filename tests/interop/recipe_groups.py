@@ -144,7 +144,8 @@ class DoubleBarriers(Recipe):
                 for j in everybody:
                     if sessions[j].breaks == breaks[j]:
                         gone = times.get(("leaves", j), times["is out", i] + 1)
-                        expect(gone <= times["is out", i], f"member {i} is out of {path} before {j} went: {self.story(times)}")
+                        story = self.story(times)
+                        expect(gone <= times["is out", i], f"member {i} is out of {path} before {j} went: {story}")
 
     def story(self, times):
         first = min(times.values(), default=0)
@@ -241,7 +242,8 @@ class Parties(Recipe):
             whole = any(s <= before and after <= e for s, e in stretches) or (since is not None and since <= before)
             expect(identifier in seen or not whole, f"{claim} is not to be seen among {sorted(seen)}")
         ghosts = sorted(i for i in seen if i in gone and gone[i] < before)
-        expect(not ghosts, f"{ghosts} are still to be seen, {[round(before - gone[i], 3) for i in ghosts]} s after they went")
+        ages = [round(before - gone[i], 3) for i in ghosts]
+        expect(not ghosts, f"{ghosts} are still to be seen, {ages} s after they went")
         self.count("looks")
         return seen
 

@@ -64,7 +64,7 @@ class Guarded:
             expect(token <= later, f"{self.path} was written by {token} after {later}")
         expect(
             len(versions) <= stat.version <= len(versions) + self.unknown,
-            f"{self.path} has version {stat.version} after {len(versions)} acknowledged and {self.unknown} uncertain writes",
+            f"{self.path} has version {stat.version} after {len(versions)} writes and {self.unknown} uncertain ones",
         )
 
 

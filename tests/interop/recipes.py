@@ -98,7 +98,8 @@ class Worker:
     def __init__(self, laboratory, name, hosts, seed, sabotage):
         self.name = name
         self.errors = os.path.join(laboratory.directory, f"{name}.err")
-        command = [sys.executable, "-B", os.path.abspath(__file__), "--worker", name, "--hosts", hosts, "--seed", str(seed)]
+        command = [sys.executable, "-B", os.path.abspath(__file__), "--worker", name]
+        command += ["--hosts", hosts, "--seed", str(seed)]
         command += ["--sabotage"] if sabotage else []
         with open(self.errors, "wb") as errors:
             self.process = subprocess.Popen(
