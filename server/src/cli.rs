@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
 use crate::error::Error;
-use crate::{bench, driver, ensemble, panic_hook};
+use crate::{bench, driver, ensemble, panic_hook, service};
 
 /// A coordination service that speaks ZooKeeper's protocols.
 #[derive(Debug, Parser)]
@@ -25,6 +25,14 @@ struct Cli {
 enum Command {
     /// Run one server in the foreground, configured by a zoo.cfg.
     Server(ServerArgs),
+    /// Start servers in the background; returns when they serve, or says why they do not.
+    Start(StartArgs),
+    /// Stop servers that run in the background.
+    Stop(StopArgs),
+    /// Stop servers that run in the background and start them again.
+    Restart(RestartArgs),
+    /// Print the mode of each server: standalone, leader, follower or observer.
+    Status(ServiceArgs),
     /// Run a whole ensemble on this machine, for trying things out and for tests.
     Ensemble(EnsembleArgs),
     /// Measure how fast servers are, and check that every answer is right.
@@ -39,6 +47,76 @@ struct ServerArgs {
     /// Stop when standard input ends: how `quorate ensemble` keeps its servers from outliving it.
     #[arg(long, hide = true)]
     stop_on_stdin_eof: bool,
+    /// Leave the session, and tell on standard output how far the start has come: for `quorate start`.
+    #[arg(long, hide = true)]
+    background: bool,
+}
+
+/// Which servers a command is about.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ServiceArgs {
+    /// The configuration of each server.
+    #[arg(required = true)]
+    pub(crate) zoo_cfg: Vec<PathBuf>,
+    /// Where the process id is kept, instead of zookeeper_server.pid in dataDir. One configuration only.
+    #[arg(long, value_name = "FILE", env = "ZOOPIDFILE")]
+    pub(crate) pid_file: Option<PathBuf>,
+}
+
+/// How servers are started.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct StartOptions {
+    /// Log to quorate-server-ID.log in this directory, instead of in dataLogDir (or dataDir).
+    #[arg(long, value_name = "DIR", env = "ZOO_LOG_DIR")]
+    pub(crate) log_dir: Option<PathBuf>,
+    /// Fail if a server does not serve after so many seconds. By default a server that is alone and several
+    /// servers together get 60 from when they are up; one member of an ensemble gets 5, and may go on waiting
+    /// for a quorum after that.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) wait: Option<u32>,
+}
+
+/// How servers are stopped.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct StopOptions {
+    /// How long a server may take to end after SIGTERM.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) timeout: u32,
+    /// Kill a server that takes longer.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// What `quorate start` takes.
+#[derive(Debug, clap::Args)]
+struct StartArgs {
+    #[command(flatten)]
+    service: ServiceArgs,
+    #[command(flatten)]
+    start: StartOptions,
+}
+
+/// What `quorate stop` takes.
+#[derive(Debug, clap::Args)]
+struct StopArgs {
+    #[command(flatten)]
+    service: ServiceArgs,
+    #[command(flatten)]
+    stop: StopOptions,
+}
+
+/// What `quorate restart` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RestartArgs {
+    #[command(flatten)]
+    pub(crate) service: ServiceArgs,
+    #[command(flatten)]
+    pub(crate) stop: StopOptions,
+    #[command(flatten)]
+    pub(crate) start: StartOptions,
+    /// One server after the other, the leader last, each only when the one before serves again.
+    #[arg(long)]
+    pub(crate) rolling: bool,
 }
 
 /// What `quorate ensemble` takes.
@@ -65,6 +143,9 @@ pub(crate) struct EnsembleArgs {
     pub(crate) set: Vec<String>,
 }
 
+/// The exit code of a command that did what it was asked to.
+const DONE: u8 = 0;
+
 /// Run the program with the process's arguments.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -78,12 +159,19 @@ pub fn main() -> ExitCode {
     panic_hook::install();
     start_logging(cli.log);
     let result = match cli.command {
-        Command::Server(args) => driver::run(&args.zoo_cfg, args.stop_on_stdin_eof),
-        Command::Ensemble(args) => ensemble::run(&args, cli.log),
-        Command::Bench(args) => bench::run(&args).map_err(Error::from),
+        Command::Server(args) => {
+            let announcer = args.background.then(service::Announcer::detach);
+            driver::run(&args.zoo_cfg, args.stop_on_stdin_eof, announcer).map(|()| DONE)
+        }
+        Command::Start(args) => service::start(&args.service, &args.start, cli.log),
+        Command::Stop(args) => service::stop(&args.service, &args.stop),
+        Command::Restart(args) => service::restart(&args, cli.log),
+        Command::Status(args) => service::status(&args),
+        Command::Ensemble(args) => ensemble::run(&args, cli.log).map(|()| DONE),
+        Command::Bench(args) => bench::run(&args).map(|()| DONE).map_err(Error::from),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) => fail(&error),
     }
 }
@@ -123,6 +211,9 @@ mod tests {
             &["quorate", "ensemble", "--voters", "0"],
             &["quorate", "ensemble", "--client-port", "70000"],
             &["quorate", "server", "zoo.cfg", "--log", "loud"],
+            &["quorate", "start"],
+            &["quorate", "stop", "zoo.cfg", "--timeout", "soon"],
+            &["quorate", "status"],
         ] {
             let error = Cli::try_parse_from(words).unwrap_err();
             assert!(error.use_stderr(), "{words:?}");

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::net::{Net, Occurrence, Wake};
+use crate::service::{Announcer, Progress};
 use crate::timer::{Alarms, Durations};
 use disk::{DiskThreads, Finished, Op};
 
@@ -36,11 +37,17 @@ pub(crate) struct Driver {
     clock: Clock,
     outputs: Outputs<ClientTxn>,
     shown: Option<(ServerState, bool)>,
+    /// Until this server has served for the first time.
+    announcer: Option<Announcer>,
 }
 
 impl Driver {
     /// Serve until the process is asked to stop (`Ok`) or must not go on (`Err`).
-    pub(crate) fn serve(mut self) -> Result<(), Error> {
+    pub(crate) fn serve(mut self, announcer: Option<Announcer>) -> Result<(), Error> {
+        if let Some(announcer) = &announcer {
+            announcer.say(&Progress::Up);
+        }
+        self.announcer = announcer;
         let (at, now) = self.clock.now();
         self.step(at, now, Input::Start);
         loop {
@@ -147,6 +154,12 @@ impl Driver {
             return;
         }
         self.shown = shown;
+        if self.peer.serving()
+            && let Some(announcer) = self.announcer.take()
+        {
+            let mode = facts::mode(&self.config, self.peer.state());
+            announcer.say(&Progress::Serves(mode.as_str().to_owned()));
+        }
         let Status { state, zab, leader, current_epoch, last_zxid, .. } = self.peer.status();
         let leader = leader.map_or("nobody".to_owned(), |id| format!("server {id}"));
         info!("{state:?}, {zab:?}: leader {leader}, epoch {current_epoch}, last transaction {last_zxid}");

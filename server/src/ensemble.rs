@@ -3,9 +3,9 @@
 //! Every address is on 127.0.0.1. A child ends when its standard input does, so none outlives this
 //! process, however it ends.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use tracing::level_filters::LevelFilter;
 use crate::cli::EnsembleArgs;
 use crate::config::LearnerType;
 use crate::error::{Error, system};
+use crate::service::{Health, LogFile, health};
 
 /// Quorum ports begin this far above the first client port, election ports a thousand further.
 const QUORUM_OFFSET: u16 = 707;
@@ -160,7 +161,7 @@ fn zoo_cfg(args: &EnsembleArgs, plans: &[Plan], me: &Plan, home: &Path) -> Strin
 struct Server {
     plan: Plan,
     child: Child,
-    log: PathBuf,
+    log: LogFile,
     ended: Option<ExitStatus>,
 }
 
@@ -241,7 +242,7 @@ impl Ensemble {
             server.ended = server.child.try_wait().map_err(system("asking after a server"))?;
             let Some(status) = server.ended else { continue };
             let Plan { id, .. } = server.plan;
-            let text = format!("server {id} ended with {status}; its log ends:\n{}", tail(&server.log));
+            let text = format!("server {id} ended with {status}; its log ends:\n{}", server.log.tail());
             if !ready {
                 return Err(Error::Ensemble(text));
             }
@@ -259,7 +260,7 @@ impl Ensemble {
             .iter()
             .zip(modes)
             .filter(|(_, mode)| mode.is_none())
-            .map(|(server, _)| format!("server {}, whose log ends:\n{}", server.plan.id, tail(&server.log)))
+            .map(|(server, _)| format!("server {}, whose log ends:\n{}", server.plan.id, server.log.tail()))
             .collect();
         format!("after {} s these do not serve: {}", START_LIMIT.as_secs(), silent.join("\n"))
     }
@@ -298,50 +299,26 @@ fn start_server(
     fs::write(data.join("myid"), format!("{}\n", plan.id)).map_err(&failed)?;
     let config = home.join("zoo.cfg");
     fs::write(&config, zoo_cfg(args, plans, plan, home)).map_err(&failed)?;
-    let log_path = home.join("quorate.log");
-    let log_file = OpenOptions::new().create(true).append(true).open(&log_path).map_err(&failed)?;
+    let (log_file, stderr) = LogFile::open(&home.join("quorate.log")).map_err(&failed)?;
     let child = Command::new(program)
         .args(["--log", &log.to_string(), "server", "--stop-on-stdin-eof"])
         .arg(&config)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
-        .stderr(log_file)
+        .stderr(stderr)
         .spawn()
         .map_err(system("starting a server"))?;
-    Ok(Server { plan: plan.clone(), child, log: log_path, ended: None })
+    Ok(Server { plan: plan.clone(), child, log: log_file, ended: None })
 }
 
 impl Server {
     /// What `srvr` calls this server, if it serves.
     fn mode(&self) -> Option<String> {
-        let answer = four_letter_word(local(self.plan.client), "srvr").ok()?;
-        answer.lines().find_map(|line| line.strip_prefix("Mode: ")).map(str::to_owned)
+        match health(&Ipv4Addr::LOCALHOST.to_string(), self.plan.client) {
+            Health::Serves(mode) => Some(mode),
+            _ => None,
+        }
     }
-}
-
-/// Ask a server of this machine one four-letter word.
-fn four_letter_word(address: SocketAddr, word: &str) -> io::Result<String> {
-    let limit = Duration::from_secs(1);
-    let mut stream = TcpStream::connect_timeout(&address, limit)?;
-    stream.set_read_timeout(Some(limit))?;
-    stream.write_all(word.as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
-}
-
-/// The last lines of a log.
-fn tail(log: &Path) -> String {
-    let mut bytes = Vec::new();
-    let read = File::open(log).and_then(|mut file| file.read_to_end(&mut bytes));
-    if let Err(why) = read {
-        return format!("  {}: {why}", log.display());
-    }
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.lines().collect();
-    let last: Vec<String> =
-        lines[lines.len().saturating_sub(10)..].iter().map(|l| format!("  {l}")).collect();
-    last.join("\n")
 }
 
 /// A line for the person who started this; nobody may be there to read it.

@@ -71,6 +71,9 @@ pub enum Error {
     /// The command line asks for something impossible.
     #[error("{0}")]
     Usage(String),
+    /// A server in the background is not as it was asked to be.
+    #[error("{0}")]
+    Service(String),
     /// A server of the ensemble did not come up.
     #[error("{0}")]
     Ensemble(String),
@@ -97,6 +100,7 @@ impl Error {
             Error::Snapshot(_) => EXIT_SNAPSHOT,
             Error::Log(_)
             | Error::LogUnfinished(_)
+            | Error::Service(_)
             | Error::Ensemble(_)
             | Error::Bench(_)
             | Error::System { .. } => EXIT_UNEXPECTED,

@@ -8,6 +8,7 @@
 //! | `net` | every socket, on one thread |
 //! | [`storage`] | log, snapshots and epochs on disk |
 //! | `admin` | what operators ask: four-letter words |
+//! | `service` | servers in the background: start, stop, restart, status |
 //! | `ensemble` | a whole ensemble on this machine |
 //! | `bench` | the load generator |
 
@@ -22,5 +23,6 @@ pub mod error;
 mod glue;
 mod net;
 mod panic_hook;
+mod service;
 pub mod storage;
 mod timer;

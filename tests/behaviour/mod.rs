@@ -11,6 +11,7 @@ mod power_failure;
 mod pseudo_ensemble;
 mod quorum_loss;
 mod random_kills;
+mod service_commands;
 mod sessions;
 mod shipped_binary;
 mod starting;

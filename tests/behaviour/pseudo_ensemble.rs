@@ -1,73 +1,11 @@
 //! `quorate ensemble`: a whole ensemble with one command, gone with Ctrl-C.
 
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
+use crate::harness::{Pseudo, RawClient, Session, drain, ensemble_ports, quorate, until};
 use quorate_core::wire::client::CreateMode;
-use rustix::process::Signal;
-
-use crate::harness::{
-    PATIENCE, RawClient, Session, drain, ensemble_ports, eventually, quorate, signal, until,
-};
-
-/// A running `quorate ensemble`, killed with this value.
-struct Pseudo {
-    child: Child,
-    lines: Vec<String>,
-    out: BufReader<std::process::ChildStdout>,
-}
-
-impl Pseudo {
-    fn start(port: u16, data: &Path, voters: u16, observers: u16) -> Pseudo {
-        let mut child = quorate()
-            .args(["ensemble", "--tick-time", "200", "--client-port", &port.to_string()])
-            .args(["--voters", &voters.to_string(), "--observers", &observers.to_string(), "--data-dir"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        let mut pseudo = Pseudo { child, lines: Vec::new(), out };
-        loop {
-            let mut line = String::new();
-            let read = pseudo.out.read_line(&mut line).unwrap();
-            assert!(read > 0, "it ended after {:?}", pseudo.lines);
-            pseudo.lines.push(line.trim_end().to_owned());
-            if line.starts_with("ready: ") {
-                return pseudo;
-            }
-        }
-    }
-
-    /// The pid column of the table.
-    fn pids(&self) -> Vec<u32> {
-        let rows = &self.lines[1..self.lines.len() - 1];
-        rows.iter().map(|row| row.split_whitespace().nth(5).unwrap().parse().unwrap()).collect()
-    }
-
-    fn ended(&mut self) -> Option<i32> {
-        let mut code = None;
-        let ended = eventually(PATIENCE, || {
-            self.child.try_wait().unwrap().is_some_and(|status| {
-                code = status.code();
-                true
-            })
-        });
-        assert!(ended, "it does not end");
-        code
-    }
-}
-
-impl Drop for Pseudo {
-    fn drop(&mut self) {
-        // Its servers end when it does.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn exists(pid: u32) -> bool {
     Path::new("/proc").join(pid.to_string()).exists()
@@ -77,7 +15,7 @@ fn exists(pid: u32) -> bool {
 fn it_says_when_it_is_ready_and_ends_with_ctrl_c() {
     let dir = tempfile::tempdir().unwrap();
     let port = ensemble_ports(4);
-    let mut pseudo = Pseudo::start(port, dir.path(), 3, 1);
+    let pseudo = Pseudo::start(port, dir.path(), 3, 1);
     let columns: Vec<&str> = pseudo.lines[0].split_whitespace().collect();
     assert_eq!(columns, ["id", "configured", "client", "quorum", "election", "pid", "mode"]);
     assert_eq!(pseudo.lines.len(), 6, "{:?}", pseudo.lines);
@@ -92,8 +30,7 @@ fn it_says_when_it_is_ready_and_ends_with_ctrl_c() {
     client.create("/through-the-observer", b"1", CreateMode::Persistent).unwrap();
     let pids = pseudo.pids();
     assert!(pids.iter().all(|pid| exists(*pid)));
-    signal(&pseudo.child, Signal::INT);
-    assert_eq!(pseudo.ended(), Some(0));
+    pseudo.stop();
     until("its servers are gone", || (!pids.iter().any(|pid| exists(*pid))).then_some(()));
     // The data was to be kept: it is there again.
     let pseudo = Pseudo::start(port, dir.path(), 3, 1);
@@ -106,10 +43,9 @@ fn it_says_when_it_is_ready_and_ends_with_ctrl_c() {
 #[test]
 fn its_servers_do_not_outlive_it() {
     let dir = tempfile::tempdir().unwrap();
-    let mut pseudo = Pseudo::start(ensemble_ports(1), dir.path(), 1, 0);
+    let pseudo = Pseudo::start(ensemble_ports(1), dir.path(), 1, 0);
     let pids = pseudo.pids();
-    pseudo.child.kill().unwrap();
-    pseudo.child.wait().unwrap();
+    pseudo.kill();
     until("its server is gone", || (!pids.iter().any(|pid| exists(*pid))).then_some(()));
 }
 

@@ -152,7 +152,8 @@ impl Server {
         self.word("srvr").is_some_and(|text| text.contains("not currently serving requests"))
     }
 
-    fn config(&self) -> PathBuf {
+    /// Its configuration file.
+    pub(crate) fn config(&self) -> PathBuf {
         self.home.join("zoo.cfg")
     }
 

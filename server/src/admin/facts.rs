@@ -50,7 +50,8 @@ pub(crate) fn collect(
     }
 }
 
-fn mode(config: &ServerConfig, state: ServerState) -> Mode {
+/// In which capacity a server in this state serves.
+pub(crate) fn mode(config: &ServerConfig, state: ServerState) -> Mode {
     match state {
         _ if config.is_standalone() => Mode::Standalone,
         ServerState::Leading => Mode::Leader,

@@ -19,19 +19,25 @@ use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::glue::StoredImage;
 use crate::net::Net;
+use crate::service::Announcer;
 use crate::storage::{RealDisk, Storage, StorageConfig};
 use crate::timer::{Alarms, Durations};
 
-/// Run the server that a `zoo.cfg` describes until the process is asked to stop.
+/// Run the server that a `zoo.cfg` describes until the process is asked to stop. `announcer` tells
+/// how far the start has come.
 ///
 /// # Errors
 /// Whatever keeps it from starting or going on; the exit code is in the error.
-pub(crate) fn run(zoo_cfg: &Path, stop_on_stdin_eof: bool) -> Result<(), Error> {
+pub(crate) fn run(
+    zoo_cfg: &Path,
+    stop_on_stdin_eof: bool,
+    announcer: Option<Announcer>,
+) -> Result<(), Error> {
     let (config, warnings) = ServerConfig::load(zoo_cfg)?;
     for warning in warnings {
         warn!("{warning}");
     }
-    start(config, stop_on_stdin_eof)?.serve()
+    start(config, stop_on_stdin_eof)?.serve(announcer)
 }
 
 /// Take the ports and the data directory; nothing is sent before [`Driver::serve`].
@@ -73,6 +79,7 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool) -> Result<Driver, Error>
         clock: Clock::start(),
         outputs: Vec::new(),
         shown: None,
+        announcer: None,
     })
 }
 

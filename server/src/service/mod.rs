@@ -1,0 +1,139 @@
+//! `quorate start|stop|restart|status`: servers in the background, one or several at once, each
+//! known by its configuration. The counterpart of `zkServer.sh`, with the same pid file.
+
+mod announce;
+mod log_file;
+mod pid_file;
+mod probe;
+mod process;
+mod start;
+mod status;
+mod stop;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tracing::level_filters::LevelFilter;
+
+use crate::cli::{RestartArgs, ServiceArgs};
+use crate::config::{ConfigErrors, ServerConfig};
+use crate::error::{Error, system};
+
+pub(crate) use announce::{Announcer, Progress};
+pub(crate) use log_file::LogFile;
+pub(crate) use probe::{Health, health};
+pub(crate) use start::start;
+pub(crate) use status::status;
+pub(crate) use stop::stop;
+
+/// The exit code of a command that has done all it was asked to.
+const DONE: u8 = 0;
+/// The exit code if some server is not in the state that was asked for.
+const FAILED: u8 = 1;
+
+/// One server, as its configuration describes it.
+#[derive(Debug)]
+struct Instance {
+    /// The configuration file, absolute and without links.
+    zoo_cfg: PathBuf,
+    config: ServerConfig,
+    /// Where its process id is kept while it runs in the background.
+    pid_file: PathBuf,
+}
+
+impl Instance {
+    fn load(zoo_cfg: &Path, pid_file: Option<&Path>) -> Result<Instance, ConfigErrors> {
+        let (config, _) = ServerConfig::load(zoo_cfg)?;
+        let zoo_cfg = zoo_cfg.canonicalize().unwrap_or_else(|_| zoo_cfg.to_owned());
+        let pid_file = pid_file.map_or_else(|| config.data_dir.join(pid_file::NAME), Path::to_owned);
+        Ok(Instance { zoo_cfg, config, pid_file })
+    }
+
+    /// All of them, or everything that is wrong with any of them.
+    fn load_all(args: &ServiceArgs) -> Result<Vec<Instance>, Error> {
+        if args.pid_file.is_some() && args.zoo_cfg.len() > 1 {
+            return Err(Error::Usage(
+                "--pid-file names the file of one server; give one configuration".into(),
+            ));
+        }
+        let mut wrong = Vec::new();
+        let mut instances: Vec<Instance> = Vec::new();
+        for zoo_cfg in &args.zoo_cfg {
+            match Instance::load(zoo_cfg, args.pid_file.as_deref()) {
+                Ok(instance) => instances.push(instance),
+                Err(errors) => wrong.extend(errors.0),
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(ConfigErrors(wrong).into());
+        }
+        let mut data_dirs: BTreeMap<&Path, &Path> = BTreeMap::new();
+        for Instance { zoo_cfg, config, .. } in &instances {
+            if let Some(other) = data_dirs.insert(&config.data_dir, zoo_cfg) {
+                return Err(Error::Usage(format!(
+                    "{} and {} have the same dataDir, {}",
+                    other.display(),
+                    zoo_cfg.display(),
+                    config.data_dir.display()
+                )));
+            }
+        }
+        Ok(instances)
+    }
+
+    /// The process that runs it in the background.
+    fn running(&self) -> Result<Option<i32>, Error> {
+        let pid = pid_file::read(&self.pid_file).map_err(system("reading the pid file"))?;
+        Ok(pid.filter(|pid| process::runs(*pid, &self.zoo_cfg)))
+    }
+
+    /// Where clients reach it, if it takes any.
+    fn client(&self) -> Option<(String, u16)> {
+        self.config.client.as_ref().map(probe::reachable)
+    }
+
+    fn health(&self) -> Option<Health> {
+        self.client().map(|(host, port)| health(&host, port))
+    }
+}
+
+/// A line for whoever called; nobody may be there to read it.
+fn print(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// One line about a server.
+fn say(instance: &Instance, text: &str) {
+    print(&format!("{}: {text}", instance.zoo_cfg.display()));
+}
+
+/// One line about a server that is not as it was asked to be.
+fn complain(instance: &Instance, text: &str) {
+    let _ = writeln!(io::stderr(), "quorate: {}: {text}", instance.zoo_cfg.display());
+}
+
+/// Stop and start: all of them, or one after the other so that the ensemble goes on serving.
+///
+/// # Errors
+/// A configuration that no server can start with; then none is stopped.
+pub(crate) fn restart(args: &RestartArgs, log: LevelFilter) -> Result<u8, Error> {
+    let restart = |service: &ServiceArgs| {
+        let stopped = stop(service, &args.stop)?;
+        if stopped == DONE { start(service, &args.start, log) } else { Ok(stopped) }
+    };
+    if !args.rolling {
+        return restart(&args.service);
+    }
+    let mut instances = Instance::load_all(&args.service)?;
+    // The leader last: otherwise every restart could cause an election.
+    instances.sort_by_cached_key(|i| matches!(i.health(), Some(Health::Serves(mode)) if mode == "leader"));
+    for instance in instances {
+        let one = ServiceArgs { zoo_cfg: vec![instance.zoo_cfg], pid_file: args.service.pid_file.clone() };
+        let code = restart(&one)?;
+        if code != DONE {
+            return Ok(code);
+        }
+    }
+    Ok(DONE)
+}

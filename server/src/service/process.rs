@@ -1,0 +1,119 @@
+//! Whether a process runs a certain configuration: a pid file outlives crashes and reboots, and its
+//! number may be another process's by now.
+
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+/// How often a process is looked at while its end is waited for.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The class that runs a ZooKeeper server: it keeps its pid in the same file.
+const JAVA_MAIN: &[u8] = b"org.apache.zookeeper.server.quorum.QuorumPeerMain";
+
+/// Whether the process is there and runs. One that has ended and that its parent has not asked
+/// after does not.
+pub(super) fn is_alive(pid: i32) -> bool {
+    let Some(id) = Pid::from_raw(pid) else { return false };
+    if test_kill_process(id) == Err(Errno::SRCH) {
+        return false;
+    }
+    // "pid (name) state …": the name may contain anything.
+    let state = fs::read_to_string(format!("/proc/{pid}/stat"))
+        .ok()
+        .and_then(|stat| stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next()));
+    !matches!(state, Some('Z' | 'X'))
+}
+
+/// Whether the process runs and is a server with this configuration (an absolute path without
+/// links). Where the system does not tell what a process was started with, every process is.
+pub(super) fn runs(pid: i32, config: &Path) -> bool {
+    if !is_alive(pid) {
+        return false;
+    }
+    let proc = PathBuf::from(format!("/proc/{pid}"));
+    let Ok(line) = fs::read(proc.join("cmdline")) else { return true };
+    let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+    let server = words.iter().any(|word| *word == b"server" || *word == JAVA_MAIN);
+    let directory = fs::read_link(proc.join("cwd")).unwrap_or_default();
+    let is_config = |word: &&[u8]| {
+        let file = directory.join(Path::new(std::ffi::OsStr::from_bytes(word)));
+        !word.is_empty() && file.canonicalize().is_ok_and(|file| file == config)
+    };
+    server && words.iter().any(is_config)
+}
+
+/// Ask the process to end, or end it.
+pub(super) fn signal(pid: i32, signal: Signal) -> io::Result<()> {
+    let Some(pid) = Pid::from_raw(pid) else { return Ok(()) };
+    match kill_process(pid, signal) {
+        Ok(()) | Err(Errno::SRCH) => Ok(()),
+        Err(why) => Err(why.into()),
+    }
+}
+
+/// Whether the process is gone before `deadline`.
+pub(super) fn gone_by(pid: i32, deadline: Instant) -> bool {
+    loop {
+        if !is_alive(pid) {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    /// A process that does nothing and whose command line has these words in it.
+    fn sleeper(dir: &Path, words: &[&str]) -> std::process::Child {
+        Command::new("sh")
+            .args(["-c", "echo up; read -r _"])
+            .args(words)
+            .current_dir(dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_server_is_known_by_its_configuration() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let (mine, other) = (root.join("zoo.cfg"), root.join("other.cfg"));
+        fs::write(&mine, "").unwrap();
+        fs::write(&other, "").unwrap();
+        for (words, expected) in [
+            (&["quorate", "server", "zoo.cfg"][..], true),
+            (&["quorate", "server", mine.to_str().unwrap()], true),
+            (&["java", "org.apache.zookeeper.server.quorum.QuorumPeerMain", "./zoo.cfg"], true),
+            (&["quorate", "server", "other.cfg"], false),
+            (&["editor", "zoo.cfg"], false),
+            (&[], false),
+        ] {
+            let mut child = sleeper(&root, words);
+            // It has said something: the words are its own by now.
+            let mut said = [0; 2];
+            io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut said).unwrap();
+            let pid = child.id() as i32;
+            assert!(is_alive(pid));
+            assert_eq!(runs(pid, &mine), expected, "{words:?}");
+            child.kill().unwrap();
+            // Ended, and nobody has asked after it.
+            assert!(gone_by(pid, Instant::now() + Duration::from_secs(10)));
+            child.wait().unwrap();
+            assert!(!runs(pid, &mine));
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! `quorate status`: what each server says of itself.
+
+use super::{DONE, FAILED, Health, Instance, complain, print, say};
+use crate::cli::ServiceArgs;
+use crate::error::Error;
+
+/// Print the mode of every server. All must serve for a success.
+///
+/// # Errors
+/// A configuration that cannot be read: it says where to ask.
+pub(crate) fn status(args: &ServiceArgs) -> Result<u8, Error> {
+    let instances = Instance::load_all(args)?;
+    let mut code = DONE;
+    for instance in &instances {
+        if let Err(why) = show(instance) {
+            complain(instance, &why);
+            code = FAILED;
+        }
+    }
+    Ok(code)
+}
+
+fn show(instance: &Instance) -> Result<(), String> {
+    let process = match instance.running() {
+        Ok(Some(pid)) => format!(" (process {pid})"),
+        Ok(None) => String::new(),
+        Err(why) => return Err(why.to_string()),
+    };
+    let Some((host, port)) = instance.client() else {
+        return Err(match process.as_str() {
+            "" => "is not running in the background, and has no client port to ask at".to_owned(),
+            process => format!("runs{process}, but has no client port to ask at"),
+        });
+    };
+    say(instance, &format!("client port {port}, address {host}{process}"));
+    match super::health(&host, port) {
+        Health::Serves(mode) => {
+            print(&format!("Mode: {mode}"));
+            Ok(())
+        }
+        Health::NotServing => Err(format!("is up{process}, but does not serve: it knows no leader")),
+        Health::Refused => {
+            Err(format!("is up{process}, but does not tell its mode: add srvr to 4lw.commands.whitelist"))
+        }
+        Health::Strange(line) => Err(format!("something else answers at {host}:{port}: {line:?}")),
+        Health::Silent(why) if process.is_empty() => Err(format!("is not running: {host}:{port}: {why}")),
+        Health::Silent(why) => Err(format!("runs{process}, but does not answer at {host}:{port}: {why}")),
+    }
+}

@@ -1,0 +1,83 @@
+//! `quorate stop`: asks servers to end and waits until they have.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::{DONE, FAILED, Health, Instance, complain, process, say};
+use crate::cli::{ServiceArgs, StopOptions};
+use crate::error::{Error, system};
+
+/// How long the system may take to end a process that is killed.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// End every server that runs in the background: all are asked first, then waited for.
+///
+/// # Errors
+/// A configuration that cannot be read: it says where the pid file is.
+pub(crate) fn stop(service: &ServiceArgs, options: &StopOptions) -> Result<u8, Error> {
+    let instances = Instance::load_all(service)?;
+    let mut code = DONE;
+    let mut asked = Vec::new();
+    for instance in &instances {
+        match ask(instance) {
+            Ok(Some(pid)) => asked.push((instance, pid)),
+            Ok(None) => {}
+            Err(why) => {
+                complain(instance, &why.to_string());
+                code = FAILED;
+            }
+        }
+    }
+    let deadline = Instant::now() + Duration::from_secs(options.timeout.into());
+    for (instance, pid) in asked {
+        if let Err(why) = finish(instance, pid, deadline, options) {
+            complain(instance, &why.to_string());
+            code = FAILED;
+        }
+    }
+    Ok(code)
+}
+
+/// Send SIGTERM to the process of the pid file, if there is one.
+fn ask(instance: &Instance) -> Result<Option<i32>, Error> {
+    if let Some(pid) = instance.running()? {
+        process::signal(pid, Signal::TERM).map_err(system("sending SIGTERM"))?;
+        return Ok(Some(pid));
+    }
+    if let Some(Health::Serves(_) | Health::NotServing | Health::Refused) = instance.health() {
+        return Err(Error::Service(format!(
+            "a server answers, but {} does not name its process: it was not started by `quorate start`",
+            instance.pid_file.display()
+        )));
+    }
+    forget(instance);
+    say(instance, "is not running");
+    Ok(None)
+}
+
+fn finish(instance: &Instance, pid: i32, deadline: Instant, options: &StopOptions) -> Result<(), Error> {
+    let mut how = "stopped";
+    if !process::gone_by(pid, deadline) {
+        if !options.force {
+            return Err(Error::Service(format!(
+                "process {pid} has not ended {} s after SIGTERM; --force kills it, which loses nothing that \
+                 was acknowledged",
+                options.timeout
+            )));
+        }
+        process::signal(pid, Signal::KILL).map_err(system("sending SIGKILL"))?;
+        if !process::gone_by(pid, Instant::now() + KILL_LIMIT) {
+            return Err(Error::Service(format!("process {pid} cannot be killed: it waits for the system")));
+        }
+        how = "killed";
+    }
+    forget(instance);
+    say(instance, &format!("{how} (process {pid})"));
+    Ok(())
+}
+
+/// Remove the pid file; a stale one does no harm.
+fn forget(instance: &Instance) {
+    let _ = std::fs::remove_file(&instance.pid_file);
+}
