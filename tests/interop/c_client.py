@@ -11,33 +11,20 @@ are made comparable first. Output and exit code are as run.py's.
 """
 
 import argparse
-import difflib
 import os
 import queue
 import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
 
 sys.dont_write_bytecode = True
 
-from harness import (  # noqa: E402
-    JAVA_VERSIONS,
-    PATIENCE,
-    Ensemble,
-    Failed,
-    JavaServer,
-    Laboratory,
-    Missing,
-    Peers,
-    QuorateServer,
-    expect,
-)
+from compared import Program, compare, kill_leader  # noqa: E402
+from harness import JAVA_VERSIONS, PATIENCE, Failed, Missing, Peers, expect  # noqa: E402
 from run import Verdicts, arguments_of, checked  # noqa: E402
 
-TIMING = {"tickTime": 500, "initLimit": 20, "syncLimit": 10, "extendedTypesEnabled": "true"}
 KILL = "the leader is killed"
 
 # What is typed into cli_mt. An `a` in front makes it asynchronous.
@@ -93,47 +80,6 @@ CONCLUSION = re.compile(r"rc = |^Error|must start|Shutting down")
 
 # What a cli_mt does by itself, at a time of its own.
 SESSION = re.compile(r"Watcher SESSION_EVENT state = CONNECT|ZOO_ERROR|Got a new session id: .*")
-
-
-class Program:
-    """A program that is typed to and read from."""
-
-    def __init__(self, laboratory, command, stderr=subprocess.STDOUT):
-        self.process = subprocess.Popen(
-            [*laboratory.leash, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True,
-            errors="replace", cwd=laboratory.directory,
-        )
-        self.lines = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-        laboratory.closers.append(self.kill)
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.put(line.rstrip("\n"))
-        self.lines.put(None)
-
-    def say(self, text):
-        try:
-            self.process.stdin.write(text + "\n")
-            self.process.stdin.flush()
-        except OSError:
-            raise Failed(f"the program ended before '{text}'") from None
-
-    def next_line(self, seconds):
-        """The next line; None at the end of the output; queue.Empty if there is none for so long."""
-        return self.lines.get(timeout=seconds)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-
-def kill_leader(ensemble):
-    """Kills the leader; the others have a new one when this returns, and it is on its way back."""
-    leader = ensemble.leader().kill()
-    ensemble.leader()
-    leader.start()
-    return leader
 
 
 def comparable(line):
@@ -252,22 +198,6 @@ def library(peers, laboratory, ensemble):
     return transcript
 
 
-# --- both kinds of servers -------------------------------------------------------------------------------------------
-
-
-def on(peers, name, what, make):
-    laboratory = Laboratory(peers, f"c-client-{name}")
-    try:
-        ensemble = Ensemble([make(laboratory, i) for i in (1, 2, 3)], TIMING).start()
-        try:
-            return what(peers, laboratory, ensemble)
-        except Failed:
-            print(laboratory.report(), file=sys.stderr, flush=True)
-            raise
-    finally:
-        laboratory.close()
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments_of(parser)
@@ -277,29 +207,8 @@ def main():
     peers = Peers()
     verdicts = Verdicts()
 
-    def java(laboratory, myid):
-        return JavaServer(laboratory, myid, arguments.version)
-
-    def quorate(laboratory, myid):
-        return QuorateServer(laboratory, myid, arguments.binary)
-
-    tested = java if arguments.self_test else quorate
     for name, what in (("cli_mt", shell), ("library", library)):
-        began = time.monotonic()
-        verdict, reason = "PASS", None
-        try:
-            expected = on(peers, name, what, java)
-            if arguments.print:
-                print("\n".join(expected), file=sys.stderr)
-            found = on(peers, name, what, tested)
-            difference = list(difflib.unified_diff(expected, found, "zookeeper", "tested", lineterm="", n=2))
-            expect(not difference, "the answers differ:\n" + "\n".join(difference))
-            reason = f"{len(expected)} lines"
-        except Missing as missing:
-            verdict, reason = "SKIP", str(missing)
-        except Failed as failed:
-            verdict, reason = "FAIL", str(failed)
-        verdicts.give(verdict, name, time.monotonic() - began, reason)
+        compare(verdicts, peers, arguments, name, what)
     return verdicts.conclude()
 
 

@@ -1,0 +1,100 @@
+"""Runs one thing on servers of two kinds and compares what it prints line by line.
+
+What comes here has a program talk to three servers and answers with its transcript, without anything that differs from
+run to run. ZooKeeper says what is right.
+"""
+
+import difflib
+import queue
+import subprocess
+import sys
+import threading
+import time
+import traceback
+
+from harness import Ensemble, Failed, JavaServer, Laboratory, Missing, QuorateServer, expect
+
+TIMING = {"tickTime": 500, "initLimit": 20, "syncLimit": 10, "extendedTypesEnabled": "true"}
+
+
+class Program:
+    """A program that is typed to and read from."""
+
+    def __init__(self, laboratory, command, stderr=subprocess.STDOUT):
+        self.process = subprocess.Popen(
+            [*laboratory.leash, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True,
+            errors="replace", cwd=laboratory.directory,
+        )
+        self.lines = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        laboratory.closers.append(self.kill)
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+        self.lines.put(None)
+
+    def say(self, text):
+        try:
+            self.process.stdin.write(text + "\n")
+            self.process.stdin.flush()
+        except OSError:
+            raise Failed(f"the program ended before '{text}'") from None
+
+    def next_line(self, seconds):
+        """The next line; None at the end of the output; queue.Empty if there is none for so long."""
+        return self.lines.get(timeout=seconds)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def kill_leader(ensemble):
+    """Kills the leader; the others have a new one when this returns, and it is on its way back."""
+    leader = ensemble.leader().kill()
+    ensemble.leader()
+    return leader.start()
+
+
+def on(peers, name, what, make):
+    """The transcript of `what` on three servers that `make(laboratory, id)` makes."""
+    laboratory = Laboratory(peers, name)
+    try:
+        ensemble = Ensemble([make(laboratory, i) for i in (1, 2, 3)], TIMING).start()
+        try:
+            return what(peers, laboratory, ensemble)
+        except Failed:
+            print(laboratory.report(), file=sys.stderr, flush=True)
+            raise
+    finally:
+        laboratory.close()
+
+
+def compare(verdicts, peers, arguments, name, what):
+    """Runs `what` on ZooKeeper and on what is tested, and gives the verdict."""
+
+    def java(laboratory, myid):
+        return JavaServer(laboratory, myid, arguments.version)
+
+    def quorate(laboratory, myid):
+        return QuorateServer(laboratory, myid, arguments.binary)
+
+    began = time.monotonic()
+    verdict = "PASS"
+    try:
+        expected = on(peers, name, what, java)
+        if arguments.print:
+            print("\n".join(expected), file=sys.stderr)
+        found = on(peers, name, what, java if arguments.self_test else quorate)
+        difference = list(difflib.unified_diff(expected, found, "zookeeper", "tested", lineterm="", n=2))
+        expect(not difference, "the answers differ:\n" + "\n".join(difference))
+        reason = f"{len(expected)} lines"
+    except Missing as missing:
+        verdict, reason = "SKIP", str(missing)
+    except Failed as failed:
+        verdict, reason = "FAIL", str(failed)
+    except Exception as error:  # one broken comparison does not hide the others
+        traceback.print_exc()
+        verdict, reason = "FAIL", f"{type(error).__name__}: {error}"
+    verdicts.give(verdict, name, time.monotonic() - began, reason)

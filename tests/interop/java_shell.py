@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+"""ZooKeeper's own shell (zkCli) gets the same answers from Quorate as from ZooKeeper, also while leaders are killed.
+
+    tests/interop/java_shell.py --binary target/release/quorate
+    tests/interop/java_shell.py --self-test       ZooKeeper in Quorate's place
+
+The shell is run on three servers of each kind, and what it prints is compared line by line. Times, zxids, session ids
+and ports are made comparable first. Output and exit code are as run.py's.
+"""
+
+import argparse
+import os
+import queue
+import re
+import sys
+
+sys.dont_write_bytecode = True
+
+from compared import Program, compare, kill_leader  # noqa: E402
+from harness import JAVA_VERSIONS, PATIENCE, Failed, Peers, expect  # noqa: E402
+from run import Verdicts, arguments_of, checked  # noqa: E402
+
+KILL = "the leader is killed"
+
+NODES = """
+version
+create /app hello
+create /app again
+create /app/empty
+create -s /app/s- x
+create -s -e /app/e- x
+create -e /app/mine x
+create -c /app/box
+create -t 100000 /app/ttl y
+create -s -t 100000 /app/ttl- y
+create /no/where
+create app
+create /app/mine/child x
+ls /app
+ls -s /app
+ls -R /
+ls -w /app
+create /app/seen
+get /app
+get -s /app
+get -w /app
+set /app world
+set -s /app world
+set -v 2 /app again
+set -v 2 /app late
+get /no
+set /no x
+stat /app
+stat -w /app
+stat /no
+delete -v 7 /app/seen
+delete /app
+delete /app/seen
+delete /app/seen
+getEphemerals
+getEphemerals /app
+getAllChildrenNumber /
+whoami
+config
+sync /app
+addWatch -m PERSISTENT /app
+create /app/p1
+set /app x
+removewatches /app
+addWatch -m PERSISTENT_RECURSIVE /app
+create /app/z
+create /app/z/deep
+set /app/z/deep x
+delete /app/z/deep
+removewatches /app
+removewatches /app
+create /app/after
+nonsense
+listquota /app
+""".split("\n")[1:-1]
+
+ACCESS = """
+create /locked secret
+getAcl /locked
+setAcl /locked digest:gardener:enoSLI6Z0LjYodmRmqRxgeTO/Fk=:cdrwa,world:anyone:r
+getAcl -s /locked
+set /locked x
+setAcl /locked world:anyone:cdrwa
+create /locked/child x
+addauth digest gardener:rose
+whoami
+set /locked x
+create /locked/child x auth::cdrwa
+getAcl /locked/child
+setAcl -v 7 /locked/child world:anyone:r
+setAcl -v 0 /locked/child auth::r
+delete /locked/child
+setAcl /locked nonsense:x:r
+setAcl -R /app ip:127.0.0.1:cdrwa
+getAcl /app/z
+deleteall /app
+ls -R /
+""".split("\n")[1:-1]
+
+FAILOVER = f"""
+create -e /kept x
+create /f 0
+get -w /f
+ls -w /
+addWatch /f
+{KILL}
+get /kept
+set /f 1
+create /f/child x
+create /g x
+{KILL}
+get -s /kept
+set /f 2
+get /f
+getEphemerals
+deleteall /f
+delete /kept
+ls /
+""".split("\n")[1:-1]
+
+
+def comparable(line):
+    line = re.sub(r"(cZxid|mZxid|pZxid) = 0x[0-9a-f]+", r"\1 = Z", line)
+    line = re.sub(r"(ctime|mtime) = .*", r"\1 = T", line)
+    line = re.sub(r"ephemeralOwner = 0x[0-9a-f]{2,}", "ephemeralOwner = S", line)
+    line = re.sub(r"zxid: \d+", "zxid: Z", line)
+    line = re.sub(r"127\.0\.0\.1:\d+(:\d+)?", "127.0.0.1:P", line)
+    if re.fullmatch(r"\[[^\]]*\]", line):  # a set
+        line = "[" + ", ".join(sorted(line[1:-1].split(", "))) + "]"
+    return line
+
+
+class Shell:
+    """zkCli, whose watch events are kept apart: they come at a time of their own."""
+
+    def __init__(self, peers, laboratory, ensemble):
+        quiet = os.path.join(laboratory.directory, "quiet.properties")
+        with open(quiet, "w", encoding="ascii") as settings:
+            settings.write("rootLogger.level=off\n")
+        hosts = ",".join(server.address for server in ensemble)
+        self.program = Program(
+            laboratory,
+            [
+                *("java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
+                *(f"-Dlog4j2.configurationFile={quiet}", "-cp", peers["ZK39_FULL_CLASSPATH"]),
+                *("org.apache.zookeeper.ZooKeeperMain", "-timeout", "8000", "-server", hosts),
+            ],
+        )
+        self.events = []
+        self.connections = 0
+        self.marks = 0
+        self.hosts = hosts
+        self.wait_connected(1)
+
+    def line(self):
+        """The next line that is not about a watch or a connection, or "" if it is; None at the end."""
+        line = self.program.next_line(60 * PATIENCE)
+        if line is None or not line.startswith(("WatchedEvent", "WATCHER::")):
+            return line
+        if "type:None" in line:
+            self.connections += "state:SyncConnected" in line
+        elif line.startswith("WatchedEvent"):
+            self.events.append(comparable(line))
+        return ""
+
+    def wait_connected(self, number):
+        while self.connections < number:
+            try:
+                expect(self.line() is not None, "the shell ends before it is connected")
+            except queue.Empty:
+                raise Failed("the shell does not connect") from None
+
+    def answer(self, command):
+        """What the command prints, up to what a second one prints that is known."""
+        self.marks += 1
+        mark = f"/mark{self.marks}"
+        self.program.say(command)
+        self.program.say(f"get {mark}")
+        found = []
+        while True:
+            try:
+                line = self.line()
+            except queue.Empty:
+                raise Failed(f"'{command}' does not come to an end: {found}") from None
+            expect(line is not None, f"the shell ends at '{command}': {found}")
+            if mark in line:
+                expect("Node does not exist" in line, f"'get {mark}' after '{command}' says {line}")
+                return found
+            if line:
+                found.append(comparable(line))
+
+
+def ordered(lines):
+    """ZooKeeper answers with children, and with who somebody is, in any order."""
+    if all(line.startswith("/") for line in lines):
+        return sorted(lines)
+    return [lines[0], *sorted(lines[1:])] if lines[0].startswith("Auth scheme") else lines
+
+
+def session(script):
+    def play(peers, laboratory, ensemble):
+        shell = Shell(peers, laboratory, ensemble)
+        transcript = []
+        for command in script:
+            transcript.append(f"> {command}")
+            if command == KILL:
+                connections = shell.connections
+                killed = kill_leader(ensemble)
+                shell.wait_connected(connections + 1)
+                killed.wait_serving()
+            else:
+                transcript += ordered(shell.answer(command))
+            # A watch fires before the answer to a request that this session makes later.
+            transcript += [f"  {event}" for event in sorted(shell.events)]
+            shell.events.clear()
+        shell.program.say("quit")
+        transcript.append(f"ends with {shell.program.process.wait(60 * PATIENCE)}")
+        return transcript
+
+    return play
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments_of(parser)
+    parser.add_argument("--version", default=JAVA_VERSIONS[-1], help="ZooKeeper's (default: %(default)s)")
+    parser.add_argument("--print", action="store_true", help="print what ZooKeeper answers")
+    arguments = checked(parser, parser.parse_args())
+    peers = Peers()
+    verdicts = Verdicts()
+    for name, script in (("zkcli_nodes", [*NODES, *ACCESS]), ("zkcli_failover", FAILOVER)):
+        compare(verdicts, peers, arguments, name, session(script))
+    return verdicts.conclude()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
