@@ -46,7 +46,7 @@ install_package() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null
 }
 
-command -v java >/dev/null || install_package default-jre-headless
+command -v javac >/dev/null || install_package default-jdk-headless # javac for the program that drives Curator
 # Only the jars: the package `zookeeper` itself would add nothing but start scripts.
 [ -e $SYSTEM_JARS/zookeeper.jar ] || install_package libzookeeper-java
 if [ $with_c_client = yes ]; then
