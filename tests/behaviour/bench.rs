@@ -1,10 +1,11 @@
 //! `quorate bench`: figures of a real ensemble, and no figures where an answer is missing or an argument wrong.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::{Ensemble, Setup, quorate, until};
+use crate::harness::{Ensemble, Setup, free_ports, quorate, until};
 
 fn bench(words: &str) -> Output {
     quorate().arg("bench").args(words.split_whitespace()).output().unwrap()
@@ -108,9 +109,129 @@ fn bad_arguments_are_usage_errors() {
         "load --path bench",
         "load --path /zookeeper",
         "load --server-pid none",
+        "watch --value-size 15",
+        "sessions --sessions 0",
+        "fill --znodes many",
+        "failover --pid 127.0.0.1:2181=1",
+        "failover --pid 127.0.0.1:2181",
+        "ready",
+        "ready --exec",
+        "null --port 70000",
     ] {
         let refused = bench(words);
         assert_eq!(refused.status.code(), Some(2), "{words}");
         assert!(refused.stdout.is_empty() && !refused.stderr.is_empty(), "{words}");
+    }
+}
+
+#[test]
+fn fill_counts_znodes_and_ready_finds_them_after_a_restart() {
+    let mut ensemble = Setup::voters(1).start();
+    let at = everybody(&ensemble);
+    let found = figures(&format!("fill --servers {at} --znodes 1234 --value-size 100 --keep"));
+    assert_eq!((number(&found, "/znodes"), number(&found, "/path_size")), (1234.0, 21.0));
+    assert!(number(&found, "/znodes_per_second") > 0.0);
+    let mut client = ensemble.connect(1);
+    assert_eq!(client.get("/bench", false).unwrap().1.num_children, 1234);
+    drop(client);
+    let busy = bench(&format!("ready --servers {at} --exec true"));
+    assert_eq!(busy.status.code(), Some(1), "it answers already");
+
+    ensemble.kill(1);
+    let ready = |znodes: u32| {
+        let words = format!("ready --servers {at} --znodes {znodes} --json - --exec");
+        let mut command = quorate();
+        command.arg("bench").args(words.split_whitespace()).arg(env!("CARGO_BIN_EXE_quorate"));
+        command.args(["--log", "error", "server"]).arg(ensemble.config(1)).output().unwrap()
+    };
+    let found: Value = serde_json::from_slice(&ready(1234).stdout).unwrap();
+    assert!(number(&found, "/ready_ms") > 0.0 && number(&found, "/rss_bytes") > 100_000.0);
+    // One that is not there is no right answer.
+    assert_eq!(ready(1235).status.code(), Some(1));
+    let ended = bench(&format!("ready --servers {at} --exec false"));
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("ended before it answered"));
+
+    // The next run removes what was kept.
+    ensemble.start_all();
+    figures(&format!("fill --servers {at} --znodes 7"));
+    assert!(ensemble.connect(1).get("/bench", false).is_err());
+}
+
+#[test]
+fn sessions_ping_and_watches_fire_on_every_server() {
+    let ensemble = Setup::voters(3).start();
+    let at = everybody(&ensemble);
+    let me = std::process::id();
+    let found = figures(&format!(
+        "sessions --servers {at} --sessions 60 --in-flight 7 --duration 1s --ping-interval 200ms --server-pid {me}"
+    ));
+    assert!(number(&found, "/opened_per_second") > 0.0);
+    // Five a second each, unless this machine stood still meanwhile.
+    let pings = number(&found, "/pings");
+    assert!(0.0 < pings && pings <= 300.0, "{found:#}");
+    assert_eq!(number(&found, "/ping/count"), pings);
+    assert!(found["rss_per_session_bytes"].is_number());
+
+    let found = figures(&format!("watch --servers {at} --sessions 60 --repeats 3"));
+    assert_eq!(found["last_event_ms"].as_array().map(Vec::len), Some(3));
+    assert!(number(&found, "/last_event_median_ms") >= number(&found, "/first_event_median_ms"));
+}
+
+#[test]
+fn failover_kills_the_leader_and_finds_every_write() {
+    let mut ensemble = Setup::voters(3).start();
+    let leader = ensemble.await_leader();
+    let pids: Vec<String> = ensemble
+        .ids()
+        .into_iter()
+        .map(|id| format!("--pid 127.0.0.1:{}={}", ensemble.server(id).client, ensemble.pid(id)))
+        .collect();
+    let at = everybody(&ensemble);
+    let found = figures(&format!(
+        "failover --servers {at} --kill-after 500ms --duration 500ms --value-size 100 {}",
+        pids.join(" ")
+    ));
+    assert!(!ensemble.is_alive(leader), "{found:#}");
+    let killed = format!("127.0.0.1:{}", ensemble.server(leader).client);
+    assert_eq!(found["killed"], Value::String(killed));
+    assert!(number(&found, "/write_gap_ms") > 0.0 && number(&found, "/acknowledged") > 0.0);
+    assert!(number(&found, "/reconnects") >= 1.0, "{found:#}");
+    assert_eq!((number(&found, "/lost"), number(&found, "/expired")), (0.0, 0.0));
+}
+
+#[test]
+fn the_floor_answers_every_mode() {
+    for durable in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let [port] = free_ports();
+        let words = format!("bench null --port {port} --value-size 100");
+        let mut command = quorate();
+        command.args(words.split_whitespace()).stdout(Stdio::piped());
+        if durable {
+            command.arg("--durable").arg(dir.path());
+        }
+        let mut floor = Killed(command.spawn().unwrap());
+        let mut line = String::new();
+        BufReader::new(floor.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, format!("ready: 127.0.0.1:{port}\n"));
+        let at = format!("--servers 127.0.0.1:{port}");
+        let load = "--keys 10 --connections 5 --value-size 100 --duration 300ms --warmup 0 --read-ratio 50";
+        assert!(number(&figures(&format!("load {at} {load}")), "/operations") > 0.0);
+        figures(&format!("fill {at} --znodes 300"));
+        figures(&format!("sessions {at} --sessions 20 --duration 300ms --ping-interval 100ms"));
+        figures(&format!("watch {at} --sessions 20 --repeats 2"));
+        let logged = dir.path().join("null.log").metadata().map_or(0, |file| file.len());
+        assert_eq!(logged > 0, durable);
+    }
+}
+
+/// A process that ends with this value.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }

@@ -259,6 +259,16 @@ impl Ensemble {
         self.server_mut(id).process.as_mut().is_some_and(Process::is_alive)
     }
 
+    /// The process of a server that runs.
+    pub(crate) fn pid(&self, id: u64) -> u32 {
+        self.server(id).process.as_ref().expect("the server runs").pid()
+    }
+
+    /// A server's `zoo.cfg`.
+    pub(crate) fn config(&self, id: u64) -> PathBuf {
+        self.server(id).config()
+    }
+
     /// Wait until these serve.
     #[track_caller]
     pub(crate) fn await_serving(&self, ids: &[u64]) {

@@ -56,6 +56,11 @@ impl Process {
         signal(&self.child, with);
     }
 
+    /// Its id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// kill -9, and wait until it is gone.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("the process is there");

@@ -1,5 +1,6 @@
 //! The command line of `quorate bench`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +20,18 @@ pub(crate) struct BenchArgs {
 pub(super) enum Mode {
     /// Reads and writes over many connections: throughput, latency, processor time per operation.
     Load(LoadArgs),
+    /// Makes many znodes by multis of 100: how many per second, and the memory of each.
+    Fill(FillArgs),
+    /// Opens many sessions that do nothing but ping: how many per second, memory and processor time of each.
+    Sessions(SessionsArgs),
+    /// Many sessions watch one znode: the time from its change to the last event.
+    Watch(WatchArgs),
+    /// Writes while the leader is killed: the longest time without an acknowledged write, and whether one is lost.
+    Failover(FailoverArgs),
+    /// Starts a server and waits for its first right answer.
+    Ready(ReadyArgs),
+    /// Runs the floor: a server without any state that answers the frames of the other modes.
+    Null(NullArgs),
 }
 
 /// What every mode takes.
@@ -27,15 +40,20 @@ pub(super) struct Common {
     /// The servers; connections are spread over them evenly.
     #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', default_value = "127.0.0.1:2181")]
     pub(super) servers: Vec<Server>,
-    /// The servers' processes, if they run on this machine: their processor time and memory are reported.
-    #[arg(long, value_name = "PID,…", value_delimiter = ',')]
-    pub(super) server_pid: Vec<u32>,
     /// Write the figures as JSON to a file; `-`: to stdout, in place of the text.
     #[arg(long, value_name = "FILE|-")]
     pub(super) json: Option<PathBuf>,
     /// The session timeout that is asked for.
     #[arg(long, default_value = "30s", value_parser = duration)]
     pub(super) session_timeout: Duration,
+}
+
+/// Whose processes are looked at.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Processes {
+    /// The servers' processes, if they run on this machine: their processor time and memory are reported.
+    #[arg(long, value_name = "PID,…", value_delimiter = ',')]
+    pub(super) server_pid: Vec<u32>,
 }
 
 /// Where the znodes are.
@@ -54,6 +72,8 @@ pub(super) struct Place {
 pub(super) struct LoadArgs {
     #[command(flatten)]
     pub(super) common: Common,
+    #[command(flatten)]
+    pub(super) processes: Processes,
     #[command(flatten)]
     pub(super) place: Place,
     /// Connections, each with a session of its own.
@@ -87,6 +107,139 @@ pub(super) struct LoadArgs {
     /// The choice of keys and of reads and writes repeats for the same number.
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
+}
+
+/// What `quorate bench fill` takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct FillArgs {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(flatten)]
+    pub(super) processes: Processes,
+    #[command(flatten)]
+    pub(super) place: Place,
+    /// How many znodes.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub(super) znodes: u64,
+    /// Bytes of a value.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(super) value_size: u32,
+}
+
+/// What `quorate bench sessions` takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct SessionsArgs {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(flatten)]
+    pub(super) processes: Processes,
+    /// How many sessions, each on a connection of its own.
+    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub(super) sessions: u32,
+    /// Sessions that are being opened at a time.
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub(super) in_flight: u32,
+    /// How long they are left idle but for pings.
+    #[arg(long, default_value = "10s", value_parser = duration)]
+    pub(super) duration: Duration,
+    /// How often each of them pings.
+    #[arg(long, default_value = "5s", value_parser = duration)]
+    pub(super) ping_interval: Duration,
+}
+
+/// What `quorate bench watch` takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct WatchArgs {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(flatten)]
+    pub(super) processes: Processes,
+    #[command(flatten)]
+    pub(super) place: Place,
+    /// How many sessions watch.
+    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub(super) sessions: u32,
+    /// How often the znode is set.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) repeats: u32,
+    /// Bytes of its value.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(16..=1_000_000))]
+    pub(super) value_size: u32,
+}
+
+/// What `quorate bench failover` takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct FailoverArgs {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(flatten)]
+    pub(super) place: Place,
+    /// A server's process: whichever server leads, its process is killed (SIGKILL). Repeat it for every server.
+    /// Without any nothing is killed, and the longest gap is reported all the same.
+    #[arg(long = "pid", value_name = "HOST:PORT=PID", value_parser = server_process)]
+    pub(super) pids: Vec<ServerProcess>,
+    /// How long writes go on before the leader is killed.
+    #[arg(long, default_value = "2s", value_parser = duration)]
+    pub(super) kill_after: Duration,
+    /// How long writes go on after that, at least.
+    #[arg(long, default_value = "5s", value_parser = duration)]
+    pub(super) duration: Duration,
+    /// Bytes of a value.
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(super) value_size: u32,
+}
+
+/// What `quorate bench ready` takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct ReadyArgs {
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// How long the server may take.
+    #[arg(long, default_value = "2m", value_parser = duration)]
+    pub(super) timeout: Duration,
+    /// The answer is right only if the last of so many znodes that `fill --keep` has made is there; 0: any session will do.
+    #[arg(long, default_value_t = 0)]
+    pub(super) znodes: u64,
+    /// Where they are.
+    #[arg(long, value_name = "PATH", default_value = "/bench", value_parser = path)]
+    pub(super) path: String,
+    /// Bytes of their values.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(super) value_size: u32,
+    /// The command that starts the server and stays until it ends, and its arguments: everything that follows.
+    /// It is ended (SIGTERM) once it has answered.
+    #[arg(long, required = true, num_args = 1.., allow_hyphen_values = true, value_name = "COMMAND")]
+    pub(super) exec: Vec<OsString>,
+}
+
+/// What `quorate bench null` takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct NullArgs {
+    /// The port of 127.0.0.1 to listen on.
+    #[arg(long, default_value_t = 2181)]
+    pub(super) port: u16,
+    /// Bytes of the values that are answered: as in the mode that asks.
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(super) value_size: u32,
+    /// Append the writes of each round to a file here and sync it before they are answered.
+    #[arg(long, value_name = "DIR")]
+    pub(super) durable: Option<PathBuf>,
+}
+
+/// A server and its process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct ServerProcess {
+    /// The server.
+    pub(super) server: Server,
+    /// Its process.
+    pub(super) pid: i32,
+}
+
+fn server_process(typed: &str) -> Result<ServerProcess, String> {
+    let (server, pid) = typed.rsplit_once('=').ok_or("expected HOST:PORT=PID")?;
+    // 1 and below are no server but everything.
+    let pid = pid.parse().ok().filter(|pid| *pid > 1).ok_or("the process must be a number above 1")?;
+    Ok(ServerProcess { server: server.parse()?, pid })
 }
 
 /// A length of time: `10s`, `1.5s`, `300ms`, `2m`, or a number of seconds. Not 0.
@@ -136,6 +289,16 @@ mod tests {
         assert_eq!(duration_or_none("0"), Ok(Duration::ZERO));
         for wrong in ["", "0s", "-1s", "s", "10 s", "1w", "NaN", "inf", "1e9s", "25h"] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn processes() {
+        assert_eq!(server_process("127.0.0.1:2181=77").map(|found| found.pid), Ok(77));
+        for wrong in
+            ["127.0.0.1:2181", "127.0.0.1=77", "127.0.0.1:2181=1", "127.0.0.1:2181=-1", "127.0.0.1:2181="]
+        {
+            assert!(server_process(wrong).is_err(), "{wrong}");
         }
     }
 

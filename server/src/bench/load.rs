@@ -140,7 +140,7 @@ fn measure(
     }
     let workers = shares.into_iter().enumerate().map(|(n, share)| Worker::new(&plan, share, args.seed, n));
     let workers: Vec<Worker<'_>> = workers.collect::<Result<_, _>>()?;
-    let pids = &args.common.server_pid;
+    let pids = &args.processes.server_pid;
     let (outcomes, spent) = thread::scope(|scope| {
         let running: Vec<_> = workers
             .into_iter()

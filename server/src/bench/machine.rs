@@ -34,6 +34,21 @@ pub(super) struct Spent {
     pub(super) other_cores: f64,
 }
 
+impl Spent {
+    /// This and what was spent in another, separate time.
+    pub(super) fn and(&self, other: &Spent) -> Spent {
+        let wall = self.wall + other.wall;
+        let others =
+            self.other_cores * self.wall.as_secs_f64() + other.other_cores * other.wall.as_secs_f64();
+        Spent {
+            wall,
+            own: self.own + other.own,
+            servers: self.servers.iter().zip(&other.servers).map(|(one, two)| *one + *two).collect(),
+            other_cores: others / wall.as_secs_f64(),
+        }
+    }
+}
+
 impl Moment {
     /// Now.
     ///

@@ -5,9 +5,12 @@
 //! |---|---|
 //! | `args` | the command line |
 //! | `load`, `worker` | reads and writes over many connections |
+//! | `fill`, `sessions`, `watch` | many znodes, sessions, watches |
+//! | `failover`, `ready` | the leader killed, a server started |
+//! | `null` | the floor: a server that knows nothing |
 //! | `check` | judges every reply |
 //! | `value`, `request` | what is written and asked for |
-//! | `socket`, `client` | connections that do not wait, and one that does |
+//! | `socket`, `fleet`, `client` | connections that do not wait, many of them, and one that waits |
 //! | `place` | the znodes of a run |
 //! | `machine` | processor time and memory of processes |
 //! | `report`, `progress` | what people see |
@@ -15,22 +18,30 @@
 mod args;
 mod check;
 mod client;
+mod failover;
 mod failure;
+mod fill;
+mod fleet;
 mod load;
 mod machine;
+mod null;
 mod place;
 mod progress;
+mod ready;
 mod report;
 mod request;
 mod server;
+mod sessions;
 mod socket;
 mod value;
+mod watch;
 mod worker;
 
 pub(crate) use args::BenchArgs;
 pub use check::{Asked, Wrong};
 pub use failure::Failure;
 
+use crate::net::descriptors::raise_limit;
 use args::Mode;
 
 /// Run a benchmark.
@@ -38,8 +49,15 @@ use args::Mode;
 /// # Errors
 /// Anything that makes the run no result; where JSON is wanted, it says so too.
 pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
+    raise_limit();
     let (mode, json, result) = match &args.mode {
         Mode::Load(args) => ("load", &args.common.json, load::run(args)),
+        Mode::Fill(args) => ("fill", &args.common.json, fill::run(args)),
+        Mode::Sessions(args) => ("sessions", &args.common.json, sessions::run(args)),
+        Mode::Watch(args) => ("watch", &args.common.json, watch::run(args)),
+        Mode::Failover(args) => ("failover", &args.common.json, failover::run(args)),
+        Mode::Ready(args) => ("ready", &args.common.json, ready::run(args)),
+        Mode::Null(args) => ("null", &None, null::run(args)),
     };
     if let (Err(failure), Some(path)) = (&result, json) {
         report::give_failure(path, mode, failure);

@@ -1,7 +1,7 @@
 //! The znodes of a run: made before it, removed after it, and never anybody else's.
 
 use quorate_core::wire::client::{
-    CreateMode, CreateRequest, DeleteRequest, MultiOp, MultiResult, OpCode, PathRequest, Request, Response,
+    CreateMode, CreateRequest, DeleteRequest, MultiOp, MultiResult, PathRequest, Request, Response,
     WatchRequest,
 };
 use quorate_core::wire::error_code::ErrorCode;
@@ -112,7 +112,6 @@ fn pipeline(
     mut multis: impl Iterator<Item = Request>,
     mut answered: impl FnMut(&[MultiResult]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    debug_assert_eq!(Request::Multi(Vec::new()).op(), OpCode::Multi);
     let kind = Request::Multi(Vec::new());
     let mut under_way = 0;
     loop {
@@ -138,7 +137,8 @@ fn pipeline(
     }
 }
 
-fn value(values: &Values, key: u64) -> Vec<u8> {
+/// What a key's znode contains at first.
+pub(super) fn value(values: &Values, key: u64) -> Vec<u8> {
     let mut value = Vec::with_capacity(values.size());
     values.write(&mut value, key, FIRST_VERSION);
     value

@@ -43,12 +43,12 @@ impl Paths {
     }
 }
 
-/// Append getData of a key, without a watch.
-pub(super) fn get_data(out: &mut Vec<u8>, xid: i32, paths: &Paths, key: u64) {
+/// Append getData of a key.
+pub(super) fn get_data(out: &mut Vec<u8>, xid: i32, paths: &Paths, key: u64, watch: bool) {
     write_frame(out, |out| {
         RequestHeader { xid, op: OpCode::GetData.to_i32() }.write(out);
         paths.write(out, key);
-        false.write(out);
+        watch.write(out);
     });
 }
 
@@ -100,8 +100,8 @@ mod tests {
         assert_eq!(paths.of(1234), "/bench/n0000000001234");
         assert_eq!(paths.len(), 21);
         let mut out = Vec::new();
-        get_data(&mut out, 9, &paths, 1234);
-        let asked = WatchRequest { path: paths.of(1234), watch: false };
+        get_data(&mut out, 9, &paths, 1234, true);
+        let asked = WatchRequest { path: paths.of(1234), watch: true };
         assert_eq!(read(&out), (RequestHeader { xid: 9, op: 4 }, Request::GetData(asked)));
 
         let values = Values::new(100);

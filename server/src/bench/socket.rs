@@ -76,6 +76,11 @@ impl Socket {
         Ok(())
     }
 
+    /// Keep these bytes until [`Socket::flush`].
+    pub(super) fn queue(&mut self, bytes: &[u8]) {
+        self.unsent.extend_from_slice(bytes);
+    }
+
     /// Write what was kept: the socket has room again.
     ///
     /// # Errors

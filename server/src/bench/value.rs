@@ -50,6 +50,11 @@ impl Values {
         found_key == key && rest == self.rest(key, version)
     }
 
+    /// The version of a value of [`HEAD`] bytes or more that [`Values::is_of`] has recognised.
+    pub(super) fn version(value: &[u8]) -> Option<u64> {
+        value.first_chunk::<HEAD>().map(|head| halves(*head).1)
+    }
+
     fn rest(&self, key: u64, version: u64) -> &[u8] {
         let start = (mix(key ^ mix(version)) % SHIFTS) as usize;
         &self.pattern[start..start + self.size.saturating_sub(HEAD)]

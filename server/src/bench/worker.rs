@@ -260,7 +260,7 @@ impl<'a> Worker<'a> {
         let connection = &mut self.connections[index];
         if read {
             let xid = connection.checker.ask(Asked::Read(key), since);
-            request::get_data(&mut connection.out, xid, &plan.paths, key);
+            request::get_data(&mut connection.out, xid, &plan.paths, key, false);
         } else {
             let xid = connection.checker.ask(Asked::Write(key), since);
             request::set_data(&mut connection.out, xid, &plan.paths, key, &plan.values, self.version);

@@ -6,7 +6,7 @@
 //! that core has hung up delivers nothing any more: what it sent is forgotten with it.
 
 mod client_port;
-mod descriptors;
+pub(crate) mod descriptors;
 mod election_port;
 mod listener;
 mod quorum_port;
