@@ -1,5 +1,6 @@
 //! The one caller of `step`: everything that happens goes in, everything core wants comes out.
 
+mod backlog;
 mod disk;
 mod start;
 
@@ -52,7 +53,8 @@ impl Driver {
         self.step(at, now, Input::Start);
         loop {
             self.end_turn();
-            match self.net.wait(self.alarms.next_due())? {
+            let due = self.alarms.next_due().into_iter().chain(self.disk.next_due()).min();
+            match self.net.wait(due)? {
                 Wake::Go => self.turn()?,
                 Wake::Stop => break,
             }
@@ -70,7 +72,7 @@ impl Driver {
     /// One turn: the disk's answers, the alarms that are due, then the network.
     fn turn(&mut self) -> Result<(), Error> {
         let (at, now) = self.clock.now();
-        while let Some(finished) = self.disk.finished() {
+        while let Some(finished) = self.disk.finished(at) {
             let input = match finished {
                 Finished::Done(ticket) => Input::Done(ticket),
                 Finished::SnapshotTaken => Input::SnapshotTaken,
@@ -79,6 +81,7 @@ impl Driver {
             };
             self.step(at, now, input);
         }
+        self.disk.watch(at);
         while let Some(timer) = self.alarms.pop_due(at) {
             self.step(at, now, Input::Alarm(timer));
         }
@@ -110,6 +113,7 @@ impl Driver {
     /// The log writer gets one batch, every socket is written once.
     fn end_turn(&mut self) {
         self.disk.submit();
+        self.net.set_pressure(self.disk.pressure());
         self.net.flush(Instant::now());
         self.show_changes();
     }

@@ -13,6 +13,8 @@ pub const EXIT_UNEXPECTED: u8 = 1;
 pub const EXIT_DATA_DIR: u8 = 3;
 /// A snapshot could not be written (ZooKeeper's code).
 pub const EXIT_SNAPSHOT: u8 = 10;
+/// The transaction log cannot be written: the disk is full or fails (a code ZooKeeper does not use).
+pub const EXIT_LOG: u8 = 11;
 /// A port cannot be bound (ZooKeeper's code for the election port).
 pub const EXIT_BIND: u8 = 14;
 
@@ -51,13 +53,13 @@ pub enum Error {
         why: String,
     },
     /// The data directory cannot be used.
-    #[error("{0}")]
+    #[error("{0}{advice}", advice = what_to_do(.0))]
     Storage(#[from] crate::storage::StorageError),
     /// The data in it contradicts itself.
     #[error("the stored data contradicts itself: {0}")]
     Inconsistent(#[from] quorate_core::Inconsistent),
     /// The log cannot be written: what was not acknowledged must not be.
-    #[error("the transaction log cannot be written: {0}")]
+    #[error("the transaction log cannot be written: {0}{advice}", advice = what_to_do(.0))]
     Log(crate::storage::StorageError),
     /// The log was not written when the process was to end.
     #[error(
@@ -98,13 +100,21 @@ impl Error {
             Error::Bind { .. } | Error::InUse { .. } | Error::Resolve { .. } => EXIT_BIND,
             Error::Storage(_) | Error::Inconsistent(_) => EXIT_DATA_DIR,
             Error::Snapshot(_) => EXIT_SNAPSHOT,
-            Error::Log(_)
-            | Error::LogUnfinished(_)
-            | Error::Service(_)
-            | Error::Ensemble(_)
-            | Error::Bench(_)
-            | Error::System { .. } => EXIT_UNEXPECTED,
+            Error::Log(_) | Error::LogUnfinished(_) => EXIT_LOG,
+            Error::Service(_) | Error::Ensemble(_) | Error::Bench(_) | Error::System { .. } => {
+                EXIT_UNEXPECTED
+            }
         }
+    }
+}
+
+/// What an operator can do about an error of the disk itself.
+fn what_to_do(why: &crate::storage::StorageError) -> &'static str {
+    if why.is_no_room() {
+        "; nothing that was acknowledged is lost: make room and start the server again (quorate data purge \
+         removes snapshots and logs that recovery does not need)"
+    } else {
+        ""
     }
 }
 

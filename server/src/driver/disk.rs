@@ -5,15 +5,17 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::Waker;
 use quorate_core::ids::{Ticket, Zxid};
 use quorate_core::pipeline::TreeImage;
-use tracing::info;
+use tracing::{error, info, warn};
 
+use super::backlog::{Backlog, Word};
 use crate::error::{Error, system};
-use crate::storage::{Image, RealDisk, SnapshotJob, Storage, StorageError, StorageOp};
+use crate::net::Pressure;
+use crate::storage::{Image, Outcome, RealDisk, SnapshotJob, Storage, StorageError, StorageOp};
 
 /// What a storage operation is made of.
 pub(crate) type Op = StorageOp<TreeImage>;
@@ -29,7 +31,7 @@ const LAST_WRITES: Duration = Duration::from_secs(10);
 pub(crate) enum Finished {
     /// This operation and every earlier one is durable.
     Done(Ticket),
-    /// The snapshot is durable, or no longer wanted.
+    /// The snapshot is durable, or was given up.
     SnapshotTaken,
     /// The log cannot be written: the process must end.
     LogFailed(StorageError),
@@ -46,6 +48,9 @@ pub(crate) struct DiskThreads<I = TreeImage> {
     /// The log writer's storage, when it has nothing more to write.
     closed: Receiver<Storage<RealDisk>>,
     batch: Vec<StorageOp<I>>,
+    backlog: Backlog,
+    /// The log writer is gone.
+    gone: bool,
 }
 
 impl<I: Image> DiskThreads<I> {
@@ -62,7 +67,14 @@ impl<I: Image> DiskThreads<I> {
         };
         spawn("log-writer", Box::new(move || write_log(storage, &ops_inbox, &jobs, &teller, &close)))?;
         spawn("snapshot", Box::new(move || write_snapshots(&jobs_inbox, &tell)))?;
-        Ok(DiskThreads { ops: Some(ops), finished, closed, batch: Vec::new() })
+        Ok(DiskThreads {
+            ops: Some(ops),
+            finished,
+            closed,
+            batch: Vec::new(),
+            backlog: Backlog::default(),
+            gone: false,
+        })
     }
 
     /// Add an operation to this turn's batch.
@@ -76,15 +88,57 @@ impl<I: Image> DiskThreads<I> {
             return;
         }
         let batch = std::mem::take(&mut self.batch);
+        if let Some(last) = batch.iter().rev().find_map(StorageOp::ticket) {
+            let bytes = batch.iter().map(StorageOp::size).sum();
+            self.backlog.given(Instant::now(), last, bytes);
+        }
         if let Some(ops) = &self.ops {
-            // A writer that is gone has said why it ended.
-            let _ = ops.send(batch);
+            self.gone |= ops.send(batch).is_err();
         }
     }
 
     /// The next thing a thread has to say.
-    pub(crate) fn finished(&self) -> Option<Finished> {
-        self.finished.try_recv().ok()
+    pub(crate) fn finished(&mut self, now: Instant) -> Option<Finished> {
+        let Ok(finished) = self.finished.try_recv() else {
+            // It has said why it ended, unless it could not.
+            return self.gone.then(|| Finished::LogFailed(StorageError::Failed("its thread is gone".into())));
+        };
+        if let Finished::Done(ticket) = finished {
+            let word = self.backlog.done(now, ticket);
+            self.tell(word);
+        }
+        Some(finished)
+    }
+
+    /// What the network should do about what waits for the disk.
+    pub(crate) fn pressure(&self) -> Pressure {
+        self.backlog.pressure()
+    }
+
+    /// When [`watch`](Self::watch) has something to do.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.backlog.next_due()
+    }
+
+    /// Say so if the disk does not answer.
+    pub(crate) fn watch(&mut self, now: Instant) {
+        let word = self.backlog.word(now);
+        self.tell(word);
+    }
+
+    fn tell(&self, word: Option<Word>) {
+        match word {
+            None => {}
+            Some(Word::Silent(time, bytes)) => error!(
+                "the disk of the transaction log has not answered for {} s; {} KiB wait to be written, and no \
+                 write is acknowledged before",
+                time.as_secs(),
+                bytes / 1024
+            ),
+            Some(Word::Answers(time)) => {
+                warn!("the disk of the transaction log answers again, after {} s", time.as_secs());
+            }
+        }
     }
 
     /// Write what is queued for the log; the process is about to end.
@@ -161,8 +215,12 @@ fn write_snapshots<I: Image>(inbox: &Receiver<Job<I>>, teller: &Teller) {
     while let Ok(job) = inbox.recv() {
         let zxid: Zxid = job.zxid();
         match job.run() {
-            Ok(true) => info!("snapshot {zxid} written"),
-            Ok(false) => info!("snapshot {zxid} dropped: the history it belongs to was replaced"),
+            Ok(Outcome::Taken) => info!("snapshot {zxid} written"),
+            Ok(Outcome::Replaced) => info!("snapshot {zxid} dropped: the history it belongs to was replaced"),
+            Ok(Outcome::NoRoom(why)) => warn!(
+                "snapshot {zxid} given up: {why}; nothing is lost, the log has everything, and the next snapshot \
+                 is tried when its time comes: make room"
+            ),
             Err(why) => return teller.tell(Finished::SnapshotFailed(why)),
         }
         teller.tell(Finished::SnapshotTaken);
@@ -267,6 +325,6 @@ mod tests {
         disk.add(append(1));
         let error = disk.stop().unwrap_err();
         assert!(matches!(error, Error::Log(_)), "{error}");
-        assert_eq!(error.exit_code(), crate::error::EXIT_UNEXPECTED);
+        assert_eq!(error.exit_code(), crate::error::EXIT_LOG);
     }
 }

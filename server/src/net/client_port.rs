@@ -17,6 +17,7 @@ use quorate_core::pipeline::{ClientEvent, ClientReply};
 use quorate_core::wire::client::xid;
 use quorate_core::wire::frame::FrameDecoder;
 
+use super::Pressure;
 use super::listener::Port;
 use super::refusals::Refusals;
 use super::slab::Slab;
@@ -80,6 +81,7 @@ pub(crate) struct ClientPort {
     per_address: HashMap<IpAddr, usize>,
     accepted: u64,
     outstanding: usize,
+    pressure: Pressure,
     totals: Totals,
     events: VecDeque<Happened>,
     work: VecDeque<usize>,
@@ -129,6 +131,7 @@ impl ClientPort {
             per_address: HashMap::new(),
             accepted: 0,
             outstanding: 0,
+            pressure: Pressure::None,
             totals: Totals::default(),
             events: VecDeque::new(),
             work: VecDeque::new(),
@@ -225,9 +228,21 @@ impl ClientPort {
         }
     }
 
+    /// Read less, or again.
+    pub(crate) fn set_pressure(&mut self, pressure: Pressure) {
+        self.pressure = pressure;
+        // At once: until then they count as silent.
+        self.resume();
+    }
+
+    /// Whether so much is in process that a client waits for the end of its own.
+    fn over_limit(&self) -> bool {
+        self.outstanding >= self.settings.outstanding_limit || self.pressure > Pressure::None
+    }
+
     /// Whether there is something to do without waiting for the system.
     pub(crate) fn has_work(&self) -> bool {
-        let resumes = !self.throttled.is_empty() && self.outstanding < self.settings.outstanding_limit;
+        let resumes = !self.throttled.is_empty() && !self.over_limit();
         resumes
             || !(self.events.is_empty()
                 && self.work.is_empty()
@@ -238,7 +253,12 @@ impl ClientPort {
     /// A new turn of the loop: every connection may be read again.
     pub(crate) fn begin_turn(&mut self) {
         self.work.extend(self.later.drain(..));
-        if self.outstanding < self.settings.outstanding_limit {
+        self.resume();
+    }
+
+    /// Whoever had to wait for others may be read again.
+    fn resume(&mut self) {
+        if !self.over_limit() {
             for index in std::mem::take(&mut self.throttled) {
                 if let Some(conn) = self.conns.get_mut(index) {
                     queue(&mut self.work, conn, index);
@@ -261,7 +281,7 @@ impl ClientPort {
                 return Some(happened);
             }
             let index = *self.work.front()?;
-            let over_limit = self.outstanding >= self.settings.outstanding_limit;
+            let (over_limit, overloaded) = (self.over_limit(), self.pressure == Pressure::Overloaded);
             // What is left of a connection that is gone may name a newer one, which is not queued.
             let Some(conn) = self.conns.get_mut(index).filter(|conn| conn.queued) else {
                 self.work.pop_front();
@@ -271,7 +291,8 @@ impl ClientPort {
                 self.leave(index, false);
                 continue;
             }
-            if over_limit && !conn.waiting.is_empty() {
+            let in_process = !conn.waiting.is_empty() || overloaded && matches!(conn.stage, Stage::Open(_));
+            if over_limit && in_process {
                 self.throttled.push(index);
                 self.leave(index, false);
                 continue;
@@ -344,8 +365,11 @@ impl ClientPort {
             // After a shortage of descriptors the listener is silent until it is asked again.
             port.ready();
         }
+        // Clients that are not read cannot be heard.
+        let deaf = self.pressure == Pressure::Overloaded;
+        let late = |conn: &Conn| conn.is_late(now) && !(deaf && matches!(conn.stage, Stage::Open(_)));
         let late: Vec<usize> =
-            self.conns.iter().filter(|(_, conn)| conn.is_late(now)).map(|(index, _)| index).collect();
+            self.conns.iter().filter(|(_, conn)| late(conn)).map(|(index, _)| index).collect();
         for index in late {
             if let Some(conn) = self.conns.get(index)
                 && conn.stage == Stage::Greeting

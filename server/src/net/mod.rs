@@ -73,6 +73,18 @@ pub(crate) enum Occurrence {
     Asked(ConnId, Word),
 }
 
+/// How much waits for the disk, and so who may be read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(crate) enum Pressure {
+    /// Everybody.
+    #[default]
+    None,
+    /// Servers, and clients of which nothing is in process.
+    Busy,
+    /// Clients that ask for a session or send a four-letter word, votes, and nobody else.
+    Overloaded,
+}
+
 /// Whether the loop goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Wake {
@@ -143,6 +155,12 @@ impl Net {
             quorum: QuorumPort::new(quorum_settings(config), snapshot_body, arriving, quorum),
             election: ElectionPort::new(election_settings(config), election),
         })
+    }
+
+    /// Read less, or again.
+    pub(crate) fn set_pressure(&mut self, pressure: Pressure) {
+        self.client.set_pressure(pressure);
+        self.quorum.hold(pressure == Pressure::Overloaded);
     }
 
     /// Wakes the loop from another thread.

@@ -72,6 +72,8 @@ pub(crate) struct QuorumPort<P: WirePayload> {
     work: VecDeque<usize>,
     later: Vec<usize>,
     dirty: Vec<usize>,
+    /// Nothing is read.
+    held: bool,
     refusals: Refusals,
 }
 
@@ -136,6 +138,7 @@ impl<P: WirePayload> QuorumPort<P> {
             work: VecDeque::new(),
             later: Vec::new(),
             dirty: Vec::new(),
+            held: false,
             refusals: Refusals::new("quorum"),
         }
     }
@@ -263,7 +266,13 @@ impl<P: WirePayload> QuorumPort<P> {
 
     /// Whether there is something to do without waiting for the system.
     pub(crate) fn has_work(&self) -> bool {
-        !(self.events.is_empty() && self.work.is_empty() && self.later.is_empty() && self.dirty.is_empty())
+        let to_read = !(self.held || self.work.is_empty() && self.later.is_empty());
+        to_read || !(self.events.is_empty() && self.dirty.is_empty())
+    }
+
+    /// Read nothing for the time being, or again: what the others send is more than the disk takes.
+    pub(crate) fn hold(&mut self, hold: bool) {
+        self.held = hold;
     }
 
     /// A new turn of the loop: every connection may be read again.
@@ -276,6 +285,9 @@ impl<P: WirePayload> QuorumPort<P> {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Some(event);
+            }
+            if self.held {
+                return None;
             }
             let index = *self.work.front()?;
             let Some(conn) = self.conns.get_mut(index) else {

@@ -65,6 +65,14 @@ pub trait Disk: Send + Sync + 'static {
 pub enum SyncPoint {
     /// A directory that was made, before anything in it.
     DirectoryCreated,
+    /// The name of a directory that was there: a process that was killed may have made it and not
+    /// synced it.
+    DirectoryFound,
+    /// The names a start finds, before it acts on them: a rename that a killed process did not sync
+    /// is seen by the next one and lost in a power failure.
+    NamesFound,
+    /// The content of the files a start has read, before it is reported as recovered.
+    ContentFound,
     /// Transactions, before they are reported as logged.
     LogRecords,
     /// The name of a new log file, before the transactions in it are reported as logged.
@@ -112,4 +120,35 @@ pub enum SyncPoint {
     UnsyncedCleared,
     /// The `initialize` file that was used, which must not be used again.
     InitializeUsed,
+}
+
+impl SyncPoint {
+    /// What is synced, in the words of a log line.
+    pub fn of(self) -> &'static str {
+        match self {
+            SyncPoint::LogRecords | SyncPoint::LogCreated => "the transaction log",
+            SyncPoint::EpochContent | SyncPoint::EpochRenamed => "an epoch file",
+            SyncPoint::SnapshotContent | SyncPoint::SnapshotRenamed => "a snapshot",
+            SyncPoint::InstallContent
+            | SyncPoint::InstallBegun
+            | SyncPoint::InstallRetiredLogs
+            | SyncPoint::InstallRetiredSnapshots
+            | SyncPoint::InstallDone => "a leader's snapshot",
+            SyncPoint::TruncateBegun
+            | SyncPoint::TruncatedSnapshots
+            | SyncPoint::TruncatedLogs
+            | SyncPoint::TruncatedTail
+            | SyncPoint::TruncateDone => "a truncation",
+            SyncPoint::DirectoryCreated
+            | SyncPoint::DirectoryFound
+            | SyncPoint::NamesFound
+            | SyncPoint::ContentFound
+            | SyncPoint::LogTailCut
+            | SyncPoint::EmptyLogsRemoved
+            | SyncPoint::StartSettled
+            | SyncPoint::UnsyncedMarked
+            | SyncPoint::UnsyncedCleared
+            | SyncPoint::InitializeUsed => "the data directory",
+        }
+    }
 }

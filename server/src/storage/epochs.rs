@@ -64,6 +64,13 @@ impl EpochFiles {
         Ok(EpochFiles { accepted, current: read(disk, &current)?, unfinished })
     }
 
+    /// The files there are.
+    pub(super) fn paths(&self, paths: &Paths) -> impl Iterator<Item = PathBuf> {
+        let found = |(there, name): (bool, &str)| there.then(|| paths.snap.join(name));
+        let files = [(self.accepted.is_some(), ACCEPTED_EPOCH), (self.current.is_some(), CURRENT_EPOCH)];
+        files.map(found).into_iter().flatten()
+    }
+
     /// Nothing but the epochs is there: has something been lost?
     pub(super) fn check_without_data(&self, paths: &Paths) -> Result<(), StorageError> {
         match self.current {

@@ -183,6 +183,15 @@ pub enum StorageError {
     },
 }
 
+impl StorageError {
+    /// Whether there was no room: on the disk, in a quota, or in the longest file there may be.
+    pub fn is_no_room(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        matches!(self, StorageError::Io { source, .. }
+            if matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge))
+    }
+}
+
 /// Adds what was tried to an operating system's error.
 pub(super) trait During<T> {
     fn during(self, action: &'static str, path: &Path) -> Result<T, StorageError>;

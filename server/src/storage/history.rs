@@ -24,6 +24,8 @@ pub(super) struct Logs {
     pub(super) entries: Vec<(Zxid, Bytes)>,
     /// The first log with a transaction in it.
     pub(super) some_log: Option<PathBuf>,
+    /// Every log that was read.
+    pub(super) read: Vec<PathBuf>,
     /// What has to be mended.
     pub(super) mending: Mending,
 }
@@ -83,6 +85,7 @@ struct Reading {
 impl Reading {
     fn read_file<D: Disk>(&mut self, disk: &D, name: Zxid, path: PathBuf) -> Result<(), StorageError> {
         let mut reader = LogReader::open(disk, &path)?;
+        self.logs.read.push(path.clone());
         let mut within = None;
         while let Some(record) = reader.next_record()? {
             match within {

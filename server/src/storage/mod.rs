@@ -46,7 +46,7 @@ pub use paths::VERSION_DIR;
 pub use real_disk::RealDisk;
 pub use recovery::Recovered;
 pub use snapshot_file::SnapshotInfo;
-pub use snapshots::SnapshotJob;
+pub use snapshots::{Outcome, SnapshotJob};
 
 use log_writer::LogWriter;
 use paths::Paths;
@@ -103,6 +103,25 @@ pub enum StorageOp<I> {
     /// Begin a new log file and prepare a snapshot, which [`SnapshotJob::run`] takes elsewhere. It
     /// passes through here so that it is known what it is older than.
     TakeSnapshot(Zxid, I),
+}
+
+impl<I> StorageOp<I> {
+    /// The receipt that core was given for it.
+    pub fn ticket(&self) -> Option<Ticket> {
+        match self {
+            StorageOp::Append(ticket, ..)
+            | StorageOp::Truncate(ticket, _)
+            | StorageOp::InstallSnapshot(ticket, ..)
+            | StorageOp::SaveAcceptedEpoch(ticket, _)
+            | StorageOp::SaveCurrentEpoch(ticket, _) => Some(*ticket),
+            StorageOp::TakeSnapshot(..) => None,
+        }
+    }
+
+    /// The memory it holds while it waits, in bytes; images share theirs with the running state.
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + if let StorageOp::Append(_, _, txn) = self { txn.len() } else { 0 }
+    }
 }
 
 /// What came of a batch.

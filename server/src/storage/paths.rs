@@ -48,6 +48,11 @@ impl Paths {
         Paths { data, data_log, snap, log }
     }
 
+    /// The directories that hold data, each once.
+    pub(super) fn version_dirs(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.snap].into_iter().chain(self.differ().then_some(&self.log))
+    }
+
     /// Whether logs and snapshots live in different directories.
     pub(super) fn differ(&self) -> bool {
         self.snap != self.log

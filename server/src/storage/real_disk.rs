@@ -4,23 +4,47 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::disk::{Disk, SyncPoint};
 
+/// At most one warning of slow syncs in this time.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(10);
+
 /// The operating system's files.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct RealDisk {
     warning_threshold: Duration,
+    warnings: Mutex<Warnings>,
+}
+
+/// What was said of slow syncs.
+#[derive(Debug, Default)]
+struct Warnings {
+    last: Option<Instant>,
+    unsaid: u64,
+}
+
+impl Warnings {
+    /// Whether to warn now; then also of how many that were kept quiet.
+    fn due(&mut self, now: Instant) -> Option<u64> {
+        if self.last.is_some_and(|last| now.duration_since(last) < BETWEEN_WARNINGS) {
+            self.unsaid += 1;
+            return None;
+        }
+        self.last = Some(now);
+        Some(std::mem::take(&mut self.unsaid))
+    }
 }
 
 impl RealDisk {
     /// A sync that takes longer than `warning_threshold` is worth a line in the log
     /// (`fsync.warningthresholdms`).
     pub fn new(warning_threshold: Duration) -> Self {
-        RealDisk { warning_threshold }
+        RealDisk { warning_threshold, warnings: Mutex::default() }
     }
 
     fn watched(&self, point: SyncPoint, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
@@ -28,7 +52,17 @@ impl RealDisk {
         sync()?;
         let took = start.elapsed();
         if took > self.warning_threshold {
-            tracing::warn!(?point, ms = took.as_millis(), "slow sync: the disk delays every write");
+            let due = self.warnings.lock().unwrap_or_else(PoisonError::into_inner).due(Instant::now());
+            if let Some(unsaid) = due {
+                tracing::warn!(
+                    "syncing {} took {} ms, longer than fsync.warningthresholdms ({} ms){}: every write waits \
+                     for the disk",
+                    point.of(),
+                    took.as_millis(),
+                    self.warning_threshold.as_millis(),
+                    if unsaid == 0 { String::new() } else { format!(", as did {unsaid} others") },
+                );
+            }
         }
         Ok(())
     }
@@ -146,6 +180,17 @@ mod tests {
         assert!(disk.exists(&b).unwrap() && !disk.exists(&a).unwrap());
         disk.remove(&b).unwrap();
         assert_eq!(disk.open(&b).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn slow_syncs_are_told_once_in_a_while() {
+        let mut warnings = Warnings::default();
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(warnings.due(after(0)), Some(0));
+        assert_eq!((warnings.due(after(3)), warnings.due(after(9))), (None, None));
+        assert_eq!(warnings.due(after(10)), Some(2));
+        assert_eq!((warnings.due(after(12)), warnings.due(after(40))), (None, Some(1)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a data directory holds when the process starts.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -66,14 +67,17 @@ pub(super) fn open<D: Disk, I: Image>(
     let paths = Paths::new(data_dir, data_log_dir);
     let locks = lock(disk, &paths)?;
     check_places(disk, &paths)?;
+    for dir in paths.version_dirs() {
+        disk.sync_dir(dir, SyncPoint::NamesFound).during("sync", dir)?;
+    }
     finish_interrupted(disk, &paths)?;
 
     let initialize = exists(disk, &paths.initialize())?;
     let epochs = EpochFiles::read(disk, &paths)?;
     let found = load_newest::<D, I>(disk, &paths, blank)?;
     let fresh = found.is_none();
-    let ((snapshot, image), logs) = match found {
-        Some(found) => found,
+    let (path, (snapshot, image), logs) = match found {
+        Some((path, found, logs)) => (Some(path), found, logs),
         None => {
             let logs = history::read(disk, &paths, Zxid::ZERO)?;
             match &logs.some_log {
@@ -83,9 +87,13 @@ pub(super) fn open<D: Disk, I: Image>(
                 Some(_) => {}
                 None => epochs.check_without_data(&paths)?,
             }
-            ((SnapshotInfo { zxid: Zxid::ZERO, reaches: Zxid::ZERO }, initial()), logs)
+            (None, (SnapshotInfo { zxid: Zxid::ZERO, reaches: Zxid::ZERO }, initial()), logs)
         }
     };
+    for path in logs.read.iter().cloned().chain(path).chain(epochs.paths(&paths)) {
+        let file = disk.open(&path).during("open", &path)?;
+        disk.sync(&file, SyncPoint::ContentFound).during("sync", &path)?;
+    }
     let settled = epochs.settle(&paths, logs.last(snapshot.zxid))?;
     // Nothing is refused from here on.
     if fresh {
@@ -150,17 +158,21 @@ fn canonical_dir<D: Disk>(disk: &D, dir: &Path, create: bool) -> Result<PathBuf,
 }
 
 fn ensure_dir<D: Disk>(disk: &D, dir: &Path, create: bool) -> Result<(), StorageError> {
-    if exists(disk, dir)? {
-        return Ok(());
-    }
-    if !create {
-        return Err(StorageError::NoDirectory { path: dir.to_path_buf() });
-    }
     // The parent of a relative path of one component is the working directory.
     let parent = match dir.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
+    if exists(disk, dir)? {
+        return match disk.sync_dir(parent, SyncPoint::DirectoryFound) {
+            // Then it was somebody else who made it.
+            Err(denied) if denied.kind() == ErrorKind::PermissionDenied => Ok(()),
+            synced => synced.during("sync", parent),
+        };
+    }
+    if !create {
+        return Err(StorageError::NoDirectory { path: dir.to_path_buf() });
+    }
     ensure_dir(disk, parent, create)?;
     disk.create_dir(dir).during("create", dir)?;
     disk.sync_dir(parent, SyncPoint::DirectoryCreated).during("sync", parent)
@@ -225,7 +237,7 @@ fn only_one(path: PathBuf) -> StorageError {
     StorageError::Unexpected { path, why: "only one installation or truncation can be under way" }
 }
 
-type Found<I> = ((SnapshotInfo, I), Logs);
+type Found<I> = (PathBuf, (SnapshotInfo, I), Logs);
 
 /// The newest snapshot that can be used and the log after it; `None` if there is no snapshot.
 ///
@@ -255,7 +267,7 @@ fn load_newest<D: Disk, I: Image>(
                 }) {
                     return Err(StorageError::SnapshotLost { path: lost.path, zxid: lost.zxid, reason });
                 }
-                return Ok(Some((found, logs)));
+                return Ok(Some((candidate.path, found, logs)));
             }
             Err(reason) => {
                 tracing::warn!(file = %candidate.path.display(), %reason, "snapshot cannot be used");

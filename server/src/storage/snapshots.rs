@@ -64,6 +64,18 @@ impl Known {
     }
 }
 
+/// What became of a snapshot.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is there and durable.
+    Taken,
+    /// It was dropped: the history it belongs to is not the truth any more.
+    Replaced,
+    /// It was given up: the disk is full. Nothing depends on a snapshot as long as the log can be
+    /// written, so the next one is tried when its time comes.
+    NoRoom(StorageError),
+}
+
 /// A snapshot to be taken, on any thread: [`SnapshotJob::run`].
 pub struct SnapshotJob<D: Disk, I> {
     disk: Arc<D>,
@@ -85,26 +97,29 @@ impl<D: Disk, I: Image> SnapshotJob<D, I> {
         self.zxid
     }
 
-    /// Write the snapshot. Returns whether it is there: if history was replaced meanwhile (a
-    /// truncation, a leader's snapshot) it is dropped.
+    /// Write the snapshot, if there is room and the history it belongs to is not replaced meanwhile
+    /// (by a truncation, by a leader's snapshot).
     ///
     /// # Errors
-    /// The disk's. The log and the snapshots on disk are as they were.
-    pub fn run(self) -> Result<bool, StorageError> {
+    /// The disk's, but for a lack of room. The log and the older snapshots are as they were.
+    pub fn run(self) -> Result<Outcome, StorageError> {
         let name = FileKind::Snapshot.name(self.zxid);
         let beside = self.paths.temporary(&name);
         let (disk, dir) = (&*self.disk, &self.paths.snap);
         let written = snapshot_file::write(disk, &beside, self.zxid, &self.image, SyncPoint::SnapshotContent);
         let mut known = self.snapshots.lock();
         if written.is_err() || known.generation != self.generation {
-            if disk.exists(&beside).during("look for", &beside)? {
-                disk.remove(&beside).during("remove", &beside)?;
-            }
-            return written.map(|()| false);
+            // What cannot be removed now is nothing to the next start, which removes it.
+            let _ = disk.remove(&beside);
+            return match written {
+                Ok(()) => Ok(Outcome::Replaced),
+                Err(why) if why.is_no_room() => Ok(Outcome::NoRoom(why)),
+                Err(why) => Err(why),
+            };
         }
         disk.rename(&beside, &dir.join(name)).during("rename", &beside)?;
         disk.sync_dir(dir, SyncPoint::SnapshotRenamed).during("sync", dir)?;
         known.add(SnapshotInfo { zxid: self.zxid, reaches: self.zxid });
-        Ok(true)
+        Ok(Outcome::Taken)
     }
 }

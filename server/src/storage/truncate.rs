@@ -51,15 +51,16 @@ pub(super) fn finish<D: Disk>(disk: &D, paths: &Paths, zxid: Zxid) -> Result<(),
     disk.sync_dir(&paths.snap, SyncPoint::TruncateDone).during("sync", &paths.snap)
 }
 
-/// Cut a log behind its last record up to `zxid`.
+/// Cut a log behind its last record up to `zxid`. It is synced even if there is nothing to cut: a
+/// process that was killed may have cut it and not synced it.
 fn cut<D: Disk>(disk: &D, path: &std::path::Path, zxid: Zxid) -> Result<(), StorageError> {
+    let file = disk.open(path).during("open", path)?;
     let mut reader = LogReader::open(disk, path)?;
     while let Some(record) = reader.next_record()? {
         if record.zxid > zxid {
-            let file = disk.open(path).during("open", path)?;
             disk.set_len(&file, record.at).during("cut", path)?;
-            return disk.sync(&file, SyncPoint::TruncatedTail).during("sync", path);
+            break;
         }
     }
-    Ok(())
+    disk.sync(&file, SyncPoint::TruncatedTail).during("sync", path)
 }

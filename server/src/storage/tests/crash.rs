@@ -1,5 +1,6 @@
-//! Random work, crashes anywhere (also during recovery), and what must be true afterwards: the
-//! state is that after a first part of the operations, and everything reported as durable is in it.
+//! Random work, crashes or a full disk anywhere (also during recovery), and what must be true
+//! afterwards: the state is that after a first part of the operations, and everything reported as
+//! durable is in it.
 //!
 //! And the check of the check: with any one of the syncs left out, this must fail.
 
@@ -8,10 +9,10 @@ use std::path::{Path, PathBuf};
 use quorate_core::ids::{Epoch, Ticket, Zxid};
 
 use super::super::disk::{Disk, SyncPoint};
-use super::super::{SnapshotJob, Storage, StorageConfig, StorageError, StorageOp};
+use super::super::{Outcome, SnapshotJob, Storage, StorageConfig, StorageError, StorageOp};
 use super::files::{damaged_record, log_file, snapshot_file};
 use super::images::{Fingerprint, FingerprintBuilder, txn};
-use super::test_disk::{Rng, TestDisk};
+use super::test_disk::{Rng, Room, TestDisk};
 
 /// Everything that must survive.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,8 +35,18 @@ impl Truth {
     }
 }
 
+/// What ends a life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fault {
+    /// The process is killed.
+    Kill,
+    /// The disk is full; the process ends because of it.
+    Full,
+}
+
 struct Run {
     rng: Rng,
+    fault: Fault,
     disk: TestDisk,
     config: StorageConfig,
     /// What may be found: from what was last reported to what was last asked for.
@@ -53,7 +64,7 @@ fn initial() -> Fingerprint {
 }
 
 impl Run {
-    fn new(seed: u64, skip: Option<SyncPoint>) -> Self {
+    fn new(seed: u64, skip: Option<SyncPoint>, fault: Fault) -> Self {
         let mut rng = Rng(seed);
         let disk = TestDisk::new();
         let mut config = StorageConfig::new("/data");
@@ -66,6 +77,7 @@ impl Run {
         let start = Truth { accepted: 0, current: 0, trusted, history: vec![(Zxid::ZERO, initial())] };
         Run {
             rng,
+            fault,
             disk,
             config,
             possible: vec![start],
@@ -88,7 +100,37 @@ impl Run {
             self.initialized = true;
         }
         let changes = if self.rng.one_in(3) { self.rng.below(25) } else { self.rng.below(150) };
-        self.disk.kill_after(changes + 1);
+        let end = match self.fault {
+            Fault::Kill => None,
+            Fault::Full if self.rng.one_in(4) => Some(Room::Syncs(changes / 2)),
+            Fault::Full => Some(Room::Writes(changes)),
+        };
+        match end {
+            None => self.disk.kill_after(changes + 1),
+            Some(room) => self.disk.room(room),
+        }
+        let mut used = self.try_start()?;
+        if end.is_some() {
+            // Started again and again while the disk is full: nothing gets lost by that.
+            for _ in 0..self.rng.below(3) {
+                used |= self.try_start()?;
+            }
+            self.disk.room(Room::Enough);
+        }
+        // The machine goes with it, or not.
+        if self.rng.one_in(3) {
+            self.disk.restart();
+        } else {
+            self.disk = self.disk.crash(&mut self.rng);
+        }
+        if used && self.disk.exists(&self.initialize()).unwrap() {
+            return Err("initialize was used and is still there".to_string());
+        }
+        Ok(())
+    }
+
+    /// Start and work until the fault ends it. Returns whether a start found `initialize`.
+    fn try_start(&mut self) -> Result<bool, String> {
         let mut used = false;
         let opened = Storage::open(self.disk.clone(), &self.config, &FingerprintBuilder::default(), initial);
         match opened {
@@ -117,14 +159,18 @@ impl Run {
                 self.possible = vec![truth];
                 self.work(storage)?;
             }
-            Err(_) if self.disk.killed() => {}
+            Err(error) if self.ended_by(&error) => {}
             Err(error) => return Err(format!("refused: {error}")),
         }
-        self.disk = self.disk.crash(&mut self.rng);
-        if used && self.disk.exists(&self.initialize()).unwrap() {
-            return Err("initialize was used and is still there".to_string());
+        Ok(used)
+    }
+
+    /// Whether this is what the fault of this life looks like.
+    fn ended_by(&self, error: &StorageError) -> bool {
+        match self.fault {
+            Fault::Kill => self.disk.killed(),
+            Fault::Full => self.disk.is_full() && error.is_no_room(),
         }
-        Ok(())
     }
 
     fn describe(&self) -> Vec<(Epoch, Epoch, bool, (Zxid, Fingerprint))> {
@@ -137,33 +183,38 @@ impl Run {
             let ops: Vec<_> = (0..=self.rng.below(4)).map(|_| self.next_op()).collect();
             match storage.execute(ops.clone()) {
                 Ok(executed) => {
-                    let ticket = ops.iter().rev().find_map(|op| match op {
-                        StorageOp::TakeSnapshot(..) => None,
-                        StorageOp::Append(t, ..)
-                        | StorageOp::Truncate(t, ..)
-                        | StorageOp::InstallSnapshot(t, ..)
-                        | StorageOp::SaveAcceptedEpoch(t, ..)
-                        | StorageOp::SaveCurrentEpoch(t, ..) => Some(*t),
-                    });
+                    let ticket = ops.iter().rev().find_map(StorageOp::ticket);
                     if executed.done != ticket {
                         return Err(format!("reported {:?} of {ops:?}", executed.done));
                     }
                     self.possible.drain(..self.possible.len() - 1);
                     jobs.extend(executed.snapshots);
                 }
-                Err(_) if self.disk.killed() => return Ok(()),
+                Err(error) if self.ended_by(&error) => return Ok(()),
                 Err(error) => return Err(format!("{ops:?}: {error}")),
             }
             if self.rng.one_in(2) && !jobs.is_empty() {
                 let job = jobs.remove(0);
                 let zxid = job.zxid();
                 match job.run() {
-                    Ok(true) => self.taken.push(zxid),
-                    Ok(false) => {}
-                    Err(_) if self.disk.killed() => return Ok(()),
+                    Ok(Outcome::Taken) => self.taken.push(zxid),
+                    Ok(Outcome::Replaced) => {}
+                    // The server goes on.
+                    Ok(Outcome::NoRoom(error)) if self.ended_by(&error) => self.check_given_up(zxid)?,
+                    Ok(Outcome::NoRoom(error)) => return Err(format!("there is room: {error}")),
+                    Err(error) if self.ended_by(&error) => return Ok(()),
                     Err(error) => return Err(format!("snapshot: {error}")),
                 }
             }
+        }
+    }
+
+    /// A snapshot that found no room takes none.
+    fn check_given_up(&self, zxid: Zxid) -> Result<(), String> {
+        let left = self.disk.list(Path::new("/data/version-2")).unwrap();
+        match left.iter().find(|name| name.starts_with("tmp.")) {
+            Some(name) => Err(format!("{name} of snapshot {zxid} is still there")),
+            None => Ok(()),
         }
     }
 
@@ -226,7 +277,11 @@ impl Run {
 }
 
 fn run(seed: u64, lives: u64, skip: Option<SyncPoint>) -> Result<Vec<SyncPoint>, String> {
-    let mut run = Run::new(seed, skip);
+    run_with(seed, lives, skip, Fault::Kill)
+}
+
+fn run_with(seed: u64, lives: u64, skip: Option<SyncPoint>, fault: Fault) -> Result<Vec<SyncPoint>, String> {
+    let mut run = Run::new(seed, skip, fault);
     let mut reached = Vec::new();
     for life in 0..lives {
         let disk = run.disk.clone();
@@ -249,8 +304,20 @@ fn whatever_was_reported_survives_any_crash() {
     }
 }
 
-const EVERY_POINT: [SyncPoint; 22] = [
+#[test]
+fn whatever_was_reported_survives_a_full_disk() {
+    for seed in 0..SEEDS {
+        if let Err(error) = run_with(seed, LIVES, None, Fault::Full) {
+            panic!("{error}");
+        }
+    }
+}
+
+const EVERY_POINT: [SyncPoint; 25] = [
     SyncPoint::DirectoryCreated,
+    SyncPoint::DirectoryFound,
+    SyncPoint::NamesFound,
+    SyncPoint::ContentFound,
     SyncPoint::LogRecords,
     SyncPoint::LogCreated,
     SyncPoint::LogTailCut,

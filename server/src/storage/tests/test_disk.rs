@@ -5,6 +5,9 @@
 //! garbage, but not in a file's first bytes). Of a directory survive: the names as they were synced, changed by an arbitrary subset
 //! of what was done later; a rename is kept or lost as a whole. Syncing a file does not sync its
 //! name. A failing process writes nothing more.
+//!
+//! It may also become full: then a first part of what is written is there and an error is returned;
+//! or, where room is looked for late, everything seems to be written and syncing it fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -89,8 +92,26 @@ struct State {
     later: Vec<NameChange>,
     locks: BTreeSet<PathBuf>,
     changes_left: Option<u64>,
+    room: Room,
     skipped: Option<SyncPoint>,
     reached: Vec<SyncPoint>,
+}
+
+/// When the disk is full.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Room {
+    /// Never.
+    #[default]
+    Enough,
+    /// After so many more creations and writes.
+    Writes(u64),
+    /// After so many more syncs of a file.
+    Syncs(u64),
+}
+
+/// What a full disk says.
+fn full() -> io::Error {
+    io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error())
 }
 
 /// See the module.
@@ -119,8 +140,23 @@ impl TestDisk {
         self.state().changes_left = Some(n);
     }
 
+    /// The machine goes on, and another process begins: it sees what this one has done.
+    pub(super) fn restart(&self) {
+        self.state().changes_left = None;
+    }
+
     pub(super) fn killed(&self) -> bool {
         self.state().changes_left == Some(0)
+    }
+
+    /// From now on there is so much room.
+    pub(super) fn room(&self, room: Room) {
+        self.state().room = room;
+    }
+
+    /// Whether the disk is full.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self.state().room, Room::Writes(0) | Room::Syncs(0))
     }
 
     /// From now on this is not synced, silently.
@@ -241,8 +277,19 @@ impl State {
         inode
     }
 
+    /// Room for one more creation or write.
+    fn take_room(&mut self) -> io::Result<()> {
+        match &mut self.room {
+            Room::Writes(0) => return Err(full()),
+            Room::Writes(left) => *left -= 1,
+            Room::Enough | Room::Syncs(_) => {}
+        }
+        Ok(())
+    }
+
     fn create(&mut self, path: &Path, content: Option<Content>) -> io::Result<usize> {
         self.change()?;
+        self.take_room()?;
         if self.names.contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -268,8 +315,17 @@ impl State {
         self.inodes[inode].as_mut().expect("a file")
     }
 
-    fn write(&mut self, inode: usize, change: Change) -> io::Result<()> {
+    fn write(&mut self, inode: usize, mut change: Change) -> io::Result<()> {
         self.change()?;
+        let shrinks = matches!(&change, Change::SetLen(len) if *len <= self.content(inode).now.len() as u64);
+        if !shrinks && let Err(full) = self.take_room() {
+            if let Change::Write(_, bytes) = &mut change {
+                bytes.truncate(bytes.len() / 2);
+                change.apply(&mut self.content(inode).now);
+                self.content(inode).later.push(change);
+            }
+            return Err(full);
+        }
         let content = self.content(inode);
         change.apply(&mut content.now);
         content.later.push(change);
@@ -359,6 +415,11 @@ impl Disk for TestDisk {
     fn sync(&self, file: &usize, point: SyncPoint) -> io::Result<()> {
         let mut state = self.state();
         state.change()?;
+        match &mut state.room {
+            Room::Syncs(0) => return Err(full()),
+            Room::Syncs(left) => *left -= 1,
+            Room::Enough | Room::Writes(_) => {}
+        }
         state.reached.push(point);
         if state.skipped != Some(point) {
             let content = state.content(*file);
