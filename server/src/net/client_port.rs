@@ -25,8 +25,6 @@ use super::token::{PortKind, Source};
 use crate::admin::four_letter::{ConnectionStats, Latency, Word};
 use crate::clock::wall_ms;
 
-/// How long a connection may exist without a session (`nio.sessionlessCnxnTimeout`).
-const SESSIONLESS: Duration = Duration::from_secs(10);
 /// How long the last answers may take before a connection that ends is cut.
 const LINGER: Duration = Duration::from_secs(10);
 /// How often connections are looked at for having been silent too long.
@@ -44,11 +42,15 @@ const SPARE_CAPACITY: usize = 64 * 1024;
 pub(crate) struct ClientSettings {
     /// `maxClientCnxns`: connections per address; 0: no limit.
     pub(crate) max_per_address: usize,
+    /// `maxCnxns`: connections of all addresses together; 0: no limit but the next.
+    pub(crate) max_cnxns: usize,
     /// Connections of all addresses together, which must leave descriptors for the log.
-    pub(crate) max_connections: usize,
+    pub(crate) descriptors: usize,
+    /// `nio.sessionlessCnxnTimeout`: how long a connection may exist without a session.
+    pub(crate) sessionless: Duration,
     /// `jute.maxbuffer`: the longest frame.
     pub(crate) max_frame: usize,
-    /// `globalOutstandingLimit`.
+    /// This server's part of `globalOutstandingLimit`.
     pub(crate) outstanding_limit: usize,
 }
 
@@ -344,13 +346,15 @@ impl ClientPort {
             // After a shortage of descriptors the listener is silent until it is asked again.
             port.ready();
         }
-        let late: Vec<usize> =
-            self.conns.iter().filter(|(_, conn)| conn.is_late(now)).map(|(index, _)| index).collect();
+        let sessionless = self.settings.sessionless;
+        let late = |(_, conn): &(usize, &Conn)| conn.is_late(now, sessionless);
+        let late: Vec<usize> = self.conns.iter().filter(late).map(|(index, _)| index).collect();
         for index in late {
             if let Some(conn) = self.conns.get(index)
                 && conn.stage == Stage::Greeting
             {
-                self.refusals.log(now, conn.peer, "said nothing for 10 s");
+                let why = format!("said nothing for {} ms", sessionless.as_millis());
+                self.refusals.log(now, conn.peer, why);
             }
             self.lost(index);
         }
@@ -399,8 +403,12 @@ impl ClientPort {
     ) -> io::Result<()> {
         // An IPv4 client of a port that listens on IPv6 is an IPv4 client.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        if self.conns.len() >= self.settings.max_connections {
+        if self.conns.len() >= self.settings.descriptors {
             return Err(io::Error::other("too many connections for this server's limit of open files"));
+        }
+        let limit = self.settings.max_cnxns;
+        if limit > 0 && self.conns.len() >= limit {
+            return Err(io::Error::other(format!("too many connections (maxCnxns={limit})")));
         }
         let limit = self.settings.max_per_address;
         let count = self.per_address.get(&peer.ip()).copied().unwrap_or(0);
@@ -504,9 +512,9 @@ impl Conn {
 
     /// Too long without a session, silent for longer than the session's timeout, or too slow in
     /// taking in the last answers.
-    fn is_late(&self, now: Instant) -> bool {
+    fn is_late(&self, now: Instant, sessionless: Duration) -> bool {
         match self.stage {
-            Stage::Greeting | Stage::Connecting => now.duration_since(self.since) > SESSIONLESS,
+            Stage::Greeting | Stage::Connecting => now.duration_since(self.since) > sessionless,
             // One that is queued has said something that was not looked at yet.
             Stage::Open(timeout) => {
                 now.duration_since(self.heard) > timeout && self.waiting.is_empty() && !self.queued
