@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use tracing::level_filters::LevelFilter;
 
 use crate::cli::{RestartArgs, ServiceArgs};
-use crate::config::{ConfigErrors, ServerConfig};
+use crate::config::{ConfigErrors, ServerConfig, Strictness};
 use crate::error::{Error, system};
 
 pub(crate) use announce::{Announcer, Progress};
