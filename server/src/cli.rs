@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
+use crate::config::{ConfigCommand, Strictness};
 use crate::error::Error;
 use crate::{bench, driver, ensemble, panic_hook, service};
 
@@ -37,6 +38,9 @@ enum Command {
     Ensemble(EnsembleArgs),
     /// Measure how fast servers are, and check that every answer is right.
     Bench(bench::BenchArgs),
+    /// Which configuration keys there are, and what a zoo.cfg means.
+    #[command(subcommand)]
+    Config(ConfigCommand),
 }
 
 /// What `quorate server` takes.
@@ -44,6 +48,9 @@ enum Command {
 struct ServerArgs {
     /// The configuration file.
     zoo_cfg: PathBuf,
+    /// Refuse to start if anything in the file would be ignored.
+    #[arg(long)]
+    strict: bool,
     /// Stop when standard input ends: how `quorate ensemble` keeps its servers from outliving it.
     #[arg(long, hide = true)]
     stop_on_stdin_eof: bool,
@@ -119,6 +126,12 @@ pub(crate) struct RestartArgs {
     pub(crate) rolling: bool,
 }
 
+impl ServerArgs {
+    fn strictness(&self) -> Strictness {
+        if self.strict { Strictness::Strict } else { Strictness::AsTheFileSays }
+    }
+}
+
 /// What `quorate ensemble` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct EnsembleArgs {
@@ -146,6 +159,12 @@ pub(crate) struct EnsembleArgs {
 /// The exit code of a command that did what it was asked to.
 const DONE: u8 = 0;
 
+/// The command line as clap knows it.
+#[cfg(test)]
+pub(crate) fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Run the program with the process's arguments.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -161,7 +180,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Server(args) => {
             let announcer = args.background.then(service::Announcer::detach);
-            driver::run(&args.zoo_cfg, args.stop_on_stdin_eof, announcer).map(|()| DONE)
+            driver::run(&args.zoo_cfg, args.strictness(), args.stop_on_stdin_eof, announcer).map(|()| DONE)
         }
         Command::Start(args) => service::start(&args.service, &args.start, cli.log),
         Command::Stop(args) => service::stop(&args.service, &args.stop),
@@ -169,6 +188,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => service::status(&args),
         Command::Ensemble(args) => ensemble::run(&args, cli.log).map(|()| DONE),
         Command::Bench(args) => bench::run(&args).map(|()| DONE).map_err(Error::from),
+        Command::Config(command) => command.run().map(|()| DONE),
     };
     match result {
         Ok(code) => ExitCode::from(code),

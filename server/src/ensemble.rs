@@ -146,6 +146,9 @@ fn zoo_cfg(args: &EnsembleArgs, plans: &[Plan], me: &Plan, home: &Path) -> Strin
         me.client
     );
     if plans.len() > 1 {
+        if args.voters == 1 {
+            text += "standaloneEnabled=false\n";
+        }
         for plan in plans {
             let Plan { id, role, quorum, election, .. } = plan;
             text += &format!("server.{id}=127.0.0.1:{quorum}:{election}:{role}\n");
@@ -387,7 +390,8 @@ mod tests {
             fs::write(data.join("myid"), format!("{}\n", me.id)).unwrap();
             let file = home.path().join("zoo.cfg");
             fs::write(&file, zoo_cfg(&args, &plans, me, home.path())).unwrap();
-            let (config, warnings) = crate::config::ServerConfig::load(&file).unwrap();
+            let (config, warnings) =
+                crate::config::ServerConfig::load(&file, crate::config::Strictness::Strict).unwrap();
             assert_eq!(warnings, vec![]);
             assert_eq!((config.id.0, config.role, config.snap_count), (i64::from(me.id), me.role, 500));
         }

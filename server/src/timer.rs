@@ -13,6 +13,8 @@ pub(crate) struct Durations {
     pub(crate) init_limit: u32,
     /// `syncLimit`, in ticks.
     pub(crate) sync_limit: u32,
+    /// The first and the longest pause before a vote is said again.
+    pub(crate) vote_pauses: (Duration, Duration),
 }
 
 impl Durations {
@@ -26,7 +28,8 @@ impl Durations {
             Delay::Redial => Duration::from_millis(100),
             Delay::ElectionDecide => Duration::from_millis(200),
             Delay::Backoff(k) => {
-                Duration::from_millis(200u64 << u32::from(k.min(9))).min(Duration::from_secs(60))
+                let (first, longest) = self.vote_pauses;
+                first.saturating_mul(1 << u32::from(k).min(31)).min(longest)
             }
         }
     }
@@ -72,7 +75,12 @@ mod tests {
 
     #[test]
     fn delays_follow_the_configuration() {
-        let durations = Durations { tick: Duration::from_millis(2000), init_limit: 10, sync_limit: 5 };
+        let durations = Durations {
+            tick: Duration::from_millis(2000),
+            init_limit: 10,
+            sync_limit: 5,
+            vote_pauses: (Duration::from_millis(200), Duration::from_secs(60)),
+        };
         for (delay, ms) in [
             (Delay::HalfTick, 1000),
             (Delay::Tick, 2000),

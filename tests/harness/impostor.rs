@@ -43,7 +43,7 @@ impl Voter {
     pub(crate) fn dial(to: &Server, id: u64) -> Voter {
         let mut stream = connect(to.election);
         let mut hello = Vec::new();
-        InitialMessage::write_v1(ServerId(id as i64), &Address::new("127.0.0.1", 1), &mut hello);
+        InitialMessage::write(ServerId(id as i64), &[Address::new("127.0.0.1", 1)], &mut hello);
         stream.write_all(&hello).expect("the hello can be sent");
         Voter(stream)
     }

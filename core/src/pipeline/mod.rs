@@ -120,7 +120,7 @@ impl Service for TreeService {
     fn client(&mut self, now: Now, conn: ConnId, event: ClientEvent, fx: &mut Fx) {
         match event {
             ClientEvent::Closed => self.forget(conn),
-            _ if self.role.is_none() => {
+            _ if !self.takes_clients() => {
                 self.forget(conn);
                 fx.push(Effect::Close(conn));
             }
@@ -249,6 +249,15 @@ fn close_session(session: SessionId) -> ClientRequest {
 }
 
 impl TreeService {
+    /// Whether clients may connect: it serves, and is not a leader that leaves them to the others.
+    fn takes_clients(&self) -> bool {
+        match self.role {
+            None => false,
+            Some(ServingRole::Leader) => self.settings.leader_serves,
+            Some(ServingRole::Learner) => true,
+        }
+    }
+
     /// `/zookeeper/config` shows this server's configuration: outside of any transaction (and of
     /// the digest), as ZooKeeper does it when reconfiguration is off.
     fn show_config(&mut self, now: Now) {

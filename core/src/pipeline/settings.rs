@@ -40,6 +40,8 @@ pub struct Settings {
     /// `znode.container.maxNeverUsedIntervalMs`, ms: a container that never had children goes
     /// after this time; 0: never.
     pub container_max_never_used_ms: i64,
+    /// `zookeeper.leaderServes`: whether a leader takes clients of its own.
+    pub leader_serves: bool,
     /// What `/zookeeper/config` shows: the text of the configuration and its version. `None`
     /// (standalone, or reconfiguration is on) leaves the znode as it is.
     pub config: Option<ConfigNode>,
@@ -72,6 +74,7 @@ impl Settings {
             container_check_interval_ms: 60_000,
             container_max_per_check: 10_000,
             container_max_never_used_ms: 5 * 60_000,
+            leader_serves: true,
             config: None,
         }
     }

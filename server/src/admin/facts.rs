@@ -83,10 +83,10 @@ fn configuration(config: &ServerConfig) -> String {
              membership: \n{}",
             config.init_limit,
             config.sync_limit,
-            own.election.port,
-            own.quorum.port,
+            own.election[0].port,
+            own.quorum[0].port,
             u8::from(own.role == crate::config::LearnerType::Observer),
-            config.config_text()
+            config.config_text
         );
     }
     text

@@ -35,7 +35,7 @@ pub enum Mistake {
         value: String,
     },
     /// A number outside the limits.
-    #[error("{value} is not within {min} and {max}{unit}")]
+    #[error("{value} is not within {min} and {max}{}{unit}", if unit.is_empty() { "" } else { " " })]
     OutOfRange {
         /// What was written.
         value: i64,
@@ -43,7 +43,7 @@ pub enum Mistake {
         min: i64,
         /// The largest that is allowed.
         max: i64,
-        /// The unit, with a blank before it, or nothing.
+        /// The unit, or nothing.
         unit: &'static str,
     },
     /// Neither true nor false.
@@ -52,21 +52,19 @@ pub enum Mistake {
         /// What was written.
         value: String,
     },
+    /// No length of time.
+    #[error("{value:?} is neither a number of hours nor a number with ms, s, m, h or d")]
+    NotAnInterval {
+        /// What was written.
+        value: String,
+    },
     /// None of the words that are allowed.
-    #[error("{value:?} is none of {allowed}")]
+    #[error("{value:?} is none of {}", allowed.join(", "))]
     NotOneOf {
         /// What was written.
         value: String,
         /// The words.
-        allowed: &'static str,
-    },
-    /// An address that is none.
-    #[error("{value:?} is not an address: {why}")]
-    BadAddress {
-        /// What was written.
-        value: String,
-        /// What does not fit.
-        why: String,
+        allowed: &'static [&'static str],
     },
     /// `server.N`, `group.N` or `weight.N` that cannot be understood.
     #[error("{0}")]
@@ -76,8 +74,11 @@ pub enum Mistake {
     Conflict(String),
     /// A setting that protects something and that this server does not have: starting without it
     /// would be worse than not starting.
-    #[error("{0} is not supported; refusing to start without the protection it asks for")]
+    #[error("asks for a protection that is not there: {0}")]
     Unprotected(&'static str),
+    /// Something that has no effect, where nothing may be ignored.
+    #[error("{0} (and `strict` lets nothing be ignored)")]
+    Strict(String),
     /// The `myid` file.
     #[error("myid: {0}")]
     BadMyId(String),
@@ -122,6 +123,8 @@ pub struct Warning {
     pub key: String,
     /// What to know.
     pub text: String,
+    /// Whether it is about something in the file that has no effect.
+    pub ignored: bool,
 }
 
 impl fmt::Display for Warning {

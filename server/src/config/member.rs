@@ -1,9 +1,12 @@
 //! One `server.N` line, and the `group.N` lists.
 //!
-//! Source: `QuorumPeer.QuorumServer`: `host:quorumPort:electionPort[:role][;[clientHost:]clientPort[;…]]`,
+//! Source: `QuorumPeer.QuorumServer`: `host:quorumPort:electionPort[:role][;[clientHost:]clientPort[;secure]]`,
 //! where several `host:quorumPort:electionPort` may be joined by `|` (ZOOKEEPER-3188).
 
 use std::fmt;
+
+use quorate_core::ids::ServerId;
+use quorate_core::wire::election::{Endpoints, MemberRole, ServerLine};
 
 /// A host name or address, and a port.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,16 +49,16 @@ impl fmt::Display for LearnerType {
 /// A member of the ensemble as one `server.N` line describes it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Member {
-    /// Where its quorum port is.
-    pub quorum: HostPort,
-    /// Where its election port is.
-    pub election: HostPort,
+    /// Where its quorum port is: on one address or on several, never on none.
+    pub quorum: Vec<HostPort>,
+    /// Where its election port is, on the same addresses.
+    pub election: Vec<HostPort>,
     /// Whether it votes.
     pub role: LearnerType,
     /// Where its clients connect, if the line says so.
     pub client: Option<ClientAddress>,
-    /// How many further addresses the line gives; only the first one is used.
-    pub further_addresses: usize,
+    /// Whether the line has a client port for TLS.
+    pub has_secure_port: bool,
 }
 
 /// The part after the semicolon.
@@ -76,43 +79,59 @@ impl Member {
             None | Some("") => None,
             Some(text) => Some(client_address(text)?),
         };
-        let mut addresses = server.split('|');
-        let first = addresses.next().unwrap_or_default();
-        let further_addresses = addresses.clone().count();
-        let (host, rest) = split_host(first.trim())?;
-        let mut fields = rest.split(':');
-        let quorum_port = port(fields.next(), "quorum port")?;
-        let election_port = port(fields.next(), "election port")?;
-        let mut role = fields.next();
-        if let Some(extra) = fields.next() {
-            return Err(format!("{extra:?} is one field too many"));
-        }
-        for further in addresses {
-            let (_, rest) = split_host(further.trim())?;
+        let has_secure_port = parts.any(|part| !part.trim().is_empty());
+        let (mut quorum, mut election, mut role) = (Vec::new(), Vec::new(), None::<LearnerType>);
+        for address in server.split('|') {
+            let (host, rest) = split_host(address.trim())?;
             let mut fields = rest.split(':');
-            port(fields.next(), "quorum port")?;
-            port(fields.next(), "election port")?;
-            role = fields.next().or(role);
+            quorum.push(HostPort { host: host.to_owned(), port: port(fields.next(), "quorum port")? });
+            election.push(HostPort { host: host.to_owned(), port: port(fields.next(), "election port")? });
+            if let Some(word) = fields.next() {
+                let this = learner_type(word.trim())?;
+                if role.is_some_and(|other| other != this) {
+                    return Err("its addresses have different roles".to_owned());
+                }
+                role = Some(this);
+            }
+            if let Some(extra) = fields.next() {
+                return Err(format!("{extra:?} is one field too many"));
+            }
         }
-        let role = match role.map(str::trim) {
-            None => LearnerType::Participant,
-            Some(word) if word.eq_ignore_ascii_case("participant") => LearnerType::Participant,
-            Some(word) if word.eq_ignore_ascii_case("observer") => LearnerType::Observer,
-            Some(word) => return Err(format!("{word:?} is neither participant nor observer")),
-        };
-        Ok(Member {
-            quorum: HostPort { host: host.to_owned(), port: quorum_port },
-            election: HostPort { host: host.to_owned(), port: election_port },
-            role,
-            client,
-            further_addresses,
-        })
+        let role = role.unwrap_or_default();
+        Ok(Member { quorum, election, role, client, has_secure_port })
     }
 
-    /// The line as servers tell each other: `host:quorumPort:electionPort:role`.
-    pub fn config_text(&self) -> String {
-        format!("{}:{}:{}", self.quorum, self.election.port, self.role)
+    /// Every `host:quorumPort` and `host:electionPort`.
+    pub fn places(&self) -> impl Iterator<Item = &HostPort> {
+        self.quorum.iter().chain(&self.election)
     }
+
+    /// The line as servers tell it each other.
+    pub(crate) fn line(&self, id: ServerId) -> ServerLine {
+        let endpoints = self.quorum.iter().zip(&self.election).map(|(quorum, election)| Endpoints {
+            host: quorum.host.clone(),
+            quorum_port: quorum.port,
+            election_port: election.port,
+        });
+        ServerLine {
+            id,
+            endpoints: endpoints.collect(),
+            role: match self.role {
+                LearnerType::Participant => MemberRole::Participant,
+                LearnerType::Observer => MemberRole::Observer,
+            },
+            client: self.client.as_ref().map(|client| {
+                let host = client.host.clone().unwrap_or_else(|| "0.0.0.0".to_owned());
+                HostPort { host, port: client.port }.to_string()
+            }),
+        }
+    }
+}
+
+fn learner_type(word: &str) -> Result<LearnerType, String> {
+    let all = [LearnerType::Participant, LearnerType::Observer];
+    let found = all.into_iter().find(|role| role.to_string().eq_ignore_ascii_case(word));
+    found.ok_or_else(|| format!("{word:?} is neither participant nor observer"))
 }
 
 /// `[v6]:rest` or `host:rest`.
@@ -163,26 +182,34 @@ mod tests {
     #[test]
     fn the_forms_operators_write() {
         let plain = member("zoo1:2888:3888");
-        assert_eq!(plain.quorum.to_string(), "zoo1:2888");
-        assert_eq!(plain.election.to_string(), "zoo1:3888");
+        assert_eq!(plain.quorum[0].to_string(), "zoo1:2888");
+        assert_eq!(plain.election[0].to_string(), "zoo1:3888");
         assert_eq!((plain.role, plain.client), (LearnerType::Participant, None));
         assert_eq!(member("zoo1:2888:3888:observer").role, LearnerType::Observer);
         assert_eq!(member("zoo1:2888:3888:PARTICIPANT").role, LearnerType::Participant);
         let full = member("zoo1:2888:3888:observer;10.0.0.1:2181");
         assert_eq!(full.client, Some(ClientAddress { host: Some("10.0.0.1".into()), port: 2181 }));
         assert_eq!(member("zoo1:2888:3888;2181").client, Some(ClientAddress { host: None, port: 2181 }));
-        assert_eq!(member("a:1:2;3;4").client.unwrap().port, 3);
+        let secure = member("a:1:2;3;4");
+        assert_eq!((secure.client.unwrap().port, secure.has_secure_port), (3, true));
         let v6 = member("[::1]:2888:3888:observer;[::]:2181");
-        assert_eq!(v6.quorum.to_string(), "[::1]:2888");
+        assert_eq!(v6.quorum[0].to_string(), "[::1]:2888");
         assert_eq!(v6.client.unwrap().host.as_deref(), Some("::"));
         let several = member("a:1:2|b:3:4:observer");
-        assert_eq!((several.quorum.to_string().as_str(), several.further_addresses), ("a:1", 1));
+        let places: Vec<String> = several.places().map(HostPort::to_string).collect();
+        assert_eq!(places, ["a:1", "b:3", "a:2", "b:4"]);
         assert_eq!(several.role, LearnerType::Observer);
     }
 
     #[test]
     fn the_text_servers_exchange() {
-        assert_eq!(member("127.0.0.1:24211:24212;2181").config_text(), "127.0.0.1:24211:24212:participant");
+        for (typed, told) in [
+            ("127.0.0.1:24211:24212", "127.0.0.1:24211:24212:participant"),
+            ("zoo1:2888:3888:observer;2181", "zoo1:2888:3888:observer;0.0.0.0:2181"),
+            ("[::1]:1:2|b:3:4;[::1]:5", "[::1]:1:2|b:3:4:participant;[::1]:5"),
+        ] {
+            assert_eq!(member(typed).line(ServerId(7)).to_string(), format!("server.7={told}"));
+        }
     }
 
     #[test]
@@ -199,6 +226,7 @@ mod tests {
             ("zoo1:2888:3888;x", "client port"),
             ("[::1:2888:3888", "bracket"),
             ("zoo1:1:2|zoo2:3", "election port is missing"),
+            ("zoo1:1:2:observer|zoo2:3:4:participant", "different roles"),
         ] {
             let error = Member::parse(text).unwrap_err();
             assert!(error.contains(why), "{text:?}: {error}");

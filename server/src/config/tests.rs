@@ -1,5 +1,9 @@
 //! Configurations operators have, and every kind of bad one.
 
+use std::fs;
+
+use quorate_core::quorum::Group;
+
 use super::*;
 
 struct Case {
@@ -21,7 +25,7 @@ impl Case {
         fs::write(&file, text).unwrap();
         let prefix = format!("{}:", file.display());
         let short = |s: String| s.strip_prefix(&prefix).map_or(s.clone(), str::to_owned);
-        match ServerConfig::load(&file) {
+        match ServerConfig::load(&file, Strictness::AsTheFileSays) {
             Ok((config, warnings)) => Ok((config, warnings.iter().map(|w| short(w.to_string())).collect())),
             Err(errors) => Err(errors.0.iter().map(|e| short(e.to_string())).collect()),
         }
@@ -56,9 +60,9 @@ fn an_ensemble_with_an_observer() {
     assert_eq!(config.role, LearnerType::Participant);
     assert_eq!(config.observers(), vec![ServerId(4)]);
     assert_eq!(config.verifier, QuorumVerifier::Majority((1..=3).map(ServerId).collect()));
-    assert_eq!(config.members[&ServerId(3)].quorum.to_string(), "zoo3:2888");
+    assert_eq!(config.members[&ServerId(3)].quorum[0].to_string(), "zoo3:2888");
     assert_eq!(
-        config.config_text(),
+        config.config_text,
         "server.1=zoo1:2888:3888:participant\nserver.2=zoo2:2888:3888:participant\n\
          server.3=zoo3:2888:3888:participant\nserver.4=zoo4:2888:3888:observer\nversion=0"
     );
@@ -97,62 +101,142 @@ fn groups_and_weights() {
 fn the_members_may_stand_in_a_dynamic_file() {
     let case = Case::new(Some("1"));
     let dynamic = case.dir.path().join("zoo.cfg.dynamic.100000000");
-    fs::write(&dynamic, "server.1=a:1:2:participant;2182\nserver.2=b:1:2\n").unwrap();
+    fs::write(&dynamic, "server.1=a:1:2:participant;2182\nserver.2=b:1:2\nserver.3=c:1:2\n").unwrap();
     let text = "tickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=$DIR\n\
         dynamicConfigFile=$DIR/zoo.cfg.dynamic.100000000\n";
     let (config, warnings) = case.load(text).unwrap();
-    assert_eq!((config.members.len(), warnings.len()), (2, 0));
+    assert_eq!((config.members.len(), warnings.len()), (3, 0));
     assert_eq!(config.client, Some(ClientAddress { host: None, port: 2182 }));
-    let errors = case.load(&format!("{text}server.3=c:1:2\n")).unwrap_err();
+    let errors = case.load(&format!("{text}server.4=d:1:2\n")).unwrap_err();
     assert_eq!(errors, ["5: dynamicConfigFile: server, group and weight lines belong into the dynamic file"]);
 }
 
+/// A standalone server's file with further lines, the first of which is line 3.
+fn alone(lines: &str) -> Result<(ServerConfig, Vec<String>), Vec<String>> {
+    Case::new(None).load(&format!("dataDir=$DIR\nclientPort=2181\n{lines}\n"))
+}
+
 #[test]
-fn unknown_and_unfollowed_keys_are_named() {
-    let text = "dataDir=$DIR\nclientPort=2181\nticktime=2000\nmaxCnxns=5\nfavouriteColour=blue\n\
-        clientPort=2182\nsslQuorum=false\n";
-    let (config, warnings) = Case::new(None).load(text).unwrap();
-    assert_eq!(
-        warnings,
-        [
-            "3: ticktime: unknown key, ignored; did you mean tickTime?",
-            "4: maxCnxns: ZooKeeper knows this key, this server does not follow it",
-            "5: favouriteColour: unknown key, ignored",
-            "6: clientPort: was already set in line 2; this line wins",
-        ]
-    );
-    assert_eq!((config.tick_time.as_millis(), config.client.unwrap().port), (3000, 2182));
+fn whatever_is_not_followed_is_named() {
+    for (lines, warnings) in [
+        ("ticktime=2000", &["3: ticktime: unknown key, ignored; did you mean tickTime?"][..]),
+        ("favouriteColour=blue", &["3: favouriteColour: unknown key, ignored"]),
+        (
+            "zookeeper.snapCount=5",
+            &[
+                "3: zookeeper.snapCount: unknown key, ignored; in a file it is written without `zookeeper.`: snapCount",
+            ],
+        ),
+        ("clientPort=2182", &["3: clientPort: was already set in line 2; this line wins"]),
+        (
+            "reconfigEnabled=true",
+            &[
+                "3: reconfigEnabled: not followed: the members cannot be changed at run time; change `server.N` \
+               everywhere and restart the servers one by one",
+            ],
+        ),
+        (
+            "metricsProvider.httpPort=7000",
+            &[
+                "3: metricsProvider.httpPort: not followed: there is no metrics endpoint; `mntr` gives figures one a line",
+            ],
+        ),
+        ("skipACL=yes", &["3: skipACL: ACLs are not checked: everybody may do everything"]),
+        ("skipACL=true", &["3: skipACL: \"true\" means no: only \"yes\" has an effect, as in ZooKeeper"]),
+        (
+            "leaderServes=false",
+            &["3: leaderServes: \"false\" means yes: only \"no\" has an effect, as in ZooKeeper"],
+        ),
+        (
+            "4lw.commands.whitelist=srvr,telnetclose",
+            &["3: 4lw.commands.whitelist: \"telnetclose\" is not a four-letter word"],
+        ),
+        (
+            "server.1=localhost:2888:3888",
+            &["3: server.1: is the only server: it runs standalone, without quorum and election port"],
+        ),
+        // These ask for nothing else than what this server does.
+        ("reconfigEnabled=false\nsslQuorum=false\nlocalSessionsEnabled=false\nmaxCnxns=0", &[]),
+        ("admin.enableServer=FALSE\nsnapshot.compression.method=\nmetricsProvider.className=", &[]),
+    ] {
+        assert_eq!(alone(lines).unwrap().1, warnings, "{lines}");
+    }
+}
+
+#[test]
+fn strict_refuses_what_would_be_ignored() {
+    for line in ["ticktime=1", "clientPort=2182", "admin.serverPort=8080", "skipACL=true", "weight.1=2"] {
+        assert!(alone(line).is_ok(), "{line}");
+        let errors = alone(&format!("{line}\nstrict=true")).unwrap_err();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].ends_with(" (and `strict` lets nothing be ignored)"), "{errors:?}");
+    }
+    assert!(alone("skipACL=yes\nstrict=true").is_ok());
 }
 
 #[test]
 fn every_bad_value_is_named_with_its_line() {
+    let unprotected = |key: &str, why: &str| format!("{key}: asks for a protection that is not there: {why}");
     for (line, why) in [
-        ("tickTime=fast", "2: tickTime: \"fast\" is not a number"),
-        ("tickTime=0", "2: tickTime: 0 is not within 1 and 3600000 ms"),
-        ("clientPort=65536", "2: clientPort: 65536 is not within 1 and 65535"),
-        ("maxClientCnxns=-1", "2: maxClientCnxns: -1 is not within 0 and 2147483648"),
-        ("electionAlg=1", "2: electionAlg: \"1\" is none of 3 (Fast Leader Election)"),
-        ("peerType=boss", "2: peerType: \"boss\" is none of participant, observer"),
-        ("quorumListenOnAllIPs=maybe", "2: quorumListenOnAllIPs: \"maybe\" is neither true nor false"),
-        ("clientPortAddress=::1", "2: clientPortAddress: clientPort must be given with it"),
+        ("tickTime=fast", "tickTime: \"fast\" is not a number".to_owned()),
+        ("tickTime=", "tickTime: \"\" is not a number".to_owned()),
+        ("tickTime=0", "tickTime: 0 is not within 1 and 3600000 ms".to_owned()),
+        ("clientPort=65536", "clientPort: 65536 is not within 1 and 65535".to_owned()),
+        ("maxClientCnxns=-1", "maxClientCnxns: -1 is not within 0 and 2147483647".to_owned()),
+        ("maxCnxns=many", "maxCnxns: \"many\" is not a number".to_owned()),
+        ("electionAlg=1", "electionAlg: \"1\" is none of 3".to_owned()),
+        ("peerType=boss", "peerType: \"boss\" is none of participant, observer".to_owned()),
+        ("quorumListenOnAllIPs=maybe", "quorumListenOnAllIPs: \"maybe\" is neither true nor false".to_owned()),
+        ("extendedTypesEnabled=yes", "extendedTypesEnabled: \"yes\" is neither true nor false".to_owned()),
+        ("cnxTimeout=0", "cnxTimeout: 0 is not within 1 and 3600000 ms".to_owned()),
+        ("jute.maxbuffer=10", "jute.maxbuffer: 10 is not within 1024 and 1073741824 bytes".to_owned()),
+        ("jute.maxbuffer=0xg", "jute.maxbuffer: \"0xg\" is not a number".to_owned()),
+        ("znode.container.checkIntervalMs=0", "znode.container.checkIntervalMs: 0 is not within 1 and 2147483647 ms".to_owned()),
+        ("globalOutstandingLimit=0", "globalOutstandingLimit: 0 is not within 1 and 2147483647".to_owned()),
+        ("snapCount=1", "snapCount: 1 is not within 2 and 9223372036854775807 transactions".to_owned()),
+        ("dataLogDir=", "dataLogDir: missing: a directory".to_owned()),
+        ("standaloneEnabled=false", "standaloneEnabled: an ensemble needs server.N lines".to_owned()),
+        (
+            "autopurge.purgeInterval=daily",
+            "autopurge.purgeInterval: \"daily\" is neither a number of hours nor a number with ms, s, m, h or d".to_owned(),
+        ),
         (
             "minSessionTimeout=100000",
-            "2: minSessionTimeout: minSessionTimeout (100000 ms) is above maxSessionTimeout (60000 ms)",
+            "minSessionTimeout: minSessionTimeout (100000 ms) is above maxSessionTimeout (60000 ms)".to_owned(),
+        ),
+        (
+            "fastleader.minNotificationInterval=70000",
+            "fastleader.minNotificationInterval: the first pause (70000 ms) is above the longest one (60000 ms)".to_owned(),
         ),
         (
             "sslQuorum=true",
-            "2: sslQuorum: sslQuorum is not supported; refusing to start without the protection it asks for",
+            unprotected("sslQuorum", "there is no TLS between servers; use a network that only they can reach"),
         ),
-        ("server.x=a:1:2", "2: server.x: \"x\" is not a number within 0 and 255"),
-        ("server.256=a:1:2", "2: server.256: \"256\" is not a number within 0 and 255"),
-        ("server.1=a:1", "2: server.1: the election port is missing"),
-        ("weight.1=heavy", "2: weight.1: \"heavy\" is not a weight"),
-        ("dataLogDir=", "2: dataLogDir: missing: a directory"),
-        ("k=\\u12", "2: \\u must be followed by four hexadecimal digits"),
+        (
+            "zookeeper.sslQuorum=true",
+            unprotected("zookeeper.sslQuorum", "there is no TLS between servers; use a network that only they can reach"),
+        ),
+        (
+            "secureClientPort=2281",
+            unprotected("secureClientPort", "there is no TLS; put a TLS proxy in front of `clientPort`, and bind that to \
+                                             loopback with `clientPortAddress`"),
+        ),
+        (
+            "enforce.auth.enabled=true",
+            unprotected("enforce.auth.enabled", "clients are not made to authenticate; protect znodes with ACLs"),
+        ),
+        ("server.x=a:1:2", "server.x: \"x\" is not a number from 0 on".to_owned()),
+        ("server.-1=a:1:2", "server.-1: \"-1\" is not a number from 0 on".to_owned()),
+        ("server.1=a:1", "server.1: the election port is missing".to_owned()),
+        ("weight.1=heavy", "weight.1: \"heavy\" is not a weight".to_owned()),
+        ("weight.1=-1", "weight.1: \"-1\" is not a weight".to_owned()),
+        ("group.1=1,2", "group.1: \"1,2\" is not a server id".to_owned()),
     ] {
-        let errors = Case::new(None).load(&format!("dataDir=$DIR\n{line}\n")).unwrap_err();
-        assert_eq!(errors, [why], "{line}");
+        assert_eq!(alone(line).unwrap_err(), [format!("3: {why}")], "{line}");
     }
+    assert_eq!(alone("k=\\u12").unwrap_err(), ["3: \\u must be followed by four hexadecimal digits"]);
+    let errors = Case::new(None).load("dataDir=$DIR\nclientPortAddress=::1\n").unwrap_err();
+    assert_eq!(errors, ["2: clientPortAddress: clientPort must be given with it"]);
 }
 
 #[test]
@@ -167,9 +251,10 @@ fn all_mistakes_are_reported_at_once() {
 #[test]
 fn myid_must_name_a_server_of_the_list() {
     for (myid, why) in [
-        (None, "cannot be read"),
+        (None, "myid: does not exist; write this server's number into it"),
         (Some(""), "\"\" is not a number"),
         (Some("two"), "\"two\" is not a number"),
+        (Some("-2"), "-2 is negative"),
         (Some("9"), "9, but there is no server.9 line"),
     ] {
         let errors = Case::new(myid).load(THREE).unwrap_err();
@@ -193,7 +278,7 @@ fn client_ports_must_agree() {
 
 #[test]
 fn a_missing_file_is_named() {
-    let errors = ServerConfig::load(Path::new("/nonexistent/zoo.cfg")).unwrap_err();
+    let errors = ServerConfig::load(Path::new("/nonexistent/zoo.cfg"), Strictness::Strict).unwrap_err();
     assert!(errors.to_string().starts_with("/nonexistent/zoo.cfg: cannot be read: "), "{errors}");
 }
 
@@ -231,4 +316,231 @@ fn how_the_data_directory_is_kept() {
     assert!(warnings.iter().any(|w| w.contains("every write is synced")), "{warnings:?}");
     let errors = with("autopurge.purgeInterval=daily\n").unwrap_err();
     assert!(errors[0].contains("a number of hours"), "{errors:?}");
+}
+
+/// [`THREE`] with one line instead of another, or more lines (the first is line 10).
+fn three(instead_of: &str, line: &str) -> Result<(ServerConfig, Vec<String>), Vec<String>> {
+    let text =
+        if instead_of.is_empty() { format!("{THREE}{line}\n") } else { THREE.replace(instead_of, line) };
+    assert_ne!(text, THREE);
+    Case::new(Some("1")).load(&text)
+}
+
+#[test]
+fn contradictions_between_lines_are_found() {
+    for (instead_of, line, why) in [
+        ("", "server.3=zoo9:2888:3888", "10: server.3: line 8 says something else about server 3"),
+        ("zoo3:2888:3888", "zoo1:2888:3999", "8: server.3: zoo1:2888 is server 1's, too"),
+        ("zoo3:2888:3888", "ZOO1:2999:2888", "8: server.3: ZOO1:2888 is server 1's, too"),
+        ("zoo3:2888:3888", "zoo3:2888:2888", "8: server.3: zoo3:2888 stands in it twice"),
+        (
+            "zoo1:2888:3888",
+            "zoo1:2181:3888",
+            "5: clientPort: 2181 is also this server's port for other servers (zoo1:2181)",
+        ),
+        (
+            "zoo3:2888",
+            "zoo3:2888:3888|zoo3b:2888",
+            "8: server.3: several addresses need multiAddress.enabled=true",
+        ),
+        (
+            "server.1=zoo1:2888:3888",
+            "server.1=zoo1:2888:3888;2181;2281",
+            "6: server.1: asks for a protection that is not there: there is no TLS; leave the second client port out",
+        ),
+        ("", "version=one", "10: version: \"one\" is not a number"),
+        ("", "group.1=1:1:2:3", "10: group.1: server 1 stands in it twice"),
+        ("", "group.1=1:2:3:4", "10: group.1: server 4 is not a voter of this ensemble"),
+        (
+            "",
+            "group.1=1:2:3\nweight.1=0\nweight.2=0\nweight.3=0",
+            "10: group.1: no server has any weight; nobody could lead",
+        ),
+    ] {
+        assert_eq!(three(instead_of, line).unwrap_err(), [why], "{line}");
+    }
+}
+
+#[test]
+fn what_is_odd_about_an_ensemble_is_said() {
+    for (instead_of, line, why) in [
+        (
+            "zoo4:2888:3888:observer",
+            "zoo4:2888:3888",
+            "6: server.N: 4 voters survive the loss of 1, as 3 do: consider an odd number",
+        ),
+        (
+            "zoo3:2888:3888",
+            "zoo3:2888:3888:observer",
+            "6: server.N: 2 voters survive no loss: you need at least 3",
+        ),
+        (
+            "",
+            "group.1=1\ngroup.2=2:3",
+            "10: group.1: two groups survive the loss of neither: you need at least 3",
+        ),
+        ("", "weight.1=2", "10: weight.1: weights count only together with groups"),
+        ("", "server.1=zoo1:2888:3888", "10: server.1: was already set in line 6; this line wins"),
+        ("zoo3:2888", "0.0.0.0:2888", "8: server.3: 0.0.0.0 does not lead to another machine"),
+        ("zoo1:2888", "127.0.0.1:2888", "6: server.1: the other servers cannot reach it at 127.0.0.1"),
+        ("zoo3:2888", "localhost:2888", "8: server.3: the other servers cannot reach it at localhost"),
+    ] {
+        assert_eq!(three(instead_of, line).unwrap().1, [why], "{line}");
+    }
+    // A container's own address, and an ensemble that is all on one machine.
+    assert_eq!(three("zoo1:2888", "0.0.0.0:2888").unwrap().1, Vec::<String>::new());
+    let mut local = THREE.to_owned();
+    for (n, port) in [(1, 1000), (2, 1001), (3, 1002), (4, 1003)] {
+        local = local.replace(&format!("zoo{n}:2888:3888"), &format!("[::1]:{port}:2{port}"));
+    }
+    assert_eq!(Case::new(Some("1")).load(&local).unwrap().1, Vec::<String>::new());
+}
+
+#[test]
+fn one_voter_is_an_ensemble_only_if_that_is_asked_for() {
+    let text =
+        "dataDir=$DIR\nclientPort=2181\ninitLimit=5\nsyncLimit=2\nserver.1=a:1:2\nserver.2=b:1:2:observer\n";
+    let errors = Case::new(Some("1")).load(text).unwrap_err();
+    assert_eq!(errors, ["5: server.1: one voter with observers needs standaloneEnabled=false"]);
+    let text = format!("{text}standaloneEnabled=false\n");
+    let (config, warnings) = Case::new(Some("2")).load(&text).unwrap();
+    assert_eq!((config.members.len(), config.role, warnings), (2, LearnerType::Observer, vec![]));
+    let alone = text.replace("server.2=b:1:2:observer\n", "");
+    assert!(!Case::new(Some("1")).load(&alone).unwrap().0.is_standalone());
+}
+
+#[test]
+fn ids_above_a_byte_are_doubtful_and_with_ttl_wrong() {
+    let text = THREE.replace("server.3", "server.300").replace("server.2", "server.255");
+    let (config, warnings) = Case::new(Some("300")).load(&text).unwrap();
+    assert_eq!(config.id, ServerId(300));
+    assert!(warnings.len() == 1 && warnings[0].contains("the ids of sessions of server 44"), "{warnings:?}");
+    assert_eq!(Case::new(Some("255")).load(&text).unwrap().1, Vec::<String>::new());
+    let errors = Case::new(Some("255")).load(&format!("{text}extendedTypesEnabled=true\n")).unwrap_err();
+    assert!(errors.len() == 1 && errors[0].contains("255 is above 254"), "{errors:?}");
+}
+
+#[test]
+fn several_addresses_are_taken_when_allowed() {
+    let text =
+        THREE.replace("zoo3:2888:3888", "zoo3:2888:3888|[fe80::3]:2889:3889") + "multiAddress.enabled=true\n";
+    let (config, warnings) = Case::new(Some("3")).load(&text).unwrap();
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!(config.members[&ServerId(3)].election[1].to_string(), "[fe80::3]:3889");
+    assert!(config.config_text.contains("server.3=zoo3:2888:3888|[fe80::3]:2889:3889:participant\n"));
+}
+
+#[test]
+fn a_configuration_has_a_version_and_its_groups_their_numbers() {
+    let text = format!("{THREE}version=1a\ngroup.7=1:2\ngroup.9=3\nweight.3=0\n");
+    let (config, _) = Case::new(Some("1")).load(&text).unwrap();
+    let tail = "group.7=1:2\ngroup.9=3\nweight.1=1\nweight.2=1\nweight.3=0\nversion=1a";
+    assert!(config.config_text.ends_with(tail), "{}", config.config_text);
+    assert_eq!(config.config_version.0, 0x1a);
+    // Others understand what this server tells them.
+    let read = quorate_core::wire::election::ConfigText::parse(&config.config_text).unwrap();
+    assert_eq!(read.to_string(), config.config_text);
+}
+
+#[test]
+fn a_dynamic_file_has_rules_of_its_own() {
+    let case = Case::new(Some("1"));
+    let dynamic = case.dir.path().join("zoo.cfg.dynamic.100000000");
+    let text = "initLimit=10\nsyncLimit=5\ndataDir=$DIR\nclientPort=2181\n\
+        dynamicConfigFile=$DIR/zoo.cfg.dynamic.100000000\n";
+    let members = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\n";
+    fs::write(&dynamic, members).unwrap();
+    assert_eq!(case.load(text).unwrap().0.config_version.0, 1 << 32);
+    for line in ["version=100000000", "tickTime=2000", "serverx=1"] {
+        fs::write(&dynamic, format!("{members}{line}\n")).unwrap();
+        let errors = case.load(text).unwrap_err();
+        let key = line.split('=').next().unwrap();
+        let why = format!(
+            "zoo.cfg.dynamic.100000000:4: {key}: only server, group and weight lines can stand in a dynamic file"
+        );
+        assert!(errors.len() == 1 && errors[0].ends_with(&why), "{errors:?}");
+    }
+    fs::write(&dynamic, members).unwrap();
+    fs::write(case.dir.path().join("zoo.cfg.dynamic.next"), members).unwrap();
+    let errors = case.load(text).unwrap_err();
+    assert!(
+        errors[0].contains("zoo.cfg.dynamic.next: this server has agreed to other members"),
+        "{errors:?}"
+    );
+    fs::remove_file(&dynamic).unwrap();
+    assert!(case.load(text).unwrap_err()[0].contains("cannot be read"));
+}
+
+/// What operators have: each in the form that its distributor or product gives it.
+#[test]
+fn files_of_the_field_are_taken_as_they_are() {
+    const SERVERS: &str = "server.1=zoo1:2888:3888\nserver.2=zoo2:2888:3888\nserver.3=zoo3:2888:3888\n";
+    for (name, text, warnings) in [
+        (
+            "as shipped",
+            "tickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=/tmp/zookeeper\nclientPort=2181\n",
+            0,
+        ),
+        (
+            "Debian",
+            "tickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=/var/lib/zookeeper\nclientPort=2181\n\
+             #server.1=zookeeper1:2888:3888\nleaderServes=yes\n",
+            0,
+        ),
+        (
+            "container image",
+            "dataDir=/data\ndataLogDir=/datalog\nclientPort=2181\ntickTime=2000\ninitLimit=5\nsyncLimit=2\n\
+             autopurge.snapRetainCount=3\nautopurge.purgeInterval=0\nmaxClientCnxns=60\nstandaloneEnabled=true\n\
+             admin.enableServer=true\nserver.1=localhost:2888:3888;2181\n",
+            2, // the admin server, and the only server
+        ),
+        (
+            "chart",
+            "tickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=/bitnami/zookeeper/data\nclientPort=2181\n\
+             maxClientCnxns=60\nsnapCount=100000\npreAllocSize=65536\nmaxCnxns=0\nadmin.serverPort=8080\n\
+             admin.enableServer=true\nreconfigEnabled=false\nquorumListenOnAllIPs=true\n\
+             4lw.commands.whitelist=srvr, mntr, ruok\nmaxSessionTimeout=40000\nautopurge.snapRetainCount=3\n\
+             autopurge.purgeInterval=1\nserver.1=zk-0.zk-headless.default.svc.cluster.local:2888:3888;2181\n\
+             server.2=zk-1.zk-headless.default.svc.cluster.local:2888:3888;2181\n\
+             server.3=zk-2.zk-headless.default.svc.cluster.local:2888:3888;2181\n",
+            2, // the admin server's two keys
+        ),
+        (
+            "log broker",
+            "dataDir=/var/lib/zk\nclientPort=2181\nmaxClientCnxns=0\nadmin.enableServer=false\ntickTime=2000\n\
+             initLimit=5\nsyncLimit=2\nauthProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider\n\
+             requireClientAuthScheme=sasl\njaasLoginRenew=3600000\n",
+            3,
+        ),
+        (
+            "table store",
+            "dataDir=/hbase/zookeeper\nclientPort=2181\ntickTime=6000\ninitLimit=10\nsyncLimit=5\n\
+             maxClientCnxns=300\nserver.0=localhost:2888:3888\n",
+            1,
+        ),
+        (
+            "column store",
+            "tickTime=2000\ninitLimit=300\nsyncLimit=10\nmaxClientCnxns=2000\nmaxSessionTimeout=60000000\n\
+             dataDir=/opt/zookeeper/data\ndataLogDir=/opt/zookeeper/logs\nautopurge.snapRetainCount=10\n\
+             autopurge.purgeInterval=1\npreAllocSize=131072\nsnapCount=3000000\nleaderServes=yes\n\
+             standaloneEnabled=false\ndynamicConfigFile=$DIR/zoo.cfg.dynamic\nclientPort=2181\n",
+            0,
+        ),
+        (
+            "with a TLS port, removed",
+            "tickTime = 2000\ninitLimit : 10\nsyncLimit 5\ndataDir=/zk\nclientPort=2181\n! comment\n\
+             ssl.keyStore.location=/k.jks\nsslQuorum=false\nserver.1=a:2888:3888:participant\n\
+             server.2=b:2888:3888:participant\nserver.3=[fd00::3]:2888:3888:participant;[fd00::3]:2181\n",
+            1,
+        ),
+    ] {
+        // No data directory of the field is looked into.
+        let home = text.lines().find(|line| line.starts_with("dataDir=")).unwrap().to_owned();
+        let text = text.replace(&home, "dataDir=$DIR");
+        let id = if text.contains("server.0") { "0" } else { "1" };
+        let case = Case::new(Some(id));
+        fs::write(case.dir.path().join("zoo.cfg.dynamic"), SERVERS).unwrap();
+        let (_, said) = case.load(&text).unwrap_or_else(|errors| panic!("{name}: {errors:?}"));
+        assert_eq!(said.len(), warnings, "{name}: {said:#?}");
+    }
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::error::{ConfigError, Mistake, Warning};
-use super::keys::{self, Known};
+use super::keys::{self, Key, Kind, Treatment};
 use super::member::{self, Member};
 use super::properties;
+use super::value;
 
 /// Where a value stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,6 +38,16 @@ pub(crate) struct Typed {
     /// What the operator should know.
     pub(crate) warnings: Vec<Warning>,
     values: BTreeMap<String, (Place, String)>,
+    member_texts: BTreeMap<i64, String>,
+}
+
+/// Which of the two files is being read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// `zoo.cfg`.
+    Static,
+    /// The file that `dynamicConfigFile` names.
+    Dynamic,
 }
 
 impl Typed {
@@ -49,19 +61,40 @@ impl Typed {
             errors: Vec::new(),
             warnings: Vec::new(),
             values: BTreeMap::new(),
+            member_texts: BTreeMap::new(),
         };
-        typed.add_file(file);
+        typed.add_file(file, Part::Static);
         if let Some((place, dynamic)) = typed.values.get("dynamicConfigFile").cloned() {
-            if !(typed.members.is_empty() && typed.groups.is_empty() && typed.weights.is_empty()) {
-                let text = "server, group and weight lines belong into the dynamic file".to_owned();
-                typed.error_at(&place, Mistake::Conflict(text));
-            }
-            typed.add_file(Path::new(&dynamic));
+            typed.add_dynamic(&place, Path::new(&dynamic));
         }
         typed
     }
 
-    fn add_file(&mut self, file: &Path) {
+    fn add_dynamic(&mut self, place: &Place, dynamic: &Path) {
+        if !(self.members.is_empty() && self.groups.is_empty() && self.weights.is_empty()) {
+            let text = "server, group and weight lines belong into the dynamic file".to_owned();
+            self.error_at(place, Mistake::Conflict(text));
+        }
+        if let Some((place, _)) = self.values.get("version").cloned() {
+            self.warn(&place, "the version is the one in the dynamic file's name");
+        }
+        self.add_file(dynamic, Part::Dynamic);
+        let mut next = self.file.clone().into_os_string();
+        next.push(".dynamic.next");
+        let next = PathBuf::from(next);
+        if next.exists() {
+            let text = "this server has agreed to other members that may be in force by now; let ZooKeeper servers \
+                        finish that change, or remove the file if you know that it was given up";
+            self.errors.push(ConfigError {
+                file: next,
+                line: None,
+                key: None,
+                kind: Mistake::Conflict(text.to_owned()),
+            });
+        }
+    }
+
+    fn add_file(&mut self, file: &Path, part: Part) {
         let failed = |line, kind| ConfigError { file: file.to_owned(), line, key: None, kind };
         let bytes = match fs::read(file) {
             Ok(bytes) => bytes,
@@ -73,49 +106,72 @@ impl Typed {
         };
         for entry in entries {
             let place = Place { file: file.to_owned(), line: entry.line, key: entry.key };
-            self.add(place, entry.value);
+            match member_kind(&place.key) {
+                Some((kind, number)) => {
+                    let number = number.to_owned();
+                    self.add_numbered(place, kind, &number, &entry.value);
+                }
+                None if part == Part::Dynamic => {
+                    let text = "only server, group and weight lines can stand in a dynamic file".to_owned();
+                    self.error_at(&place, Mistake::Conflict(text));
+                }
+                None => self.add(place, entry.value),
+            }
         }
     }
 
     fn add(&mut self, place: Place, value: String) {
         match keys::lookup(&place.key) {
-            Known::Honoured => {}
-            Known::NotHonoured if keys::PROTECTIONS.contains(&place.key.as_str()) => {
-                if !value.eq_ignore_ascii_case("false") {
-                    let name = keys::PROTECTIONS.iter().find(|k| **k == place.key).unwrap_or(&"it");
-                    self.error_at(&place, Mistake::Unprotected(name));
-                }
-            }
-            Known::NotHonoured => {
-                self.warn(&place, "ZooKeeper knows this key, this server does not follow it")
-            }
-            Known::Unknown => {
-                let text = match keys::did_you_mean(&place.key) {
-                    Some(meant) => format!("unknown key, ignored; did you mean {meant}?"),
-                    None => "unknown key, ignored".to_owned(),
-                };
-                self.warn(&place, &text);
-            }
+            Some(key) => self.treat(&place, key, &value),
+            None => self.unknown(&place, &value),
         }
-        let numbered = place.key.split_once('.').map(|(kind, number)| (kind.to_owned(), number.to_owned()));
-        match numbered.as_ref().map(|(kind, number)| (kind.as_str(), number.as_str())) {
-            Some((kind @ ("server" | "group" | "weight"), number)) => {
-                self.add_numbered(place, kind, number, &value);
-            }
-            _ => {
-                if let Some((earlier, _)) = self.values.get(&place.key) {
-                    let text = format!("was already set in line {}; this line wins", earlier.line);
-                    self.warn(&place, &text);
+        if let Some((earlier, _)) = self.values.get(&place.key) {
+            let text = format!("was already set in line {}; this line wins", earlier.line);
+            self.warn_ignored(&place, &text);
+        }
+        self.values.insert(place.key.clone(), (place, value));
+    }
+
+    /// Say what becomes of a key that is not followed, and whether its value is one at all.
+    fn treat(&mut self, place: &Place, key: &Key, value: &str) {
+        let harmless = |values: &[&str]| values.iter().any(|v| v.eq_ignore_ascii_case(value));
+        match key.treatment {
+            Treatment::Honoured => {
+                if let Err(mistake) = value::check(key.kind, value) {
+                    self.error_at(place, mistake);
                 }
-                self.values.insert(place.key.clone(), (place, value));
+                if let Some(text) = value::doubt(key, value) {
+                    self.warn_ignored(place, &text);
+                }
             }
+            Treatment::Ignored(values) if harmless(values) => {}
+            Treatment::Ignored(_) => self.warn_ignored(place, &format!("not followed: {}", key.text)),
+            Treatment::Refused(values) if harmless(values) => {}
+            Treatment::Refused(_) => self.error_at(place, Mistake::Unprotected(key.text)),
         }
     }
 
+    fn unknown(&mut self, place: &Place, value: &str) {
+        let meant = keys::did_you_mean(&place.key);
+        let bare = place.key.strip_prefix("zookeeper.").and_then(keys::lookup);
+        if let Some(key) = bare
+            && let Treatment::Refused(_) = key.treatment
+        {
+            return self.treat(place, key, value);
+        }
+        let text = match (meant, bare) {
+            (Some(meant), Some(_)) => {
+                format!("unknown key, ignored; in a file it is written without `zookeeper.`: {meant}")
+            }
+            (Some(meant), None) => format!("unknown key, ignored; did you mean {meant}?"),
+            (None, _) => "unknown key, ignored".to_owned(),
+        };
+        self.warn_ignored(place, &text);
+    }
+
     fn add_numbered(&mut self, place: Place, kind: &str, number: &str, value: &str) {
-        let limits = if kind == "group" { 0..=i64::MAX } else { 0..=MAX_SERVER_ID };
-        let Some(id) = number.parse::<i64>().ok().filter(|id| limits.contains(id)) else {
-            let text = format!("{number:?} is not a number within {} and {}", limits.start(), limits.end());
+        let Some(id) = number.parse::<i64>().ok().filter(|id| *id >= 0) else {
+            let text = format!("{number:?} is not a number from 0 on");
             return self.error_at(&place, Mistake::BadMember(text));
         };
         let earlier = match kind {
@@ -124,13 +180,15 @@ impl Typed {
             _ => self.weights.get(&id).map(|(p, _)| p.line),
         };
         if let Some(line) = earlier {
-            self.warn(&place, &format!("was already set in line {line}; this line wins"));
+            if kind == "server" && self.member_texts.get(&id).is_some_and(|text| text != value) {
+                let text = format!("line {line} says something else about server {id}");
+                return self.error_at(&place, Mistake::Conflict(text));
+            }
+            self.warn_ignored(&place, &format!("was already set in line {line}; this line wins"));
         }
         let added = match kind {
             "server" => Member::parse(value).map(|m| {
-                if m.further_addresses > 0 {
-                    self.warn(&place, "several addresses are given, only the first one is used");
-                }
+                self.member_texts.insert(id, value.to_owned());
                 self.members.insert(id, (place.clone(), m));
             }),
             "group" => member::parse_group(value).map(|ids| {
@@ -145,34 +203,49 @@ impl Typed {
         }
     }
 
+    // --- values; a key that is asked for here is in the table, and one that is not followed is
+    //     nowhere asked for ---------------------------------------------------------------------
+
     /// Where `key` stands and what it says.
     pub(crate) fn get(&self, key: &str) -> Option<(&Place, &str)> {
         self.values.get(key).map(|(place, value)| (place, value.as_str()))
     }
 
-    /// A number within limits, if the key is given.
-    pub(crate) fn number(&mut self, key: &str, min: i64, max: i64, unit: &'static str) -> Option<i64> {
-        let (place, text) = self.values.get(key).cloned()?;
-        let mistake = match parse_integer(&text) {
-            None => Mistake::NotANumber { value: text },
-            Some(value) if value < min || value > max => Mistake::OutOfRange { value, min, max, unit },
-            Some(value) => return Some(value),
-        };
-        self.error_at(&place, mistake);
-        None
+    /// Where `key` stands.
+    pub(crate) fn place(&self, key: &str) -> Option<Place> {
+        self.values.get(key).map(|(place, _)| place.clone())
     }
 
-    /// True or false, if the key is given.
-    pub(crate) fn boolean(&mut self, key: &str) -> Option<bool> {
-        let (place, value) = self.values.get(key).cloned()?;
-        match value.to_ascii_lowercase().as_str() {
-            "true" | "yes" => Some(true),
-            "false" | "no" => Some(false),
-            _ => {
-                self.error_at(&place, Mistake::NotABoolean { value });
-                None
-            }
-        }
+    /// The text of a key.
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
+        self.get(key).map(|(_, value)| value.to_owned())
+    }
+
+    /// A number, if it is given and good. A bad one has been reported.
+    pub(crate) fn given_number(&self, key: &str) -> Option<i64> {
+        let kind = followed(key).kind;
+        let (_, text) = self.get(key)?;
+        value::number(kind, text).ok().flatten()
+    }
+
+    /// A number, or the default.
+    pub(crate) fn number(&self, key: &str) -> i64 {
+        let default = || value::number(followed(key).kind, followed(key).default).ok().flatten();
+        self.given_number(key).or_else(default).expect("the table's defaults are good")
+    }
+
+    /// True or false, or the default.
+    pub(crate) fn boolean(&self, key: &str) -> bool {
+        let Key { kind, default, .. } = followed(key);
+        let of = |text: &str| value::boolean(*kind, text).ok();
+        let given = self.get(key).and_then(|(_, text)| of(text));
+        given.or_else(|| of(default)).expect("the table's defaults are good")
+    }
+
+    /// A length of time, or the default.
+    pub(crate) fn interval(&self, key: &str) -> Duration {
+        let given = self.get(key).and_then(|(_, text)| value::interval(text).ok());
+        given.or_else(|| value::interval(followed(key).default).ok()).expect("the table's defaults are good")
     }
 
     /// Record a mistake at a place.
@@ -192,20 +265,67 @@ impl Typed {
         });
     }
 
-    /// Record a warning.
+    /// Make mistakes of the warnings about what has no effect.
+    pub(crate) fn refuse_ignored(&mut self) {
+        let (ignored, rest) = std::mem::take(&mut self.warnings).into_iter().partition(|w| w.ignored);
+        self.warnings = rest;
+        self.errors.extend((ignored as Vec<Warning>).into_iter().map(
+            |Warning { file, line, key, text, .. }| ConfigError {
+                file,
+                line: Some(line),
+                key: Some(key),
+                kind: Mistake::Strict(text),
+            },
+        ));
+    }
+
+    /// Record advice.
     pub(crate) fn warn(&mut self, place: &Place, text: &str) {
+        self.add_warning(place, text, false);
+    }
+
+    /// Record that something in the file has no effect.
+    pub(crate) fn warn_ignored(&mut self, place: &Place, text: &str) {
+        self.add_warning(place, text, true);
+    }
+
+    fn add_warning(&mut self, place: &Place, text: &str, ignored: bool) {
         let Place { file, line, key } = place.clone();
-        self.warnings.push(Warning { file, line, key, text: text.to_owned() });
+        self.warnings.push(Warning { file, line, key, text: text.to_owned(), ignored });
     }
 }
 
-/// A session's id has the server's in its highest byte.
-const MAX_SERVER_ID: i64 = 255;
+/// `server.N`, `group.N`, `weight.N`: which, and the number as it was typed.
+fn member_kind(key: &str) -> Option<(&'static str, &str)> {
+    let (kind, number) = key.split_once('.')?;
+    let kind = ["server", "group", "weight"].into_iter().find(|known| *known == kind)?;
+    // `server.principal` and the like are other keys.
+    (kind != "server" || keys::lookup(key).is_none_or(|known| known.name == "server.N"))
+        .then_some((kind, number))
+}
 
-/// Decimal, or hexadecimal with `0x` (`jute.maxbuffer` is a Java property that may be either).
-fn parse_integer(text: &str) -> Option<i64> {
-    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) => i64::from_str_radix(digits, 16).ok(),
-        None => text.parse().ok(),
+fn followed(key: &str) -> &'static Key {
+    let known = keys::lookup(key).filter(|known| known.treatment == Treatment::Honoured);
+    known.unwrap_or_else(|| panic!("{key} is not a key that is followed"))
+}
+
+/// How a value is to be written.
+pub(crate) fn expected(kind: Kind) -> String {
+    match kind {
+        Kind::Bool => "true or false".to_owned(),
+        Kind::Word(word) => format!("{word}, or anything else"),
+        Kind::Number { min, max, unit, .. } => {
+            let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
+            match (min, max) {
+                (i64::MIN, _) => format!("number{}{unit}", if unit.is_empty() { "" } else { " of" }),
+                (_, i64::MAX) => format!("{min} or more{unit}"),
+                _ => format!("{min} to {max}{unit}"),
+            }
+        }
+        Kind::Interval => "hours, or a number with ms, s, m, h or d".to_owned(),
+        Kind::OneOf(words) => words.join(", "),
+        Kind::Directory => "directory".to_owned(),
+        Kind::File => "file".to_owned(),
+        Kind::Text(what) => what.to_owned(),
     }
 }

@@ -5,17 +5,16 @@ use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
 
 use quorate_core::config::{Constant, ElectionMode, PeerConfig};
-use quorate_core::ids::{ServerId, Zxid};
+use quorate_core::ids::ServerId;
 use quorate_core::payload::Service;
 use quorate_core::pipeline::{ClientTxn, ConfigNode, Settings, TravellingImage, TreeService};
-use quorate_core::wire::jute::DEFAULT_MAX_FIELD;
 use quorate_core::{QuorumPeer, Recovered};
 use tracing::{info, warn};
 
 use super::Driver;
 use super::disk::DiskThreads;
 use crate::clock::Clock;
-use crate::config::ServerConfig;
+use crate::config::{ServerConfig, Strictness};
 use crate::error::Error;
 use crate::glue::StoredImage;
 use crate::net::Net;
@@ -30,10 +29,11 @@ use crate::timer::{Alarms, Durations};
 /// Whatever keeps it from starting or going on; the exit code is in the error.
 pub(crate) fn run(
     zoo_cfg: &Path,
+    strictness: Strictness,
     stop_on_stdin_eof: bool,
     announcer: Option<Announcer>,
 ) -> Result<(), Error> {
-    let (config, warnings) = ServerConfig::load(zoo_cfg)?;
+    let (config, warnings) = ServerConfig::load(zoo_cfg, strictness)?;
     for warning in warnings {
         warn!("{warning}");
     }
@@ -65,8 +65,12 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool) -> Result<Driver, Error>
         config.data_dir.display(),
         recovered.current_epoch
     );
-    let durations =
-        Durations { tick: config.tick_time, init_limit: config.init_limit, sync_limit: config.sync_limit };
+    let durations = Durations {
+        tick: config.tick_time,
+        init_limit: config.init_limit,
+        sync_limit: config.sync_limit,
+        vote_pauses: config.vote_pauses,
+    };
     let disk = DiskThreads::start(storage, net.waker())?;
     let peer = QuorumPeer::new(Constant::new(peer_config(&config, settings)), recovered);
     Ok(Driver {
@@ -109,16 +113,22 @@ fn peer_config(config: &ServerConfig, settings: Settings) -> PeerConfig<ClientTx
 
 fn settings(config: &ServerConfig) -> Settings {
     let tick_ms = u32::try_from(config.tick_time.as_millis()).unwrap_or(u32::MAX);
-    let text = config.config_text().into_bytes().into();
+    let text = config.config_text.clone().into();
     Settings {
         min_session_timeout_ms: config.min_session_timeout_ms,
         max_session_timeout_ms: config.max_session_timeout_ms,
         hash_key: [random(), random()],
-        max_field: config.jute_max_buffer.max(DEFAULT_MAX_FIELD / 2) * 2,
+        max_field: config.max_field(),
         extended_types: config.extended_types,
+        digest: config.digest,
         skip_acl: config.skip_acl,
         super_digest: config.super_digest.clone(),
-        config: (!config.is_standalone()).then_some(ConfigNode { text, version: Zxid::ZERO }),
+        container_check_interval_ms: config.containers.check_interval_ms,
+        container_max_per_check: config.containers.max_per_check,
+        container_max_never_used_ms: config.containers.max_never_used_ms,
+        // Alone it has nobody to leave the clients to.
+        leader_serves: config.leader_serves || config.is_standalone(),
+        config: (!config.is_standalone()).then_some(ConfigNode { text, version: config.config_version }),
         ..Settings::new(ServerId(config.id.0), tick_ms)
     }
 }

@@ -26,8 +26,6 @@ use super::token::{PortKind, Source};
 use crate::admin::four_letter::{ConnectionStats, Latency, Word};
 use crate::clock::wall_ms;
 
-/// How long a connection may exist without a session (`nio.sessionlessCnxnTimeout`).
-const SESSIONLESS: Duration = Duration::from_secs(10);
 /// How long the last answers may take before a connection that ends is cut.
 const LINGER: Duration = Duration::from_secs(10);
 /// How often connections are looked at for having been silent too long.
@@ -45,11 +43,15 @@ const SPARE_CAPACITY: usize = 64 * 1024;
 pub(crate) struct ClientSettings {
     /// `maxClientCnxns`: connections per address; 0: no limit.
     pub(crate) max_per_address: usize,
+    /// `maxCnxns`: connections of all addresses together; 0: no limit but the next.
+    pub(crate) max_cnxns: usize,
     /// Connections of all addresses together, which must leave descriptors for the log.
-    pub(crate) max_connections: usize,
+    pub(crate) descriptors: usize,
+    /// `nio.sessionlessCnxnTimeout`: how long a connection may exist without a session.
+    pub(crate) sessionless: Duration,
     /// `jute.maxbuffer`: the longest frame.
     pub(crate) max_frame: usize,
-    /// `globalOutstandingLimit`.
+    /// This server's part of `globalOutstandingLimit`.
     pub(crate) outstanding_limit: usize,
 }
 
@@ -367,14 +369,18 @@ impl ClientPort {
         }
         // Clients that are not read cannot be heard.
         let deaf = self.pressure == Pressure::Overloaded;
-        let late = |conn: &Conn| conn.is_late(now) && !(deaf && matches!(conn.stage, Stage::Open(_)));
+        let sessionless = self.settings.sessionless;
+        let late = |conn: &Conn| {
+            conn.is_late(now, sessionless) && !(deaf && matches!(conn.stage, Stage::Open(_)))
+        };
         let late: Vec<usize> =
             self.conns.iter().filter(|(_, conn)| late(conn)).map(|(index, _)| index).collect();
         for index in late {
             if let Some(conn) = self.conns.get(index)
                 && conn.stage == Stage::Greeting
             {
-                self.refusals.log(now, conn.peer, "said nothing for 10 s");
+                let why = format!("said nothing for {} ms", sessionless.as_millis());
+                self.refusals.log(now, conn.peer, why);
             }
             self.lost(index);
         }
@@ -423,8 +429,12 @@ impl ClientPort {
     ) -> io::Result<()> {
         // An IPv4 client of a port that listens on IPv6 is an IPv4 client.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        if self.conns.len() >= self.settings.max_connections {
+        if self.conns.len() >= self.settings.descriptors {
             return Err(io::Error::other("too many connections for this server's limit of open files"));
+        }
+        let limit = self.settings.max_cnxns;
+        if limit > 0 && self.conns.len() >= limit {
+            return Err(io::Error::other(format!("too many connections (maxCnxns={limit})")));
         }
         let limit = self.settings.max_per_address;
         let count = self.per_address.get(&peer.ip()).copied().unwrap_or(0);
@@ -528,9 +538,9 @@ impl Conn {
 
     /// Too long without a session, silent for longer than the session's timeout, or too slow in
     /// taking in the last answers.
-    fn is_late(&self, now: Instant) -> bool {
+    fn is_late(&self, now: Instant, sessionless: Duration) -> bool {
         match self.stage {
-            Stage::Greeting | Stage::Connecting => now.duration_since(self.since) > SESSIONLESS,
+            Stage::Greeting | Stage::Connecting => now.duration_since(self.since) > sessionless,
             // One that is queued has said something that was not looked at yet.
             Stage::Open(timeout) => {
                 now.duration_since(self.heard) > timeout && self.waiting.is_empty() && !self.queued

@@ -23,6 +23,7 @@ use quorate_core::wire::frame::FrameDecoder;
 use tracing::debug;
 
 use super::listener::Port;
+use super::places::Places;
 use super::refusals::Refusals;
 use super::resolver::{Asker, Resolver};
 use super::slab::Slab;
@@ -33,8 +34,6 @@ use crate::config::HostPort;
 /// Accepted connections that have not said who they are; for one more the oldest is closed, lest
 /// silent ones keep the other servers out.
 const MAX_UNKNOWN: usize = 64;
-/// How long an attempt to connect may take (`cnxTimeout`).
-const DIAL_LIMIT: Duration = Duration::from_secs(5);
 /// The pause after a failed attempt: 100 ms, doubled each time up to 6.4 s.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_DOUBLING: u32 = 6;
@@ -44,12 +43,14 @@ const LAST_DOUBLING: u32 = 6;
 pub(crate) struct ElectionSettings {
     /// This server.
     pub(crate) me: ServerId,
-    /// Where this server's election port is.
-    pub(crate) own: HostPort,
+    /// Where this server's election port is: on one address or on several.
+    pub(crate) own: Vec<HostPort>,
+    /// How long an attempt to connect may take (`cnxTimeout`).
+    pub(crate) dial_limit: Duration,
     /// The configuration's text, which every vote carries.
     pub(crate) config_text: Vec<u8>,
     /// The election ports of the other servers.
-    pub(crate) addresses: BTreeMap<ServerId, HostPort>,
+    pub(crate) addresses: BTreeMap<ServerId, Places>,
     /// How long a dialer may take to say who it is.
     pub(crate) handshake_limit: Duration,
 }
@@ -76,7 +77,7 @@ enum Heard {
 
 /// Another server.
 struct Peer {
-    place: HostPort,
+    places: Places,
     slot: Slot<Notification>,
     conn: Option<usize>,
     dial: Dial,
@@ -118,14 +119,14 @@ enum Stage {
 impl ElectionPort {
     /// A port; without a listener for a server that is alone.
     pub(crate) fn new(settings: ElectionSettings, port: Option<Port>) -> Self {
-        let peer = |place: &HostPort| Peer {
-            place: place.clone(),
+        let peer = |places: &Places| Peer {
+            places: places.clone(),
             slot: Slot::default(),
             conn: None,
             dial: Dial::Idle,
             failures: 0,
         };
-        let peers = settings.addresses.iter().map(|(id, place)| (*id, peer(place))).collect();
+        let peers = settings.addresses.iter().map(|(id, places)| (*id, peer(places))).collect();
         ElectionPort {
             settings,
             port,
@@ -329,13 +330,13 @@ impl ElectionPort {
             Dial::Idle | Dial::Pausing(_) => {}
         }
         peer.dial = Dial::Resolving;
-        if let Some(address) = resolver.ask(Asker::Election(server), &peer.place) {
+        if let Some(address) = resolver.ask(Asker::Election(server), peer.places.current()) {
             self.connect(now, server, address, registry);
         }
     }
 
     fn connect(&mut self, now: Instant, server: ServerId, address: SocketAddr, registry: &Registry) {
-        let stage = Stage::Dialing(server, now + DIAL_LIMIT);
+        let stage = Stage::Dialing(server, now + self.settings.dial_limit);
         let connected =
             TcpStream::connect(address).and_then(|stream| self.insert(stream, address, stage, registry));
         match connected {
@@ -352,6 +353,7 @@ impl ElectionPort {
     fn dial_failed(&mut self, now: Instant, server: ServerId, why: &str) {
         debug!("election port: server {server} cannot be reached: {why}");
         if let Some(peer) = self.peers.get_mut(&server) {
+            peer.places.failed();
             peer.pause(now);
         }
     }
@@ -359,8 +361,9 @@ impl ElectionPort {
     /// A connection that we dialed is established: say who is calling, then keep it or not.
     fn dialed(&mut self, now: Instant, server: ServerId, index: usize) {
         let Some(conn) = self.conns.get_mut(index) else { return };
-        let own = Address::new(&self.settings.own.host, self.settings.own.port);
-        InitialMessage::write_v1(self.settings.me, &own, conn.socket.out());
+        let own: Vec<Address> =
+            self.settings.own.iter().map(|place| Address::new(&place.host, place.port)).collect();
+        InitialMessage::write(self.settings.me, &own, conn.socket.out());
         if let Err(error) = conn.socket.write() {
             self.remove(index);
             return self.dial_failed(now, server, &error.to_string());
@@ -598,11 +601,12 @@ mod tests {
         let poll = mio::Poll::new().unwrap();
         let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), 128).unwrap();
         let token = Source::Listener(PortKind::Election).token();
-        let port = Port::new(listener, poll.registry(), token).unwrap();
-        let address = port.address().unwrap();
+        let port = Port::new(vec![listener], poll.registry(), token).unwrap();
+        let address = port.addresses().next().unwrap();
         let settings = ElectionSettings {
             me: ServerId(1),
-            own: HostPort { host: "127.0.0.1".to_owned(), port: address.port() },
+            own: vec![HostPort { host: "127.0.0.1".to_owned(), port: address.port() }],
+            dial_limit: Duration::from_secs(5),
             config_text: Vec::new(),
             addresses: BTreeMap::new(),
             handshake_limit: Duration::from_secs(10),

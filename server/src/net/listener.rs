@@ -54,42 +54,49 @@ pub(crate) fn bind(address: SocketAddr, backlog: i32) -> io::Result<TcpListener>
     Ok(TcpListener::from_std(socket.into()))
 }
 
-/// A listener in the event loop.
+/// What listens in the event loop for one purpose, on one address or on several.
 #[derive(Debug)]
 pub(crate) struct Port {
-    listener: TcpListener,
-    /// There may be more connections than were accepted.
-    pending: bool,
+    /// Each with whether there may be more connections than were accepted.
+    listeners: Vec<(TcpListener, bool)>,
 }
 
 impl Port {
-    /// Register a listener.
-    pub(crate) fn new(mut listener: TcpListener, registry: &Registry, token: Token) -> io::Result<Port> {
-        registry.register(&mut listener, token, Interest::READABLE)?;
-        Ok(Port { listener, pending: true })
+    /// Register listeners, all under one token.
+    pub(crate) fn new(listeners: Vec<TcpListener>, registry: &Registry, token: Token) -> io::Result<Port> {
+        let mut port = Port { listeners: Vec::new() };
+        for mut listener in listeners {
+            registry.register(&mut listener, token, Interest::READABLE)?;
+            port.listeners.push((listener, true));
+        }
+        Ok(port)
     }
 
-    /// The listener became readable.
+    /// One of them became readable.
     pub(crate) fn ready(&mut self) {
-        self.pending = true;
+        for (_, pending) in &mut self.listeners {
+            *pending = true;
+        }
     }
 
     /// Where it listens.
-    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.listeners.iter().filter_map(|(listener, _)| listener.local_addr().ok())
     }
 
     /// The next connection. `Err`: the system is short of something (file descriptors, most
     /// likely); try again later.
     pub(crate) fn accept(&mut self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
-        while self.pending {
-            match self.listener.accept() {
-                Ok(accepted) => return Ok(Some(accepted)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.pending = false,
-                // The client gave up while it waited.
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
-                Err(error) => return Err(error),
+        for (listener, pending) in &mut self.listeners {
+            while *pending {
+                match listener.accept() {
+                    Ok(accepted) => return Ok(Some(accepted)),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => *pending = false,
+                    // The client gave up while it waited.
+                    Err(error)
+                        if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(None)

@@ -9,6 +9,7 @@ mod client_port;
 pub(crate) mod descriptors;
 mod election_port;
 mod listener;
+mod places;
 mod quorum_port;
 mod refusals;
 mod resolver;
@@ -22,24 +23,25 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mio::net::TcpListener;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Waker};
 use quorate_core::ids::{ConnId, ServerId};
 use quorate_core::pipeline::{ClientTxn, TravellingImage};
-use quorate_core::wire::jute::DEFAULT_MAX_FIELD;
 use quorate_core::{Input, Output};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::admin::four_letter::Word;
-use crate::config::{HostPort, Member, ServerConfig};
+use crate::config::{ClientAddress, HostPort, Member, ServerConfig};
 use crate::error::{Error, system};
 use crate::glue::snapshot_body;
 pub(crate) use client_port::ClientPort;
 use client_port::{ClientSettings, Happened};
 use election_port::{ElectionPort, ElectionSettings};
 use listener::Port;
+use places::Places;
 pub(crate) use quorum_port::SnapshotBody;
 use quorum_port::{QuorumPort, QuorumSettings};
 use resolver::{Asker, Resolver};
@@ -47,6 +49,8 @@ use token::{PortKind, Source};
 
 /// How long an attempt to connect to a leader may take at most.
 const DIAL_LIMIT: Duration = Duration::from_secs(5);
+/// The pause before a port between servers is opened again (`electionPortBindRetry`).
+const BIND_PAUSE: Duration = Duration::from_secs(1);
 /// The listen backlog of the ports between servers.
 const SERVER_BACKLOG: i32 = 128;
 
@@ -117,31 +121,28 @@ impl Net {
                 .register(&mut SourceFd(&stdin), Source::Stdin.token(), Interest::READABLE)
                 .map_err(&failed)?;
         }
-        let listen = |what, host: Option<&str>, port, backlog, kind| -> Result<Port, Error> {
-            let listener = listener::listen(what, host, port, backlog)?;
-            let port = Port::new(listener, registry, Source::Listener(kind).token()).map_err(&failed)?;
-            if let Ok(address) = port.address() {
+        let registered = |what, listeners, kind| -> Result<Port, Error> {
+            let port = Port::new(listeners, registry, Source::Listener(kind).token()).map_err(&failed)?;
+            for address in port.addresses() {
                 info!("{what}: listening on {address}");
             }
             Ok(port)
         };
         let own = config.members.get(&config.id);
-        let server_host = |place: &HostPort| (!config.listen_on_all_ips).then(|| place.host.clone());
-        let server_port = |what, place: fn(&Member) -> &HostPort, kind| {
-            let Some(place) = own.map(place) else { return Ok(None) };
-            listen(what, server_host(place).as_deref(), place.port, SERVER_BACKLOG, kind).map(Some)
+        let mut server_port = |what, places: fn(&Member) -> &[HostPort], kind| {
+            let Some(places) = own.map(places) else { return Ok(None) };
+            let listeners = between_servers(what, places, config, &mut signals)?;
+            registered(what, listeners, kind).map(Some)
         };
         let election = server_port("election port", |m| &m.election, PortKind::Election)?;
         let quorum = server_port("quorum port", |m| &m.quorum, PortKind::Quorum)?;
         let client = match &config.client {
             None => None,
-            Some(address) => Some(listen(
-                "client port",
-                address.host.as_deref(),
-                address.port,
-                config.client_backlog,
-                PortKind::Client,
-            )?),
+            Some(ClientAddress { host, port }) => {
+                let what = "client port";
+                let listener = listener::listen(what, host.as_deref(), *port, config.client_backlog)?;
+                Some(registered(what, vec![listener], PortKind::Client)?)
+            }
         };
         let resolver = Resolver::start(Arc::clone(&waker))?;
         Ok(Net {
@@ -264,6 +265,46 @@ impl Net {
     }
 }
 
+/// Listen on one port of this server, on all of its addresses. An address that is in use or whose
+/// name is not known yet may be there a moment later.
+fn between_servers(
+    what: &'static str,
+    places: &[HostPort],
+    config: &ServerConfig,
+    signals: &mut Signals,
+) -> Result<Vec<TcpListener>, Error> {
+    let open = || -> Result<Vec<TcpListener>, Error> {
+        let mut ports: Vec<u16> = places.iter().map(|place| place.port).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        if config.listen_on_all_ips {
+            ports.iter().map(|port| listener::listen(what, None, *port, SERVER_BACKLOG)).collect()
+        } else {
+            let on = |place: &HostPort| listener::listen(what, Some(&place.host), place.port, SERVER_BACKLOG);
+            places.iter().map(on).collect()
+        }
+    };
+    let mut retries = 0;
+    loop {
+        let error = match open() {
+            Ok(listeners) => return Ok(listeners),
+            Err(error) => error,
+        };
+        if config.bind_retries.is_some_and(|limit| retries >= limit) {
+            return Err(error);
+        }
+        retries += 1;
+        warn!("{error}; trying again in {} s", BIND_PAUSE.as_secs());
+        let begun = Instant::now();
+        while begun.elapsed() < BIND_PAUSE {
+            if signals.pending().next().is_some() {
+                return Err(error);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
 /// Whether standard input is at its end.
 fn stdin_ended() -> bool {
     matches!(io::stdin().read(&mut [0; 64]), Ok(0) | Err(_))
@@ -272,34 +313,37 @@ fn stdin_ended() -> bool {
 fn client_settings(config: &ServerConfig) -> ClientSettings {
     ClientSettings {
         max_per_address: config.max_client_cnxns,
-        max_connections: descriptors::raise_limit(),
+        max_cnxns: config.max_cnxns,
+        descriptors: descriptors::raise_limit(),
+        sessionless: config.sessionless_timeout,
         max_frame: config.jute_max_buffer,
-        outstanding_limit: config.global_outstanding_limit,
+        outstanding_limit: config.outstanding_limit,
     }
 }
 
-fn others(config: &ServerConfig, place: fn(&Member) -> &HostPort) -> BTreeMap<ServerId, HostPort> {
+fn others(config: &ServerConfig, places: fn(&Member) -> &[HostPort]) -> BTreeMap<ServerId, Places> {
     let others = config.members.iter().filter(|(id, _)| **id != config.id);
-    others.map(|(id, member)| (*id, place(member).clone())).collect()
+    others.map(|(id, member)| (*id, Places::new(places(member)))).collect()
 }
 
 fn quorum_settings(config: &ServerConfig) -> QuorumSettings {
     QuorumSettings {
         me: config.id,
-        config_text: config.config_text().into_bytes(),
+        config_text: config.config_text.clone().into_bytes(),
         addresses: others(config, |m| &m.quorum),
-        max_field: config.jute_max_buffer.max(DEFAULT_MAX_FIELD / 2) * 2,
+        max_field: config.max_field(),
         first_packet_limit: config.tick_time * config.init_limit,
         dial_limit: (config.tick_time * config.init_limit).min(DIAL_LIMIT),
     }
 }
 
 fn election_settings(config: &ServerConfig) -> ElectionSettings {
-    let nowhere = || HostPort { host: "127.0.0.1".to_owned(), port: 1 };
+    let nowhere = || vec![HostPort { host: "127.0.0.1".to_owned(), port: 1 }];
     ElectionSettings {
         me: config.id,
         own: config.members.get(&config.id).map_or_else(nowhere, |m| m.election.clone()),
-        config_text: config.config_text().into_bytes(),
+        dial_limit: config.election_dial_limit,
+        config_text: config.config_text.clone().into_bytes(),
         addresses: others(config, |m| &m.election),
         handshake_limit: config.tick_time * config.sync_limit,
     }

@@ -20,12 +20,12 @@ use quorate_core::{Input, Reason};
 use tracing::{debug, info};
 
 use super::listener::Port;
+use super::places::Places;
 use super::refusals::Refusals;
 use super::resolver::{Asker, Resolver};
 use super::slab::Slab;
 use super::socket::{Side, Socket};
 use super::token::{PortKind, Source};
-use crate::config::HostPort;
 
 /// Appends the next piece of a snapshot's body; `true`: that was all.
 pub(crate) type SnapshotBody = Box<dyn FnMut(&mut Vec<u8>, usize) -> bool + Send>;
@@ -48,7 +48,7 @@ pub(crate) struct QuorumSettings {
     /// The configuration's text, which NEWLEADER carries.
     pub(crate) config_text: Vec<u8>,
     /// The quorum ports of the other servers.
-    pub(crate) addresses: BTreeMap<ServerId, HostPort>,
+    pub(crate) addresses: BTreeMap<ServerId, Places>,
     /// The longest string or buffer of a packet, in bytes.
     pub(crate) max_field: usize,
     /// How long a learner may take to say who it is.
@@ -156,7 +156,7 @@ impl<P: WirePayload> QuorumPort<P> {
         let link = self.new_link(server);
         match self.settings.addresses.get(&server) {
             None => self.events.push_back(Input::Down(link)),
-            Some(place) => match resolver.ask(Asker::Quorum(server), place) {
+            Some(places) => match resolver.ask(Asker::Quorum(server), places.current()) {
                 Some(address) => self.connect(now, link, address, registry),
                 None => {
                     self.resolving.insert(server, link);
@@ -178,7 +178,7 @@ impl<P: WirePayload> QuorumPort<P> {
             Ok(address) => self.connect(now, link, address, registry),
             Err(why) => {
                 self.refusals.log(now, format_args!("server {server}"), why);
-                self.events.push_back(Input::Down(link));
+                self.not_reached(link);
             }
         }
     }
@@ -234,8 +234,7 @@ impl<P: WirePayload> QuorumPort<P> {
             if let Some(error) = conn.socket.connect_error() {
                 debug!("quorum port: server {} cannot be reached: {error}", link.server);
                 self.remove(index);
-                self.events.push_back(Input::Down(link));
-                return;
+                return self.not_reached(link);
             }
             if !event.is_writable() || conn.socket.stream.peer_addr().is_err() {
                 return;
@@ -382,8 +381,16 @@ impl<P: WirePayload> QuorumPort<P> {
             .and_then(|stream| self.insert(stream, address, stage, End::Learner, registry));
         if let Err(error) = connected {
             debug!("quorum port: server {} cannot be reached: {error}", link.server);
-            self.events.push_back(Input::Down(link));
+            self.not_reached(link);
         }
+    }
+
+    /// Nothing came of a dial; the next one goes to the next address.
+    fn not_reached(&mut self, link: Link) {
+        if let Some(places) = self.settings.addresses.get_mut(&link.server) {
+            places.failed();
+        }
+        self.events.push_back(Input::Down(link));
     }
 
     fn accepted(&mut self, now: Instant, stream: TcpStream, peer: SocketAddr, registry: &Registry) {
@@ -466,7 +473,7 @@ impl<P: WirePayload> QuorumPort<P> {
                 info!("quorum port: the connection with server {} is gone: {why}", link.server);
                 self.events.push_back(Input::Down(link));
             }
-            Stage::Dialing(link, _) => self.events.push_back(Input::Down(link)),
+            Stage::Dialing(link, _) => self.not_reached(link),
             Stage::Unknown(_) => {
                 self.refusals.log(now, conn.peer, format_args!("said nothing useful: {why}"))
             }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use tracing::level_filters::LevelFilter;
 
 use crate::cli::{RestartArgs, ServiceArgs};
-use crate::config::{ConfigErrors, ServerConfig};
+use crate::config::{ConfigErrors, ServerConfig, Strictness};
 use crate::error::{Error, system};
 
 pub(crate) use announce::{Announcer, Progress};
@@ -44,7 +44,7 @@ struct Instance {
 
 impl Instance {
     fn load(zoo_cfg: &Path, pid_file: Option<&Path>) -> Result<Instance, ConfigErrors> {
-        let (config, _) = ServerConfig::load(zoo_cfg)?;
+        let (config, _) = ServerConfig::load(zoo_cfg, Strictness::AsTheFileSays)?;
         let zoo_cfg = zoo_cfg.canonicalize().unwrap_or_else(|_| zoo_cfg.to_owned());
         let pid_file = pid_file.map_or_else(|| config.data_dir.join(pid_file::NAME), Path::to_owned);
         Ok(Instance { zoo_cfg, config, pid_file })

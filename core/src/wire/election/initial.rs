@@ -39,14 +39,17 @@ impl InitialMessage {
         arrived(scan(bytes))
     }
 
-    /// Append the message in the form that every server since 3.5 understands (V1: one address).
-    /// It is to be sent in one piece: Java reads it with one read.
-    pub fn write_v1(server: ServerId, address: &Address, out: &mut Vec<u8>) {
-        let address = address.to_string();
-        PROTOCOL_VERSION_V1.write(out);
+    /// Append the message: with one address in the form that every server since 3.5 understands
+    /// (V1), with several in the form of 3.6 (V2). It is to be sent in one piece: Java reads it with
+    /// one read.
+    pub fn write(server: ServerId, addresses: &[Address], out: &mut Vec<u8>) {
+        let text: Vec<_> = addresses.iter().map(Address::to_string).collect();
+        let text = text.join("|");
+        let version = if addresses.len() > 1 { PROTOCOL_VERSION_V2 } else { PROTOCOL_VERSION_V1 };
+        version.write(out);
         server.write(out);
-        write_length(out, address.len());
-        out.extend_from_slice(address.as_bytes());
+        write_length(out, text.len());
+        out.extend_from_slice(text.as_bytes());
     }
 }
 
@@ -98,7 +101,7 @@ mod tests {
         assert_eq!(message.server, ServerId(3));
         assert_eq!(message.addresses, [Address::new("127.0.0.1", 24232)]);
         let mut again = Vec::new();
-        InitialMessage::write_v1(message.server, &message.addresses[0], &mut again);
+        InitialMessage::write(message.server, &message.addresses, &mut again);
         assert_eq!(again, recorded.bytes);
         for cut in 0..len {
             assert_eq!(InitialMessage::parse(&recorded.bytes[..cut]), Ok(None));
@@ -117,6 +120,10 @@ mod tests {
     fn other_forms() {
         let (message, _) = InitialMessage::parse(&v2("a:1|0.0.0.0:2|[::1]:3")).unwrap().unwrap();
         assert_eq!(message.addresses, [Address::new("a", 1), Address::new("::1", 3)]);
+        let several = [Address::new("a", 1), Address::new("::1", 3)];
+        let mut out = Vec::new();
+        InitialMessage::write(ServerId(7), &several, &mut out);
+        assert_eq!(out, v2("a:1|[::1]:3"));
         let old = InitialMessage::parse(&9i64.to_bytes()).unwrap();
         assert_eq!(old, Some((InitialMessage { server: ServerId(9), addresses: vec![] }, 8)));
     }

@@ -1,0 +1,233 @@
+//! Second stage: a server's configuration as it is meant.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::error::Mistake;
+use super::member::{ClientAddress, LearnerType, Member};
+use super::typed::Typed;
+use super::{Containers, ServerConfig, Whitelist, files, membership, myid};
+use crate::admin::four_letter::Word;
+
+/// What the settings mean together. `None` if something without which there is no meaning is
+/// missing or wrong; the mistakes are in `typed`.
+pub(super) fn mean(typed: &mut Typed) -> Option<ServerConfig> {
+    let tick_ms = typed.number("tickTime");
+    let data_dir = directory(typed, "dataDir");
+    if data_dir.is_none() && typed.get("dataDir").is_none() {
+        typed.missing("dataDir", "a server needs a directory for its data");
+    }
+    let data_log_dir = directory(typed, "dataLogDir").or_else(|| data_dir.clone());
+    let extended_types = typed.boolean("extendedTypesEnabled");
+    let id = myid::server_id(typed, data_dir.as_deref(), extended_types);
+    let membership = membership::of(typed, id);
+    let is_alone = typed.members.is_empty() || membership.as_ref().is_some_and(|m| m.members.is_empty());
+    let [init_limit, sync_limit] = ["initLimit", "syncLimit"].map(|key| limit(typed, key, is_alone));
+    let (min_session_timeout_ms, max_session_timeout_ms) = session_timeouts(typed, tick_ms);
+    let own = id.and_then(|id| typed.members.get(&id.0)).map(|(_, member)| member.clone());
+    let role = role(typed, own.as_ref());
+    let client = client_address(typed, own.as_ref());
+    one_port_each(typed, own.as_ref(), client.as_ref());
+    let skip_acl = typed.boolean("skipACL");
+    if let (true, Some(place)) = (skip_acl, typed.place("skipACL")) {
+        typed.warn(&place, "ACLs are not checked: everybody may do everything");
+    }
+    let four_letter_words = whitelist(typed);
+    let (id, membership) = (id?, membership?);
+    let voters = membership.verifier.voters().count();
+    let jute_max_buffer = typed.number("jute.maxbuffer") as usize;
+    let check_interval_ms = typed.number("znode.container.checkIntervalMs") as u64;
+    Some(ServerConfig {
+        id,
+        role,
+        members: membership.members,
+        verifier: membership.verifier,
+        config_text: membership.text,
+        config_version: membership.version,
+        data_dir: data_dir?,
+        data_log_dir: data_log_dir?,
+        client,
+        client_backlog: typed.number("clientPortListenBacklog") as i32,
+        max_client_cnxns: typed.number("maxClientCnxns") as usize,
+        max_cnxns: typed.number("maxCnxns") as usize,
+        sessionless_timeout: milliseconds(typed, "nio.sessionlessCnxnTimeout"),
+        leader_serves: !typed.boolean("leaderServes"),
+        tick_time: Duration::from_millis(tick_ms as u64),
+        init_limit,
+        sync_limit,
+        min_session_timeout_ms,
+        max_session_timeout_ms,
+        jute_max_buffer,
+        jute_extra_size: typed
+            .given_number("jute.maxbuffer.extrasize")
+            .map_or(jute_max_buffer, |bytes| bytes.max(1024) as usize),
+        outstanding_limit: outstanding_limit(typed.number("globalOutstandingLimit") as usize, voters),
+        snap_count: typed.number("snapCount") as u64,
+        pre_alloc_bytes: typed.number("preAllocSize") as u64 * 1024,
+        files: files::settings(typed),
+        commit_log_count: typed.number("commitLogCount") as usize,
+        four_letter_words,
+        listen_on_all_ips: typed.boolean("quorumListenOnAllIPs"),
+        bind_retries: match typed.number("electionPortBindRetry") {
+            0 => None,
+            retries => u32::try_from(retries).ok(),
+        },
+        election_dial_limit: milliseconds(typed, "cnxTimeout"),
+        vote_pauses: vote_pauses(typed),
+        db_autocreate: typed.boolean("db.autocreate"),
+        trust_empty_snapshot: typed.boolean("snapshot.trust.empty"),
+        skip_acl,
+        super_digest: typed.text("DigestAuthenticationProvider.superDigest"),
+        extended_types,
+        digest: typed.boolean("digest.enabled"),
+        containers: Containers {
+            check_interval_ms,
+            max_per_check: per_check(typed.number("znode.container.maxPerMinute") as u64, check_interval_ms),
+            max_never_used_ms: typed.number("znode.container.maxNeverUsedIntervalMs"),
+        },
+    })
+}
+
+fn milliseconds(typed: &Typed, key: &str) -> Duration {
+    Duration::from_millis(typed.number(key) as u64)
+}
+
+/// ZooKeeper divides the limit among the servers that have clients while one of them leads
+/// (`QuorumZooKeeperServer.getGlobalOutstandingLimit`).
+fn outstanding_limit(global: usize, voters: usize) -> usize {
+    let servers = if voters > 2 { voters - 1 } else { 1 };
+    (global / servers).max(1)
+}
+
+/// A number per minute is how many each time?
+fn per_check(per_minute: u64, interval_ms: u64) -> usize {
+    let each = u128::from(per_minute) * u128::from(interval_ms) / 60_000;
+    usize::try_from(each).unwrap_or(usize::MAX).max(1)
+}
+
+/// `initLimit`, `syncLimit`: an ensemble must say them.
+fn limit(typed: &mut Typed, key: &str, is_alone: bool) -> u32 {
+    if !is_alone && typed.get(key).is_none() {
+        typed.missing(key, "an ensemble needs it (ticks)");
+    }
+    typed.given_number(key).unwrap_or(10) as u32
+}
+
+fn directory(typed: &mut Typed, key: &str) -> Option<PathBuf> {
+    let value = typed.text(key).filter(|value| !value.is_empty())?;
+    if let (true, Some(place)) = (Path::new(&value).is_relative(), typed.place(key)) {
+        typed.warn(&place, "is relative to the directory the server is started in");
+    }
+    Some(PathBuf::from(value))
+}
+
+fn session_timeouts(typed: &mut Typed, tick_ms: i64) -> (i32, i32) {
+    let clamp = |ms: i64| ms.min(i64::from(i32::MAX)) as i32;
+    let min = clamp(typed.given_number("minSessionTimeout").unwrap_or(tick_ms * 2));
+    let max = clamp(typed.given_number("maxSessionTimeout").unwrap_or(tick_ms * 20));
+    if min > max
+        && let Some(place) = typed.place("minSessionTimeout").or_else(|| typed.place("maxSessionTimeout"))
+    {
+        let text = format!("minSessionTimeout ({min} ms) is above maxSessionTimeout ({max} ms)");
+        typed.error_at(&place, Mistake::Conflict(text));
+    }
+    (min, max)
+}
+
+fn vote_pauses(typed: &mut Typed) -> (Duration, Duration) {
+    let keys = ["fastleader.minNotificationInterval", "fastleader.maxNotificationInterval"];
+    let [min, max] = keys.map(|key| milliseconds(typed, key));
+    if min > max
+        && let Some(place) = typed.place(keys[0]).or_else(|| typed.place(keys[1]))
+    {
+        let (min, max) = (min.as_millis(), max.as_millis());
+        let text = format!("the first pause ({min} ms) is above the longest one ({max} ms)");
+        typed.error_at(&place, Mistake::Conflict(text));
+    }
+    (min, max)
+}
+
+/// The server list decides; `peerType` must not contradict it silently.
+fn role(typed: &mut Typed, own: Option<&Member>) -> LearnerType {
+    let listed = own.map(|member| member.role).unwrap_or_default();
+    let Some((place, value)) = typed.get("peerType").map(|(p, v)| (p.clone(), v.to_owned())) else {
+        return listed;
+    };
+    let known = [LearnerType::Participant, LearnerType::Observer];
+    let typed_role = known.into_iter().find(|role| role.to_string().eq_ignore_ascii_case(&value));
+    if typed_role.is_some_and(|role| role != listed) {
+        typed.warn(&place, &format!("the server list says {listed}, and that is what counts"));
+    }
+    listed
+}
+
+fn client_address(typed: &mut Typed, own: Option<&Member>) -> Option<ClientAddress> {
+    let port = typed.given_number("clientPort").map(|port| port as u16);
+    if let (Some(place), None) = (typed.place("clientPortAddress"), typed.get("clientPort")) {
+        typed.error_at(&place, Mistake::Conflict("clientPort must be given with it".to_owned()));
+    }
+    let listed = own.and_then(|member| member.client.clone());
+    let Some(port) = port else {
+        if let (None, None, Some(place)) = (&listed, typed.get("clientPort"), typed.place("dataDir")) {
+            let place = super::typed::Place { key: "clientPort".into(), ..place };
+            typed.warn(&place, "is not given: no client can connect to this server");
+        }
+        return listed;
+    };
+    let configured = ClientAddress { host: typed.text("clientPortAddress"), port };
+    match listed {
+        Some(listed) if listed.port != configured.port => {
+            let place = typed.place("clientPort")?;
+            let text = format!("{port} contradicts port {} in this server's own line", listed.port);
+            typed.error_at(&place, Mistake::Conflict(text));
+            None
+        }
+        Some(listed) if configured.host.is_none() => Some(listed),
+        _ => Some(configured),
+    }
+}
+
+/// One server cannot open a port twice.
+fn one_port_each(typed: &mut Typed, own: Option<&Member>, client: Option<&ClientAddress>) {
+    let (Some(own), Some(client)) = (own, client) else { return };
+    if let Some(taken) = own.places().find(|place| place.port == client.port)
+        && let Some(place) = typed.place("clientPort")
+    {
+        let text = format!("{} is also this server's port for other servers ({taken})", client.port);
+        typed.error_at(&place, Mistake::Conflict(text));
+    }
+}
+
+fn whitelist(typed: &mut Typed) -> Whitelist {
+    let text = typed.text("4lw.commands.whitelist").unwrap_or_else(|| "srvr".to_owned());
+    let words: Vec<String> = text.split(',').map(|w| w.trim().to_owned()).filter(|w| !w.is_empty()).collect();
+    if words.iter().any(|word| word == "*") {
+        return Whitelist::All;
+    }
+    for word in &words {
+        let known = <[u8; 4]>::try_from(word.as_bytes()).is_ok_and(|bytes| Word::recognise(bytes).is_some());
+        if let (false, Some(place)) = (known, typed.place("4lw.commands.whitelist")) {
+            typed.warn_ignored(&place, &format!("{word:?} is not a four-letter word"));
+        }
+    }
+    Whitelist::Only(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_servers_part_of_the_outstanding_requests() {
+        for (voters, part) in [(1, 1000), (2, 1000), (3, 500), (5, 250), (2001, 1)] {
+            assert_eq!(outstanding_limit(1000, voters), part, "{voters} voters");
+        }
+    }
+
+    #[test]
+    fn a_number_per_minute_is_a_number_per_look() {
+        for (per_minute, interval_ms, each) in [(10_000, 60_000, 10_000), (10_000, 1000, 166), (1, 1000, 1)] {
+            assert_eq!(per_check(per_minute, interval_ms), each);
+        }
+    }
+}
