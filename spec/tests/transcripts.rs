@@ -49,3 +49,38 @@ fn every_transcript_says_what_happens() {
     }
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n\n"));
 }
+
+/// The rows of the tables of docs/PROTOCOL.md that name a transcript: message and transcript.
+fn shown() -> Vec<(String, String)> {
+    let text = include_str!("../../docs/PROTOCOL.md");
+    let ports = text.split("## Client port").next().expect("there is a first part");
+    let mut shown = Vec::new();
+    let mut column = None;
+    for line in ports.lines().filter(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        if let Some(at) = cells.iter().position(|cell| *cell == "message") {
+            assert_eq!(cells.last(), Some(&"shown in"), "{line}");
+            column = Some(at);
+        } else if let (Some(at), Some(name)) = (column, cells.last().and_then(|c| c.strip_prefix('`'))) {
+            shown.push((cells[at].to_owned(), name.trim_end_matches('`').to_owned()));
+        }
+    }
+    shown
+}
+
+#[test]
+fn a_message_is_shown_where_the_documentation_says() {
+    let shown = shown();
+    assert!(shown.len() >= 15, "the tables are not found: {shown:?}");
+    let transcripts = transcripts();
+    for (message, name) in shown {
+        let (_, text) = transcripts.iter().find(|(n, _)| *n == name).unwrap_or_else(|| {
+            panic!("docs/PROTOCOL.md: {message} is said to be shown in {name}, which is not there")
+        });
+        // Of "notification, FOLLOWING (1) or LEADING (2)" the state.
+        let word = message.trim_start_matches("notification, ").split(' ').next().expect("a word");
+        let word = if word == "notification" { "no vote" } else { word };
+        let sent = text.lines().any(|line| line.trim_start().starts_with("→ ") && line.contains(word));
+        assert!(sent, "docs/PROTOCOL.md: {message} is said to be shown in {name}, and is not");
+    }
+}

@@ -313,7 +313,11 @@ impl Stage {
             ["disk", i] => {
                 let i = self.index(i)?;
                 let disks = &mut self.held_disks;
-                if hold { disks.insert(i) } else { disks.remove(&i) };
+                if hold {
+                    disks.insert(i)
+                } else {
+                    disks.remove(&i)
+                };
                 return Ok(vec![]);
             }
             [i, "->", j] => vec![(self.index(i)?, self.index(j)?)],
@@ -324,7 +328,11 @@ impl Stage {
             _ => return Err("hold I -> J, hold I, or hold disk I".to_owned()),
         };
         for link in links {
-            if hold { self.held_links.insert(link) } else { self.held_links.remove(&link) };
+            if hold {
+                self.held_links.insert(link)
+            } else {
+                self.held_links.remove(&link)
+            };
         }
         Ok(vec![])
     }

@@ -158,7 +158,9 @@ fn output(output: &Output<Byte>) -> Option<(Option<ServerId>, String)> {
         Output::InstallSnapshot(_, zxid, s) => {
             alone(format!("disk: {}", operation(&DiskOp::Install(*zxid, s.clone()))))
         }
-        Output::SaveAcceptedEpoch(_, epoch) => alone(format!("disk: {}", operation(&DiskOp::Accepted(*epoch)))),
+        Output::SaveAcceptedEpoch(_, epoch) => {
+            alone(format!("disk: {}", operation(&DiskOp::Accepted(*epoch))))
+        }
         Output::SaveCurrentEpoch(_, epoch) => alone(format!("disk: {}", operation(&DiskOp::Current(*epoch)))),
         Output::TakeSnapshot(zxid, _) => alone(format!("begins a snapshot at {zxid:?}")),
         Output::SetAlarm(..) | Output::CancelAlarm(_) => None,

@@ -33,10 +33,6 @@ pub struct View {
 impl View {
     /// A server at this moment.
     pub fn of(peer: &QuorumPeer<Byte>) -> Self {
-        View {
-            status: peer.status(),
-            serving: peer.serving(),
-            applied: peer.service().applied().clone(),
-        }
+        View { status: peer.status(), serving: peer.serving(), applied: peer.service().applied().clone() }
     }
 }
