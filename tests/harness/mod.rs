@@ -1,5 +1,6 @@
 //! What every end-to-end test needs: real servers, clients, faults, and patience with a deadline.
 
+mod counter;
 mod ensemble;
 mod facts;
 mod impostor;
@@ -14,6 +15,7 @@ mod tail;
 mod wait;
 mod writer;
 
+pub(crate) use counter::Counter;
 pub(crate) use ensemble::{Ensemble, Setup};
 pub(crate) use facts::contents;
 pub(crate) use impostor::{Peer, Voter};
