@@ -4,6 +4,8 @@ mod bench;
 mod catching_up;
 mod damage;
 mod failover;
+mod hostile_clients;
+mod hostile_peers;
 mod nonsense;
 mod observers;
 mod partitions;

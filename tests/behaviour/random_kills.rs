@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use quorate_core::wire::client::CreateMode;
 
 use crate::harness::{
-    Acknowledged, Counter, Ensemble, Rng, Setup, Writer, check_acknowledged, contents, eventually, until,
+    Acknowledged, Counter, Ensemble, Rng, Setup, Writer, check_acknowledged, contents, eventually, number,
+    seed, until,
 };
 
 /// How many processes are killed unless somebody says otherwise.
@@ -65,16 +66,6 @@ fn inject(ensemble: &mut Ensemble, fault: Fault, time: Duration) -> usize {
     victims.len()
 }
 
-fn number(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number, not {text:?}")))
-}
-
-fn seed() -> u64 {
-    let now = || std::time::UNIX_EPOCH.elapsed().expect("it is after 1970").as_millis() as u64;
-    number("QUORATE_E2E_SEED").unwrap_or_else(now)
-}
-
 #[test]
 fn what_was_acknowledged_survives_random_kills() {
     let (seed, kills) = (seed(), number("QUORATE_KILLS").map_or(KILLS, |kills| kills as usize));
@@ -99,13 +90,13 @@ fn what_was_acknowledged_survives_random_kills() {
         })
         .collect();
     let counter = Counter::start(ports, "/c/number");
-    let (mut killed, mut number) = (0, 0);
+    let (mut killed, mut faults) = (0, 0);
     while killed < kills {
-        number += 1;
+        faults += 1;
         let fault = draw(&mut rng, &ids);
         let (time, heal) = (Duration::from_millis(rng.below(LONGEST)), rng.below(3) > 0);
         let at = Instant::now();
-        println!("fault {number}: {fault:?} for {time:?}");
+        println!("fault {faults}: {fault:?} for {time:?}");
         killed += inject(&mut ensemble, fault, time);
         let repaired = Instant::now();
         // Now and then the next fault comes before this one is got over.
