@@ -11,4 +11,5 @@ pub mod models;
 pub mod mutants;
 pub mod properties;
 pub mod search;
+pub mod transcript;
 pub mod world;

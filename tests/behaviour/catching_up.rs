@@ -1,11 +1,11 @@
-//! A server that was away comes back to the others' history: by DIFF, or by SNAP.
+//! A server that was away comes back to the others' history: by DIFF, by TRUNC, or by SNAP.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use quorate_core::wire::client::CreateMode;
 
-use crate::harness::{Ensemble, RawClient, Setup, contents};
+use crate::harness::{Ensemble, RawClient, Setup, contents, lost, until};
 
 /// Names of the snapshots a server has.
 fn snapshots(ensemble: &Ensemble, id: u64) -> BTreeSet<String> {
@@ -104,4 +104,40 @@ fn a_state_of_many_megabytes_travels() {
     ensemble.kill(follower);
     ensemble.start_all();
     assert!(contents(&ensemble, follower, "/w") == there);
+}
+
+#[test]
+fn what_only_a_deposed_leader_logged_is_truncated() {
+    let mut ensemble = Setup::voters(3).line("maxSessionTimeout=60000").wired().start();
+    let old = ensemble.await_leader();
+    let mut client = ensemble.connect_for(old, 60_000);
+    client.create("/d", b"", CreateMode::Persistent).unwrap();
+    client.create("/d/kept", b"1", CreateMode::Persistent).unwrap();
+    ensemble.network().isolate(old);
+    // These reach the old leader's log and nobody else's.
+    for number in 0..5 {
+        let path = format!("/d/never-{number}");
+        assert!(lost(&client.create(&path, b"", CreateMode::Persistent)));
+        match RawClient::connect(ensemble.server(old).client, &client.session) {
+            Ok(again) => client = again,
+            Err(_) => break,
+        }
+    }
+    let others: Vec<u64> = ensemble.ids().into_iter().filter(|id| *id != old).collect();
+    let new = until("another leads", || {
+        others.iter().copied().find(|id| ensemble.server(*id).mode().as_deref() == Some("leader"))
+    });
+    ensemble.connect(new).create("/d/instead", b"2", CreateMode::Persistent).unwrap();
+    ensemble.network().heal();
+    ensemble.await_log(new, &format!("synchronising server {old} by TRUNC"));
+    ensemble.await_serving(&ensemble.ids());
+    let expected = contents(&ensemble, new, "/d");
+    assert_eq!(expected.keys().collect::<Vec<_>>(), ["instead", "kept"]);
+    assert_eq!(contents(&ensemble, old, "/d"), expected);
+    // Its log was cut, not only its memory.
+    ensemble.kill_all();
+    ensemble.start_all();
+    for id in ensemble.ids() {
+        assert_eq!(contents(&ensemble, id, "/d"), expected, "server {id}");
+    }
 }

@@ -1,12 +1,17 @@
-//! Random kills under several writers. `QUORATE_E2E_SEED` repeats a schedule of faults.
+//! Random kills under several writers. `QUORATE_E2E_SEED` repeats a schedule of faults,
+//! `QUORATE_KILLS` says how many processes are to be killed.
 
 use std::time::{Duration, Instant};
 
 use quorate_core::wire::client::CreateMode;
 
-use crate::harness::{Acknowledged, Ensemble, Rng, Setup, Writer, check_acknowledged, eventually, until};
+use crate::harness::{
+    Acknowledged, Counter, Ensemble, Rng, Setup, Writer, check_acknowledged, contents, eventually, number,
+    seed, until,
+};
 
-const FAULTS: u32 = 20;
+/// How many processes are killed unless somebody says otherwise.
+const KILLS: usize = 15;
 const WRITERS: usize = 3;
 /// The longest time between a fault and its repair (ms).
 const LONGEST: u64 = 600;
@@ -37,46 +42,34 @@ fn draw(rng: &mut Rng, ids: &[u64]) -> Fault {
     }
 }
 
-/// Do it, wait, undo it.
-fn inject(ensemble: &mut Ensemble, fault: Fault, time: Duration) {
+/// Do it, wait, undo it; say how many processes were killed.
+fn inject(ensemble: &mut Ensemble, fault: Fault, time: Duration) -> usize {
     let wait = || eventually(time, || false);
-    let mut kill = |ids: &[u64]| {
-        for id in ids {
-            ensemble.kill(*id);
-        }
-        wait();
-        for id in ids {
-            ensemble.start(*id);
-        }
-    };
-    match fault {
-        Fault::KillLeader => {
-            let leader = ensemble.await_leader();
-            ensemble.kill(leader);
-            wait();
-            ensemble.start(leader);
-        }
-        Fault::Kill(id) => kill(&[id]),
-        Fault::KillTwo(one, other) => kill(&[one, other]),
+    let victims = match fault {
+        Fault::KillLeader => vec![ensemble.await_leader()],
+        Fault::Kill(id) => vec![id],
+        Fault::KillTwo(one, other) => vec![one, other],
         Fault::Pause(id) => {
             ensemble.pause(id);
             wait();
             ensemble.resume(id);
+            return 0;
         }
+    };
+    for id in &victims {
+        ensemble.kill(*id);
     }
-}
-
-fn seed() -> u64 {
-    match std::env::var("QUORATE_E2E_SEED") {
-        Ok(text) => text.parse().expect("QUORATE_E2E_SEED is a number"),
-        Err(_) => std::time::UNIX_EPOCH.elapsed().expect("it is after 1970").as_millis() as u64,
+    wait();
+    for id in &victims {
+        ensemble.start(*id);
     }
+    victims.len()
 }
 
 #[test]
-fn what_was_acknowledged_survives_twenty_random_faults() {
-    let seed = seed();
-    println!("QUORATE_E2E_SEED={seed}");
+fn what_was_acknowledged_survives_random_kills() {
+    let (seed, kills) = (seed(), number("QUORATE_KILLS").map_or(KILLS, |kills| kills as usize));
+    println!("QUORATE_E2E_SEED={seed} QUORATE_KILLS={kills}");
     let mut rng = Rng::new(seed);
     // Snapshots, short memories: returning servers get DIFF, TRUNC and SNAP.
     let setup =
@@ -84,7 +77,10 @@ fn what_was_acknowledged_survives_twenty_random_faults() {
     let mut ensemble = setup.start();
     let ids = ensemble.ids();
     let leader = ensemble.await_leader();
-    ensemble.connect(leader).create("/w", b"", CreateMode::Persistent).unwrap();
+    let mut client = ensemble.connect(leader);
+    client.create("/w", b"", CreateMode::Persistent).unwrap();
+    client.create("/c", b"", CreateMode::Persistent).unwrap();
+    client.create("/c/number", b"", CreateMode::Persistent).unwrap();
     let ports: Vec<u16> = ids.iter().map(|id| ensemble.server(*id).client).collect();
     let writers: Vec<Writer> = (0..WRITERS)
         .map(|n| {
@@ -93,22 +89,32 @@ fn what_was_acknowledged_survives_twenty_random_faults() {
             Writer::start(ports, "/w", &format!("{n}-"))
         })
         .collect();
-    for number in 1..=FAULTS {
+    let counter = Counter::start(ports, "/c/number");
+    let (mut killed, mut faults) = (0, 0);
+    while killed < kills {
+        faults += 1;
         let fault = draw(&mut rng, &ids);
-        let time = Duration::from_millis(rng.below(LONGEST));
+        let (time, heal) = (Duration::from_millis(rng.below(LONGEST)), rng.below(3) > 0);
         let at = Instant::now();
-        println!("fault {number}: {fault:?} for {time:?}");
-        inject(&mut ensemble, fault, time);
+        println!("fault {faults}: {fault:?} for {time:?}");
+        killed += inject(&mut ensemble, fault, time);
         let repaired = Instant::now();
-        // Every writer gets something through before the next fault; not every server need serve.
-        for writer in &writers {
-            until("writes go on", || writer.first_after(repaired));
+        // Now and then the next fault comes before this one is got over.
+        if heal || killed >= kills {
+            for writer in &writers {
+                until("writes go on", || writer.first_after(repaired));
+            }
+            println!("  all writers go on {} ms after it began", at.elapsed().as_millis());
         }
-        println!("  all writers go on {} ms after it began", at.elapsed().as_millis());
     }
     let written: u64 = writers.iter().map(Writer::count).sum();
-    println!("{written} writes acknowledged");
+    let counted = counter.stop();
+    println!("{killed} kills, {written} writes acknowledged, counted to {counted}");
     let done: Vec<Acknowledged> = writers.into_iter().flat_map(Writer::stop).collect();
     ensemble.await_serving(&ids);
     check_acknowledged(&ensemble, "/w", done.iter().map(|a| a.name.as_str()));
+    for id in ids {
+        let (data, _) = &contents(&ensemble, id, "/c")["number"];
+        assert_eq!(String::from_utf8_lossy(data), counted.to_string(), "server {id}");
+    }
 }

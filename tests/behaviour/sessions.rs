@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use quorate_core::wire::client::CreateMode;
 
-use crate::harness::{Failure, RawClient, Session, Setup, eventually, until};
+use crate::harness::{Failure, RawClient, Session, Setup, eventually, lost, until};
 
 #[test]
 fn a_silent_session_expires_and_a_pinged_one_does_not() {
@@ -114,4 +114,56 @@ fn a_timeout_is_kept_within_the_servers_limits() {
         let client = RawClient::connect(ensemble.server(1).client, &Session::new(asked)).unwrap();
         assert_eq!(client.session.timeout_ms, given, "asked for {asked}");
     }
+}
+
+#[test]
+fn a_session_that_moved_is_gone_from_where_it_was() {
+    let ensemble = Setup::voters(3).observers(1).start();
+    let (leader, followers) = (ensemble.await_leader(), ensemble.await_followers());
+    // From a follower to the observer, from there to the leader, and to a follower again.
+    let mut here = ensemble.connect(followers[0]);
+    here.create("/n", b"", CreateMode::Persistent).unwrap();
+    here.create("/mine", b"", CreateMode::Ephemeral).unwrap();
+    for id in [4, leader, followers[1]] {
+        let mut there =
+            until("the session moves", || RawClient::connect(ensemble.server(id).client, &here.session).ok());
+        assert_eq!(there.session.id, here.session.id);
+        there.set("/n", id.to_string().as_bytes(), -1).unwrap();
+        // A write by way of the old connection is not done, and not answered.
+        let stale = here.set("/n", b"stale", -1);
+        assert!(lost(&stale), "server {id}: {stale:?}");
+        let (data, _) = there.get("/n", false).unwrap();
+        assert_eq!(data, id.to_string().as_bytes());
+        assert!(there.exists("/mine", false).unwrap().is_some(), "its ephemerals moved with it");
+        here = there;
+    }
+    // On the same server the older connection is closed.
+    let again = RawClient::connect(ensemble.server(followers[1]).client, &here.session).unwrap();
+    assert!(here.closed());
+    again.close().unwrap();
+    let mut reader = ensemble.connect(leader);
+    assert_eq!(reader.exists("/mine", false).unwrap(), None);
+}
+
+#[test]
+fn a_session_expires_while_its_client_is_between_two_servers() {
+    let mut ensemble = Setup::voters(3).start();
+    let followers = ensemble.await_followers();
+    let mut client = ensemble.connect_for(followers[0], 1000);
+    client.create("/eph", b"", CreateMode::Ephemeral).unwrap();
+    let mut reader = ensemble.connect(followers[1]);
+    until("it is seen there", || reader.exists("/eph", true).unwrap());
+    let session = client.session.clone();
+    // Its server is gone, and it does not look for another in time.
+    ensemble.kill(followers[0]);
+    assert_eq!(reader.event().unwrap().path, "/eph");
+    assert_eq!(reader.exists("/eph", false).unwrap(), None);
+    for id in ensemble.running() {
+        let late = RawClient::connect(ensemble.server(id).client, &session);
+        assert!(matches!(late, Err(Failure::Refused)), "server {id}: {late:?}");
+    }
+    // Neither does the server that had it know it when it is back.
+    ensemble.start_all();
+    let late = RawClient::connect(ensemble.server(followers[0]).client, &session);
+    assert!(matches!(late, Err(Failure::Refused)), "{late:?}");
 }

@@ -31,13 +31,15 @@ pub(crate) struct Session {
     pub(crate) timeout_ms: i32,
     /// The newest zxid seen.
     pub(crate) last_zxid: i64,
+    /// The next request's xid: as with other clients, none is used twice in a session.
+    next_xid: i32,
 }
 
 impl Session {
     /// A session to be asked for.
     pub(crate) fn new(timeout_ms: u32) -> Session {
         let timeout_ms = i32::try_from(timeout_ms).expect("a timeout fits an i32");
-        Session { id: SessionId(0), password: [0; PASSWORD_LEN], timeout_ms, last_zxid: 0 }
+        Session { id: SessionId(0), password: [0; PASSWORD_LEN], timeout_ms, last_zxid: 0, next_xid: 1 }
     }
 }
 
@@ -68,7 +70,6 @@ impl From<io::Error> for Failure {
 pub(crate) struct RawClient {
     stream: TcpStream,
     decoder: FrameDecoder,
-    next_xid: i32,
     /// The session.
     pub(crate) session: Session,
     /// Events that have arrived, oldest first, each with the number of replies that came before it.
@@ -96,7 +97,6 @@ impl RawClient {
         let mut client = RawClient {
             stream,
             decoder: FrameDecoder::new(0, 64 << 20),
-            next_xid: 1,
             session: session.clone(),
             events: VecDeque::new(),
             replies: 0,
@@ -128,8 +128,8 @@ impl RawClient {
     /// Ask, and wait for the answer and its zxid.
     pub(crate) fn call_with_zxid(&mut self, request: &Request) -> Result<(Response, i64), Failure> {
         let op = request.op();
-        let xid = if op == OpCode::Ping { xid::PING } else { self.next_xid };
-        self.next_xid += 1;
+        let xid = if op == OpCode::Ping { xid::PING } else { self.session.next_xid };
+        self.session.next_xid += 1;
         self.send(|out| {
             RequestHeader { xid, op: op.to_i32() }.write(out);
             request.write_body(out);

@@ -184,6 +184,10 @@ impl FastLeaderElection {
         } else if beats(config, &heard.vote, &self.vote) {
             self.vote = heard.vote;
             self.changed_mind(config, out);
+        } else if self.vote.beats(&heard.vote) {
+            // It has not heard this vote: perhaps it still had a leader when it came, and has
+            // forgotten it. Without an answer both would wait until votes are said again.
+            out.push(Output::Elect(from, self.notification(ServerState::Looking)));
         }
         self.received.insert(from, heard);
         self.tally(config, out)
@@ -202,9 +206,10 @@ impl FastLeaderElection {
                 ServerState::Looking => ballot.vote == heard.vote,
                 _ => ballot.vote.leader == heard.vote.leader,
             };
-            if quorum_agrees(config, &self.received, agree)
-                && self.leader_confirms(config, &self.received, &heard)
-            {
+            // This server voted in that round too, perhaps as the one that completed the quorum.
+            let own = self.vote.zxid.is_some() && self.vote == heard.vote;
+            let agrees = |id| if id == config.id { own } else { self.received.get(&id).is_some_and(agree) };
+            if config.is_quorum(agrees) && self.leader_confirms(config, &self.received, &heard) {
                 return Some(heard.vote);
             }
         }
@@ -212,8 +217,8 @@ impl FastLeaderElection {
         let agree = |ballot: &Notification| {
             (ballot.vote.leader, ballot.vote.peer_epoch) == (heard.vote.leader, heard.vote.peer_epoch)
         };
-        if quorum_agrees(config, &self.outside, agree) && self.leader_confirms(config, &self.outside, &heard)
-        {
+        let agrees = |id| self.outside.get(&id).is_some_and(agree);
+        if config.is_quorum(agrees) && self.leader_confirms(config, &self.outside, &heard) {
             self.round = heard.round;
             return Some(heard.vote);
         }
@@ -291,12 +296,4 @@ fn beats<P: Payload>(config: &PeerConfig<P>, new: &Vote, old: &Vote) -> bool {
         return (new.zxid, new.leader) > (old.zxid, old.leader);
     }
     config.may_lead(new.leader) && new.beats(old)
-}
-
-fn quorum_agrees<P: Payload>(
-    config: &PeerConfig<P>,
-    ballots: &BTreeMap<ServerId, Notification>,
-    agree: impl Fn(&Notification) -> bool,
-) -> bool {
-    config.is_quorum(|id| ballots.get(&id).is_some_and(&agree))
 }

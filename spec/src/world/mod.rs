@@ -8,6 +8,7 @@ mod action;
 mod disk;
 mod ghost;
 mod link;
+mod trace;
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub use action::Action;
 pub use disk::{Disk, DiskOp, Durable};
 pub use ghost::{Broken, Ghost};
 pub use link::{Connection, End, Side};
+pub use trace::{Event, View};
 
 use crate::byte::Byte;
 use crate::hash::fingerprint;
@@ -80,6 +82,8 @@ pub struct World {
     oracle: Option<usize>,
     budget: Budget,
     ghost: Arc<Ghost>,
+    /// Every step so far, if somebody wants to know. No part of the state's identity.
+    trace: Option<Vec<Event>>,
 }
 
 impl PartialEq for World {
@@ -114,7 +118,13 @@ impl World {
             oracle: None,
             budget,
             ghost: Arc::default(),
+            trace: None,
         }
+    }
+
+    /// The steps since the last call; the first call begins the record.
+    pub fn take_trace(&mut self) -> Vec<Event> {
+        self.trace.replace(Vec::new()).unwrap_or_default()
     }
 
     /// The servers, in the order of their ids.
@@ -332,7 +342,7 @@ impl World {
             Action::Submit(i) => {
                 let byte = Byte(self.budget.txns);
                 self.budget.txns -= 1;
-                self.step(i, Input::Client(ConnId(0), byte));
+                self.submit(i, byte);
             }
             Action::Sync(i) => {
                 let (ticket, backwards) = Arc::make_mut(&mut self.servers[i]).disk.sync();
@@ -364,6 +374,27 @@ impl World {
         }
         while self.setting.eager && self.settle() {}
         self.connections.retain(|c| !c.gone());
+    }
+
+    /// A client hands a server this transaction, whatever the budget.
+    pub fn submit(&mut self, i: usize, byte: Byte) {
+        self.step(i, Input::Client(ConnId(0), byte));
+    }
+
+    /// Whether an alarm of a server that is up is set.
+    pub fn armed(&self, i: usize, timer: Timer) -> bool {
+        self.servers[i].alarms & bit(timer) != 0
+    }
+
+    /// An alarm that is set fires, whatever the budget.
+    pub fn fire(&mut self, i: usize, timer: Timer) {
+        assert!(self.armed(i, timer), "{timer:?} of server {} is not set", i + 1);
+        self.alarm(i, timer);
+    }
+
+    /// The vote under way from one server to another.
+    pub fn vote_under_way(&self, from: usize, to: usize) -> Option<&Notification> {
+        self.votes[from * self.servers.len() + to].as_ref()
     }
 
     /// One delivery that commutes with everything else, if there is one.
@@ -509,7 +540,11 @@ impl World {
     fn step(&mut self, i: usize, input: Input<Byte>) {
         let mut out = Vec::new();
         let peer = Arc::make_mut(&mut self.servers[i]).peer.as_mut().expect("it is up");
+        let before = self.trace.is_some().then(|| (input.clone(), View::of(peer)));
         peer.step(Now::default(), input, &mut out);
+        if let (Some(trace), Some((input, before))) = (&mut self.trace, before) {
+            trace.push(Event { server: i, input, outputs: out.clone(), before, after: View::of(peer) });
+        }
         for output in out {
             self.perform(i, output);
         }

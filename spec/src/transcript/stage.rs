@@ -1,0 +1,502 @@
+//! What the commands of a transcript do: a [`World`] in which nothing happens by itself.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use quorate_core::config::{Constant, ElectionMode, PeerConfig};
+use quorate_core::ids::{Epoch, ServerId, Zxid};
+use quorate_core::quorum::{Group, QuorumVerifier};
+use quorate_core::timer::Timer;
+
+use super::words;
+use crate::byte::Byte;
+use crate::models::Ensemble;
+use crate::properties;
+use crate::world::{Action, Budget, Connection, DiskOp, Durable, End, Setting, Side, World};
+
+/// More steps than any scenario needs to come to rest.
+const MOST_STEPS: usize = 10_000;
+
+/// The budget of a world in which commands decide what happens.
+const UNBOUNDED: Budget = Budget { faults: u8::MAX, txns: u8::MAX, elections: u8::MAX, resends: u8::MAX };
+
+const TIMERS: [Timer; 7] = [
+    Timer::ElectionResend,
+    Timer::ElectionDecide,
+    Timer::Redial,
+    Timer::PhaseLimit,
+    Timer::Liveness,
+    Timer::Ping,
+    Timer::SessionExpiry,
+];
+
+const SIDES: [Side; 2] = [Side::Learner, Side::Leader];
+
+/// A world, and what `settle` leaves alone.
+#[derive(Debug, Default)]
+pub struct Stage {
+    play: Option<Play>,
+    /// Directions in which nothing arrives.
+    held_links: BTreeSet<(usize, usize)>,
+    held_disks: BTreeSet<usize>,
+}
+
+#[derive(Debug)]
+struct Play {
+    setting: Arc<Setting>,
+    world: World,
+    judge: Ensemble,
+}
+
+/// What came of a command, line by line; or why it cannot be done.
+type Said = Result<Vec<String>, String>;
+
+impl Stage {
+    /// Do what one command says.
+    ///
+    /// * `servers N [observers M] [remember K] [groups 1,2,3/4,5,6/7,8,9]` begins: N voters, all
+    ///   down, with empty disks; each remembers K committed transactions for those who are behind
+    /// * `disk I epochs ACCEPTED/CURRENT [snapshot Z=x…] [log Z=x…]` what a server has before
+    /// * `start I…`, `crash I [keeping N]`: a process; of the pending writes the first N take effect
+    /// * `vote I -> J`, `deliver I -> J [N]`, `deliver I -> J new`: one vote, N packets, a packet of
+    ///   the newest connection between the two arrives at J
+    /// * `notice I J`: I sees that its connection to J is down
+    /// * `connect I`: I's attempt to connect to its leader succeeds
+    /// * `sync I [N]`: N pending writes of I become durable
+    /// * `submit I x…`: clients hand I transactions
+    /// * `alarm I NAME`: an alarm fires
+    /// * `cut I J`: the connections between these break
+    /// * `hold I -> J`, `hold I`, `hold disk I`, `release …`: `settle` delivers nothing in this
+    ///   direction, from or to this server, from this disk; `release` alone releases all
+    /// * `settle`: everything else happens
+    /// * `quietly COMMAND`: without a word
+    /// * `show [I…]`: the servers at rest, and what is under way
+    ///
+    /// # Errors
+    /// The command cannot be understood, is impossible now, or breaks a property.
+    pub fn command(&mut self, command: &str) -> Said {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        match words.as_slice() {
+            ["servers", rest @ ..] => self.servers(rest),
+            ["disk", i, rest @ ..] => self.disk(i, rest),
+            ["quietly", rest @ ..] => {
+                self.command(&rest.join(" "))?;
+                Ok(vec![])
+            }
+            ["start", ids @ ..] => each(ids, |id| self.act(Action::Start(self.index(id)?))),
+            ["crash", i] => self.crash(i, 0),
+            ["crash", i, "keeping", n] => self.crash(i, number(n)?),
+            ["vote", i, "->", j] => {
+                let (from, to) = (self.index(i)?, self.index(j)?);
+                self.act(Action::Vote { from, to })
+            }
+            ["deliver", i, "->", j] => self.deliver(i, j, 1, false),
+            ["deliver", i, "->", j, "new"] => self.deliver(i, j, 1, true),
+            ["deliver", i, "->", j, n] => self.deliver(i, j, number(n)?, false),
+            ["notice", i, j] => {
+                let (i, j) = (self.index(i)?, self.index(j)?);
+                let all = self.world()?.connections().iter().enumerate();
+                let ends = all.flat_map(|(c, connection)| SIDES.map(|side| (c, connection, side)));
+                let found = ends
+                    .filter(|(_, connection, side)| between(connection, *side) == (j, i))
+                    .find(|(_, connection, side)| connection.sees_down(*side));
+                let (c, _, side) = found.ok_or("there is no such connection that is down")?;
+                self.act(Action::Down(c, side))
+            }
+            ["connect", i] => self.act(Action::Connect(self.index(i)?)),
+            ["sync", i] => self.act(Action::Sync(self.index(i)?)),
+            ["sync", i, n] => each(&vec![*i; number(n)?], |i| self.act(Action::Sync(self.index(i)?))),
+            ["submit", i, letters @ ..] => each(letters, |letter| self.submit(i, letter)),
+            ["alarm", i, name] => self.alarm(i, name),
+            ["cut", i, j] => self.cut(i, j),
+            ["hold", rest @ ..] => self.hold(rest, true),
+            ["release"] => {
+                self.held_links.clear();
+                self.held_disks.clear();
+                Ok(vec![])
+            }
+            ["release", rest @ ..] => self.hold(rest, false),
+            ["settle"] => self.settle(),
+            ["show", ids @ ..] => self.show(ids),
+            _ => Err(format!("there is no command `{}`", words.first().unwrap_or(&""))),
+        }
+    }
+
+    // --- the beginning -------------------------------------------------------------------------
+
+    fn servers(&mut self, words: &[&str]) -> Said {
+        let ids = |n: usize| -> Vec<ServerId> { (1..=n as i64).map(ServerId).collect() };
+        let (voters, mut rest) = words.split_first().ok_or("how many servers?")?;
+        let voters = number(voters)?;
+        let (mut all, mut remember, mut verifier) = (voters, 500, QuorumVerifier::Majority(ids(voters)));
+        while let [key, value, more @ ..] = rest {
+            match *key {
+                "observers" => all = voters + number(value)?,
+                "remember" => remember = number(value)?,
+                "groups" => verifier = groups(value)?,
+                other => return Err(format!("`{other}` is nothing that servers have")),
+            }
+            rest = more;
+        }
+        let config = |id: ServerId| {
+            Constant::new(PeerConfig::<Byte> {
+                id,
+                verifiers: vec![verifier.clone()],
+                observers: ids(all).split_off(voters),
+                election: ElectionMode::Fast,
+                commit_log_count: remember,
+                snap_count: 0,
+                settings: (),
+                #[cfg(feature = "mutants")]
+                mutation: None,
+            })
+        };
+        let setting = Arc::new(Setting {
+            configs: ids(all).into_iter().map(config).collect(),
+            quorum_port: true,
+            submit_anywhere: true,
+            eager: false,
+            salt: 0,
+        });
+        self.begin(setting, vec![Durable::empty(); all]);
+        Ok(vec![])
+    }
+
+    fn disk(&mut self, i: &str, words: &[&str]) -> Said {
+        let i = self.index(i)?;
+        let mut disk = Durable::empty();
+        let mut into = "";
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match *word {
+                "epochs" => {
+                    let epochs = words.next().and_then(|w| w.split_once('/')).ok_or("epochs 2/1")?;
+                    disk.accepted_epoch = number(epochs.0)? as Epoch;
+                    disk.current_epoch = number(epochs.1)? as Epoch;
+                }
+                "snapshot" | "log" => into = word,
+                word if into == "snapshot" => {
+                    let (zxid, byte) = transaction(word)?;
+                    let (at, state) = disk.snapshot.get_or_insert_default();
+                    *at = zxid;
+                    Arc::make_mut(state).push((zxid, byte));
+                }
+                word if into == "log" => disk.log.push(transaction(word)?),
+                word => return Err(format!("`{word}` is nothing that a disk has")),
+            }
+        }
+        let play = self.play.take().ok_or(NO_SERVERS)?;
+        if play.world.peers().next().is_some() {
+            return Err("disks are given before anybody starts".to_owned());
+        }
+        let mut disks: Vec<Durable> = play.world.servers().map(|s| s.disk.durable.clone()).collect();
+        disks[i] = disk;
+        self.begin(play.setting, disks);
+        Ok(vec![])
+    }
+
+    fn begin(&mut self, setting: Arc<Setting>, disks: Vec<Durable>) {
+        let mut world = World::new(Arc::clone(&setting), disks, UNBOUNDED);
+        world.take_trace();
+        let judge = Ensemble {
+            init: vec![world.clone()],
+            invariants: properties::ZAB,
+            sometimes: &[],
+            terminal: |_| true,
+        };
+        self.play = Some(Play { setting, world, judge });
+    }
+
+    // --- what happens --------------------------------------------------------------------------
+
+    /// One action, which must be possible.
+    fn act(&mut self, action: Action) -> Said {
+        let world = self.world()?;
+        let mut possible = Vec::new();
+        world.actions(&mut possible);
+        if !possible.contains(&action) {
+            return Err(format!("impossible now: {action}"));
+        }
+        let done = match action {
+            Action::Sync(i) => world.servers().nth(i).and_then(|s| s.disk.pending.front().cloned()),
+            _ => None,
+        };
+        let started = match action {
+            Action::Start(i) => world.servers().nth(i).map(|s| words::durable(&s.disk.durable)),
+            _ => None,
+        };
+        let play = self.play.as_mut().expect("there is a world");
+        play.world = play.world.next(&action);
+        let mut said = self.tell(done.as_ref())?;
+        if let (Some(disk), Some(first)) = (started, said.first_mut()) {
+            let disk = if disk == "empty" { "an empty disk".to_owned() } else { disk };
+            *first += &format!(" with {disk}");
+        }
+        Ok(said)
+    }
+
+    fn submit(&mut self, i: &str, letter: &str) -> Said {
+        let (i, byte) = (self.index(i)?, byte(letter)?);
+        self.up(i)?;
+        self.world_mut()?.submit(i, byte);
+        self.tell(None)
+    }
+
+    fn alarm(&mut self, i: &str, name: &str) -> Said {
+        let found = TIMERS.into_iter().find(|timer| format!("{timer:?}") == name);
+        let timer = found.ok_or_else(|| format!("there is no alarm `{name}`"))?;
+        let i = self.index(i)?;
+        if !self.world()?.armed(i, timer) {
+            return Err(format!("{name} of server {} is not set", i + 1));
+        }
+        self.world_mut()?.fire(i, timer);
+        self.tell(None)
+    }
+
+    fn crash(&mut self, i: &str, kept: usize) -> Said {
+        let i = self.index(i)?;
+        let server = self.world()?.servers().nth(i).expect("there is such a server");
+        let pending: Vec<DiskOp> = server.disk.pending.iter().cloned().collect();
+        let touches = |c: &Connection| c.learner == i || c.leader == i;
+        let lost = self.under_way(|c, _| touches(c));
+        let events = self.act(Action::Crash(i, kept))?;
+        let mut said = vec![format!("{} dies", i + 1)];
+        for (at, op) in pending.iter().enumerate() {
+            let fate = if at < kept { "still reached its disk" } else { "never reached its disk" };
+            said.push(format!("    {fate}: {}", words::operation(op)));
+        }
+        said.extend(lost.into_iter().map(|what| format!("    lost: {what}")));
+        said.extend(events);
+        Ok(said)
+    }
+
+    fn cut(&mut self, i: &str, j: &str) -> Said {
+        let (i, j) = (self.index(i)?, self.index(j)?);
+        let joins = |c: &Connection| {
+            !c.cut && [(i, j), (j, i)].contains(&(c.learner, c.leader)) && c.learner_end == End::Open
+        };
+        let lost = self.under_way(|c, _| joins(c));
+        let all = self.world()?.connections().iter().enumerate();
+        let cut: Vec<usize> = all.filter(|(_, c)| joins(c)).map(|(at, _)| at).collect();
+        if cut.is_empty() {
+            return Err(format!("{} and {} are not connected", i + 1, j + 1));
+        }
+        let mut said = vec![format!("the connection between {} and {} breaks", i + 1, j + 1)];
+        said.extend(lost.into_iter().map(|what| format!("    lost: {what}")));
+        for c in cut {
+            said.extend(self.act(Action::Cut(c))?);
+        }
+        Ok(said)
+    }
+
+    fn deliver(&mut self, i: &str, j: &str, packets: usize, newest: bool) -> Said {
+        let (from, to) = (self.index(i)?, self.index(j)?);
+        let mut said = Vec::new();
+        for _ in 0..packets {
+            let all = self.world()?.connections().iter().enumerate();
+            let ends = all.flat_map(|(c, connection)| SIDES.map(|side| (c, connection, side)));
+            let ready = ends.filter(|(_, connection, side)| {
+                let open = end(connection, *side) != End::Closed;
+                open && between(connection, *side) == (from, to) && !queue(connection, *side).is_empty()
+            });
+            let ready: Vec<(usize, Side)> = ready.map(|(c, _, side)| (c, side)).collect();
+            let found = if newest { ready.last() } else { ready.first() };
+            let &(c, side) =
+                found.ok_or_else(|| format!("nothing is under way from {} to {}", from + 1, to + 1))?;
+            said.extend(self.act(Action::Deliver(c, side))?);
+        }
+        Ok(said)
+    }
+
+    fn hold(&mut self, words: &[&str], hold: bool) -> Said {
+        let links = match words {
+            ["disk", i] => {
+                let i = self.index(i)?;
+                let disks = &mut self.held_disks;
+                if hold {
+                    disks.insert(i)
+                } else {
+                    disks.remove(&i)
+                };
+                return Ok(vec![]);
+            }
+            [i, "->", j] => vec![(self.index(i)?, self.index(j)?)],
+            [i] => {
+                let (i, n) = (self.index(i)?, self.world()?.servers().count());
+                (0..n).flat_map(|j| [(i, j), (j, i)]).collect()
+            }
+            _ => return Err("hold I -> J, hold I, or hold disk I".to_owned()),
+        };
+        for link in links {
+            if hold {
+                self.held_links.insert(link)
+            } else {
+                self.held_links.remove(&link)
+            };
+        }
+        Ok(vec![])
+    }
+
+    /// Everything that can happen without a fault and is not held back.
+    fn settle(&mut self) -> Said {
+        let mut said = Vec::new();
+        for _ in 0..MOST_STEPS {
+            let world = self.world()?;
+            let mut actions = Vec::new();
+            world.actions(&mut actions);
+            let next = actions.into_iter().filter_map(|a| Some((self.turn(world, &a)?, a)));
+            if let Some((_, action)) = next.min_by_key(|(turn, _)| *turn) {
+                said.extend(self.act(action)?);
+                continue;
+            }
+            let redials = |i: &usize| world.armed(*i, Timer::Redial) && world.peers().any(|(j, _)| j == *i);
+            let Some(i) = (0..world.servers().count()).find(redials) else { return Ok(said) };
+            self.world_mut()?.fire(i, Timer::Redial);
+            said.extend(self.tell(None)?);
+        }
+        Err(format!("it does not come to rest within {MOST_STEPS} steps"))
+    }
+
+    /// When an action has its turn in `settle`; `None` if it is a fault or held back.
+    fn turn(&self, world: &World, action: &Action) -> Option<u8> {
+        let free = |from: usize, to: usize| !self.held_links.contains(&(from, to));
+        match action {
+            Action::Vote { from, to } => free(*from, *to).then_some(0),
+            Action::Deliver(c, side) | Action::Down(c, side) => {
+                let (from, to) = between(&world.connections()[*c], *side);
+                free(from, to).then_some(1)
+            }
+            Action::Sync(i) => (!self.held_disks.contains(i)).then_some(2),
+            Action::Connect(i) => {
+                let status = world.peers().find(|(j, _)| j == i).map(|(_, p)| p.status())?;
+                let leader = usize::try_from(status.leader?.0 - 1).expect("servers are numbered from 1");
+                (free(*i, leader) && free(leader, *i)).then_some(3)
+            }
+            Action::Decide(_) => Some(4),
+            _ => None,
+        }
+    }
+
+    fn show(&mut self, ids: &[&str]) -> Said {
+        let n = self.world()?.servers().count();
+        let indices: Result<Vec<usize>, String> = ids.iter().map(|id| self.index(id)).collect();
+        let indices = indices?;
+        let shown = (0..n).filter(|i| indices.is_empty() || indices.contains(i));
+        let world = self.world()?;
+        let mut said: Vec<String> = shown.map(|i| words::server(world, i)).collect();
+        if indices.is_empty() {
+            said.extend(self.under_way(|_, _| true).into_iter().map(|what| format!("under way: {what}")));
+        }
+        Ok(said)
+    }
+
+    // --- small things --------------------------------------------------------------------------
+
+    /// The steps since the last time, in words, if no property is broken.
+    fn tell(&mut self, done: Option<&DiskOp>) -> Said {
+        let play = self.play.as_mut().ok_or(NO_SERVERS)?;
+        if let Some(broken) = play.judge.broken(&play.world) {
+            return Err(format!("{} is broken: {}", broken.name, broken.claim));
+        }
+        Ok(play.world.take_trace().iter().flat_map(|event| words::event(event, done)).collect())
+    }
+
+    /// What is under way on the quorum port, on connections and in directions that fit.
+    fn under_way(&self, fits: impl Fn(&Connection, Side) -> bool) -> Vec<String> {
+        let Ok(world) = self.world() else { return vec![] };
+        let mut all = Vec::new();
+        for connection in world.connections() {
+            for side in [Side::Leader, Side::Learner] {
+                if fits(connection, side) && end(connection, side) != End::Closed {
+                    let (from, to) = between(connection, side);
+                    let line = |p| format!("{} → {}: {}", from + 1, to + 1, words::packet(p));
+                    all.extend(queue(connection, side).iter().map(line));
+                }
+            }
+        }
+        all
+    }
+
+    fn world(&self) -> Result<&World, String> {
+        self.play.as_ref().map(|play| &play.world).ok_or_else(|| NO_SERVERS.to_owned())
+    }
+
+    fn world_mut(&mut self) -> Result<&mut World, String> {
+        self.play.as_mut().map(|play| &mut play.world).ok_or_else(|| NO_SERVERS.to_owned())
+    }
+
+    fn index(&self, id: &str) -> Result<usize, String> {
+        let number: usize = id.parse().map_err(|_| format!("`{id}` is no server"))?;
+        let there = (1..=self.world()?.servers().count()).contains(&number);
+        if there { Ok(number - 1) } else { Err(format!("there is no server {id}")) }
+    }
+
+    fn up(&self, i: usize) -> Result<(), String> {
+        let up = self.world()?.peers().any(|(j, _)| j == i);
+        if up { Ok(()) } else { Err(format!("server {} is down", i + 1)) }
+    }
+}
+
+const NO_SERVERS: &str = "begin with `servers N`";
+
+/// From whom to whom a connection carries what this end reads.
+fn between(connection: &Connection, side: Side) -> (usize, usize) {
+    match side {
+        Side::Learner => (connection.leader, connection.learner),
+        Side::Leader => (connection.learner, connection.leader),
+    }
+}
+
+fn end(connection: &Connection, side: Side) -> End {
+    match side {
+        Side::Learner => connection.learner_end,
+        Side::Leader => connection.leader_end,
+    }
+}
+
+fn queue(
+    connection: &Connection,
+    side: Side,
+) -> &std::collections::VecDeque<quorate_core::zab::Packet<Byte>> {
+    match side {
+        Side::Learner => &connection.to_learner,
+        Side::Leader => &connection.to_leader,
+    }
+}
+
+fn each<T: Copy>(of: &[T], mut act: impl FnMut(T) -> Said) -> Said {
+    let mut said = Vec::new();
+    for one in of {
+        said.extend(act(*one)?);
+    }
+    Ok(said)
+}
+
+fn number(word: &str) -> Result<usize, String> {
+    word.parse().map_err(|_| format!("`{word}` is no number"))
+}
+
+fn byte(letter: &str) -> Result<Byte, String> {
+    match letter.as_bytes() {
+        [byte] if byte.is_ascii_graphic() => Ok(Byte(*byte)),
+        _ => Err(format!("`{letter}` is no transaction: those are single letters")),
+    }
+}
+
+/// `1:2=b`
+fn transaction(word: &str) -> Result<(Zxid, Byte), String> {
+    let parts = word.split_once('=').and_then(|(zxid, txn)| Some((zxid.split_once(':')?, txn)));
+    let ((epoch, counter), letter) = parts.ok_or_else(|| format!("`{word}` is not like 1:2=b"))?;
+    Ok((Zxid::new(number(epoch)? as Epoch, number(counter)? as u32), byte(letter)?))
+}
+
+/// `1,2,3/4,5,6/7,8,9`, every server of weight 1.
+fn groups(word: &str) -> Result<QuorumVerifier, String> {
+    let member = |id: &str| Ok((ServerId(number(id)? as i64), 1));
+    let group = |text: &str| {
+        let members: Result<Vec<(ServerId, u32)>, String> = text.split(',').map(member).collect();
+        Ok(Group { members: members? })
+    };
+    let all: Result<Vec<Group>, String> = word.split('/').map(group).collect();
+    Ok(QuorumVerifier::Hierarchical(all?))
+}
