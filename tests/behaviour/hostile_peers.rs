@@ -18,7 +18,7 @@ use crate::harness::{
 
 fn hello(id: i64, address: &str) -> Vec<u8> {
     let mut hello = Vec::new();
-    InitialMessage::write_v1(ServerId(id), &Address::new(address, 1), &mut hello);
+    InitialMessage::write(ServerId(id), &[Address::new(address, 1)], &mut hello);
     hello
 }
 
