@@ -3,15 +3,17 @@
 use alloc::string::String;
 
 use super::sha1::sha1;
+use crate::wire::jute::decode_string;
 
 /// The identity that `user:password` proves: `user:base64(sha1(user:password))`.
 ///
 /// The user is everything before the first colon; without one it is the whole (as ZooKeeper has it).
+/// Credentials are text: what is not UTF-8 is replaced before it is hashed.
 pub fn identity(credentials: &[u8]) -> String {
-    let user = credentials.split(|b| *b == b':').next().unwrap_or_default();
-    let mut id = String::from_utf8_lossy(user).into_owned();
+    let credentials = decode_string(credentials);
+    let mut id = String::from(user(&credentials));
     id.push(':');
-    base64(&sha1(credentials), &mut id);
+    base64(&sha1(credentials.as_bytes()), &mut id);
     id
 }
 
@@ -53,6 +55,12 @@ mod tests {
     fn credentials_without_colon_are_a_user() {
         assert_eq!(user(&identity(b"x")), "x");
         assert_eq!(user(&identity(b"")), "");
+    }
+
+    /// `\u{fffd}:x`, as Java's decoder makes of it.
+    #[test]
+    fn credentials_that_are_no_text() {
+        assert_eq!(identity(b"\xff:x"), identity("\u{fffd}:x".as_bytes()));
     }
 
     #[test]

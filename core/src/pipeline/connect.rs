@@ -44,7 +44,10 @@ impl TreeService {
             self.close(*other, fx);
         }
         if !is_new && !is_password(session, &request.password.unwrap_or_default()) {
-            fx.push(Effect::Reply(conn, ClientReply::Connect(ConnectResponse::refused(request.read_only))));
+            fx.push(Effect::Reply(
+                conn,
+                ClientReply::Connect(ConnectResponse::refused(request.read_only.map(|_| false))),
+            ));
             return fx.push(Effect::Close(conn));
         }
         let connection = Connection {
@@ -78,7 +81,7 @@ impl TreeService {
         if valid {
             return self.establish(now, conn, fx);
         }
-        let refusal = ConnectResponse::refused(connection.read_only);
+        let refusal = ConnectResponse::refused(connection.read_only.map(|_| false));
         fx.push(Effect::Reply(conn, ClientReply::Connect(refusal)));
         self.close(conn, fx);
     }

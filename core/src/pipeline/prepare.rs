@@ -79,18 +79,6 @@ pub(super) fn create_mode(op: OpCode, flags: i32) -> Result<CreateMode, ErrorCod
     if agree { Ok(mode) } else { Err(ErrorCode::BadArguments) }
 }
 
-/// Whether the parts of a multi ask for modes that their operations may ask for. If not, the whole
-/// request is malformed.
-pub(super) fn modes_agree(parts: &[MultiOp]) -> bool {
-    parts.iter().all(|part| match part {
-        MultiOp::Create(r) | MultiOp::Create2(r) | MultiOp::CreateContainer(r) => {
-            create_mode(part.op(), r.flags).is_ok()
-        }
-        MultiOp::CreateTtl(r) => create_mode(part.op(), r.flags).is_ok(),
-        _ => true,
-    })
-}
-
 /// The version after `current`: −1 means "any" in requests and is left out (ZOOKEEPER-4743).
 const fn next_version(current: i32) -> i32 {
     match current.wrapping_add(1) {
@@ -162,9 +150,6 @@ impl Preparation<'_> {
 
     /// One part after the other, each seeing those before it; all or nothing.
     fn multi(&mut self, parts: &[MultiOp]) -> Prepared {
-        if !modes_agree(parts) {
-            return Err(ErrorCode::MarshallingError);
-        }
         self.check_session()?;
         let mut bodies = Vec::with_capacity(parts.len());
         let mut failed = None;
@@ -199,10 +184,11 @@ impl Preparation<'_> {
     }
 
     fn create(&mut self, new: &Creation<'_>) -> Prepared {
-        let mode = create_mode(new.op, new.flags)?;
+        let mode = CreateMode::from_i32(new.flags).ok_or(ErrorCode::BadArguments)?;
         if mode.is_ttl() && !self.settings.extended_types {
             return Err(ErrorCode::Unimplemented);
         }
+        create_mode(new.op, new.flags)?;
         if mode.is_ttl() && !(1..=MAX_TTL).contains(&new.ttl) {
             return Err(ErrorCode::BadArguments);
         }

@@ -1,6 +1,7 @@
 //! Requests that are answered from this server's own state (`FinalRequestProcessor`).
 //!
-//! Paths are not validated here: `""` is the root, and whatever does not exist is NONODE.
+//! Paths are not validated here: `""` is the root (though watches on it never fire, as in ZooKeeper), and
+//! whatever does not exist is NONODE.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -33,7 +34,7 @@ impl TreeService {
                 let data = node.data().map(Bytes::copy_from_slice);
                 let stat = self.tree.stat(&node);
                 if r.watch {
-                    self.watches.watch_data(canonical(&r.path), conn);
+                    self.watches.watch_data(&r.path, conn);
                 }
                 Ok(Response::Data { data, stat })
             }
@@ -64,19 +65,18 @@ impl TreeService {
                 Ok(Response::Empty)
             }
             Request::AddWatch(r) => {
-                let path = canonical(&r.path);
                 match r.mode {
-                    AddWatchMode::Persistent => self.watches.watch_persistently(path, conn),
-                    AddWatchMode::PersistentRecursive => self.watches.watch_recursively(path, conn),
+                    AddWatchMode::Persistent => self.watches.watch_persistently(&r.path, conn),
+                    AddWatchMode::PersistentRecursive => self.watches.watch_recursively(&r.path, conn),
                 }
                 Ok(Response::Error(0))
             }
             Request::CheckWatches(r) => {
-                let found = self.watches.contains(canonical(&r.path), conn, r.watcher);
+                let found = self.watches.contains(&r.path, conn, r.watcher);
                 if found { Ok(Response::Empty) } else { Err(ErrorCode::NoWatcher) }
             }
             Request::RemoveWatches(r) => {
-                let found = self.watches.remove(canonical(&r.path), conn, r.watcher);
+                let found = self.watches.remove(&r.path, conn, r.watcher);
                 if found { Ok(Response::Empty) } else { Err(ErrorCode::NoWatcher) }
             }
             Request::WhoAmI => {
@@ -100,7 +100,7 @@ impl TreeService {
             Err(refused) => return Err(refused),
         };
         if r.watch {
-            self.watches.watch_data(canonical(&r.path), conn);
+            self.watches.watch_data(&r.path, conn);
         }
         stat
     }
@@ -110,7 +110,7 @@ impl TreeService {
         let names = self.tree.children(&r.path).ok_or(ErrorCode::NoNode)?;
         let names = names.map(String::from).collect();
         if r.watch {
-            self.watches.watch_children(canonical(&r.path), conn);
+            self.watches.watch_children(&r.path, conn);
         }
         Ok(names)
     }
@@ -183,9 +183,4 @@ fn encoded_size(result: &MultiResult) -> usize {
         MultiResult::GetChildren(names) => names.iter().map(|name| 4 + name.len()).sum(),
         _ => 0,
     }
-}
-
-/// The root has one name among watches.
-pub(super) fn canonical(path: &str) -> &str {
-    if path.is_empty() { ROOT } else { path }
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::connection::{Pending, Stage, Work};
 use super::message::{ClientReply, ClientRequest};
-use super::prepare::{create_mode, modes_agree};
+use super::prepare::create_mode;
 use super::{Fx, TreeService};
 use crate::auth::digest;
 use crate::ids::{ConnId, Now, SessionId, Touch};
@@ -46,6 +46,9 @@ impl TreeService {
             },
             // No SASL is configured: an empty token, and the client goes on without.
             OpCode::Sasl => {
+                if !matches!(reader.buffer("GetSASLRequest.token"), Ok(Some(_))) {
+                    return self.close(conn, fx);
+                }
                 let header = ReplyHeader { xid: header.xid, zxid: 0, err: 0 };
                 fx.push(Effect::Reply(conn, ClientReply::Reply { header, body: Response::Sasl(None) }));
             }
@@ -146,10 +149,9 @@ impl TreeService {
     /// that come after it.
     fn authenticate(&mut self, conn: ConnId, xid: i32, packet: &AuthPacket, fx: &mut Fx) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        let proof = packet.auth.clone().unwrap_or_default();
-        let mut proved: Vec<Id> = match packet.scheme.as_str() {
-            "digest" => vec![Id::new("digest", &digest::identity(&proof))],
-            "ip" => vec![Id::new("ip", &connection.address.to_string())],
+        let mut proved: Vec<Id> = match (packet.scheme.as_str(), &packet.auth) {
+            ("digest", Some(proof)) => vec![Id::new("digest", &digest::identity(proof))],
+            ("ip", _) => vec![Id::new("ip", &connection.address.to_string())],
             _ => return self.refuse(conn, xid, 0, ErrorCode::AuthFailed, fx),
         };
         if self.settings.super_digest.as_ref() == proved.first().map(|id| &id.id) && packet.scheme == "digest"
@@ -177,18 +179,24 @@ impl TreeService {
     }
 }
 
-/// What no server should be sent: operations whose flags contradict them (they can poison a Java
-/// leader) are refused where they arrive.
+/// What no server should be sent: creates whose flags contradict them in a way that a Java leader
+/// takes for good (and may die of) are refused where they arrive.
 fn locally_valid(request: Request) -> Result<Request, ErrorCode> {
-    let disagree = |flags| CreateMode::from_i32(flags).is_some() && create_mode(request.op(), flags).is_err();
-    match &request {
-        Request::Create(r) | Request::Create2(r) | Request::CreateContainer(r) if disagree(r.flags) => {
-            Err(ErrorCode::BadArguments)
+    let is_poison = match &request {
+        Request::Create(r) | Request::Create2(r) | Request::CreateContainer(r) => {
+            is_poison(request.op(), r.flags, -1)
         }
-        Request::CreateTtl(r) if disagree(r.flags) => Err(ErrorCode::BadArguments),
-        Request::Multi(parts) if !modes_agree(parts) => Err(ErrorCode::MarshallingError),
-        _ => Ok(request),
-    }
+        Request::CreateTtl(r) => is_poison(request.op(), r.flags, r.ttl),
+        _ => false,
+    };
+    if is_poison { Err(ErrorCode::BadArguments) } else { Ok(request) }
+}
+
+fn is_poison(op: OpCode, flags: i32, ttl: i64) -> bool {
+    // With a mode that has a time to live, or a time to live without such a mode, every leader
+    // refuses it.
+    let would_be_taken = CreateMode::from_i32(flags).is_some_and(|mode| !mode.is_ttl()) && ttl < 0;
+    would_be_taken && create_mode(op, flags).is_err()
 }
 
 /// What a request waits for.

@@ -5,7 +5,6 @@ use alloc::string::String;
 
 use super::connection::Connection;
 use super::message::ClientReply;
-use super::read::canonical;
 use super::{Fx, TreeService};
 use crate::auth;
 use crate::ids::{ConnId, Zxid};
@@ -51,14 +50,14 @@ impl TreeService {
                 Some(_) => None,
             };
             if event.is_none() {
-                self.watches.watch_data(canonical(path), conn);
+                self.watches.watch_data(path, conn);
             }
             self.make_up_for(conn, event, path, ids, fx);
         }
         for path in &r.exist {
             let event = self.tree.get(path).map(|_| EventType::NodeCreated);
             if event.is_none() {
-                self.watches.watch_data(canonical(path), conn);
+                self.watches.watch_data(path, conn);
             }
             self.make_up_for(conn, event, path, ids, fx);
         }
@@ -69,15 +68,15 @@ impl TreeService {
                 Some(_) => None,
             };
             if event.is_none() {
-                self.watches.watch_children(canonical(path), conn);
+                self.watches.watch_children(path, conn);
             }
             self.make_up_for(conn, event, path, ids, fx);
         }
         for path in &r.persistent {
-            self.watches.watch_persistently(canonical(path), conn);
+            self.watches.watch_persistently(path, conn);
         }
         for path in &r.persistent_recursive {
-            self.watches.watch_recursively(canonical(path), conn);
+            self.watches.watch_recursively(path, conn);
         }
     }
 

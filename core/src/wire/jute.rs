@@ -220,7 +220,15 @@ impl<'a> Reader<'a> {
         if count > self.remaining() { Err(before.error(field, Why::Truncated)) } else { Ok(count) }
     }
 
-    /// A vector: a count and that many elements.
+    /// A vector that must not be null.
+    pub fn some_vector<T: Jute>(&mut self, field: &'static str) -> Result<Vec<T>, WireError> {
+        if self.clone().int(field)? == -1 {
+            return Err(self.error(field, Why::Null));
+        }
+        self.vector(field)
+    }
+
+    /// A vector: a count and that many elements; null is an empty one.
     pub fn vector<T: Jute>(&mut self, field: &'static str) -> Result<Vec<T>, WireError> {
         let count = self.count(field)?;
         let mut vector = Vec::with_capacity(count.min(RESERVE_AT_MOST));

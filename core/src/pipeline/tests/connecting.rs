@@ -57,6 +57,9 @@ fn coming_back_needs_the_password_and_cuts_the_old_connection_first() {
     let third = server.dial(&wrong);
     assert!(server.is_closed(second) && server.is_closed(third));
     assert_eq!(server.connected(third), ConnectResponse::refused(Some(false)));
+    // A refusal says whether the server is read-only, not whether the client asked for one.
+    let willing = server.dial(&ConnectRequest { read_only: Some(true), ..wrong });
+    assert_eq!(server.connected(willing), ConnectResponse::refused(Some(false)));
     let fourth = server.dial(&resume(session));
     assert_eq!(server.connected(fourth).session, session);
 }

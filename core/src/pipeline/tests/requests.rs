@@ -264,6 +264,68 @@ fn what_is_off_says_so() {
         cur_config_id: -1,
     });
     assert_eq!(server.ask(conn, &reconfig), Err(-123));
-    assert_eq!(server.ask(conn, &Request::Sasl(None)), Ok(Response::Sasl(None)));
+    assert_eq!(server.ask(conn, &Request::Sasl(Some(Bytes::new()))), Ok(Response::Sasl(None)));
     assert!(!server.is_closed(conn));
+    server.send(conn, 1, &Request::Sasl(None));
+    assert!(server.take(conn).is_empty() && server.is_closed(conn));
+}
+
+/// Only what a leader of ZooKeeper would take for good is refused without a transaction.
+#[test]
+fn flags_of_another_operation() {
+    let ttl = |flags, ttl| {
+        let CreateRequest { path, data, acl, .. } = creation("/t", 0);
+        Request::CreateTtl(crate::wire::client::CreateTtlRequest { path, data, acl, flags, ttl })
+    };
+    for extended in [true, false] {
+        let mut server = Server::with(|settings| settings.extended_types = extended);
+        let conn = server.connect();
+        let off = if extended { -8 } else { -6 };
+        let cases = [
+            (Request::Create(creation("/a", 4)), -8, false),
+            (Request::Create2(creation("/a", 4)), -8, false),
+            (Request::CreateContainer(creation("/a", 0)), -8, false),
+            (ttl(0, -1), -8, false),
+            (ttl(4, -1), -8, false),
+            (Request::Create(creation("/a", 5)), off, true),
+            (Request::CreateContainer(creation("/a", 6)), off, true),
+            (Request::Create(creation("/a", 7)), -8, true),
+            (ttl(0, 1), -8, true),
+            (ttl(5, -1), off, true),
+            (ttl(7, -1), -8, true),
+        ];
+        for (request, error, is_txn) in cases {
+            let before = server.zxid;
+            assert_eq!(server.ask(conn, &request), Err(error), "{request:?}");
+            assert_eq!(server.zxid != before, is_txn, "{request:?}");
+        }
+    }
+}
+
+/// The empty path is the root to whoever reads; but as the name of a watch it is one that nothing
+/// ever happens to, as in ZooKeeper.
+#[test]
+fn a_watch_on_the_empty_path_never_fires() {
+    let mut server = Server::new();
+    let conn = server.connect();
+    for request in [Request::GetData(watch("")), Request::GetChildren(watch("")), Request::Exists(watch(""))]
+    {
+        assert!(server.ask(conn, &request).is_ok(), "{request:?}");
+    }
+    server.ask(conn, &create("/a", 0)).unwrap();
+    server.send(conn, 1, &Request::SetData(SetDataRequest { path: "/".into(), data: None, version: -1 }));
+    assert_eq!(xids(&server.take(conn)), [1]);
+    let check =
+        |path: &str| Request::CheckWatches(WatcherRequest { path: path.into(), watcher: WatcherType::Any });
+    assert!(server.ask(conn, &check("")).is_ok());
+    assert_eq!(server.ask(conn, &check("/")), Err(-121));
+}
+
+#[test]
+fn authentication_without_proof_fails() {
+    let mut server = Server::new();
+    let conn = server.connect();
+    let packet = AuthPacket { auth_type: 0, scheme: "digest".into(), auth: None };
+    assert_eq!(server.ask(conn, &Request::Auth(packet)), Err(-115));
+    assert!(server.is_closed(conn));
 }

@@ -68,8 +68,8 @@ pub struct ConnectResponse {
 }
 
 impl ConnectResponse {
-    /// The answer to a session that is unknown or whose password is wrong. `read_only` is present
-    /// if the request's was.
+    /// The answer to a session that is unknown or whose password is wrong. `read_only`: whether the
+    /// server is, if the request had the byte.
     pub fn refused(read_only: Option<bool>) -> Self {
         ConnectResponse {
             protocol_version: 0,

@@ -276,12 +276,16 @@ fn create() -> impl Strategy<Value = CreateRequest> {
     })
 }
 
+/// Parts whose flags fit their operation: others do not come back as they were.
 fn part() -> impl Strategy<Value = MultiOp> {
+    let create = |flags: core::ops::Range<i32>| {
+        (create(), flags).prop_map(|(create, flags)| CreateRequest { flags, ..create })
+    };
     prop_oneof![
-        create().prop_map(MultiOp::Create),
-        create().prop_map(MultiOp::Create2),
-        create().prop_map(MultiOp::CreateContainer),
-        (create(), any::<i64>()).prop_map(|(c, ttl)| MultiOp::CreateTtl(ttl_of(c, ttl))),
+        create(0..4).prop_map(MultiOp::Create),
+        create(0..4).prop_map(MultiOp::Create2),
+        create(4..5).prop_map(MultiOp::CreateContainer),
+        (create(5..7), any::<i64>()).prop_map(|(c, ttl)| MultiOp::CreateTtl(ttl_of(c, ttl))),
         (path(), any::<i32>()).prop_map(|(path, version)| MultiOp::Delete(DeleteRequest { path, version })),
         (path(), data(), any::<i32>()).prop_map(|(path, data, version)| MultiOp::SetData(SetDataRequest {
             path,
@@ -295,6 +299,42 @@ fn part() -> impl Strategy<Value = MultiOp> {
 
 fn ttl_of(c: CreateRequest, ttl: i64) -> CreateTtlRequest {
     CreateTtlRequest { path: c.path, data: c.data, acl: c.acl, flags: c.flags, ttl }
+}
+
+/// As in ZooKeeper the flags of a part decide, where they can.
+#[test]
+fn parts_with_flags_of_another_operation() {
+    let create = |flags| CreateRequest { path: "/a".into(), data: None, acl: vec![Acl::open()], flags };
+    let ttl = |flags| MultiOp::CreateTtl(ttl_of(create(flags), 9));
+    let cases = [
+        (MultiOp::Create(create(4)), Some(MultiOp::CreateContainer(create(4)))),
+        (MultiOp::Create2(create(4)), Some(MultiOp::CreateContainer(create(4)))),
+        (ttl(0), Some(MultiOp::Create(create(0)))),
+        (ttl(3), Some(MultiOp::Create(create(3)))),
+        (ttl(4), Some(MultiOp::CreateContainer(create(4)))),
+        (ttl(7), Some(MultiOp::Create(create(7)))),
+        (MultiOp::CreateContainer(create(0)), None),
+        (MultiOp::CreateContainer(create(5)), None),
+        (MultiOp::Create(create(5)), None),
+        (MultiOp::Create2(create(7)), None),
+    ];
+    for (sent, expected) in cases {
+        let read = Request::decode(OpCode::Multi, &Request::Multi(vec![sent.clone()]).body());
+        assert_eq!(read.ok(), expected.map(|part| Request::Multi(vec![part])), "{sent:?}");
+    }
+}
+
+#[test]
+fn lists_of_watches_must_not_be_null() {
+    let body = |lists: &[i32]| {
+        let mut body = 7i64.to_bytes();
+        lists.iter().for_each(|count| count.write(&mut body));
+        Bytes::from(body)
+    };
+    let empty = SetWatchesRequest { relative_zxid: 7, ..SetWatchesRequest::default() };
+    assert_eq!(Request::decode(OpCode::SetWatches, &body(&[0, 0, 0])), Ok(Request::SetWatches(empty)));
+    let null = Request::decode(OpCode::SetWatches, &body(&[0, -1, 0])).unwrap_err();
+    assert_eq!((null.field, null.why), ("SetWatches.existWatches", Why::Null));
 }
 
 fn request() -> impl Strategy<Value = Request> {

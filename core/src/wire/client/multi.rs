@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use super::opcode::OpCode;
 use super::request::{
-    CheckVersionRequest, CreateRequest, CreateTtlRequest, DeleteRequest, SetDataRequest, WatchRequest,
+    CheckVersionRequest, CreateMode, CreateRequest, CreateTtlRequest, DeleteRequest, SetDataRequest,
+    WatchRequest,
 };
 use crate::wire::jute::{Jute, Reader, Why, WireError, record};
 use crate::wire::record::Stat;
@@ -67,10 +68,13 @@ pub(super) trait Part: Sized {
 impl Part for MultiOp {
     fn read(op: Option<OpCode>, r: &mut Reader<'_>) -> Result<Option<Self>, WireError> {
         Ok(Some(match op {
-            Some(OpCode::Create) => MultiOp::Create(Jute::read(r, "")?),
-            Some(OpCode::Create2) => MultiOp::Create2(Jute::read(r, "")?),
-            Some(OpCode::CreateContainer) => MultiOp::CreateContainer(Jute::read(r, "")?),
-            Some(OpCode::CreateTtl) => MultiOp::CreateTtl(Jute::read(r, "")?),
+            Some(op @ (OpCode::Create | OpCode::Create2 | OpCode::CreateContainer)) => {
+                let before = r.clone();
+                let request: CreateRequest = Jute::read(r, "")?;
+                let why = Why::Value(i64::from(request.flags));
+                MultiOp::create(op, request).ok_or_else(|| before.error("CreateRequest.flags", why))?
+            }
+            Some(OpCode::CreateTtl) => MultiOp::create_ttl(Jute::read(r, "")?),
             Some(OpCode::Delete) => MultiOp::Delete(Jute::read(r, "")?),
             Some(OpCode::SetData) => MultiOp::SetData(Jute::read(r, "")?),
             Some(OpCode::Check) => MultiOp::Check(Jute::read(r, "")?),
@@ -94,6 +98,34 @@ impl Part for MultiOp {
 }
 
 impl MultiOp {
+    /// What a part of one of the three creates without time to live comes to: as in ZooKeeper
+    /// (`MultiOperationRecord`) the flags decide. `None` for flags that are none, that ask for a
+    /// time to live, or that contradict a `createContainer`; the last is stricter than ZooKeeper,
+    /// whose servers disagree about such a znode's digest.
+    fn create(op: OpCode, request: CreateRequest) -> Option<Self> {
+        match (CreateMode::from_i32(request.flags)?, op) {
+            (CreateMode::Container, _) => Some(MultiOp::CreateContainer(request)),
+            (mode, _) if mode.is_ttl() => None,
+            (_, OpCode::Create) => Some(MultiOp::Create(request)),
+            (_, OpCode::Create2) => Some(MultiOp::Create2(request)),
+            _ => None,
+        }
+    }
+
+    /// What a `createTTL` comes to: without a mode that has a time to live it is one of the others.
+    fn create_ttl(request: CreateTtlRequest) -> Self {
+        if CreateMode::from_i32(request.flags).is_some_and(CreateMode::is_ttl) {
+            return MultiOp::CreateTtl(request);
+        }
+        let CreateTtlRequest { path, data, acl, flags, .. } = request;
+        let request = CreateRequest { path, data, acl, flags };
+        if flags == CreateMode::Container.to_i32() {
+            MultiOp::CreateContainer(request)
+        } else {
+            MultiOp::Create(request)
+        }
+    }
+
     /// The operation.
     pub const fn op(&self) -> OpCode {
         match self {

@@ -237,14 +237,14 @@ impl SetWatchesRequest {
     fn read(r: &mut Reader<'_>, with_persistent: bool) -> Result<Self, WireError> {
         let mut request = SetWatchesRequest {
             relative_zxid: r.long("SetWatches.relativeZxid")?,
-            data: r.vector("SetWatches.dataWatches")?,
-            exist: r.vector("SetWatches.existWatches")?,
-            child: r.vector("SetWatches.childWatches")?,
+            data: r.some_vector("SetWatches.dataWatches")?,
+            exist: r.some_vector("SetWatches.existWatches")?,
+            child: r.some_vector("SetWatches.childWatches")?,
             ..SetWatchesRequest::default()
         };
         if with_persistent {
-            request.persistent = r.vector("SetWatches2.persistentWatches")?;
-            request.persistent_recursive = r.vector("SetWatches2.persistentRecursiveWatches")?;
+            request.persistent = r.some_vector("SetWatches2.persistentWatches")?;
+            request.persistent_recursive = r.some_vector("SetWatches2.persistentRecursiveWatches")?;
         }
         Ok(request)
     }
