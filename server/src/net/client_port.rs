@@ -370,9 +370,8 @@ impl ClientPort {
         // Clients that are not read cannot be heard.
         let deaf = self.pressure == Pressure::Overloaded;
         let sessionless = self.settings.sessionless;
-        let late = |conn: &Conn| {
-            conn.is_late(now, sessionless) && !(deaf && matches!(conn.stage, Stage::Open(_)))
-        };
+        let late =
+            |conn: &Conn| conn.is_late(now, sessionless) && !(deaf && matches!(conn.stage, Stage::Open(_)));
         let late: Vec<usize> =
             self.conns.iter().filter(|(_, conn)| late(conn)).map(|(index, _)| index).collect();
         for index in late {
