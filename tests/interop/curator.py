@@ -24,7 +24,7 @@ sys.dont_write_bytecode = True
 
 from compared import Program  # noqa: E402
 from harness import JAVA_VERSIONS, PATIENCE, Ensemble, Failed, Laboratory, Missing, Peers, expect, with_kazoo  # noqa: E402
-from recipes import TIMING, kill_leaders, make_servers  # noqa: E402
+from recipes import TIMING, kill_leaders, make_servers, settled_tree  # noqa: E402
 from run import Verdicts  # noqa: E402
 
 SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "curator")
@@ -59,8 +59,6 @@ def next_line(program, seconds, what):
 
 
 def play(arguments, peers, number, verdicts):
-    from workload import expect_same_everywhere
-
     began = time.monotonic()
     seed = f"{arguments.seed} {number}"
     laboratory = Laboratory(peers, "curator")
@@ -88,7 +86,7 @@ def play(arguments, peers, number, verdicts):
         while (line := program.next_line(150 * PATIENCE)) is not None:
             verdict, name, millis, reason = line.split(" ", 3)
             give(name, verdict == "PASS", reason, int(millis) / 1000)
-        tree = expect_same_everywhere(laboratory, ensemble)
+        tree = settled_tree(laboratory, ensemble)
         give("servers", True, f"kills {arguments.kills}, nodes {len(tree)}", time.monotonic() - began)
     except queue.Empty:
         give("servers", False, "a recipe does not come to an end", time.monotonic() - began)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs the real peers that Quorate is tested against: two ZooKeeper servers, Curator and kazoo.
+# Installs the real peers that Quorate is tested against: two ZooKeeper servers and the clients.
 #
-#   tests/interop/install_peers.sh [--with-c-client] [DIR]
+#   tests/interop/install_peers.sh [--with-c-client] [--with-node-client] [DIR]
 #
 # DIR defaults to $QUORATE_PEERS, or else to target/peers of this repository. Running it again only adds
 # what is missing. The result is DIR/env.sh, which can be sourced:
@@ -15,6 +15,7 @@
 #   CURATOR_CLASSPATH    ZooKeeper 3.9's client, and Curator with all it needs
 #   KAZOO_PYTHON         a Python that has kazoo
 #   ZK_CLI_MT            the C client's shell (with --with-c-client, which also brings the library's header)
+#   NODE_MODULES         where node finds node-zookeeper-client (with --with-node-client)
 #
 # No service is started and nothing is configured to start at boot.
 set -euo pipefail
@@ -24,13 +25,21 @@ set -euo pipefail
 PYSPARK_VERSION=4.3.0
 ZOOKEEPER39_VERSION=3.9.5
 KAZOO_VERSION=2.11.0
+NODE_CLIENT_VERSION=1.1.3
 SYSTEM_JARS=/usr/share/java
 
 say() { printf 'install_peers: %s\n' "$*"; }
 die() { say "$*" >&2; exit 1; }
 
-with_c_client=no
-if [ "${1:-}" = --with-c-client ]; then with_c_client=yes; shift; fi
+with_c_client=no with_node_client=no
+while [[ ${1:-} == --* ]]; do
+    case $1 in
+        --with-c-client) with_c_client=yes ;;
+        --with-node-client) with_node_client=yes ;;
+        *) die "there is no option $1" ;;
+    esac
+    shift
+done
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 dir=${1:-${QUORATE_PEERS:-$repository/target/peers}}
 mkdir -p "$dir"
@@ -66,6 +75,16 @@ if ! "$venv/bin/python" -c "import kazoo.version as v; assert v.__version__ == '
         python3 -m venv "$venv"
     fi
     "$venv/bin/python" -m pip install -q --disable-pip-version-check "kazoo==$KAZOO_VERSION"
+fi
+
+# --- node-zookeeper-client -----------------------------------------------------------------------------------------
+
+node_modules=$dir/node/node_modules
+if [ $with_node_client = yes ] && [ ! -e "$node_modules/node-zookeeper-client" ]; then
+    command -v npm >/dev/null || install_package npm
+    say "installing node-zookeeper-client $NODE_CLIENT_VERSION"
+    mkdir -p "$dir/node"
+    npm install --silent --no-audit --no-fund --prefix "$dir/node" "node-zookeeper-client@$NODE_CLIENT_VERSION"
 fi
 
 # --- ZooKeeper 3.9 and Curator -------------------------------------------------------------------------------------
@@ -188,6 +207,7 @@ make_archive "$dir/zk39.jsa" "$zk39_options" "$zk39"
     printf '%s=%q\n' ZK38_CLASSPATH "$zk38" ZK38_JAVA_OPTIONS "$zk38_options" \
         ZK39_CLASSPATH "$zk39" ZK39_JAVA_OPTIONS "$zk39_options" ZK39_FULL_CLASSPATH "$zk39_full" \
         CURATOR_CLASSPATH "$curator" KAZOO_PYTHON "$venv/bin/python"
+    [ ! -e "$node_modules" ] || printf 'NODE_MODULES=%q\n' "$node_modules"
     [ ! -x /usr/lib/zookeeper/bin/cli_mt ] || echo ZK_CLI_MT=/usr/lib/zookeeper/bin/cli_mt
 } >"$dir/env.sh.new"
 mv "$dir/env.sh.new" "$dir/env.sh"

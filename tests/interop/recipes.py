@@ -168,9 +168,23 @@ def kill_leaders(ensemble, kills, draw):
             server.wait_serving()
 
 
-def play(arguments, peers, number, verdicts, results):
+def settled_tree(laboratory, ensemble):
+    """The tree that all servers have once every session that was abandoned has expired.
+
+    The servers are looked at one after the other, and an ephemeral node may go in between."""
     from workload import expect_same_everywhere
 
+    deadline = time.monotonic() + 30 * PATIENCE
+    while True:
+        try:
+            return expect_same_everywhere(laboratory, ensemble)
+        except Failed:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+
+
+def play(arguments, peers, number, verdicts, results):
     seed = f"{arguments.seed} {number}"
     began = time.monotonic()
     laboratory = Laboratory(peers, "recipes")
@@ -212,7 +226,7 @@ def play(arguments, peers, number, verdicts, results):
                 sys.stderr.write(errors.read()[-8000:])
     if not trouble and not arguments.sabotage:
         try:
-            tree = expect_same_everywhere(laboratory, ensemble)
+            tree = settled_tree(laboratory, ensemble)
             give("servers", True, None, {"nodes": len(tree), "kills": arguments.kills}, time.monotonic() - began)
         except Failed as failed:
             trouble = failed
