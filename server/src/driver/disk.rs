@@ -1,4 +1,5 @@
-//! The two threads that wait for the disk: one writes the log, one writes snapshots.
+//! The two threads that wait for the disk: one writes the log, one writes snapshots and removes old
+//! files.
 //!
 //! Group commit needs no timer: whatever was queued while the last sync ran is the next batch.
 
@@ -13,9 +14,10 @@ use quorate_core::pipeline::TreeImage;
 use tracing::{error, info, warn};
 
 use super::backlog::{Backlog, Word};
+use crate::config::Autopurge;
 use crate::error::{Error, system};
 use crate::net::Pressure;
-use crate::storage::{Image, Outcome, RealDisk, SnapshotJob, Storage, StorageError, StorageOp};
+use crate::storage::{Image, Outcome, Purger, RealDisk, SnapshotJob, Storage, StorageError, StorageOp};
 
 /// What a storage operation is made of.
 pub(crate) type Op = StorageOp<TreeImage>;
@@ -55,18 +57,23 @@ pub(crate) struct DiskThreads<I = TreeImage> {
 
 impl<I: Image> DiskThreads<I> {
     /// Start both. `waker` is woken for everything they have to say.
-    pub(crate) fn start(storage: Storage<RealDisk>, waker: Arc<Waker>) -> Result<Self, Error> {
+    pub(crate) fn start(
+        storage: Storage<RealDisk>,
+        waker: Arc<Waker>,
+        autopurge: Option<Autopurge>,
+    ) -> Result<Self, Error> {
         let (ops, ops_inbox) = channel();
         let (jobs, jobs_inbox) = channel();
         let (outbox, finished) = channel();
         let (close, closed) = channel();
         let tell = Teller { outbox, waker };
+        let purges = autopurge.map(|when| Purges { purger: storage.purger(), when, due: Instant::now() });
         let teller = tell.clone();
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             thread::Builder::new().name(name.into()).spawn(run).map_err(system("starting a disk thread"))
         };
         spawn("log-writer", Box::new(move || write_log(storage, &ops_inbox, &jobs, &teller, &close)))?;
-        spawn("snapshot", Box::new(move || write_snapshots(&jobs_inbox, &tell)))?;
+        spawn("snapshot", Box::new(move || write_snapshots(&jobs_inbox, &tell, purges)))?;
         Ok(DiskThreads {
             ops: Some(ops),
             finished,
@@ -211,8 +218,45 @@ fn write_log<I: Image>(
     let _ = close.send(storage);
 }
 
-fn write_snapshots<I: Image>(inbox: &Receiver<Job<I>>, teller: &Teller) {
-    while let Ok(job) = inbox.recv() {
+/// Old files, and when they are removed next.
+struct Purges {
+    purger: Purger<RealDisk>,
+    when: Autopurge,
+    due: Instant,
+}
+
+impl Purges {
+    /// Remove them if it is time. What fails is tried again the next time: nothing depends on it.
+    fn run_if_due(&mut self) {
+        if Instant::now() < self.due {
+            return;
+        }
+        self.due = Instant::now() + self.when.interval;
+        match self.purger.purge(self.when.retain) {
+            Ok(purged) if purged.removed.is_empty() => {}
+            Ok(purged) => {
+                info!("autopurge: {} files removed, {} KiB", purged.removed.len(), purged.bytes / 1024);
+            }
+            Err(why) => warn!("autopurge: {why}"),
+        }
+    }
+}
+
+/// The next snapshot to be taken, `None` when there will be none; removes old files meanwhile.
+fn next_job<I>(inbox: &Receiver<Job<I>>, purges: &mut Option<Purges>) -> Option<Job<I>> {
+    loop {
+        let Some(purges) = purges else { return inbox.recv().ok() };
+        purges.run_if_due();
+        match inbox.recv_timeout(purges.due.saturating_duration_since(Instant::now())) {
+            Ok(job) => return Some(job),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
+    }
+}
+
+fn write_snapshots<I: Image>(inbox: &Receiver<Job<I>>, teller: &Teller, mut purges: Option<Purges>) {
+    while let Some(job) = next_job(inbox, &mut purges) {
         let zxid: Zxid = job.zxid();
         match job.run() {
             Ok(Outcome::Taken) => info!("snapshot {zxid} written"),
@@ -289,7 +333,7 @@ mod tests {
         let waker = Arc::new(Waker::new(poll.registry(), mio::Token(0)).unwrap());
         let config = StorageConfig { pre_alloc_size: 0, ..StorageConfig::new(dir) };
         let (storage, _) = Storage::open(RealDisk::default(), &config, &NoBuilder, || Slow(None)).unwrap();
-        (DiskThreads::start(storage, waker).unwrap(), poll)
+        (DiskThreads::start(storage, waker, None).unwrap(), poll)
     }
 
     /// Its header names the transaction; it is an error transaction.

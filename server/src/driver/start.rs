@@ -71,7 +71,7 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool) -> Result<Driver, Error>
         sync_limit: config.sync_limit,
         vote_pauses: config.vote_pauses,
     };
-    let disk = DiskThreads::start(storage, net.waker())?;
+    let disk = DiskThreads::start(storage, net.waker(), config.files.autopurge)?;
     let peer = QuorumPeer::new(Constant::new(peer_config(&config, settings)), recovered);
     Ok(Driver {
         config,

@@ -24,6 +24,7 @@ mod install;
 mod log_reader;
 mod log_writer;
 mod paths;
+mod purge;
 mod real_disk;
 mod recovery;
 mod snapshot_file;
@@ -43,6 +44,7 @@ pub use disk::{Disk, SyncPoint};
 pub use error::StorageError;
 pub use image::{BodyEncoder, Image, ImageBuilder, ImageError};
 pub use paths::VERSION_DIR;
+pub use purge::{Purged, Purger, purge};
 pub use real_disk::RealDisk;
 pub use recovery::Recovered;
 pub use snapshot_file::SnapshotInfo;
@@ -187,6 +189,11 @@ impl<D: Disk> Storage<D> {
             self.failed = Some(error.to_string());
         }
         executed
+    }
+
+    /// What removes files that are not needed any more.
+    pub fn purger(&self) -> Purger<D> {
+        Purger::new(Arc::clone(&self.disk), self.paths.clone(), self.snapshots.clone())
     }
 
     /// The last transaction in the log, or where the snapshot stands if there is none after it.

@@ -46,6 +46,16 @@ impl Known {
         self.usable.insert(info.zxid, info.reaches);
     }
 
+    /// Where the newest stands.
+    pub(super) fn newest(&self) -> Option<Zxid> {
+        self.usable.keys().next_back().copied()
+    }
+
+    /// Those in front of `base` are about to be removed.
+    pub(super) fn forget_before(&mut self, base: Zxid) {
+        self.usable = self.usable.split_off(&base);
+    }
+
     /// The history before now is not the truth any more, except what `keep` says.
     pub(super) fn replace(&mut self, keep: impl Fn(Zxid) -> bool) {
         self.generation += 1;

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use quorate_core::ids::{Epoch, Ticket, Zxid};
+use quorate_core::wire::files::FileKind;
 
 use super::super::disk::{Disk, SyncPoint};
 use super::super::{Outcome, SnapshotJob, Storage, StorageConfig, StorageError, StorageOp};
@@ -193,6 +194,14 @@ impl Run {
                 Err(error) if self.ended_by(&error) => return Ok(()),
                 Err(error) => return Err(format!("{ops:?}: {error}")),
             }
+            if self.rng.one_in(6) {
+                match storage.purger().purge(1 + self.rng.below(2) as usize) {
+                    // What is in front of the snapshots that stay cannot be rebuilt.
+                    Ok(_) => self.floor = self.floor.max(self.oldest_snapshot()),
+                    Err(error) if self.ended_by(&error) => return Ok(()),
+                    Err(error) => return Err(format!("purge: {error}")),
+                }
+            }
             if self.rng.one_in(2) && !jobs.is_empty() {
                 let job = jobs.remove(0);
                 let zxid = job.zxid();
@@ -207,6 +216,12 @@ impl Run {
                 }
             }
         }
+    }
+
+    fn oldest_snapshot(&self) -> Zxid {
+        let names = self.disk.list(Path::new("/data/version-2")).unwrap();
+        let zxids = names.iter().filter_map(|name| FileKind::Snapshot.parse_name(name));
+        zxids.map(|(zxid, _)| zxid).min().expect("there is always a snapshot")
     }
 
     /// A snapshot that found no room takes none.

@@ -5,5 +5,6 @@ mod damage;
 mod files;
 mod golden;
 mod images;
+mod purge;
 mod start;
 mod test_disk;
