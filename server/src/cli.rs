@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
 use crate::config::{ConfigCommand, Strictness};
+use crate::data::DataCommand;
 use crate::error::Error;
 use crate::{bench, driver, ensemble, panic_hook, service};
 
@@ -41,6 +42,9 @@ enum Command {
     /// Which configuration keys there are, and what a zoo.cfg means.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look after a server's data directory.
+    #[command(subcommand)]
+    Data(DataCommand),
 }
 
 /// What `quorate server` takes.
@@ -189,6 +193,7 @@ pub fn main() -> ExitCode {
         Command::Ensemble(args) => ensemble::run(&args, cli.log).map(|()| DONE),
         Command::Bench(args) => bench::run(&args).map(|()| DONE).map_err(Error::from),
         Command::Config(command) => command.run().map(|()| DONE),
+        Command::Data(command) => command.run(),
     };
     match result {
         Ok(code) => ExitCode::from(code),

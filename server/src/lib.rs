@@ -9,6 +9,7 @@
 //! | [`storage`] | log, snapshots and epochs on disk |
 //! | `admin` | what operators ask: four-letter words |
 //! | `service` | servers in the background: start, stop, restart, status |
+//! | `data` | what operators do with a server's files |
 //! | `ensemble` | a whole ensemble on this machine |
 //! | `bench` | the load generator |
 
@@ -17,6 +18,7 @@ pub mod bench;
 pub mod cli;
 mod clock;
 pub mod config;
+mod data;
 mod driver;
 mod ensemble;
 pub mod error;

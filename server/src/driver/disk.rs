@@ -235,6 +235,9 @@ impl Purges {
         match self.purger.purge(self.when.retain) {
             Ok(purged) if purged.removed.is_empty() => {}
             Ok(purged) => {
+                for path in &purged.removed {
+                    info!("autopurge: removed {}", path.display());
+                }
                 info!("autopurge: {} files removed, {} KiB", purged.removed.len(), purged.bytes / 1024);
             }
             Err(why) => warn!("autopurge: {why}"),

@@ -1,4 +1,5 @@
-//! Reads the logs after a snapshot: which transactions there are, and whether any is missing.
+//! Reads the logs after a snapshot: which transactions there are, and whether any is missing. Whoever
+//! reads decides what is kept of them.
 //!
 //! Nothing is changed here: what has to be mended comes back as [`Mending`], to be done when
 //! everything else is known to be in order.
@@ -20,21 +21,14 @@ const ERROR_TXN: i32 = -1;
 /// The logs as they are.
 #[derive(Debug, Default)]
 pub(super) struct Logs {
-    /// The transactions after the snapshot, oldest first, without a gap.
-    pub(super) entries: Vec<(Zxid, Bytes)>,
+    /// The last transaction after the snapshot.
+    pub(super) last: Option<Zxid>,
     /// The first log with a transaction in it.
     pub(super) some_log: Option<PathBuf>,
     /// Every log that was read.
     pub(super) read: Vec<PathBuf>,
     /// What has to be mended.
     pub(super) mending: Mending,
-}
-
-impl Logs {
-    /// The last transaction, given where the snapshot stands.
-    pub(super) fn last(&self, base: Zxid) -> Zxid {
-        self.entries.last().map_or(base, |(zxid, _)| *zxid)
-    }
 }
 
 /// What a crash has left behind.
@@ -55,8 +49,14 @@ struct FileEnd {
     used: bool,
 }
 
-/// Read every log that may contain transactions after `base`.
-pub(super) fn read<D: Disk>(disk: &D, paths: &Paths, base: Zxid) -> Result<Logs, StorageError> {
+/// Read every log that may contain transactions after `base`. `keep` is given these, oldest first,
+/// without a gap.
+pub(super) fn read<D: Disk>(
+    disk: &D,
+    paths: &Paths,
+    base: Zxid,
+    keep: &mut dyn FnMut(Zxid, Bytes),
+) -> Result<Logs, StorageError> {
     let mut files: Vec<(Zxid, PathBuf)> = Vec::new();
     for name in disk.list(&paths.log).during("list", &paths.log)? {
         if let Some((first, _)) = FileKind::Log.parse_name(&name) {
@@ -66,7 +66,7 @@ pub(super) fn read<D: Disk>(disk: &D, paths: &Paths, base: Zxid) -> Result<Logs,
     files.sort();
     // The transaction after the snapshot is in the newest file that does not begin after it.
     let start = files.iter().rposition(|(first, _)| first.0 <= base.0.saturating_add(1)).unwrap_or(0);
-    let mut reading = Reading { logs: Logs::default(), last: base, base, open_ends: Vec::new() };
+    let mut reading = Reading { logs: Logs::default(), last: base, base, open_ends: Vec::new(), keep };
     for (first, path) in files.drain(..).skip(start) {
         reading.read_file(disk, first, path)?;
     }
@@ -74,7 +74,8 @@ pub(super) fn read<D: Disk>(disk: &D, paths: &Paths, base: Zxid) -> Result<Logs,
 }
 
 /// Files read so far.
-struct Reading {
+struct Reading<'a> {
+    keep: &'a mut dyn FnMut(Zxid, Bytes),
     logs: Logs,
     base: Zxid,
     last: Zxid,
@@ -82,7 +83,7 @@ struct Reading {
     open_ends: Vec<FileEnd>,
 }
 
-impl Reading {
+impl Reading<'_> {
     fn read_file<D: Disk>(&mut self, disk: &D, name: Zxid, path: PathBuf) -> Result<(), StorageError> {
         let mut reader = LogReader::open(disk, &path)?;
         self.logs.read.push(path.clone());
@@ -133,7 +134,8 @@ impl Reading {
         }
         if self.last.may_be_followed_by(record.zxid) {
             self.last = record.zxid;
-            self.logs.entries.push((record.zxid, record.payload.clone()));
+            self.logs.last = Some(record.zxid);
+            (self.keep)(record.zxid, record.payload.clone());
             return Ok(());
         }
         // A standalone ZooKeeper logs a request that fails before it gets a zxid with the last

@@ -23,6 +23,7 @@ mod image;
 mod install;
 mod log_reader;
 mod log_writer;
+mod overlay;
 mod paths;
 mod purge;
 mod real_disk;
@@ -43,6 +44,7 @@ use quorate_core::ids::{Epoch, Ticket, Zxid};
 pub use disk::{Disk, SyncPoint};
 pub use error::StorageError;
 pub use image::{BodyEncoder, Image, ImageBuilder, ImageError};
+pub use overlay::Overlay;
 pub use paths::VERSION_DIR;
 pub use purge::{Purged, Purger, purge};
 pub use real_disk::RealDisk;
@@ -160,7 +162,11 @@ impl<D: Disk> Storage<D> {
         initial: impl FnOnce() -> I,
     ) -> Result<(Self, Recovered<I>), StorageError> {
         let disk = Arc::new(disk);
-        let recovery::Opened { paths, locks, recovered } = recovery::open(&disk, config, blank, initial)?;
+        let mut entries = Vec::new();
+        let mut keep = |zxid, txn| entries.push((zxid, txn));
+        let recovery::Opened { paths, locks, mut recovered } =
+            recovery::open(&*disk, config, blank, initial, &mut keep)?;
+        recovered.entries = entries;
         let log = LogWriter::new(
             Arc::clone(&disk),
             paths.clone(),

@@ -43,18 +43,31 @@ impl<D: Disk> Purger<D> {
     /// Keep the `retain` newest snapshots and what is needed with them. The newest snapshot that this
     /// process has read or written whole is always kept: the others were only looked at.
     ///
+    /// Nothing waits for longer than one removal takes.
+    ///
     /// # Errors
     /// The disk's; some files may be gone, none that is needed.
     pub fn purge(&self, retain: usize) -> Result<Purged, StorageError> {
         let (disk, paths) = (&*self.disk, &self.paths);
-        // History is not replaced meanwhile, and no snapshot gets its name.
         let mut known = self.snapshots.lock();
+        let generation = known.generation();
         let Some(newest) = known.newest() else { return Ok(Purged::default()) };
         let usable = |name: &SnapshotName| looks_complete(disk, name);
         let Some(base) = oldest_kept(disk, paths, retain, usable)? else { return Ok(Purged::default()) };
         let base = base.min(newest);
+        let old = older_than(disk, paths, base)?;
         known.forget_before(base);
-        remove_before(disk, paths, base)
+        drop(known);
+        let mut purged = Purged::default();
+        for path in old {
+            // While this is held history is not replaced, nor has it been.
+            let known = self.snapshots.lock();
+            if known.generation() != generation {
+                break;
+            }
+            remove(disk, path, &mut purged)?;
+        }
+        Ok(purged)
     }
 }
 
@@ -85,10 +98,13 @@ pub fn purge<D: Disk>(
     let usable = |name: &SnapshotName| {
         Ok(snapshot_file::read(disk, &name.path, name.zxid, name.compression, Discard).is_ok())
     };
-    match oldest_kept(disk, &paths, retain, usable)? {
-        Some(base) => remove_before(disk, &paths, base),
-        None => Ok(Purged::default()),
+    let mut purged = Purged::default();
+    if let Some(base) = oldest_kept(disk, &paths, retain, usable)? {
+        for path in older_than(disk, &paths, base)? {
+            remove(disk, path, &mut purged)?;
+        }
     }
+    Ok(purged)
 }
 
 /// Where the oldest snapshot stands that is to stay, or `None` if there are not that many.
@@ -117,8 +133,8 @@ fn oldest_kept<D: Disk>(
     Ok(None)
 }
 
-/// Remove what a snapshot at `base`, and every later one, can do without.
-fn remove_before<D: Disk>(disk: &D, paths: &Paths, base: Zxid) -> Result<Purged, StorageError> {
+/// What a snapshot at `base`, and every later one, can do without: snapshots, then logs, oldest first.
+fn older_than<D: Disk>(disk: &D, paths: &Paths, base: Zxid) -> Result<Vec<PathBuf>, StorageError> {
     let old = |dir: &Path, kind: FileKind| -> Result<Vec<(Zxid, PathBuf)>, StorageError> {
         let names = disk.list(dir).during("list", dir)?;
         let mut old: Vec<(Zxid, PathBuf)> = names
@@ -133,17 +149,18 @@ fn remove_before<D: Disk>(disk: &D, paths: &Paths, base: Zxid) -> Result<Purged,
     let mut logs = old(&paths.log, FileKind::Log)?;
     // The transaction after `base` may be in the last log that begins before it.
     logs.pop();
-    let mut purged = Purged::default();
-    for (_, path) in snapshots.chain(logs) {
-        let len = disk.open(&path).and_then(|file| disk.len(&file)).unwrap_or(0);
-        match disk.remove(&path) {
-            Err(gone) if gone.kind() == io::ErrorKind::NotFound => continue,
-            removed => removed.during("remove", &path)?,
-        }
-        purged.bytes += len;
-        purged.removed.push(path);
+    Ok(snapshots.chain(logs).map(|(_, path)| path).collect())
+}
+
+fn remove<D: Disk>(disk: &D, path: PathBuf, purged: &mut Purged) -> Result<(), StorageError> {
+    let len = disk.open(&path).and_then(|file| disk.len(&file)).unwrap_or(0);
+    match disk.remove(&path) {
+        Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Ok(()),
+        removed => removed.during("remove", &path)?,
     }
-    Ok(purged)
+    purged.bytes += len;
+    purged.removed.push(path);
+    Ok(())
 }
 
 /// Whether a snapshot begins and ends as a complete one does; of a compressed one only the beginning

@@ -2,7 +2,6 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use quorate_core::ids::{Epoch, Zxid};
@@ -47,18 +46,20 @@ impl<I> Recovered<I> {
 pub(super) struct Opened<D: Disk, I> {
     pub(super) paths: Paths,
     pub(super) locks: Vec<D::Lock>,
+    /// Without the entries.
     pub(super) recovered: Recovered<I>,
 }
 
 /// Lock the directory, finish what a crash interrupted, read everything, mend what a crash tore.
-/// `blank` begins what is read, `initial` is the state before every transaction.
+/// `blank` begins what is read, `initial` is the state before every transaction; `keep` is given the
+/// log after the snapshot, oldest first, without a gap.
 pub(super) fn open<D: Disk, I: Image>(
-    disk: &Arc<D>,
+    disk: &D,
     config: &StorageConfig,
     blank: &I::Builder,
     initial: impl FnOnce() -> I,
+    keep: &mut dyn FnMut(Zxid, Bytes),
 ) -> Result<Opened<D, I>, StorageError> {
-    let disk = &**disk;
     let data_dir = canonical_dir(disk, &config.data_dir, config.autocreate_dirs)?;
     let data_log_dir = match &config.data_log_dir {
         Some(dir) => canonical_dir(disk, dir, config.autocreate_dirs)?,
@@ -74,12 +75,12 @@ pub(super) fn open<D: Disk, I: Image>(
 
     let initialize = exists(disk, &paths.initialize())?;
     let epochs = EpochFiles::read(disk, &paths)?;
-    let found = load_newest::<D, I>(disk, &paths, blank)?;
+    let found = load_newest::<D, I>(disk, &paths, blank, keep)?;
     let fresh = found.is_none();
     let (path, (snapshot, image), logs) = match found {
         Some((path, found, logs)) => (Some(path), found, logs),
         None => {
-            let logs = history::read(disk, &paths, Zxid::ZERO)?;
+            let logs = history::read(disk, &paths, Zxid::ZERO, keep)?;
             match &logs.some_log {
                 Some(path) if !config.trust_empty_snapshot => {
                     return Err(StorageError::NoSnapshot { path: path.clone() });
@@ -94,7 +95,7 @@ pub(super) fn open<D: Disk, I: Image>(
         let file = disk.open(&path).during("open", &path)?;
         disk.sync(&file, SyncPoint::ContentFound).during("sync", &path)?;
     }
-    let settled = epochs.settle(&paths, logs.last(snapshot.zxid))?;
+    let settled = epochs.settle(&paths, logs.last.unwrap_or(snapshot.zxid))?;
     // Nothing is refused from here on.
     if fresh {
         if logs.some_log.is_none() && !config.autocreate_db && !initialize {
@@ -114,7 +115,7 @@ pub(super) fn open<D: Disk, I: Image>(
     }
     // currentEpoch is raised when a leader's history is complete.
     let trusted = current_epoch > 0 || !exists(disk, &paths.unsynced())?;
-    let entries = logs.entries;
+    let entries = Vec::new();
     let recovered = Recovered { accepted_epoch, current_epoch, snapshot, image, entries, trusted };
     Ok(Opened { paths, locks, recovered })
 }
@@ -246,6 +247,7 @@ fn load_newest<D: Disk, I: Image>(
     disk: &D,
     paths: &Paths,
     blank: &I::Builder,
+    keep: &mut dyn FnMut(Zxid, Bytes),
 ) -> Result<Option<Found<I>>, StorageError> {
     let names = disk.list(&paths.snap).during("list", &paths.snap)?;
     let mut candidates: Vec<SnapshotName> = Vec::new();
@@ -260,11 +262,12 @@ fn load_newest<D: Disk, I: Image>(
         match snapshot_file::read(disk, &candidate.path, candidate.zxid, candidate.compression, blank.clone())
         {
             Ok(found) => {
-                let logs = history::read(disk, paths, candidate.zxid)?;
-                if let Some((lost, reason)) = unusable.into_iter().find(|(name, _)| {
-                    name.zxid > candidate.zxid
-                        && logs.entries.binary_search_by_key(&name.zxid, |e| e.0).is_err()
-                }) {
+                unusable.retain(|(name, _)| name.zxid > candidate.zxid);
+                let logs = history::read(disk, paths, candidate.zxid, &mut |zxid, txn| {
+                    unusable.retain(|(name, _)| name.zxid != zxid);
+                    keep(zxid, txn);
+                })?;
+                if let Some((lost, reason)) = unusable.into_iter().next() {
                     return Err(StorageError::SnapshotLost { path: lost.path, zxid: lost.zxid, reason });
                 }
                 return Ok(Some((candidate.path, found, logs)));

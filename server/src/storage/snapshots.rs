@@ -51,6 +51,11 @@ impl Known {
         self.usable.keys().next_back().copied()
     }
 
+    /// Changes with everything that replaces history.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// Those in front of `base` are about to be removed.
     pub(super) fn forget_before(&mut self, base: Zxid) {
         self.usable = self.usable.split_off(&base);
