@@ -92,6 +92,10 @@ impl<P: Payload> QuorumPeer<P> {
                 (zab, Some(learner.leader()), alloc::vec![])
             }
         };
+        let pending_syncs = match &self.role {
+            Role::Leading(leader) => leader.pending_syncs(),
+            _ => 0,
+        };
         Status {
             id: m.config.id,
             state: self.state(),
@@ -102,6 +106,7 @@ impl<P: Payload> QuorumPeer<P> {
             last_zxid: m.history.last(),
             applied: m.history.applied(),
             round: self.election.round(),
+            pending_syncs,
             learners,
         }
     }

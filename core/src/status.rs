@@ -39,6 +39,8 @@ pub struct Status {
     pub applied: Zxid,
     /// The logical clock of the election.
     pub round: u64,
+    /// On a leader: `sync` requests that wait for what was proposed before them.
+    pub pending_syncs: usize,
     /// On a leader: the connected learners, whether they vote, whether they are in service.
     pub learners: Vec<LearnerStatus>,
 }

@@ -7,16 +7,19 @@ mod start;
 use std::time::{Duration, Instant};
 
 use quorate_core::election::ServerState;
-use quorate_core::ids::Now;
+use quorate_core::ids::{ConnId, Now};
 use quorate_core::pipeline::ClientTxn;
 use quorate_core::{Input, Output, Outputs, QuorumPeer, Status};
 use tracing::info;
 
-use crate::admin::{facts, four_letter};
+use crate::admin::facts;
+use crate::admin::four_letter::{self, Reset, View, Word};
+use crate::admin::metrics::{Metrics, micros};
+use crate::admin::stats::Sizes;
 use crate::clock::Clock;
 use crate::config::ServerConfig;
 use crate::error::Error;
-use crate::net::{Net, Occurrence, Wake};
+use crate::net::{Net, Occurrence, PIECE, Wake};
 use crate::service::{Announcer, Progress};
 use crate::timer::{Alarms, Durations};
 use disk::{DiskThreads, Finished, Op};
@@ -38,6 +41,7 @@ pub(crate) struct Driver {
     clock: Clock,
     outputs: Outputs<ClientTxn>,
     shown: Option<(ServerState, bool)>,
+    metrics: Metrics,
     /// Until this server has served for the first time.
     announcer: Option<Announcer>,
 }
@@ -74,8 +78,14 @@ impl Driver {
         let (at, now) = self.clock.now();
         while let Some(finished) = self.disk.finished(at) {
             let input = match finished {
-                Finished::Done(ticket) => Input::Done(ticket),
-                Finished::SnapshotTaken => Input::SnapshotTaken,
+                Finished::Done(ticket, took) => {
+                    self.metrics.syncs.record(micros(took));
+                    Input::Done(ticket)
+                }
+                Finished::SnapshotTaken(took) => {
+                    self.metrics.snapshots.record(micros(took));
+                    Input::SnapshotTaken
+                }
                 Finished::LogFailed(why) => return Err(Error::Log(why)),
                 Finished::SnapshotFailed(why) => return Err(Error::Snapshot(why)),
             };
@@ -92,14 +102,7 @@ impl Driver {
             }
             match occurrence {
                 Occurrence::Input(input) => self.step(at, now, input),
-                Occurrence::Asked(conn, word) => {
-                    let facts = facts::collect(&self.config, &self.peer, &self.net.client, word);
-                    let text = four_letter::answer(word, &self.config.four_letter_words, &facts);
-                    if word.resets() && self.config.four_letter_words.allows(word.as_str()) {
-                        self.net.client.reset_totals();
-                    }
-                    self.net.client.answer(at, conn, &text);
-                }
+                Occurrence::Asked(conn, word) => self.asked(at, now, conn, word),
             }
             if clients_began.is_some_and(|began| began.elapsed() >= CLIENTS_TURN) {
                 // What is left is the next turn's, and the system is not waited for before that.
@@ -107,7 +110,40 @@ impl Driver {
                 break;
             }
         }
+        self.answer_words(at, now);
         Ok(())
+    }
+
+    /// Somebody asks a four-letter word.
+    fn asked(&mut self, at: Instant, now: Now, conn: ConnId, word: Word) {
+        let (answer, reset) = four_letter::answer(word, &self.view(at, now));
+        match reset {
+            Some(Reset::Server) => {
+                self.net.client.reset_totals();
+                self.metrics.proposal_sizes = Sizes::default();
+            }
+            Some(Reset::Connections) => self.net.client.reset_connections(),
+            None => {}
+        }
+        self.net.client.answer(conn, answer);
+    }
+
+    /// Everybody who waits for an answer and has taken in what there was gets the next piece.
+    fn answer_words(&mut self, at: Instant, now: Now) {
+        let began = Instant::now();
+        while let Some((conn, mut answer)) = self.net.client.next_answer() {
+            let mut piece = String::new();
+            let done = answer.fill(self.view(at, now).source(), &mut piece, PIECE);
+            self.net.client.continue_answer(at, conn, answer, &piece, done);
+            if began.elapsed() >= CLIENTS_TURN {
+                break;
+            }
+        }
+    }
+
+    fn view(&self, at: Instant, now: Now) -> View<'_> {
+        let Driver { config, peer, net, metrics, .. } = self;
+        View { config, peer, port: &net.client, metrics, at, now }
     }
 
     /// The log writer gets one batch, every socket is written once.
@@ -132,7 +168,12 @@ impl Driver {
     /// What is not for the network is for the disk or the clock.
     fn perform(&mut self, at: Instant, output: Output<ClientTxn>) {
         match output {
-            Output::Append(ticket, zxid, txn) => self.disk.add(Op::Append(ticket, zxid, txn.0)),
+            Output::Append(ticket, zxid, txn) => {
+                if !self.config.is_standalone() {
+                    self.metrics.appended(self.peer.state(), txn.0.len());
+                }
+                self.disk.add(Op::Append(ticket, zxid, txn.0));
+            }
             Output::Truncate(ticket, zxid) => self.disk.add(Op::Truncate(ticket, zxid)),
             Output::InstallSnapshot(ticket, zxid, image) => {
                 self.disk.add(Op::InstallSnapshot(ticket, zxid, image));
@@ -158,6 +199,7 @@ impl Driver {
             return;
         }
         self.shown = shown;
+        self.metrics.observe(Instant::now(), self.peer.state(), self.peer.serving());
         if self.peer.serving()
             && let Some(announcer) = self.announcer.take()
         {

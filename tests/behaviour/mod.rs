@@ -23,4 +23,5 @@ mod starting;
 mod sync;
 mod watches;
 mod wiped_disk;
+mod words;
 mod znodes;

@@ -23,6 +23,11 @@ use crate::wire::error_code::ErrorCode;
 use crate::wire::record::{Acl, Stat};
 use crate::wire::txn::{CreateTtlTxn, CreateTxn, SetAclTxn, SetDataTxn, Txn, TxnBody, TxnHeader};
 
+/// A digest is noted after every zxid that is a multiple of this, and so many of them are kept (as
+/// ZooKeeper's `DataTree`).
+const DIGEST_INTERVAL: u64 = 128;
+const DIGESTS: usize = 1024;
+
 /// What a transaction has done.
 enum Done {
     /// Nothing to tell.
@@ -69,11 +74,22 @@ impl TreeService {
             }
         };
         self.applied = zxid;
+        self.note_digest(zxid);
         if let Some(leading) = &mut self.leading {
             leading.outstanding.applied(zxid);
         }
         if let Some(header) = header {
             self.finish(now, &header, outcome, fx);
+        }
+    }
+
+    /// What servers of one history have in common, for comparison (`DataTree.logZxidDigest`).
+    fn note_digest(&mut self, zxid: Zxid) {
+        if zxid.0.is_multiple_of(DIGEST_INTERVAL) {
+            if self.digests.len() == DIGESTS {
+                self.digests.pop_front();
+            }
+            self.digests.push_back((zxid, self.tree.digest()));
         }
     }
 

@@ -30,7 +30,7 @@ mod watches;
 #[cfg(test)]
 mod tests;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 pub use image::{ImageBuilder, ImageError, ImageNode, ImageNodes, TreeImage};
@@ -75,6 +75,8 @@ pub struct TreeService {
     touches: BTreeMap<SessionId, i32>,
     leading: Option<Leading>,
     counters: Counters,
+    /// The tree's digest after every 128th zxid, oldest first.
+    digests: VecDeque<(Zxid, i64)>,
 }
 
 /// What only a leader keeps.
@@ -110,6 +112,7 @@ impl Service for TreeService {
             touches: BTreeMap::new(),
             leading: None,
             counters: Counters::default(),
+            digests: VecDeque::new(),
         };
         if let Some(snapshot) = snapshot {
             service.install(snapshot);
@@ -168,6 +171,8 @@ impl Service for TreeService {
         self.tree = snapshot.to_tree(&self.settings);
         self.sessions = snapshot.session_table();
         self.applied = snapshot.applied();
+        // They may be of a history that is gone.
+        self.digests.clear();
     }
 
     fn serve(&mut self, now: Now, role: ServingRole, applied: Zxid, fx: &mut Fx) {

@@ -2,11 +2,15 @@
 
 use alloc::sync::Arc;
 use core::net::IpAddr;
+use core::ops::Bound;
 
 use super::TreeService;
 use super::connection::Stage;
 use crate::ids::{ConnId, SessionId, Zxid};
 use crate::payload::ServingRole;
+use crate::session::ExpiryQueue;
+use crate::tree::Owned;
+use crate::watch::WatchTable;
 use crate::wire::record::Id;
 
 /// What has happened so far that should not happen often.
@@ -100,6 +104,37 @@ impl TreeService {
     /// Every session with its timeout (ms), in order.
     pub fn sessions(&self) -> impl ExactSizeIterator<Item = (SessionId, i32)> {
         self.sessions.iter().map(|(session, timeout_ms)| (*session, *timeout_ms))
+    }
+
+    /// Sessions with their timeouts (ms), in order, after this one.
+    pub fn sessions_after(&self, last: Option<SessionId>) -> impl Iterator<Item = (SessionId, i32)> {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.sessions.range((from, Bound::Unbounded)).map(|(session, timeout_ms)| (*session, *timeout_ms))
+    }
+
+    /// On a leader: when sessions expire that are not heard from any more.
+    pub fn expiry(&self) -> Option<&ExpiryQueue> {
+        self.leading.as_ref().map(|leading| leading.tracker.queue())
+    }
+
+    /// Which znodes belong to sessions.
+    pub fn owned(&self) -> &Owned {
+        self.tree.owned()
+    }
+
+    /// The data and existence watches of this server's clients.
+    pub fn data_watches(&self) -> &WatchTable {
+        self.watches.data()
+    }
+
+    /// The session of a connection.
+    pub fn session_of(&self, conn: ConnId) -> Option<SessionId> {
+        self.connections.get(&conn).map(|connection| connection.session)
+    }
+
+    /// The tree's digest after every 128th zxid, oldest first; what was applied since the start.
+    pub fn digests(&self) -> impl Iterator<Item = (Zxid, i64)> {
+        self.digests.iter().copied()
     }
 
     /// Every session that owns ephemeral znodes, with the number of them.

@@ -2,6 +2,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::ops::Bound;
 
 use crate::ids::SessionId;
 
@@ -54,6 +55,29 @@ impl ExpiryQueue {
             self.bucket_of.remove(session);
         }
         expired
+    }
+
+    /// How many buckets there are.
+    pub fn bucket_count(&self) -> usize {
+        self.buckets.len()
+    }
+
+    /// The sessions by bucket (ms), after this one, each with the number of its bucket's sessions.
+    pub fn after(&self, last: Option<(u64, SessionId)>) -> impl Iterator<Item = (u64, usize, SessionId)> {
+        let (from, rest) = match last {
+            None => (0, None),
+            Some((bucket, session)) => {
+                let range = (Bound::Excluded(session), Bound::Unbounded);
+                let rest = self.buckets.get(&bucket).map(|sessions| {
+                    sessions.range(range).map(move |session| (bucket, sessions.len(), *session))
+                });
+                (bucket.saturating_add(1), rest)
+            }
+        };
+        let later = self.buckets.range(from..).flat_map(|(bucket, sessions)| {
+            sessions.iter().map(move |session| (*bucket, sessions.len(), *session))
+        });
+        rest.into_iter().flatten().chain(later)
     }
 
     /// How many sessions are waiting.
@@ -149,6 +173,12 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(queue.len(), deadline.len());
+                let all: Vec<_> = queue.after(None).collect();
+                prop_assert_eq!(all.len(), deadline.len());
+                prop_assert!(all.is_sorted());
+                for (i, (bucket, _, session)) in all.iter().enumerate() {
+                    prop_assert_eq!(queue.after(Some((*bucket, *session))).next(), all.get(i + 1).copied());
+                }
             }
         }
     }

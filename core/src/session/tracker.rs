@@ -98,6 +98,11 @@ impl SessionTracker {
         expired
     }
 
+    /// When sessions expire that are not heard from any more.
+    pub fn queue(&self) -> &ExpiryQueue {
+        &self.queue
+    }
+
     /// Whether the session is known, closing or not.
     pub fn is_tracked(&self, session: SessionId) -> bool {
         self.sessions.contains_key(&session)

@@ -2,6 +2,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
+use core::ops::Bound;
 
 use crate::ids::SessionId;
 
@@ -103,6 +104,26 @@ impl Owned {
         self.sessions.get(&session).into_iter().flatten()
     }
 
+    /// The znodes of sessions, by session and path, after this one.
+    pub fn after(&self, last: Option<(SessionId, &str)>) -> impl Iterator<Item = (SessionId, &Arc<str>)> {
+        let (from, rest) = match last {
+            None => (Bound::Unbounded, None),
+            Some((session, path)) => {
+                let range = (Bound::Excluded(path), Bound::Unbounded);
+                let rest = self.sessions.get(&session).map(|paths| paths.range::<str, _>(range));
+                (Bound::Excluded(session), rest.map(|rest| rest.map(move |path| (session, path))))
+            }
+        };
+        let later = self.sessions.range((from, Bound::Unbounded));
+        let later = later.flat_map(|(session, paths)| paths.iter().map(|path| (*session, path)));
+        rest.into_iter().flatten().chain(later)
+    }
+
+    /// How many sessions own a znode.
+    pub fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// Every session that owns a znode, with the number of them.
     pub fn sessions(&self) -> impl Iterator<Item = (SessionId, usize)> {
         self.sessions.iter().map(|(session, paths)| (*session, paths.len()))
@@ -157,6 +178,15 @@ mod tests {
         assert_eq!(owned.ephemeral_count(), 2);
         assert!(owned.of_session(session).map(|p| &**p).eq(["/a", "/b"]));
         assert!(owned.expiring().map(|p| &**p).eq(["/c", "/t"]));
+        owned.add(Owner::Session(SessionId(9)), "/0");
+        let all = [(session, "/a"), (session, "/b"), (SessionId(9), "/0")];
+        assert!(owned.after(None).map(|(s, p)| (s, &**p)).eq(all));
+        assert!(owned.after(Some(all[0])).map(|(s, p)| (s, &**p)).eq(all[1..].iter().copied()));
+        // One that went meanwhile, and a session that did.
+        assert!(owned.after(Some((session, "/aa"))).map(|(s, p)| (s, &**p)).eq(all[1..].iter().copied()));
+        assert!(owned.after(Some((SessionId(8), "/z"))).map(|(s, p)| (s, &**p)).eq(all[2..].iter().copied()));
+        assert_eq!(owned.after(Some(all[2])).next(), None);
+        owned.remove(Owner::Session(SessionId(9)), "/0");
         for (owner, path) in [
             (Owner::Session(session), "/a"),
             (Owner::Session(session), "/b"),

@@ -128,6 +128,11 @@ impl WatchManager {
         self.child.remove_watcher(conn);
     }
 
+    /// The table of data and existence watches, which is all that ZooKeeper's words about watches show.
+    pub fn data(&self) -> &WatchTable {
+        &self.data
+    }
+
     /// How many watches there are, as `mntr` counts them: pairs of path and connection, per table.
     pub fn len(&self) -> usize {
         self.data.len() + self.child.len()

@@ -4,4 +4,4 @@ mod manager;
 mod table;
 
 pub use manager::{Told, WatchManager};
-pub use table::{Mode, Modes, WatchTable};
+pub use table::{Mode, Modes, WalkByPath, WatchTable};

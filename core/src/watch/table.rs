@@ -1,8 +1,10 @@
 //! One table of watches: which connections watch which paths, and in which modes.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
+use core::ops::Bound;
 
 use crate::ids::ConnId;
 use crate::tree::path::parent;
@@ -92,6 +94,23 @@ impl WatchTable {
     /// How many connections watch something.
     pub fn watcher_count(&self) -> usize {
         self.paths.len()
+    }
+
+    /// The watches by connection and path, after this one.
+    pub fn after(&self, last: Option<(ConnId, &str)>) -> impl Iterator<Item = (ConnId, &Arc<str>)> {
+        let (from, rest) = match last {
+            None => (Bound::Unbounded, None),
+            Some((conn, path)) => (Bound::Excluded(conn), Some(self.paths_after(conn, path))),
+        };
+        let rest = rest.into_iter().flatten();
+        let later = self.paths.range((from, Bound::Unbounded));
+        let later = later.flat_map(|(conn, paths)| paths.iter().map(|path| (*conn, path)));
+        rest.map(move |path| (last.map_or(ConnId(0), |(conn, _)| conn), path)).chain(later)
+    }
+
+    fn paths_after(&self, conn: ConnId, path: &str) -> impl Iterator<Item = &Arc<str>> {
+        let range = (Bound::Excluded(path), Bound::Unbounded);
+        self.paths.get(&conn).map(|paths| paths.range::<str, _>(range)).into_iter().flatten()
     }
 
     /// `conn` watches `path`, additionally in this mode.
@@ -211,6 +230,39 @@ impl WatchTable {
     }
 }
 
+/// A walk over a table by path, which may be left and gone on with while the table changes: what
+/// is there from its beginning to its end is visited once.
+///
+/// The paths are only kept per connection in order; this merges them.
+#[derive(Clone, Debug)]
+pub struct WalkByPath {
+    /// The next path of every connection.
+    next: BinaryHeap<Reverse<(Arc<str>, ConnId)>>,
+}
+
+impl WalkByPath {
+    /// Before the first path.
+    pub fn new(table: &WatchTable) -> Self {
+        let first = |(conn, paths): (&ConnId, &BTreeSet<Arc<str>>)| {
+            paths.first().map(|path| Reverse((Arc::clone(path), *conn)))
+        };
+        WalkByPath { next: table.paths.iter().filter_map(first).collect() }
+    }
+
+    /// The next watch.
+    pub fn next(&mut self, table: &WatchTable) -> Option<(Arc<str>, ConnId)> {
+        while let Some(Reverse((path, conn))) = self.next.pop() {
+            if let Some(later) = table.paths_after(conn, &path).next() {
+                self.next.push(Reverse((Arc::clone(later), conn)));
+            }
+            if table.paths.get(&conn).is_some_and(|paths| paths.contains(&path)) {
+                return Some((path, conn));
+            }
+        }
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,6 +363,21 @@ mod tests {
                     }
                 }
                 let pairs: BTreeSet<_> = model.iter().map(|(p, c, _)| (p, c)).collect();
+                let mut walk = WalkByPath::new(&table);
+                let mut last: Option<(ConnId, Arc<str>)> = None;
+                let mut by_conn = BTreeSet::new();
+                for (path, conn) in &pairs {
+                    let walked = walk.next(&table);
+                    prop_assert_eq!(walked, Some((path.as_str().into(), **conn)));
+                    by_conn.insert((**conn, Arc::<str>::from(path.as_str())));
+                }
+                prop_assert_eq!(walk.next(&table), None);
+                for pair in by_conn {
+                    let next = table.after(last.as_ref().map(|(conn, path)| (*conn, &**path))).next();
+                    prop_assert_eq!(next.map(|(conn, path)| (conn, Arc::clone(path))), Some(pair.clone()));
+                    last = Some(pair);
+                }
+                prop_assert_eq!(table.after(last.as_ref().map(|(c, p)| (*c, &**p))).next(), None);
                 prop_assert_eq!(table.len(), pairs.len());
                 prop_assert_eq!(table.path_count(), pairs.iter().map(|(p, _)| p).collect::<BTreeSet<_>>().len());
                 prop_assert_eq!(table.watcher_count(), pairs.iter().map(|(_, c)| c).collect::<BTreeSet<_>>().len());

@@ -84,6 +84,11 @@ impl<P: Payload> Leader<P> {
         matches!(self.phase, Phase::Discovery | Phase::Promising(_) | Phase::Epoch(_))
     }
 
+    /// `sync` requests that wait for an outstanding proposal.
+    pub(crate) fn pending_syncs(&self) -> usize {
+        self.syncs.len()
+    }
+
     /// Every connected learner.
     pub(crate) fn learners(&self) -> &BTreeMap<ServerId, LearnerHandler> {
         &self.learners

@@ -1,54 +1,16 @@
-//! What a four-letter word may show, collected from the peer, the client port and the process.
+//! What words show of the configuration and of the process.
 
 use std::fs;
 use std::path::Path;
 
-use quorate_core::QuorumPeer;
 use quorate_core::election::ServerState;
-use quorate_core::pipeline::ClientTxn;
+use quorate_core::pipeline::ServiceStatus;
 
-use super::four_letter::{Facts, Mode, Word};
+use super::four_letter::Mode;
 use crate::config::ServerConfig;
-use crate::net::ClientPort;
 
 /// The ZooKeeper version whose behaviour clients can expect, and this program's own.
-const VERSION: &str = concat!("3.9.4-quorate-", env!("CARGO_PKG_VERSION"), ", built on unknown");
-
-/// Look at everything that `word` may show.
-pub(crate) fn collect(
-    config: &ServerConfig,
-    peer: &QuorumPeer<ClientTxn>,
-    port: &ClientPort,
-    word: Word,
-) -> Facts {
-    let service = peer.service().status();
-    let totals = port.totals();
-    let learners = (peer.state() == ServerState::Leading).then(|| {
-        let learners = peer.status().learners;
-        let in_service = learners.iter().filter(|l| l.voter && l.in_service).count();
-        (learners.len(), in_service)
-    });
-    Facts {
-        mode: peer.serving().then(|| mode(config, peer.state())),
-        version: VERSION.to_owned(),
-        latency: totals.latency,
-        received: totals.received,
-        sent: totals.sent,
-        connections: port.len(),
-        outstanding: port.outstanding() as u64,
-        zxid: service.applied.0,
-        nodes: service.znodes,
-        ephemerals: service.ephemerals,
-        watches: service.watches,
-        sessions: service.sessions,
-        data_bytes: service.data_size,
-        configuration: if word.as_str() == "conf" { configuration(config) } else { String::new() },
-        directory_bytes: if word.as_str() == "dirs" { directories(config) } else { (0, 0) },
-        environment: environment(),
-        learners,
-        clients: if word.needs_connections() { port.connections() } else { Vec::new() },
-    }
-}
+pub(super) const VERSION: &str = concat!("3.9.4-quorate-", env!("CARGO_PKG_VERSION"), ", built on unknown");
 
 /// In which capacity a server in this state serves.
 pub(crate) fn mode(config: &ServerConfig, state: ServerState) -> Mode {
@@ -60,7 +22,13 @@ pub(crate) fn mode(config: &ServerConfig, state: ServerState) -> Mode {
     }
 }
 
-fn configuration(config: &ServerConfig) -> String {
+/// How many znodes words show: ZooKeeper counts the root under both of its names, "" and "/".
+pub(super) fn znodes(service: &ServiceStatus) -> usize {
+    service.znodes + 1
+}
+
+/// The answer to `conf`.
+pub(super) fn configuration(config: &ServerConfig) -> String {
     let version_2 = |dir: &Path| dir.join(crate::storage::VERSION_DIR).display().to_string();
     let (data_bytes, log_bytes) = directories(config);
     let mut text = format!(
@@ -93,7 +61,7 @@ fn configuration(config: &ServerConfig) -> String {
 }
 
 /// Bytes of the snapshot directory and of the log directory.
-fn directories(config: &ServerConfig) -> (u64, u64) {
+pub(super) fn directories(config: &ServerConfig) -> (u64, u64) {
     let size = |dir: &Path| {
         let entries = fs::read_dir(dir.join(crate::storage::VERSION_DIR)).into_iter().flatten().flatten();
         entries.filter_map(|entry| entry.metadata().ok()).map(|data| data.len()).sum()
@@ -101,15 +69,20 @@ fn directories(config: &ServerConfig) -> (u64, u64) {
     (size(&config.data_dir), size(&config.data_log_dir))
 }
 
-fn environment() -> Vec<(String, String)> {
+/// The lines of `envi`: the machine and the process.
+pub(super) fn environment() -> Vec<(String, String)> {
     let pair = |key: &str, value: String| (key.to_owned(), value);
-    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let kernel = |name| fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
+    let variable = |name| std::env::var(name).unwrap_or_default();
     let directory = std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default();
     vec![
         pair("zookeeper.version", VERSION.to_owned()),
-        pair("host.name", host.trim().to_owned()),
+        pair("host.name", kernel("hostname").trim().to_owned()),
         pair("os.name", std::env::consts::OS.to_owned()),
         pair("os.arch", std::env::consts::ARCH.to_owned()),
+        pair("os.version", kernel("osrelease").trim().to_owned()),
+        pair("user.name", variable("USER")),
+        pair("user.home", variable("HOME")),
         pair("user.dir", directory),
     ]
 }

@@ -1,4 +1,9 @@
-//! What an operator can ask a running server.
+//! What an operator can ask a running server: the four-letter words.
 
+pub(crate) mod answer;
+mod date;
 pub(crate) mod facts;
 pub(crate) mod four_letter;
+pub(crate) mod metrics;
+mod monitor;
+pub(crate) mod stats;

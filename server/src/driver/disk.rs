@@ -31,10 +31,10 @@ const LAST_WRITES: Duration = Duration::from_secs(10);
 /// What a thread has to say.
 #[derive(Debug)]
 pub(crate) enum Finished {
-    /// This operation and every earlier one is durable.
-    Done(Ticket),
-    /// The snapshot is durable, or was given up.
-    SnapshotTaken,
+    /// This operation and every earlier one is durable; the batch took so long.
+    Done(Ticket, Duration),
+    /// The snapshot is durable, or was given up; it took so long.
+    SnapshotTaken(Duration),
     /// The log cannot be written: the process must end.
     LogFailed(StorageError),
     /// The snapshot cannot be written: the process ends.
@@ -110,7 +110,7 @@ impl<I: Image> DiskThreads<I> {
             // It has said why it ended, unless it could not.
             return self.gone.then(|| Finished::LogFailed(StorageError::Failed("its thread is gone".into())));
         };
-        if let Finished::Done(ticket) = finished {
+        if let Finished::Done(ticket, _) = finished {
             let word = self.backlog.done(now, ticket);
             self.tell(word);
         }
@@ -202,10 +202,11 @@ fn write_log<I: Image>(
         while let Ok(more) = inbox.try_recv() {
             batch.extend(more);
         }
+        let began = Instant::now();
         match storage.execute(batch) {
             Ok(executed) => {
                 if let Some(ticket) = executed.done {
-                    teller.tell(Finished::Done(ticket));
+                    teller.tell(Finished::Done(ticket, began.elapsed()));
                 }
                 for job in executed.snapshots {
                     let _ = jobs.send(job);
@@ -261,6 +262,7 @@ fn next_job<I>(inbox: &Receiver<Job<I>>, purges: &mut Option<Purges>) -> Option<
 fn write_snapshots<I: Image>(inbox: &Receiver<Job<I>>, teller: &Teller, mut purges: Option<Purges>) {
     while let Some(job) = next_job(inbox, &mut purges) {
         let zxid: Zxid = job.zxid();
+        let began = Instant::now();
         match job.run() {
             Ok(Outcome::Taken) => info!("snapshot {zxid} written"),
             Ok(Outcome::Replaced) => info!("snapshot {zxid} dropped: the history it belongs to was replaced"),
@@ -270,7 +272,7 @@ fn write_snapshots<I: Image>(inbox: &Receiver<Job<I>>, teller: &Teller, mut purg
             ),
             Err(why) => return teller.tell(Finished::SnapshotFailed(why)),
         }
-        teller.tell(Finished::SnapshotTaken);
+        teller.tell(Finished::SnapshotTaken(began.elapsed()));
     }
 }
 

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use super::Driver;
 use super::disk::DiskThreads;
+use crate::admin::metrics::Metrics;
 use crate::clock::Clock;
 use crate::config::{ServerConfig, Strictness};
 use crate::error::Error;
@@ -83,6 +84,7 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool) -> Result<Driver, Error>
         clock: Clock::start(),
         outputs: Vec::new(),
         shown: None,
+        metrics: Metrics::default(),
         announcer: None,
     })
 }

@@ -18,12 +18,16 @@ use quorate_core::wire::client::xid;
 use quorate_core::wire::frame::FrameDecoder;
 
 use super::Pressure;
+use super::client_stats::{
+    CREATE_SESSION, ConnectionExpiry, ConnectionLine, Counts, Totals, Waiting, operation,
+};
 use super::listener::Port;
 use super::refusals::Refusals;
 use super::slab::Slab;
 use super::socket::{Side, Socket};
 use super::token::{PortKind, Source};
-use crate::admin::four_letter::{ConnectionStats, Latency, Word};
+use crate::admin::answer::Answer;
+use crate::admin::four_letter::Word;
 use crate::clock::wall_ms;
 
 /// How long the last answers may take before a connection that ends is cut.
@@ -34,6 +38,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 const HIGH_WATER: usize = 256 * 1024;
 /// Bytes of answers and events a connection may leave lying before it is closed.
 const MAX_UNSENT: usize = 64 << 20;
+/// Bytes of an answer to a word that are written in one go.
+pub(crate) const PIECE: usize = 64 * 1024;
 /// Output buffers kept for the next answers, and the largest that is kept.
 const SPARE: usize = 64;
 const SPARE_CAPACITY: usize = 64 * 1024;
@@ -64,17 +70,6 @@ pub(crate) enum Happened {
     Asked(ConnId, Word),
 }
 
-/// Sums over all connections.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Totals {
-    /// Frames received.
-    pub(crate) received: u64,
-    /// Frames sent.
-    pub(crate) sent: u64,
-    /// How long requests took.
-    pub(crate) latency: Latency,
-}
-
 /// The client port of one server.
 pub(crate) struct ClientPort {
     settings: ClientSettings,
@@ -85,6 +80,9 @@ pub(crate) struct ClientPort {
     outstanding: usize,
     pressure: Pressure,
     totals: Totals,
+    began: Instant,
+    /// Connections that have taken in a piece of an answer and are to get the next.
+    hungry: VecDeque<ConnId>,
     events: VecDeque<Happened>,
     work: VecDeque<usize>,
     later: Vec<usize>,
@@ -104,8 +102,13 @@ struct Conn {
     since: Instant,
     heard: Instant,
     /// When each request that is not answered yet arrived.
-    waiting: VecDeque<Instant>,
-    stats: ConnectionStats,
+    waiting: VecDeque<Waiting>,
+    counts: Counts,
+    /// The session and its timeout (ms), once there is one.
+    session: Option<(i64, i32)>,
+    established_ms: i64,
+    /// What is still to be written of the answer to a word.
+    answer: Option<Box<Answer>>,
     queued: bool,
     read: bool,
     dirty: bool,
@@ -119,6 +122,8 @@ enum Stage {
     Connecting,
     /// In service; silent at most so long.
     Open(Duration),
+    /// Is sent the answer to a word.
+    Answering,
     /// To be closed when everything is sent.
     Closing,
 }
@@ -135,6 +140,8 @@ impl ClientPort {
             outstanding: 0,
             pressure: Pressure::None,
             totals: Totals::default(),
+            began: Instant::now(),
+            hungry: VecDeque::new(),
             events: VecDeque::new(),
             work: VecDeque::new(),
             later: Vec::new(),
@@ -156,23 +163,32 @@ impl ClientPort {
         {
             conn.socket.swap_buffer(&mut spare);
         }
-        reply.write(conn.socket.out());
-        conn.stats.sent += 1;
+        let out = conn.socket.out();
+        let before = out.len();
+        reply.write(out);
+        let size = out.len() - before;
+        conn.counts.sent += 1;
         self.totals.sent += 1;
-        let notification = match reply {
+        let answered = match reply {
             ClientReply::Connect(response) => {
                 let timeout = u64::try_from(response.timeout_ms).unwrap_or(0);
                 conn.stage = Stage::Open(Duration::from_millis(timeout));
-                conn.stats.session = Some(response.session.0);
-                conn.stats.timeout_ms = response.timeout_ms;
-                false
+                conn.session = Some((response.session.0, response.timeout_ms));
+                Some((0, 0))
             }
-            ClientReply::Reply { header, .. } => header.xid == xid::NOTIFICATION,
-            ClientReply::Notification { .. } => true,
+            ClientReply::Reply { header, .. } => {
+                self.totals.reply_sizes.record(size);
+                (header.xid != xid::NOTIFICATION).then_some((header.xid, header.zxid))
+            }
+            ClientReply::Notification { .. } => None,
         };
-        if !notification && let Some(arrived) = conn.waiting.pop_front() {
+        if let Some((xid, zxid)) = answered
+            && let Some(Waiting { since, op }) = conn.waiting.pop_front()
+        {
             self.outstanding -= 1;
-            self.totals.latency.record(now.duration_since(arrived).as_micros() as u64);
+            let us = now.duration_since(since).as_micros() as u64;
+            self.totals.answered(op, us);
+            conn.counts.answered(op, xid, zxid, us, now.duration_since(self.began).as_millis());
         }
         mark_dirty(&mut self.dirty, conn, index);
     }
@@ -186,12 +202,45 @@ impl ClientPort {
         self.events.retain(|happened| !matches!(happened, Happened::Event(other, _) if *other == id));
     }
 
-    /// Answer a four-letter word and close the connection.
-    pub(crate) fn answer(&mut self, now: Instant, id: ConnId, text: &str) {
+    /// Answer a four-letter word, and close the connection after it.
+    pub(crate) fn answer(&mut self, id: ConnId, answer: Answer) {
         if let Some((_, conn)) = find(&mut self.conns, id) {
-            conn.socket.out().extend_from_slice(text.as_bytes());
+            conn.answer = Some(Box::new(answer));
+            self.hungry.push_back(id);
         }
-        self.close(now, id);
+    }
+
+    /// The next connection that can take in a piece of its answer, with what is left of it.
+    pub(crate) fn next_answer(&mut self) -> Option<(ConnId, Box<Answer>)> {
+        while let Some(id) = self.hungry.pop_front() {
+            if let Some((_, conn)) = find(&mut self.conns, id)
+                && let Some(answer) = conn.answer.take()
+            {
+                return Some((id, answer));
+            }
+        }
+        None
+    }
+
+    /// Write the next piece of an answer.
+    pub(crate) fn continue_answer(
+        &mut self,
+        now: Instant,
+        id: ConnId,
+        answer: Box<Answer>,
+        piece: &str,
+        done: bool,
+    ) {
+        let Some((index, conn)) = find(&mut self.conns, id) else { return };
+        conn.socket.out().extend_from_slice(piece.as_bytes());
+        if done {
+            conn.counts.sent += 1;
+            self.totals.sent += 1;
+            return self.close(now, id);
+        }
+        (conn.stage, conn.since) = (Stage::Answering, now);
+        conn.answer = Some(answer);
+        mark_dirty(&mut self.dirty, conn, index);
     }
 
     // --- what the event loop saw ---------------------------------------------------------------
@@ -221,6 +270,7 @@ impl ClientPort {
             match port.accept() {
                 Ok(Some((stream, peer))) => {
                     if let Err(error) = self.insert(now, stream, peer, registry) {
+                        self.totals.rejected += 1;
                         self.refusals.log(now, peer, error);
                     }
                 }
@@ -246,6 +296,7 @@ impl ClientPort {
     pub(crate) fn has_work(&self) -> bool {
         let resumes = !self.throttled.is_empty() && !self.over_limit();
         resumes
+            || !self.hungry.is_empty()
             || !(self.events.is_empty()
                 && self.work.is_empty()
                 && self.later.is_empty()
@@ -306,9 +357,18 @@ impl ClientPort {
             }
             match conn.next(now) {
                 Ok(Some(happened)) => {
-                    if let Happened::Event(..) = happened {
-                        self.totals.received += 1;
-                        self.outstanding += 1;
+                    self.totals.received += 1;
+                    match &happened {
+                        Happened::Event(_, ClientEvent::Frame(frame)) => {
+                            self.totals.bytes_received += frame.len() as u64;
+                            self.outstanding += 1;
+                        }
+                        Happened::Event(_, ClientEvent::Connect { frame, .. }) => {
+                            self.totals.bytes_received += frame.len() as u64;
+                            self.totals.connection_requests += 1;
+                            self.outstanding += 1;
+                        }
+                        Happened::Event(_, ClientEvent::Closed) | Happened::Asked(..) => {}
                     }
                     return Some(happened);
                 }
@@ -334,6 +394,7 @@ impl ClientPort {
                 Ok(true) if conn.stage == Stage::Closing => {
                     self.remove(index);
                 }
+                Ok(true) if conn.stage == Stage::Answering => self.hungry.push_back(conn.id),
                 Ok(true) => {
                     let mut buffer = Vec::new();
                     conn.socket.swap_buffer(&mut buffer);
@@ -378,6 +439,7 @@ impl ClientPort {
             if let Some(conn) = self.conns.get(index)
                 && conn.stage == Stage::Greeting
             {
+                self.totals.sessionless_expired += 1;
                 let why = format!("said nothing for {} ms", sessionless.as_millis());
                 self.refusals.log(now, conn.peer, why);
             }
@@ -404,17 +466,41 @@ impl ClientPort {
 
     /// Begin the sums anew.
     pub(crate) fn reset_totals(&mut self) {
-        self.totals = Totals::default();
+        self.totals.reset();
     }
 
-    /// Every connection.
-    pub(crate) fn connections(&self) -> Vec<ConnectionStats> {
-        let stats = |(_, conn): (usize, &Conn)| ConnectionStats {
-            queued: conn.waiting.len() as u64,
-            peer: conn.peer.to_string(),
-            ..conn.stats.clone()
+    /// Begin the counts of every connection anew.
+    pub(crate) fn reset_connections(&mut self) {
+        for conn in self.conns.iter_mut() {
+            conn.counts = Counts::default();
+        }
+    }
+
+    /// The connections from this place on, each with its place.
+    pub(crate) fn connections_from(&self, place: usize) -> impl Iterator<Item = (usize, ConnectionLine<'_>)> {
+        self.conns.iter_from(place).map(|(index, conn)| (index, conn.line()))
+    }
+
+    /// When each connection is closed if it stays silent, earliest first, and at how many moments
+    /// that is: they are rounded up to `nio.sessionlessCnxnTimeout`, as ZooKeeper shows them.
+    pub(crate) fn expiries(&self, now: Instant, wall_ms: i64) -> (usize, Vec<ConnectionExpiry>) {
+        let sessionless = self.settings.sessionless;
+        let step = sessionless.as_millis().max(1) as i64;
+        let expiry = |(_, conn): (usize, &Conn)| {
+            let left = conn.due(sessionless).saturating_duration_since(now).as_millis() as i64;
+            let due_ms = (wall_ms + left) / step * step + step;
+            let session = conn.session.map_or(0, |(session, _)| session);
+            ConnectionExpiry { due_ms, together: 0, peer: conn.peer, session }
         };
-        self.conns.iter().map(stats).collect()
+        let mut all: Vec<ConnectionExpiry> = self.conns.iter().map(expiry).collect();
+        all.sort_by_key(|expiry| expiry.due_ms);
+        let mut sets = 0;
+        for set in all.chunk_by_mut(|a, b| a.due_ms == b.due_ms) {
+            sets += 1;
+            let together = set.len();
+            set.iter_mut().for_each(|expiry| expiry.together = together);
+        }
+        (sets, all)
     }
 
     // --- inside --------------------------------------------------------------------------------
@@ -455,7 +541,10 @@ impl ClientPort {
             since: now,
             heard: now,
             waiting: VecDeque::new(),
-            stats: ConnectionStats { established_ms: wall_ms(), ..ConnectionStats::default() },
+            counts: Counts::default(),
+            session: None,
+            established_ms: wall_ms(),
+            answer: None,
             queued: false,
             read: false,
             dirty: false,
@@ -527,12 +616,34 @@ fn queue(work: &mut VecDeque<usize>, conn: &mut Conn, index: usize) {
 impl Conn {
     /// Whether it is not read now; something else will put it back into the queue.
     fn is_paused(&self) -> bool {
-        matches!(self.stage, Stage::Connecting | Stage::Closing) || self.socket.unsent() > HIGH_WATER
+        matches!(self.stage, Stage::Connecting | Stage::Answering | Stage::Closing)
+            || self.socket.unsent() > HIGH_WATER
     }
 
     /// Whether there is something to do although the system reports nothing.
     fn has_more(&mut self) -> bool {
         self.socket.readable || !self.frames.buffer().is_empty()
+    }
+
+    /// When it is closed if nothing more is heard from it.
+    fn due(&self, sessionless: Duration) -> Instant {
+        match self.stage {
+            Stage::Greeting | Stage::Connecting => self.since + sessionless,
+            Stage::Open(timeout) => self.heard + timeout,
+            Stage::Answering | Stage::Closing => self.since + LINGER,
+        }
+    }
+
+    fn line(&self) -> ConnectionLine<'_> {
+        let (read, written) = (!self.is_paused(), self.socket.unsent() > 0);
+        ConnectionLine {
+            peer: self.peer,
+            interest: u8::from(read) | u8::from(written) << 2,
+            queued: self.waiting.len(),
+            counts: &self.counts,
+            session: self.session,
+            established_ms: self.established_ms,
+        }
     }
 
     /// Too long without a session, silent for longer than the session's timeout, or too slow in
@@ -544,7 +655,7 @@ impl Conn {
             Stage::Open(timeout) => {
                 now.duration_since(self.heard) > timeout && self.waiting.is_empty() && !self.queued
             }
-            Stage::Closing => now.duration_since(self.since) > LINGER,
+            Stage::Answering | Stage::Closing => now.duration_since(self.since) > LINGER,
         }
     }
 
@@ -555,7 +666,8 @@ impl Conn {
         {
             if let Some(word) = Word::recognise(head) {
                 self.frames.buffer().clear();
-                self.stage = Stage::Closing;
+                (self.stage, self.since) = (Stage::Answering, now);
+                self.counts.received += 1;
                 return Ok(Some(Happened::Asked(self.id, word)));
             }
             if head[0] == 0x16 && head[1] == 3 {
@@ -566,14 +678,14 @@ impl Conn {
             return Ok(None);
         };
         self.heard = now;
-        self.waiting.push_back(now);
-        self.stats.received += 1;
-        let event = if self.stage == Stage::Greeting {
+        self.counts.received += 1;
+        let (op, event) = if self.stage == Stage::Greeting {
             self.stage = Stage::Connecting;
-            ClientEvent::Connect { frame, address: self.peer.ip() }
+            (CREATE_SESSION, ClientEvent::Connect { frame, address: self.peer.ip() })
         } else {
-            ClientEvent::Frame(frame)
+            (operation(&frame), ClientEvent::Frame(frame))
         };
+        self.waiting.push_back(Waiting { since: now, op });
         Ok(Some(Happened::Event(self.id, event)))
     }
 }

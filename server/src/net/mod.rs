@@ -6,6 +6,7 @@
 //! that core has hung up delivers nothing any more: what it sent is forgotten with it.
 
 mod client_port;
+mod client_stats;
 pub(crate) mod descriptors;
 mod election_port;
 mod listener;
@@ -37,8 +38,9 @@ use crate::admin::four_letter::Word;
 use crate::config::{ClientAddress, HostPort, Member, ServerConfig};
 use crate::error::{Error, system};
 use crate::glue::snapshot_body;
-pub(crate) use client_port::ClientPort;
+pub(crate) use client_port::{ClientPort, PIECE};
 use client_port::{ClientSettings, Happened};
+pub(crate) use client_stats::ConnectionExpiry;
 use election_port::{ElectionPort, ElectionSettings};
 use listener::Port;
 use places::Places;

@@ -52,7 +52,18 @@ impl<T> Slab<T> {
 
     /// Every value with its number.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
-        self.slots.iter().enumerate().filter_map(|(index, slot)| Some((index, slot.as_ref()?)))
+        self.iter_from(0)
+    }
+
+    /// The values under this number and those above it.
+    pub(crate) fn iter_from(&self, from: usize) -> impl Iterator<Item = (usize, &T)> {
+        let slots = self.slots.iter().enumerate().skip(from);
+        slots.filter_map(|(index, slot)| Some((index, slot.as_ref()?)))
+    }
+
+    /// Every value.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().flatten()
     }
 
     /// How many values there are.

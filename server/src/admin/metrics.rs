@@ -1,0 +1,97 @@
+//! What the loop notices about the server as a whole, for `mntr` and `srvr`.
+
+use std::time::{Duration, Instant};
+
+use quorate_core::election::ServerState;
+
+use super::stats::{Sizes, Times};
+
+/// Counted from the start of the process on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Metrics {
+    state: Option<ServerState>,
+    looking_since: Option<Instant>,
+    serving_since: Option<Instant>,
+    /// How often this server began to look for a leader.
+    pub(crate) looking: u64,
+    /// From looking for a leader to having found one, or leading.
+    pub(crate) elections: Times,
+    /// Transactions proposed as the leader of an ensemble.
+    pub(crate) proposals: u64,
+    /// Their sizes, since the last reset.
+    pub(crate) proposal_sizes: Sizes,
+    /// Transactions that a leader proposed to this server.
+    pub(crate) received_proposals: u64,
+    /// Writing and syncing one batch of the log.
+    pub(crate) syncs: Times,
+    /// Writing snapshots.
+    pub(crate) snapshots: Times,
+}
+
+impl Metrics {
+    /// The state after a turn of the loop.
+    pub(crate) fn observe(&mut self, now: Instant, state: ServerState, serving: bool) {
+        if self.state != Some(state) {
+            if state == ServerState::Looking {
+                self.looking += 1;
+                self.looking_since = Some(now);
+            } else if let Some(since) = self.looking_since.take() {
+                self.elections.record(micros(now.duration_since(since)));
+            }
+            self.state = Some(state);
+        }
+        if serving {
+            self.serving_since.get_or_insert(now);
+        } else {
+            self.serving_since = None;
+        }
+    }
+
+    /// A transaction goes to the log: a proposal of this server's, or of its leader's.
+    pub(crate) fn appended(&mut self, state: ServerState, bytes: usize) {
+        if state == ServerState::Leading {
+            self.proposals += 1;
+            self.proposal_sizes.record(bytes);
+        } else {
+            self.received_proposals += 1;
+        }
+    }
+
+    /// For how long the server serves, ms.
+    pub(crate) fn uptime_ms(&self, now: Instant) -> u128 {
+        self.serving_since.map_or(0, |since| now.duration_since(since).as_millis())
+    }
+}
+
+/// In microseconds.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elections_are_timed_from_looking_to_found() {
+        let (mut metrics, start) = (Metrics::default(), Instant::now());
+        let at = |ms| start + Duration::from_millis(ms);
+        metrics.observe(at(0), ServerState::Looking, false);
+        metrics.observe(at(100), ServerState::Looking, false);
+        metrics.observe(at(250), ServerState::Following, false);
+        metrics.observe(at(300), ServerState::Following, true);
+        assert_eq!((metrics.looking, metrics.elections.count(), metrics.elections.last_ms()), (1, 1, 250));
+        assert_eq!(metrics.uptime_ms(at(1300)), 1000);
+        metrics.observe(at(2000), ServerState::Looking, false);
+        assert_eq!((metrics.looking, metrics.uptime_ms(at(3000))), (2, 0));
+    }
+
+    #[test]
+    fn proposals_are_told_apart_by_who_made_them() {
+        let mut metrics = Metrics::default();
+        metrics.appended(ServerState::Leading, 48);
+        metrics.appended(ServerState::Following, 60);
+        assert_eq!((metrics.proposals, metrics.received_proposals), (1, 1));
+        assert_eq!(metrics.proposal_sizes.figures(), [48, 48, 48]);
+    }
+}

@@ -1,0 +1,112 @@
+//! Counts and times that words show, and how they are written.
+
+/// How long things took, in microseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Times {
+    count: u64,
+    sum_us: u64,
+    min_us: u64,
+    max_us: u64,
+    last_us: u64,
+}
+
+impl Times {
+    /// Count one.
+    pub(crate) fn record(&mut self, us: u64) {
+        self.min_us = if self.count == 0 { us } else { self.min_us.min(us) };
+        self.max_us = self.max_us.max(us);
+        self.last_us = us;
+        self.sum_us += us;
+        self.count += 1;
+    }
+
+    /// How many.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// All together, in milliseconds.
+    pub(crate) fn sum_ms(&self) -> u64 {
+        self.sum_us / 1000
+    }
+
+    /// The shortest, in milliseconds.
+    pub(crate) fn min_ms(&self) -> u64 {
+        self.min_us / 1000
+    }
+
+    /// The longest, in milliseconds.
+    pub(crate) fn max_ms(&self) -> u64 {
+        self.max_us / 1000
+    }
+
+    /// The last one, in milliseconds.
+    pub(crate) fn last_ms(&self) -> u64 {
+        self.last_us / 1000
+    }
+
+    /// The mean in milliseconds; 0 of none.
+    pub(crate) fn mean_ms(&self) -> f64 {
+        if self.count == 0 { 0.0 } else { self.sum_us as f64 / self.count as f64 / 1000.0 }
+    }
+}
+
+/// A mean as ZooKeeper writes it: four decimals, without the zeros at the end but one.
+pub(crate) fn decimal(value: f64) -> String {
+    let text = format!("{value:.4}");
+    let short = text.trim_end_matches('0');
+    if short.ends_with('.') { format!("{short}0") } else { short.to_owned() }
+}
+
+/// Sizes in bytes (`BufferStats`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Sizes(Option<(u64, u64, u64)>);
+
+impl Sizes {
+    /// Count one.
+    pub(crate) fn record(&mut self, bytes: usize) {
+        let bytes = bytes as u64;
+        let (_, min, max) = self.0.unwrap_or((0, bytes, bytes));
+        self.0 = Some((bytes, min.min(bytes), max.max(bytes)));
+    }
+
+    /// The last, the smallest and the largest; −1 each if there was none.
+    pub(crate) fn figures(&self) -> [i64; 3] {
+        self.0.map_or([-1; 3], |(last, min, max)| [last as i64, min as i64, max as i64])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_their_mean() {
+        let mut times = Times::default();
+        assert_eq!((times.min_ms(), times.mean_ms(), times.max_ms()), (0, 0.0, 0));
+        for us in [2_500, 900, 11_000] {
+            times.record(us);
+        }
+        assert_eq!((times.min_ms(), times.max_ms(), times.last_ms(), times.sum_ms()), (0, 11, 11, 14));
+        assert_eq!((decimal(times.mean_ms()).as_str(), times.count()), ("4.8", 3));
+    }
+
+    #[test]
+    fn decimals_are_javas() {
+        for (value, text) in
+            [(0.0, "0.0"), (10.0, "10.0"), (18.076_923, "18.0769"), (0.5, "0.5"), (1e-9, "0.0")]
+        {
+            assert_eq!(decimal(value), text);
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        let mut sizes = Sizes::default();
+        assert_eq!(sizes.figures(), [-1, -1, -1]);
+        for bytes in [48, 93, 60] {
+            sizes.record(bytes);
+        }
+        assert_eq!(sizes.figures(), [60, 48, 93]);
+    }
+}

@@ -1,0 +1,232 @@
+//! What the client port counts: over all connections, and for each.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use quorate_core::wire::client::OpCode;
+
+use crate::admin::stats::{Sizes, Times};
+
+/// Sums over all connections.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Totals {
+    /// Frames and words received.
+    pub(crate) received: u64,
+    /// Frames and words sent.
+    pub(crate) sent: u64,
+    /// How long requests took.
+    pub(crate) latency: Times,
+    /// Those that only read.
+    pub(crate) reads: Times,
+    /// Those that change something.
+    pub(crate) updates: Times,
+    /// Sizes of replies, with their length.
+    pub(crate) reply_sizes: Sizes,
+    /// Bytes of received frames.
+    pub(crate) bytes_received: u64,
+    /// Connections that asked for a session.
+    pub(crate) connection_requests: u64,
+    /// Connections that were not accepted.
+    pub(crate) rejected: u64,
+    /// Connections that never asked for a session.
+    pub(crate) sessionless_expired: u64,
+}
+
+impl Totals {
+    /// A request of this kind was answered.
+    pub(super) fn answered(&mut self, op: i32, us: u64) {
+        self.latency.record(us);
+        match OpCode::from_i32(op) {
+            Some(OpCode::Ping) | None => {}
+            Some(op) if op.is_write() => self.updates.record(us),
+            Some(_) => self.reads.record(us),
+        }
+    }
+
+    /// What `srst` begins anew.
+    pub(super) fn reset(&mut self) {
+        let Totals { bytes_received, connection_requests, rejected, sessionless_expired, .. } = *self;
+        *self = Totals {
+            bytes_received,
+            connection_requests,
+            rejected,
+            sessionless_expired,
+            ..Totals::default()
+        };
+    }
+}
+
+/// What is counted of one connection. `crst` begins it anew.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) received: u64,
+    pub(super) sent: u64,
+    latency: Times,
+    /// The last request that was answered: its operation and the zxid of its reply.
+    last: Option<(i32, i64)>,
+    /// The xid of the last one that has one of its own.
+    last_xid: Option<i32>,
+    /// When it was answered.
+    answered_ms: u128,
+}
+
+impl Counts {
+    /// A request of this kind was answered.
+    pub(super) fn answered(&mut self, op: i32, xid: i32, zxid: i64, us: u64, answered_ms: u128) {
+        self.latency.record(us);
+        self.last = Some((op, zxid));
+        if xid >= 0 {
+            self.last_xid = Some(xid);
+        }
+        self.answered_ms = answered_ms;
+    }
+}
+
+/// One connection as `stat` and `cons` show it.
+#[derive(Debug)]
+pub(crate) struct ConnectionLine<'a> {
+    pub(super) peer: SocketAddr,
+    /// Whether it is read (1) and written (4) at the moment.
+    pub(super) interest: u8,
+    pub(super) queued: usize,
+    pub(super) counts: &'a Counts,
+    /// The session and its timeout (ms), once there is one.
+    pub(super) session: Option<(i64, i32)>,
+    /// Milliseconds since 1970 when the connection was made.
+    pub(super) established_ms: i64,
+}
+
+impl ConnectionLine<'_> {
+    /// Append the line.
+    pub(crate) fn write(&self, out: &mut String, brief: bool) {
+        let Counts { received, sent, latency, last, last_xid, answered_ms } = self.counts;
+        let _ = write!(
+            out,
+            " /{}[{:x}](queued={},recved={received},sent={sent}",
+            self.peer, self.interest, self.queued
+        );
+        if let (Some((session, timeout_ms)), false) = (self.session, brief) {
+            let (op, zxid) = last.map_or(("NA", -1), |(op, zxid)| (name(op), zxid));
+            let _ = write!(out, ",sid={session:#x},lop={op},est={},to={timeout_ms}", self.established_ms);
+            if let Some(xid) = last_xid {
+                let _ = write!(out, ",lcxid={xid:#x}");
+            }
+            let (mean, last) = (latency.mean_ms() as u64, latency.last_ms());
+            let _ = write!(
+                out,
+                ",lzxid={zxid:#x},lresp={answered_ms},llat={last},minlat={},avglat={mean},maxlat={}",
+                latency.min_ms(),
+                latency.max_ms()
+            );
+        }
+        out.push_str(")\n");
+    }
+}
+
+/// A connection and when it is closed if it stays silent, as `dump` shows it.
+#[derive(Debug)]
+pub(crate) struct ConnectionExpiry {
+    /// Milliseconds since 1970, rounded up.
+    pub(crate) due_ms: i64,
+    /// How many are closed then.
+    pub(crate) together: usize,
+    /// Whose.
+    pub(crate) peer: SocketAddr,
+    /// 0 without a session.
+    pub(crate) session: i64,
+}
+
+/// A request that is not answered yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    pub(super) since: Instant,
+    pub(super) op: i32,
+}
+
+/// The operation that a frame of an established session asks for; 0 if it is too short to say.
+pub(super) fn operation(frame: &[u8]) -> i32 {
+    frame.get(4..8).and_then(|op| op.try_into().ok()).map_or(0, i32::from_be_bytes)
+}
+
+/// The operation that a connection's first frame stands for.
+pub(super) const CREATE_SESSION: i32 = -10;
+
+/// What `cons` calls an operation.
+fn name(op: i32) -> &'static str {
+    use OpCode::*;
+    match OpCode::from_i32(op) {
+        Some(CreateSession) => "SESS",
+        Some(CloseSession) => "CLOS",
+        Some(Ping) => "PING",
+        Some(Create | Create2 | CreateContainer | CreateTtl) => "CREA",
+        Some(Delete | DeleteContainer) => "DELE",
+        Some(SetData) => "SETD",
+        Some(SetAcl) => "SETA",
+        Some(GetAcl) => "GETA",
+        Some(Exists) => "EXIS",
+        Some(GetData) => "GETD",
+        Some(GetChildren | GetChildren2) => "GETC",
+        Some(GetAllChildrenNumber) => "GETACN",
+        Some(GetEphemerals) => "GETE",
+        Some(Sync) => "SYNC",
+        Some(Check) => "CHEC",
+        Some(Multi) => "MULT",
+        Some(MultiRead) => "MLTR",
+        Some(Reconfig) => "RECO",
+        Some(SetWatches) => "SETW",
+        Some(SetWatches2) => "STW2",
+        Some(AddWatch) => "ADDW",
+        Some(CheckWatches) => "CHKW",
+        Some(RemoveWatches) => "REMW",
+        Some(WhoAmI) => "HOMI",
+        _ => "NA",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_shown_as_zookeeper_shows_it() {
+        let mut counts = Counts { received: 7, sent: 8, ..Counts::default() };
+        let line = |counts: &Counts, session, brief| {
+            let peer = "127.0.0.1:4711".parse().unwrap();
+            let (interest, queued, established_ms) = (1, 2, 1_700_000_000_000);
+            let mut out = String::new();
+            ConnectionLine { peer, interest, queued, counts, session, established_ms }.write(&mut out, brief);
+            out
+        };
+        let head = " /127.0.0.1:4711[1](queued=2,recved=7,sent=8";
+        assert_eq!(line(&counts, None, false), format!("{head})\n"));
+        counts.answered(OpCode::GetData.to_i32(), 3, 0x1_0000_000e, 2_500, 99);
+        counts.answered(OpCode::Ping.to_i32(), -2, 0x1_0000_000f, 500, 100);
+        let session = Some((0x0300_0052_b5a8_0001, 10_000));
+        assert_eq!(
+            line(&counts, session, false),
+            format!(
+                "{head},sid=0x3000052b5a80001,lop=PING,est=1700000000000,to=10000,lcxid=0x3,\
+                 lzxid=0x10000000f,lresp=100,llat=0,minlat=0,avglat=1,maxlat=2)\n"
+            )
+        );
+        assert_eq!(line(&counts, session, true), format!("{head})\n"));
+    }
+
+    #[test]
+    fn a_reset_keeps_what_only_ever_grows() {
+        let mut totals = Totals { received: 3, bytes_received: 99, ..Totals::default() };
+        totals.answered(OpCode::Create.to_i32(), 2000);
+        totals.answered(OpCode::Exists.to_i32(), 1000);
+        totals.answered(OpCode::Ping.to_i32(), 1000);
+        assert_eq!((totals.reads.count(), totals.updates.count(), totals.latency.count()), (1, 1, 3));
+        totals.reset();
+        assert_eq!(totals, Totals { bytes_received: 99, ..Totals::default() });
+    }
+
+    #[test]
+    fn a_frames_operation() {
+        assert_eq!(operation(&[0, 0, 0, 1, 0, 0, 0, 4, 9]), 4);
+        assert_eq!(operation(&[0, 0, 0, 1, 0, 0]), 0);
+    }
+}
