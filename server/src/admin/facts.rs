@@ -27,6 +27,11 @@ pub(super) fn znodes(service: &ServiceStatus) -> usize {
     service.znodes + 1
 }
 
+/// The bytes of all paths and data that words show, the root's second name counted too.
+pub(super) fn data_size(service: &ServiceStatus) -> u64 {
+    service.data_size + 1
+}
+
 /// The answer to `conf`.
 pub(super) fn configuration(config: &ServerConfig) -> String {
     let version_2 = |dir: &Path| dir.join(crate::storage::VERSION_DIR).display().to_string();

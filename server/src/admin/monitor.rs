@@ -76,7 +76,7 @@ fn gauges(lines: &mut Lines, view: &View<'_>) {
     lines.add("znode_count", facts::znodes(&service));
     lines.add("watch_count", service.watches);
     lines.add("ephemerals_count", service.ephemerals);
-    lines.add("approximate_data_size", service.data_size);
+    lines.add("approximate_data_size", facts::data_size(&service));
     lines.add("global_sessions", service.sessions);
     let [last, min, max] = totals.reply_sizes.figures();
     lines.add("last_client_response_size", last);

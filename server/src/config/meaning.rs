@@ -199,8 +199,9 @@ fn one_port_each(typed: &mut Typed, own: Option<&Member>, client: Option<&Client
 }
 
 fn whitelist(typed: &mut Typed) -> Whitelist {
-    let text = typed.text("4lw.commands.whitelist").unwrap_or_else(|| "srvr".to_owned());
-    let words: Vec<String> = text.split(',').map(|w| w.trim().to_owned()).filter(|w| !w.is_empty()).collect();
+    let text = typed.text("4lw.commands.whitelist").unwrap_or_default();
+    let mut words: Vec<String> =
+        text.split(',').map(|w| w.trim().to_owned()).filter(|w| !w.is_empty()).collect();
     if words.iter().any(|word| word == "*") {
         return Whitelist::All;
     }
@@ -210,6 +211,8 @@ fn whitelist(typed: &mut Typed) -> Whitelist {
             typed.warn_ignored(&place, &format!("{word:?} is not a four-letter word"));
         }
     }
+    // Scripts that ask for the mode must get an answer.
+    words.push("srvr".to_owned());
     Whitelist::Only(words)
 }
 

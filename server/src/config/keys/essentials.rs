@@ -55,7 +55,7 @@ pub(super) const KEYS: &[Key] = &[
         "4lw.commands.whitelist",
         Kind::Text("words with commas between them, or *"),
         "srvr",
-        "The four-letter words that are answered.",
+        "The four-letter words that are answered, besides srvr, which always is.",
     ),
     Key::new(
         "strict",
