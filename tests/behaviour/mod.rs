@@ -2,6 +2,7 @@
 
 mod bench;
 mod catching_up;
+mod clients_under_kills;
 mod damage;
 mod failover;
 mod hostile_clients;

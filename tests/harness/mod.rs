@@ -28,6 +28,6 @@ pub(crate) use pseudo::Pseudo;
 pub(crate) use raw_client::{Failure, RawClient, Session, lost};
 pub(crate) use rng::{Rng, number, seed};
 pub(crate) use runtime::run;
-pub(crate) use wait::{eventually, until};
+pub(crate) use wait::{PATIENCE, eventually, until};
 pub(crate) use wire::{Wire, connect_request, request_bytes};
 pub(crate) use writer::{Acknowledged, Writer, check_acknowledged};
