@@ -165,7 +165,8 @@ class Shell:
         if "type:None" in line:
             self.connections += "state:SyncConnected" in line
         elif line.startswith("WatchedEvent"):
-            self.events.append(comparable(line))
+            zxid = re.search(r"zxid: (-?\d+)", line)
+            self.events.append((int(zxid[1]) if zxid else -1, comparable(line)))
         return ""
 
     def wait_connected(self, number):
@@ -215,12 +216,12 @@ def session(script):
                 killed.wait_serving()
             else:
                 transcript += ordered(shell.answer(command))
-            # A watch fires before the answer to a request that this session makes later.
-            transcript += [f"  {event}" for event in sorted(shell.events)]
-            shell.events.clear()
         shell.program.say("quit")
+        while shell.line() is not None:
+            pass
         transcript.append(f"ends with {shell.program.process.wait(60 * PATIENCE)}")
-        return transcript
+        # The shell has a thread of its own for them, which may print before an answer or after the next one.
+        return [*transcript, "events:", *(f"  {event}" for _, event in sorted(shell.events))]
 
     return play
 
