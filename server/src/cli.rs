@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
 use crate::config::{ConfigCommand, Strictness};
-use crate::data::DataCommand;
+use crate::data::{DataCommand, LogCommand, SnapshotCommand};
 use crate::error::Error;
 use crate::{bench, driver, ensemble, panic_hook, service};
 
@@ -45,6 +45,20 @@ enum Command {
     /// Look after a server's data directory.
     #[command(subcommand)]
     Data(DataCommand),
+    /// Look into transaction logs.
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Look into snapshots.
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
+}
+
+impl Command {
+    /// Commands that examine files say what they find on standard output: a start's warnings about the
+    /// same would be said twice.
+    fn says_it_all(&self) -> bool {
+        matches!(self, Command::Data(_) | Command::Log(_) | Command::Snapshot(_))
+    }
 }
 
 /// What `quorate server` takes.
@@ -180,7 +194,7 @@ pub fn main() -> ExitCode {
         }
     };
     panic_hook::install();
-    start_logging(cli.log);
+    start_logging(if cli.command.says_it_all() { cli.log.min(LevelFilter::ERROR) } else { cli.log });
     let result = match cli.command {
         Command::Server(args) => {
             let announcer = args.background.then(service::Announcer::detach);
@@ -194,6 +208,8 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args).map(|()| DONE).map_err(Error::from),
         Command::Config(command) => command.run().map(|()| DONE),
         Command::Data(command) => command.run(),
+        Command::Log(command) => command.run(),
+        Command::Snapshot(command) => command.run(),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -1,7 +1,10 @@
 //! The keys that say how the data directory is kept.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::error::{ConfigErrors, Mistake};
+use super::meaning::directory;
 use super::typed::Typed;
 
 /// How the data directory is kept, besides where it is.
@@ -70,4 +73,50 @@ fn autopurge(typed: &mut Typed) -> Option<Autopurge> {
     }
     let interval = typed.interval("autopurge.purgeInterval");
     (!interval.is_zero()).then_some(Autopurge { interval, retain: retain.max(MIN_RETAINED) })
+}
+
+/// What a `zoo.cfg` says of the data directory alone: `myid` may be lost, and mistakes in other keys do
+/// not matter.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Directories {
+    /// `dataDir`.
+    pub(crate) data_dir: PathBuf,
+    /// `dataLogDir`.
+    pub(crate) data_log_dir: PathBuf,
+    /// `snapshot.trust.empty`.
+    pub(crate) trust_empty_snapshot: bool,
+    /// `db.autocreate`.
+    pub(crate) db_autocreate: bool,
+    /// `extendedTypesEnabled`.
+    pub(crate) extended_types: bool,
+    /// The ids of the members.
+    pub(crate) members: Vec<i64>,
+}
+
+impl Directories {
+    /// Read them.
+    ///
+    /// # Errors
+    /// The file cannot be read, or there is no `dataDir` in it.
+    pub(crate) fn load(file: &Path) -> Result<Directories, ConfigErrors> {
+        let mut typed = Typed::read(file);
+        let data_dir = directory(&mut typed, "dataDir");
+        if data_dir.is_none() {
+            typed.missing("dataDir", "a server needs a directory for its data");
+        }
+        let matters = |mistake: &Mistake| !matches!(mistake, Mistake::BadMyId(_) | Mistake::Conflict(_));
+        let unreadable = |mistake: &Mistake| matches!(mistake, Mistake::Unreadable(_) | Mistake::BadEscape);
+        let Some(data_dir) = data_dir.filter(|_| !typed.errors.iter().any(|e| unreadable(&e.kind))) else {
+            typed.errors.retain(|error| matters(&error.kind));
+            return Err(ConfigErrors(typed.errors));
+        };
+        Ok(Directories {
+            data_log_dir: directory(&mut typed, "dataLogDir").unwrap_or_else(|| data_dir.clone()),
+            data_dir,
+            trust_empty_snapshot: typed.boolean("snapshot.trust.empty"),
+            db_autocreate: typed.boolean("db.autocreate"),
+            extended_types: typed.boolean("extendedTypesEnabled"),
+            members: typed.members.keys().copied().collect(),
+        })
+    }
 }

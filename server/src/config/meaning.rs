@@ -113,7 +113,7 @@ fn limit(typed: &mut Typed, key: &str, is_alone: bool) -> u32 {
     typed.given_number(key).unwrap_or(10) as u32
 }
 
-fn directory(typed: &mut Typed, key: &str) -> Option<PathBuf> {
+pub(super) fn directory(typed: &mut Typed, key: &str) -> Option<PathBuf> {
     let value = typed.text(key).filter(|value| !value.is_empty())?;
     if let (true, Some(place)) = (Path::new(&value).is_relative(), typed.place(key)) {
         typed.warn(&place, "is relative to the directory the server is started in");

@@ -27,6 +27,7 @@ use quorate_core::wire::jute::DEFAULT_MAX_FIELD;
 
 pub(crate) use check::ConfigCommand;
 pub use error::{ConfigError, ConfigErrors, Mistake, Warning};
+pub(crate) use files::Directories;
 pub use files::{Autopurge, FileSettings, MIN_RETAINED};
 pub use member::{ClientAddress, HostPort, LearnerType, Member};
 use typed::Typed;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{ServerConfig, Strictness};
+use crate::config::Directories;
 use crate::error::Error;
 use crate::storage::{StorageConfig, VERSION_DIR};
 
@@ -26,6 +26,10 @@ pub(super) struct Place {
     pub(super) data_log_dir: PathBuf,
     /// What a `zoo.cfg` says of them.
     pub(super) storage: StorageConfig,
+    /// Whether there may be TTL znodes.
+    pub(super) extended_types: bool,
+    /// The ids of the members, if a `zoo.cfg` was named.
+    pub(super) members: Vec<i64>,
 }
 
 impl PlaceArgs {
@@ -34,7 +38,7 @@ impl PlaceArgs {
     /// # Errors
     /// What is wrong with the `zoo.cfg`; a directory that is not there.
     pub(super) fn resolve(&self) -> Result<Place, Error> {
-        let place = if self.place.is_file() { self.of_file()? } else { self.of_dir()? };
+        let place = self.resolve_new()?;
         for dir in [&place.data_dir, &place.data_log_dir] {
             if !dir.is_dir() {
                 return Err(Error::Usage(format!("{} is not a directory", dir.display())));
@@ -43,19 +47,28 @@ impl PlaceArgs {
         Ok(place)
     }
 
+    /// The same for directories that may still have to be made.
+    ///
+    /// # Errors
+    /// What is wrong with the `zoo.cfg`.
+    pub(super) fn resolve_new(&self) -> Result<Place, Error> {
+        if self.place.is_file() { self.of_file() } else { self.of_dir() }
+    }
+
     fn of_file(&self) -> Result<Place, Error> {
         if self.log_dir.is_some() {
             let why = format!("{} says where the logs are: leave --log-dir out", self.place.display());
             return Err(Error::Usage(why));
         }
-        let (config, _) = ServerConfig::load(&self.place, Strictness::AsTheFileSays)?;
+        let found = Directories::load(&self.place)?;
         let storage = StorageConfig {
-            data_log_dir: Some(config.data_log_dir.clone()),
-            trust_empty_snapshot: config.trust_empty_snapshot,
-            autocreate_db: config.db_autocreate,
-            ..StorageConfig::new(&config.data_dir)
+            data_log_dir: Some(found.data_log_dir.clone()),
+            trust_empty_snapshot: found.trust_empty_snapshot,
+            autocreate_db: found.db_autocreate,
+            ..StorageConfig::new(&found.data_dir)
         };
-        Ok(Place { data_dir: config.data_dir, data_log_dir: config.data_log_dir, storage })
+        let Directories { data_dir, data_log_dir, extended_types, members, .. } = found;
+        Ok(Place { data_dir, data_log_dir, storage, extended_types, members })
     }
 
     fn of_dir(&self) -> Result<Place, Error> {
@@ -63,7 +76,7 @@ impl PlaceArgs {
         let data_log_dir = self.log_dir.as_deref().map_or_else(|| data_dir.clone(), outer);
         let storage =
             StorageConfig { data_log_dir: Some(data_log_dir.clone()), ..StorageConfig::new(&data_dir) };
-        Ok(Place { data_dir, data_log_dir, storage })
+        Ok(Place { data_dir, data_log_dir, storage, extended_types: false, members: Vec::new() })
     }
 }
 

@@ -64,6 +64,11 @@ impl EpochFiles {
         Ok(EpochFiles { accepted, current: read(disk, &current)?, unfinished })
     }
 
+    /// What acceptedEpoch and currentEpoch say.
+    pub(super) fn found(&self) -> (Option<Epoch>, Option<Epoch>) {
+        (self.accepted, self.current)
+    }
+
     /// The files there are.
     pub(super) fn paths(&self, paths: &Paths) -> impl Iterator<Item = PathBuf> {
         let found = |(there, name): (bool, &str)| there.then(|| paths.snap.join(name));

@@ -12,7 +12,7 @@ use quorate_core::wire::files::{
     FileKind, HEADER_LEN, RECORD_END, RECORD_HEADER_LEN, RecordHeader, TXN_HEADER_LEN, record_len,
     txn_zxid_and_type,
 };
-use simd_adler32::adler32;
+use simd_adler32::{Adler32, adler32};
 
 use super::disk::Disk;
 use super::error::{During, StorageError};
@@ -22,22 +22,22 @@ const WINDOW: usize = 1 << 20;
 
 /// A transaction in a log file.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// Where the record starts.
-    pub(super) at: u64,
+    pub(crate) at: u64,
     /// Where it ends.
-    pub(super) end: u64,
+    pub(crate) end: u64,
     /// Its zxid.
-    pub(super) zxid: Zxid,
+    pub(crate) zxid: Zxid,
     /// Its type.
-    pub(super) kind: i32,
+    pub(crate) kind: i32,
     /// The serialized transaction.
-    pub(super) payload: Bytes,
+    pub(crate) payload: Bytes,
 }
 
 /// What comes after the last record.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Ending {
+pub(crate) enum Ending {
     /// Nothing, or zeros.
     Clean,
     /// Something that is no record.
@@ -46,20 +46,20 @@ pub(super) enum Ending {
 
 /// Something that is no record.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Damage {
+pub(crate) struct Damage {
     /// Where.
-    pub(super) at: u64,
+    pub(crate) at: u64,
     /// What is wrong.
-    pub(super) what: String,
+    pub(crate) what: String,
     /// Whether it is a record whose end was never written: nothing but zeros follow. Such a record
     /// was never synced, so nobody was told that it is in the log.
-    pub(super) unfinished: bool,
+    pub(crate) unfinished: bool,
     /// A later transaction that is intact: then this is no torn tail.
-    pub(super) intact_after: Option<u64>,
+    pub(crate) intact_after: Option<u64>,
 }
 
 /// Reads one log file from its start.
-pub(super) struct LogReader<'a, D: Disk> {
+pub(crate) struct LogReader<'a, D: Disk> {
     disk: &'a D,
     file: D::File,
     path: PathBuf,
@@ -73,7 +73,7 @@ pub(super) struct LogReader<'a, D: Disk> {
 
 impl<'a, D: Disk> LogReader<'a, D> {
     /// Open a file and look at its header.
-    pub(super) fn open(disk: &'a D, path: &Path) -> Result<Self, StorageError> {
+    pub(crate) fn open(disk: &'a D, path: &Path) -> Result<Self, StorageError> {
         let file = disk.open(path).during("open", path)?;
         let len = disk.len(&file).during("read the length of", path)?;
         let mut reader = LogReader {
@@ -92,7 +92,7 @@ impl<'a, D: Disk> LogReader<'a, D> {
     }
 
     /// The next record, or `None` at the end.
-    pub(super) fn next_record(&mut self) -> Result<Option<Record>, StorageError> {
+    pub(crate) fn next_record(&mut self) -> Result<Option<Record>, StorageError> {
         if self.ending.is_some() {
             return Ok(None);
         }
@@ -146,17 +146,34 @@ impl<'a, D: Disk> LogReader<'a, D> {
     }
 
     /// Where the last intact record ends.
-    pub(super) fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.at
     }
 
+    /// The length of the file, in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Look again where the last intact record ends: a server may write there. What was at the end
+    /// when this was called last comes back.
+    pub(crate) fn look_again(&mut self) -> Result<Option<Ending>, StorageError> {
+        let before = self.ending.take();
+        self.window = Bytes::new();
+        self.len = self.disk.len(&self.file).during("read the length of", &self.path)?;
+        if self.at == 0 {
+            self.header()?;
+        }
+        Ok(before)
+    }
+
     /// How the file ends; to be asked after the last record.
-    pub(super) fn ending(self) -> Ending {
+    pub(crate) fn ending(self) -> Ending {
         self.ending.unwrap_or(Ending::Clean)
     }
 
     /// The error "this file is damaged here".
-    pub(super) fn damaged(&self, offset: u64, what: String) -> StorageError {
+    pub(crate) fn damaged(&self, offset: u64, what: String) -> StorageError {
         StorageError::DamagedLog { path: self.path.clone(), offset, what }
     }
 
@@ -224,31 +241,65 @@ impl<'a, D: Disk> LogReader<'a, D> {
         Ok(true)
     }
 
-    fn intact_after(&self, at: u64) -> Result<Option<u64>, StorageError> {
-        let bytes = self.read(at, u64::MAX)?;
-        Ok(find_record(&bytes, self.last).map(|found| at + found as u64))
+    /// Where the first intact record of a later transaction begins, at any offset from `at` on.
+    fn intact_after(&self, mut at: u64) -> Result<Option<u64>, StorageError> {
+        let shortest = record_len(TXN_HEADER_LEN) as u64;
+        while at + shortest <= self.len {
+            let window = self.read(at, WINDOW as u64)?;
+            if (window.len() as u64) < shortest {
+                break;
+            }
+            let mut offset = 0;
+            while let Some((found, payload)) = find_candidate(&window[offset..], self.last) {
+                offset += found;
+                if self.is_intact(at + offset as u64, payload)? {
+                    return Ok(Some(at + offset as u64));
+                }
+                offset += 1;
+            }
+            // What a record begins with may be cut off by the end of the window.
+            at += window.len() as u64 - (shortest - 1);
+        }
+        Ok(None)
+    }
+
+    /// Whether what looks like the beginning of a record with a payload of this length is one.
+    fn is_intact(&self, at: u64, payload: usize) -> Result<bool, StorageError> {
+        let (body_at, end) = (at + RECORD_HEADER_LEN as u64, at + record_len(payload) as u64);
+        if end > self.len || self.read(end - 1, 1)?[..] != [RECORD_END] {
+            return Ok(false);
+        }
+        let header = self.read(at, RECORD_HEADER_LEN as u64)?;
+        let Some(header) = header.first_chunk() else { return Ok(false) };
+        let (mut adler, mut from) = (Adler32::new(), body_at);
+        while from < end - 1 {
+            let bytes = self.read(from, (end - 1 - from).min(WINDOW as u64))?;
+            if bytes.is_empty() {
+                return Ok(false);
+            }
+            adler.write(&bytes);
+            from += bytes.len() as u64;
+        }
+        Ok(RecordHeader::parse(header).checksum == i64::from(adler.finish()))
     }
 }
 
-/// Where the first intact record of a transaction after `last` begins, at any offset.
-fn find_record(bytes: &[u8], last: Zxid) -> Option<usize> {
+/// The first place where a record of a transaction after `last` may begin, and its payload's length.
+fn find_candidate(bytes: &[u8], last: Zxid) -> Option<(usize, usize)> {
     let mut at = 0;
-    while at + record_len(TXN_HEADER_LEN) <= bytes.len() {
-        let head: &[u8; RECORD_HEADER_LEN] = bytes[at..].first_chunk()?;
-        if head == &[0; RECORD_HEADER_LEN] {
+    while let Some(head) = bytes.get(at..at + RECORD_HEADER_LEN + TXN_HEADER_LEN) {
+        if head[..RECORD_HEADER_LEN] == [0; RECORD_HEADER_LEN] {
             let skip = bytes[at..].iter().position(|b| *b != 0)?;
             at += skip + 1 - RECORD_HEADER_LEN;
             continue;
         }
-        let header = RecordHeader::parse(head);
-        let payload = usize::try_from(header.len).ok().filter(|len| *len >= TXN_HEADER_LEN);
-        let record = payload.and_then(|len| bytes[at..].get(..record_len(len)));
-        if let Some([body @ .., RECORD_END]) = record {
-            let payload = &body[RECORD_HEADER_LEN..];
-            let later = txn_zxid_and_type(payload).is_some_and(|(zxid, _)| zxid > last);
-            if later && header.checksum == i64::from(adler32(&payload)) {
-                return Some(at);
-            }
+        let (header, txn) = head.split_first_chunk()?;
+        let header = RecordHeader::parse(header);
+        let len = usize::try_from(header.len).ok().filter(|len| *len >= TXN_HEADER_LEN);
+        if let (Some(len), Ok(_)) = (len, u32::try_from(header.checksum))
+            && txn_zxid_and_type(txn).is_some_and(|(zxid, _)| zxid > last)
+        {
+            return Some((at, len));
         }
         at += 1;
     }

@@ -18,6 +18,7 @@
 mod disk;
 mod epochs;
 mod error;
+mod examine;
 mod history;
 mod image;
 mod install;
@@ -43,13 +44,17 @@ use quorate_core::ids::{Epoch, Ticket, Zxid};
 
 pub use disk::{Disk, SyncPoint};
 pub use error::StorageError;
+pub(crate) use examine::{Examined, What, examine, files, is_in_use, log_after};
 pub use image::{BodyEncoder, Image, ImageBuilder, ImageError};
+pub(crate) use log_reader::{Ending, LogReader, Record};
 pub use overlay::Overlay;
 pub use paths::VERSION_DIR;
+pub(crate) use paths::{INITIALIZE, LOCK};
 pub use purge::{Purged, Purger, purge};
 pub use real_disk::RealDisk;
 pub use recovery::Recovered;
 pub use snapshot_file::SnapshotInfo;
+pub(crate) use snapshot_file::read_items;
 pub use snapshots::{Outcome, SnapshotJob};
 
 use log_writer::LogWriter;

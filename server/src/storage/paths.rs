@@ -10,7 +10,7 @@ pub const VERSION_DIR: &str = "version-2";
 
 /// The names that storage adds to ZooKeeper's. They begin with neither `log.` nor `snapshot.`, so
 /// that ZooKeeper leaves them alone.
-pub(super) const LOCK: &str = "quorate.lock";
+pub(crate) const LOCK: &str = "quorate.lock";
 /// A snapshot being written: nothing yet.
 pub(super) const TEMPORARY: &str = "tmp.";
 /// A snapshot that replaces everything else there is.
@@ -26,7 +26,7 @@ pub(super) const ACCEPTED_EPOCH: &str = "acceptedEpoch";
 /// ZooKeeper's epoch files.
 pub(super) const CURRENT_EPOCH: &str = "currentEpoch";
 /// The operator's word that an empty disk is a first start.
-pub(super) const INITIALIZE: &str = "initialize";
+pub(crate) const INITIALIZE: &str = "initialize";
 
 /// The directories of one server.
 #[derive(Clone, Debug)]

@@ -77,10 +77,28 @@ pub(super) fn read<D: Disk, B: ImageBuilder>(
     compression: Compression,
     builder: B,
 ) -> Result<(SnapshotInfo, B::Image), ImageError> {
+    let mut builder = builder;
+    let mut sections = read_items(disk, path, compression, &mut |item| builder.push(item))?;
+    let reaches = [sections.digest.map(|d| d.zxid), sections.last_processed];
+    let reaches = reaches.into_iter().flatten().fold(zxid, Zxid::max);
+    sections.last_processed = Some(zxid);
+    Ok((SnapshotInfo { zxid, reaches }, builder.finish(&sections)?))
+}
+
+/// Read a snapshot item by item and check its seals: what was pushed can be trusted when this returns.
+///
+/// # Errors
+/// Why it cannot be used; what `push` finds wrong.
+pub(crate) fn read_items<D: Disk>(
+    disk: &D,
+    path: &Path,
+    compression: Compression,
+    push: &mut dyn FnMut(SnapshotItem) -> Result<(), ImageError>,
+) -> Result<Sections, ImageError> {
     let file = DiskReader { disk, file: disk.open(path)?, at: 0 };
     match compression {
-        Compression::None => read_stream(file, zxid, builder),
-        Compression::Gzip => read_stream(MultiGzDecoder::new(file), zxid, builder),
+        Compression::None => read_stream(file, push),
+        Compression::Gzip => read_stream(MultiGzDecoder::new(file), push),
         Compression::Snappy => {
             Err("snappy is not supported: let ZooKeeper write a snapshot with gz or without compression"
                 .into())
@@ -88,13 +106,15 @@ pub(super) fn read<D: Disk, B: ImageBuilder>(
     }
 }
 
-fn read_stream<B: ImageBuilder>(
+fn read_stream(
     mut stream: impl Read,
-    zxid: Zxid,
-    mut builder: B,
-) -> Result<(SnapshotInfo, B::Image), ImageError> {
+    push: &mut dyn FnMut(SnapshotItem) -> Result<(), ImageError>,
+) -> Result<Sections, ImageError> {
     let mut header = [0; HEADER_LEN];
-    stream.read_exact(&mut header)?;
+    stream.read_exact(&mut header).map_err(|e| match e.kind() {
+        io::ErrorKind::UnexpectedEof => "ends within its header".into(),
+        _ => ImageError::from(e),
+    })?;
     FileKind::Snapshot.check_header(&header)?;
     let mut adler = Adler32::new();
     adler.write(&header);
@@ -104,15 +124,15 @@ fn read_stream<B: ImageBuilder>(
     let mut fed = 0;
     let mut tail = 'body: loop {
         let len = match stream.read(&mut chunk) {
-            Ok(0) => return Err("ends within the tree".into()),
+            Ok(0) => return Err(format!("ends within the tree, at byte {}", HEADER_LEN as u64 + fed).into()),
             Ok(len) => len,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
             Err(e) => return Err(e.into()),
         };
         decoder.feed(&chunk[..len]);
-        while let Some(item) = decoder.next_item()? {
+        while let Some(item) = decoder.next_item().map_err(|e| e.after(HEADER_LEN as u64))? {
             let end = item == SnapshotItem::End;
-            builder.push(item)?;
+            push(item)?;
             if end {
                 let body = (decoder.position() - fed) as usize;
                 adler.write(&chunk[..body]);
@@ -124,14 +144,10 @@ fn read_stream<B: ImageBuilder>(
     };
     let wanted = MAX_SECTIONS_LEN.saturating_sub(tail.len()) as u64;
     stream.take(wanted).read_to_end(&mut tail)?;
-    let mut sections = Sections::parse(&tail, |bytes| {
+    Ok(Sections::parse(&tail, |bytes| {
         adler.write(bytes);
         adler.finish()
-    })?;
-    let reaches = [sections.digest.map(|d| d.zxid), sections.last_processed];
-    let reaches = reaches.into_iter().flatten().fold(zxid, Zxid::max);
-    sections.last_processed = Some(zxid);
-    Ok((SnapshotInfo { zxid, reaches }, builder.finish(&sections)?))
+    })?)
 }
 
 /// A file of a [`Disk`] as a [`Read`].

@@ -272,3 +272,19 @@ proptest! {
         let _ = open(&disk);
     }
 }
+
+#[test]
+fn an_intact_record_is_found_wherever_it_lies() {
+    // The search begins behind the first byte of the damage and goes on in pieces of 1 MiB.
+    for before_the_end in [0, 1, 11, 12, 30, 44, 45, 46, 100] {
+        let start = 17 + (1 << 20) - before_the_end;
+        let long = txn(Zxid(1), 1, start - 16 - 13 - 40);
+        let file = [log_file(&[]), damaged_record(&long), record(&txn(Zxid(2), 2, 3 << 20))].concat();
+        match open(&disk_with(&[("log.1", file)])) {
+            Err(StorageError::DamagedLog { offset: 16, what, .. }) => {
+                assert!(what.ends_with(&format!("follows at byte {start}")), "{what}");
+            }
+            other => panic!("{before_the_end}: {other:?}"),
+        }
+    }
+}

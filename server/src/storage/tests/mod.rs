@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod examine;
 mod files;
 mod golden;
 mod images;
