@@ -230,6 +230,8 @@ fn start_logging(level: LevelFilter) {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
+        // Otherwise it says on stderr that stderr cannot be written, and that would be a panic.
+        .log_internal_errors(false)
         .init();
 }
 

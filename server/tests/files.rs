@@ -417,3 +417,55 @@ fn a_purge_says_what_it_removes() {
     assert_eq!(left, expected);
     assert_eq!(quorate(&["data", "purge", "--keep", "2"], dir.path()).code, 2);
 }
+
+/// A server that ends with the test.
+struct Server(std::process::Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_running_server_purges_and_can_be_looked_at() {
+    let files = cut(&[0, 5, 10]);
+    let mut files: Vec<(&str, &[u8])> =
+        files.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect();
+    files.extend([("snapshot.0", SNAPSHOT_0), ("snapshot.6", SNAPSHOT_0), ("snapshot.7", SNAPSHOT_0)]);
+    files.extend([("snapshot.8", SNAPSHOT_0), ("log.1.bak", b"mine")]);
+    let dir = data_dir(&files);
+    let zoo_cfg = dir.path().join("zoo.cfg");
+    let text = format!(
+        "dataDir={}\ntickTime=2000\nautopurge.purgeInterval=1\nautopurge.snapRetainCount=3\n",
+        dir.path().display()
+    );
+    fs::write(&zoo_cfg, text).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_quorate"))
+        .args(["server", "--stop-on-stdin-eof"])
+        .arg(&zoo_cfg)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let _server = Server(child);
+    let told: Vec<String> = log
+        .lines()
+        .map(Result::unwrap)
+        .inspect(|line| assert!(!line.contains("ERROR"), "{line}"))
+        .take_while(|line| !line.contains("autopurge: 2 files removed"))
+        .filter(|line| line.contains("autopurge: removed "))
+        .collect();
+    let removed = |name: &str| told.iter().any(|line| line.ends_with(&format!("version-2/{name}")));
+    assert!(told.len() == 2 && removed("snapshot.0") && removed("log.1"), "{told:?}");
+    let told = quorate(&["data", "check"], &zoo_cfg);
+    assert!(told.out.contains("a server runs on it"), "{}", told.out);
+    assert!(told.out.contains("a start recovers: snapshot 0x8 "), "{}", told.out);
+    let told = quorate(&["data", "purge"], &zoo_cfg);
+    assert!(told.code == 2 && told.err.contains("a server runs on this directory"), "{}", told.err);
+    assert_eq!(quorate(&["data", "purge", "--dry-run"], &zoo_cfg).code, 0);
+    let told = quorate(&["data", "initialize", "--force"], &zoo_cfg);
+    assert!(told.code == 3 && told.err.contains("another server uses this data directory"), "{}", told.err);
+}
