@@ -29,21 +29,21 @@ const DIGEST_INTERVAL: u64 = 128;
 const DIGESTS: usize = 1024;
 
 /// What a transaction has done.
-enum Done {
+enum Done<'a> {
     /// Nothing to tell.
     Nothing,
     /// A znode was created.
-    Created(String, Stat),
+    Created(&'a str, Stat),
     /// A znode's data or list was set.
     Set(Stat),
     /// The configuration was replaced.
-    Configured(Option<Bytes>, Stat),
+    Configured(&'a Option<Bytes>, Stat),
     /// The parts of a multi.
-    Parts(Vec<Result<Done, i32>>),
+    Parts(Vec<Result<Done<'a>, i32>>),
 }
 
 /// What a transaction may say once it is applied: what it did, or an error code.
-type Outcome = Result<Done, i32>;
+type Outcome<'a> = Result<Done<'a>, i32>;
 
 fn failed(code: ErrorCode) -> i32 {
     code.to_i32()
@@ -57,7 +57,8 @@ impl From<TreeError> for ErrorCode {
 
 impl TreeService {
     pub(super) fn apply_txn(&mut self, now: Now, zxid: Zxid, txn: &ClientTxn, fx: &mut Fx) {
-        let (header, outcome) = match Txn::decode(&txn.0) {
+        let decoded = Txn::decode(&txn.0);
+        let (header, outcome) = match &decoded {
             Ok(txn) => {
                 let outcome = self.apply_body(zxid, &txn.header, &txn.body, fx);
                 if let Some(logged) = txn.digest.filter(|logged| logged.version == digest::VERSION)
@@ -93,7 +94,13 @@ impl TreeService {
         }
     }
 
-    fn apply_body(&mut self, zxid: Zxid, header: &TxnHeader, body: &TxnBody, fx: &mut Fx) -> Outcome {
+    fn apply_body<'a>(
+        &mut self,
+        zxid: Zxid,
+        header: &TxnHeader,
+        body: &'a TxnBody,
+        fx: &mut Fx,
+    ) -> Outcome<'a> {
         match body {
             TxnBody::Error(code) => Err(*code),
             TxnBody::CreateSession(_) => Ok(Done::Nothing),
@@ -107,7 +114,13 @@ impl TreeService {
     }
 
     /// All parts, or none if one of them failed when the transaction was prepared.
-    fn apply_parts(&mut self, zxid: Zxid, header: &TxnHeader, parts: &[TxnBody], fx: &mut Fx) -> Outcome {
+    fn apply_parts<'a>(
+        &mut self,
+        zxid: Zxid,
+        header: &TxnHeader,
+        parts: &'a [TxnBody],
+        fx: &mut Fx,
+    ) -> Outcome<'a> {
         let first_error = parts.iter().position(|part| matches!(part, TxnBody::Error(_)));
         let outcomes = parts.iter().enumerate().map(|(i, part)| match (part, first_error) {
             (TxnBody::Error(code), _) => Err(*code),
@@ -118,13 +131,13 @@ impl TreeService {
         Ok(Done::Parts(outcomes.collect()))
     }
 
-    fn apply_one(
+    fn apply_one<'a>(
         &mut self,
         zxid: Zxid,
         header: &TxnHeader,
-        body: &TxnBody,
+        body: &'a TxnBody,
         fx: &mut Fx,
-    ) -> Result<Done, ErrorCode> {
+    ) -> Result<Done<'a>, ErrorCode> {
         match body {
             TxnBody::Create(txn) => {
                 let owner = if txn.ephemeral { Owner::Session(header.client_id) } else { Owner::Nobody };
@@ -160,7 +173,7 @@ impl TreeService {
             TxnBody::SetData(txn) => self.set_data(zxid, header, txn, fx).map(Done::Set),
             TxnBody::Reconfig(txn) => {
                 let stat = self.set_data(zxid, header, txn, fx)?;
-                Ok(Done::Configured(txn.data.clone(), stat))
+                Ok(Done::Configured(&txn.data, stat))
             }
             TxnBody::SetAcl(SetAclTxn { path, acl, version }) => {
                 self.tree.set_acl(path, acl, *version)?;
@@ -176,14 +189,14 @@ impl TreeService {
         }
     }
 
-    fn create(
+    fn create<'a>(
         &mut self,
         zxid: Zxid,
         header: &TxnHeader,
-        txn: &CreateTxn,
+        txn: &'a CreateTxn,
         owner: Owner,
         fx: &mut Fx,
-    ) -> Result<Done, ErrorCode> {
+    ) -> Result<Done<'a>, ErrorCode> {
         let CreateTxn { path, data, acl, parent_cversion, .. } = txn;
         let parent_cversion = *parent_cversion;
         self.create_znode(
@@ -194,20 +207,20 @@ impl TreeService {
         )
     }
 
-    fn create_znode(
+    fn create_znode<'a>(
         &mut self,
         zxid: Zxid,
         header: &TxnHeader,
-        new: NewZnode<'_>,
+        new: NewZnode<'a>,
         fx: &mut Fx,
-    ) -> Result<Done, ErrorCode> {
-        self.tree.create(new, zxid, header.time)?;
+    ) -> Result<Done<'a>, ErrorCode> {
+        let stat = self.tree.create(new, zxid, header.time)?;
         if !self.watches.is_empty() {
             let parent_acl = self.parent_acl(new.path);
             let (watches, mut notifier) = self.notifier(zxid, fx);
             watches.created(new.path, |told| notifier.tell(told, acl_for(&told, new.acl, &parent_acl)));
         }
-        Ok(Done::Created(String::from(new.path), self.stat(new.path)))
+        Ok(Done::Created(new.path, stat))
     }
 
     fn delete(&mut self, zxid: Zxid, path: &str, fx: &mut Fx) -> Result<(), ErrorCode> {
@@ -228,7 +241,7 @@ impl TreeService {
         fx: &mut Fx,
     ) -> Result<Stat, ErrorCode> {
         let SetDataTxn { path, data, version } = txn;
-        self.tree.set_data(path, data.as_deref(), *version, zxid, header.time)?;
+        let stat = self.tree.set_data(path, data.as_deref(), *version, zxid, header.time)?;
         if !self.watches.is_empty()
             && let Some(node) = self.tree.get(path)
         {
@@ -236,7 +249,7 @@ impl TreeService {
             let (watches, mut notifier) = self.notifier(zxid, fx);
             watches.data_changed(path, |told| notifier.tell(told, &acl));
         }
-        Ok(self.stat(path))
+        Ok(stat)
     }
 
     /// The end of a session: the znodes that the transaction names, in its order, and whatever
@@ -276,7 +289,7 @@ impl TreeService {
 
     /// Answer the request that this transaction came from, if it came from here, and what waited
     /// behind it.
-    fn finish(&mut self, now: Now, header: &TxnHeader, outcome: Outcome, fx: &mut Fx) {
+    fn finish(&mut self, now: Now, header: &TxnHeader, outcome: Outcome<'_>, fx: &mut Fx) {
         let session = header.client_id;
         if let Some(pending) = self.queues.take_committed(header) {
             self.answer_commit(now, pending, outcome, fx);
@@ -293,7 +306,7 @@ impl TreeService {
         self.proceed(now, session, fx);
     }
 
-    fn answer_commit(&mut self, now: Now, pending: Pending, outcome: Outcome, fx: &mut Fx) {
+    fn answer_commit(&mut self, now: Now, pending: Pending, outcome: Outcome<'_>, fx: &mut Fx) {
         let Pending { conn, xid, work: Work::Commit { op, parts } } = pending else { return };
         if !self.connections.contains_key(&conn) {
             return;
@@ -340,12 +353,12 @@ fn acl_for<'a>(told: &Told<'_>, znode: &'a [Acl], parent: &'a [Acl]) -> &'a [Acl
 }
 
 /// What the client is told about what its request has done.
-fn response(op: OpCode, parts: &[OpCode], done: Done) -> Response {
+fn response(op: OpCode, parts: &[OpCode], done: Done<'_>) -> Response {
     match (op, done) {
-        (OpCode::Create, Done::Created(path, _)) => Response::Path(path),
-        (_, Done::Created(path, stat)) => Response::PathStat(path, stat),
+        (OpCode::Create, Done::Created(path, _)) => Response::Path(String::from(path)),
+        (_, Done::Created(path, stat)) => Response::PathStat(String::from(path), stat),
         (_, Done::Set(stat)) => Response::Stat(stat),
-        (_, Done::Configured(data, stat)) => Response::Data { data, stat },
+        (_, Done::Configured(data, stat)) => Response::Data { data: data.clone(), stat },
         (_, Done::Nothing) => Response::Empty,
         (_, Done::Parts(outcomes)) => {
             let results = outcomes.into_iter().zip(parts.iter().chain(core::iter::repeat(&OpCode::Error)));
@@ -354,11 +367,11 @@ fn response(op: OpCode, parts: &[OpCode], done: Done) -> Response {
     }
 }
 
-fn result(op: OpCode, outcome: Outcome) -> MultiResult {
+fn result(op: OpCode, outcome: Outcome<'_>) -> MultiResult {
     match outcome {
         Err(code) => MultiResult::Error(code),
-        Ok(Done::Created(path, _)) if op == OpCode::Create => MultiResult::Create(path),
-        Ok(Done::Created(path, stat)) => MultiResult::Create2(path, stat),
+        Ok(Done::Created(path, _)) if op == OpCode::Create => MultiResult::Create(String::from(path)),
+        Ok(Done::Created(path, stat)) => MultiResult::Create2(String::from(path), stat),
         Ok(Done::Set(stat)) => MultiResult::SetData(stat),
         Ok(_) if op == OpCode::Delete => MultiResult::Delete,
         Ok(_) => MultiResult::Check,

@@ -89,11 +89,15 @@ impl Outstanding {
     pub(super) fn put(&mut self, zxid: Zxid, path: &str, before: Option<&Future>, after: Option<Future>) {
         let share = |znode: Option<&Future>| znode.map_or(0, |znode| digest::of_node(path, &znode.meta));
         self.digest = self.digest.wrapping_sub(share(before)).wrapping_add(share(after.as_ref()));
-        let path: Arc<str> = self.newest.key(path).map_or_else(|| path.into(), Arc::clone);
-        if let (None, Some(Future { owner: Owner::Session(session), .. })) = (before, &after) {
-            self.ephemerals.entry(*session).or_default().push((zxid, Arc::clone(&path)));
+        let created = if before.is_none() { after.as_ref() } else { None };
+        let session = match created.map(|znode| znode.owner) {
+            Some(Owner::Session(session)) => Some(session),
+            _ => None,
+        };
+        let (path, replaced) = self.newest.put(path, ChangeRecord { zxid, znode: after });
+        if let Some(session) = session {
+            self.ephemerals.entry(session).or_default().push((zxid, Arc::clone(&path)));
         }
-        let replaced = self.newest.insert(Arc::clone(&path), ChangeRecord { zxid, znode: after });
         self.undo.push((Arc::clone(&path), replaced));
         self.order.push_back((zxid, path));
     }
@@ -113,13 +117,11 @@ impl Outstanding {
     pub(super) fn applied(&mut self, zxid: Zxid) {
         while self.order.front().is_some_and(|(first, _)| *first <= zxid) {
             let Some((_, path)) = self.order.pop_front() else { break };
-            if let Some(record) = self.newest.get(&path)
-                && record.zxid <= zxid
+            let done = self.newest.remove_if(&path, |record| record.zxid <= zxid);
+            if let Some((_, ChangeRecord { znode: Some(znode), .. })) = done
+                && let Owner::Session(session) = znode.owner
             {
-                if let Some(Future { owner: Owner::Session(session), .. }) = &record.znode {
-                    self.forget_ephemerals(*session, zxid);
-                }
-                self.newest.remove(&path);
+                self.forget_ephemerals(session, zxid);
             }
         }
         if self.order.is_empty() {

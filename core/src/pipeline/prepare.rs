@@ -112,18 +112,18 @@ impl Preparation<'_> {
         }
         let mut body = Reader::with_limit(&self.request.body, self.settings.max_field);
         let request = Request::read(op, &mut body).map_err(|_| ErrorCode::MarshallingError)?;
-        match &request {
-            Request::CreateSession(timeout_ms) => Ok(self.create_session(*timeout_ms)),
+        match request {
+            Request::CreateSession(timeout_ms) => Ok(self.create_session(timeout_ms)),
             Request::CloseSession => Ok(self.close_session()),
             Request::DeleteContainer(r) => self.delete_container(&r.path),
             Request::Multi(parts) => self.multi(parts),
             Request::Create(r) | Request::Create2(r) | Request::CreateContainer(r) => {
-                self.create(&Creation::plain(op, r))
+                self.create(&Creation::plain(op, &r))
             }
-            Request::CreateTtl(r) => self.create(&Creation::with_ttl(r)),
+            Request::CreateTtl(r) => self.create(&Creation::with_ttl(&r)),
             Request::Delete(r) => self.delete(r),
             Request::SetData(r) => self.set_data(r),
-            Request::SetAcl(r) => self.set_acl(r),
+            Request::SetAcl(r) => self.set_acl(&r),
             Request::Reconfig(_) => Err(ErrorCode::ReconfigDisabled),
             // A check outside of a multi must not become a transaction (ZOOKEEPER-2623), and
             // reads have no business here.
@@ -149,7 +149,7 @@ impl Preparation<'_> {
     }
 
     /// One part after the other, each seeing those before it; all or nothing.
-    fn multi(&mut self, parts: &[MultiOp]) -> Prepared {
+    fn multi(&mut self, parts: Vec<MultiOp>) -> Prepared {
         self.check_session()?;
         let mut bodies = Vec::with_capacity(parts.len());
         let mut failed = None;
@@ -169,14 +169,15 @@ impl Preparation<'_> {
         Ok(TxnBody::Multi(bodies))
     }
 
-    fn part(&mut self, part: &MultiOp) -> Prepared {
+    fn part(&mut self, part: MultiOp) -> Prepared {
+        let op = part.op();
         match part {
             // As a part, create2 is a create: followers up to 3.8.1 do not know the other.
             MultiOp::Create(r) | MultiOp::Create2(r) | MultiOp::CreateContainer(r) => {
-                let op = if part.op() == OpCode::Create2 { OpCode::Create } else { part.op() };
-                self.create(&Creation::plain(op, r))
+                let op = if op == OpCode::Create2 { OpCode::Create } else { op };
+                self.create(&Creation::plain(op, &r))
             }
-            MultiOp::CreateTtl(r) => self.create(&Creation::with_ttl(r)),
+            MultiOp::CreateTtl(r) => self.create(&Creation::with_ttl(&r)),
             MultiOp::Delete(r) => self.delete(r),
             MultiOp::SetData(r) => self.set_data(r),
             MultiOp::Check(r) => self.check(r),
@@ -265,7 +266,7 @@ impl Preparation<'_> {
         self.outstanding.put(self.zxid, path, None, Some(Future { meta, children: 0, acl, owner }));
     }
 
-    fn delete(&mut self, r: &DeleteRequest) -> Prepared {
+    fn delete(&mut self, r: DeleteRequest) -> Prepared {
         self.check_session()?;
         if !path::may_be_deleted(&r.path) {
             return Err(ErrorCode::BadArguments);
@@ -279,7 +280,7 @@ impl Preparation<'_> {
             return Err(ErrorCode::NotEmpty);
         }
         self.remove(&r.path, &znode, parent_path);
-        Ok(TxnBody::Delete(r.path.clone()))
+        Ok(TxnBody::Delete(r.path))
     }
 
     fn delete_container(&mut self, path: &str) -> Prepared {
@@ -308,7 +309,7 @@ impl Preparation<'_> {
         self.outstanding.put(self.zxid, path, Some(znode), None);
     }
 
-    fn set_data(&mut self, r: &SetDataRequest) -> Prepared {
+    fn set_data(&mut self, r: SetDataRequest) -> Prepared {
         self.check_session()?;
         let before = self.existing(&r.path, perms::WRITE)?;
         let version = check_version(r.version, before.meta.version)?;
@@ -318,7 +319,7 @@ impl Preparation<'_> {
         after.meta.mtime = self.now.wall_ms;
         after.meta.content_crc = digest::content_crc(&r.path, r.data.as_deref());
         self.outstanding.put(self.zxid, &r.path, Some(&before), Some(after));
-        Ok(TxnBody::SetData(SetDataTxn { path: r.path.clone(), data: r.data.clone(), version }))
+        Ok(TxnBody::SetData(SetDataTxn { path: r.path, data: r.data, version }))
     }
 
     fn set_acl(&mut self, r: &SetAclRequest) -> Prepared {
@@ -334,11 +335,11 @@ impl Preparation<'_> {
         Ok(TxnBody::SetAcl(SetAclTxn { path: r.path.clone(), acl, version }))
     }
 
-    fn check(&mut self, r: &CheckVersionRequest) -> Prepared {
+    fn check(&mut self, r: CheckVersionRequest) -> Prepared {
         self.check_session()?;
         let znode = self.existing(&r.path, perms::READ)?;
         let version = check_version(r.version, znode.meta.version)?;
-        Ok(TxnBody::Check(CheckVersionTxn { path: r.path.clone(), version }))
+        Ok(TxnBody::Check(CheckVersionTxn { path: r.path, version }))
     }
 
     /// The znode at a valid path, if the client may do this with it.

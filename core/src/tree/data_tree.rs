@@ -146,23 +146,16 @@ impl DataTree {
             },
         };
         debug_assert!(self.store.node(id).meta() == &meta);
-        self.digest = self.digest.wrapping_add(digest::of_node(path, &meta));
-        self.bytes += size(path, data);
-        self.owned.add(self.owner(&meta), path);
+        self.added(&meta, path, data);
         true
     }
 
-    /// Create a znode.
+    /// Create a znode; its stat.
     ///
     /// # Errors
     /// NONODE without a parent, NODEEXISTS if it is there (see `replay.rs` for what happens then).
-    pub fn create(&mut self, new: NewZnode<'_>, zxid: Zxid, time: i64) -> Result<(), TreeError> {
+    pub fn create(&mut self, new: NewZnode<'_>, zxid: Zxid, time: i64) -> Result<Stat, TreeError> {
         let parent_path = parent(new.path).ok_or(TreeError::BadPath)?;
-        let parent_id = self.store.find(parent_path).ok_or(TreeError::NoNode)?;
-        if let Some(id) = self.store.find(new.path) {
-            self.create_again(id, new.acl);
-            return Err(TreeError::NodeExists);
-        }
         let meta = Meta {
             czxid: zxid,
             mzxid: zxid,
@@ -171,14 +164,35 @@ impl DataTree {
             mtime: time,
             ephemeral_owner: new.owner.to_raw(),
             acl: self.acls.acquire(new.acl),
+            content_crc: digest::content_crc(new.path, new.data),
             ..Meta::default()
         };
-        if !self.place(new.path, meta, new.data) {
+        let Ok(id) = self.store.insert(new.path, meta, new.data) else {
             self.acls.release(meta.acl);
-            return Err(TreeError::BadPath);
+            return Err(self.not_created(&new, parent_path));
+        };
+        self.added(&meta, new.path, new.data);
+        if let Some(parent_id) = self.store.parent(id) {
+            self.raise_cversion(parent_id, parent_path, new.parent_cversion, zxid);
         }
-        self.raise_cversion(parent_id, parent_path, new.parent_cversion, zxid);
-        Ok(())
+        Ok(self.stat(&self.store.node(id)))
+    }
+
+    /// Why the store did not take the new znode; one that is there is given the new one's list.
+    fn not_created(&mut self, new: &NewZnode<'_>, parent_path: &str) -> TreeError {
+        if self.store.find(parent_path).is_none() {
+            return TreeError::NoNode;
+        }
+        let Some(id) = self.store.find(new.path) else { return TreeError::BadPath };
+        self.create_again(id, new.acl);
+        TreeError::NodeExists
+    }
+
+    /// The store has one more znode.
+    fn added(&mut self, meta: &Meta, path: &str, data: Option<&[u8]>) {
+        self.digest = self.digest.wrapping_add(digest::of_node(path, meta));
+        self.bytes += size(path, data);
+        self.owned.add(self.owner(meta), path);
     }
 
     /// A child was created: the parent's cversion and pzxid never go down.
@@ -216,7 +230,7 @@ impl DataTree {
         Ok(Deleted { acl })
     }
 
-    /// Replace a znode's data.
+    /// Replace a znode's data; its stat.
     ///
     /// # Errors
     /// NONODE.
@@ -227,7 +241,7 @@ impl DataTree {
         version: i32,
         zxid: Zxid,
         time: i64,
-    ) -> Result<(), TreeError> {
+    ) -> Result<Stat, TreeError> {
         let id = self.store.find(path).ok_or(TreeError::NoNode)?;
         self.bytes -= size(path, self.store.node(id).data());
         self.bytes += size(path, data);
@@ -239,7 +253,7 @@ impl DataTree {
             meta.content_crc = content_crc;
         });
         self.store.node_mut(id).set_data(data);
-        Ok(())
+        Ok(self.stat(&self.store.node(id)))
     }
 
     /// Replace a znode's list.

@@ -156,7 +156,11 @@ proptest! {
                     };
                     let acl = [Acl::new(p, "world", "anyone")];
                     let new = NewZnode { path: &path, data: data.as_deref(), acl: &acl, owner: owner(kind), parent_cversion: -1 };
-                    prop_assert_eq!(tree.create(new, Zxid(zxid), 0), expected);
+                    let created = tree.create(new, Zxid(zxid), 0);
+                    prop_assert_eq!(created.map(|_| ()), expected);
+                    if let Ok(stat) = created {
+                        prop_assert_eq!(stat, tree.stat(&tree.get(&path).unwrap()));
+                    }
                     if expected.is_ok() {
                         if let Some(parent) = model.get_mut(&parent_path) {
                             parent.created_children += 1;
@@ -188,6 +192,7 @@ proptest! {
                     let there = model.get_mut(&path);
                     let version = there.as_ref().map_or(0, |plain| plain.version + 1);
                     let done = tree.set_data(&path, data.as_deref(), version, Zxid(zxid), 0);
+                    prop_assert_eq!(done.ok(), tree.get(&path).map(|node| tree.stat(&node)));
                     prop_assert_eq!(done.is_ok(), there.is_some());
                     if let Some(plain) = there {
                         plain.data = data;

@@ -64,6 +64,30 @@ impl<V> PathMap<V> {
         }
     }
 
+    /// Give the path a value; the path as it is stored, to be shared, and the value it had.
+    pub fn put(&mut self, path: &str, value: V) -> (Arc<str>, Option<V>) {
+        let key = self.key;
+        let hash = sip13(key, path.as_bytes());
+        match self.table.entry(hash, |(other, _)| **other == *path, |(path, _)| sip13(key, path.as_bytes())) {
+            Entry::Occupied(mut entry) => {
+                let (path, before) = entry.get_mut();
+                (Arc::clone(path), Some(core::mem::replace(before, value)))
+            }
+            Entry::Vacant(entry) => {
+                let path: Arc<str> = path.into();
+                entry.insert((Arc::clone(&path), value));
+                (path, None)
+            }
+        }
+    }
+
+    /// Take the path's value out if it is one of these, and the path as it is stored.
+    pub fn remove_if(&mut self, path: &str, chosen: impl FnOnce(&V) -> bool) -> Option<(Arc<str>, V)> {
+        let hash = sip13(self.key, path.as_bytes());
+        let entry = self.table.find_entry(hash, |(other, _)| **other == *path).ok()?;
+        chosen(&entry.get().1).then(|| entry.remove().0)
+    }
+
     /// Take the path's value out, and the path as it is stored.
     pub fn remove(&mut self, path: &str) -> Option<(Arc<str>, V)> {
         let hash = sip13(self.key, path.as_bytes());
@@ -125,7 +149,17 @@ mod tests {
             for (path, value) in steps {
                 prop_assert_eq!(map.get(&path), model.get(&path));
                 match value {
+                    Some(value) if value % 2 == 0 => {
+                        let (stored, before) = map.put(&path, value);
+                        prop_assert_eq!(&*stored, path.as_str());
+                        prop_assert_eq!(before, model.insert(path, value));
+                    }
                     Some(value) => prop_assert_eq!(map.insert(path.as_str().into(), value), model.insert(path, value)),
+                    None if model.get(&path).is_some_and(|value| value % 3 == 0) => {
+                        prop_assert!(map.remove_if(&path, |value| value % 3 != 0).is_none());
+                        let removed = map.remove_if(&path, |value| value % 3 == 0);
+                        prop_assert_eq!(removed.map(|(_, v)| v), model.remove(&path));
+                    }
                     None => prop_assert_eq!(map.remove(&path).map(|(_, v)| v), model.remove(&path)),
                 }
                 prop_assert_eq!(map.len(), model.len());

@@ -171,6 +171,8 @@ impl Page {
             let at = usize::from(span.start) + usize::from(span.name_len);
             self.heap[at..at + bytes.len()].copy_from_slice(bytes);
             self.records[slot].span.null = data.is_none();
+        } else if !fits && span.place == Place::Large && self.overwrite_large(slot, bytes) {
+            self.records[slot].span.null = data.is_none();
         } else {
             let name = self.name(slot).to_vec();
             self.take(slot);
@@ -181,6 +183,20 @@ impl Page {
     fn large(&self, slot: usize) -> &Large {
         let table = self.large.as_deref().expect("a page with a large blob has a table of them");
         table[slot].as_ref().expect("the span says that the blob is large")
+    }
+
+    /// Puts data of the same length in the place of large data, unless a copy of the page shares that.
+    fn overwrite_large(&mut self, slot: usize, data: &[u8]) -> bool {
+        let table = self.large.as_deref_mut().expect("a page with a large blob has a table of them");
+        let Large { bytes, name_len } = table[slot].as_mut().expect("the span says that the blob is large");
+        let at = *name_len as usize;
+        match Arc::get_mut(bytes) {
+            Some(bytes) if bytes.len() == at + data.len() => {
+                bytes[at..].copy_from_slice(data);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Stores name and data for `slot`, which has none.
@@ -201,11 +217,14 @@ impl Page {
                 null,
             }
         } else {
-            let mut blob = Vec::with_capacity(len);
-            blob.extend_from_slice(name);
-            blob.extend_from_slice(bytes);
+            // One allocation: a Vec would be copied into another.
+            let mut blob: Arc<[u8]> = core::iter::repeat_n(0, len).collect();
+            let (to_name, to_data) =
+                Arc::get_mut(&mut blob).expect("nobody else has it yet").split_at_mut(name.len());
+            to_name.copy_from_slice(name);
+            to_data.copy_from_slice(bytes);
             let name_len = u32::try_from(name.len()).expect("a name fits a jute string");
-            self.large.get_or_insert_default()[slot] = Some(Large { bytes: blob.into(), name_len });
+            self.large.get_or_insert_default()[slot] = Some(Large { bytes: blob, name_len });
             Span { place: Place::Large, null, ..Span::default() }
         };
     }

@@ -266,6 +266,22 @@ fn a_view_stays_as_it_was() {
 }
 
 #[test]
+fn large_data_is_overwritten_in_place_unless_a_view_has_it() {
+    let mut store = store();
+    store.insert("/n", meta(1), Some(&[1; 1024])).unwrap();
+    let place = |store: &Store| store.get("/n").unwrap().data().unwrap().as_ptr();
+    let first = place(&store);
+    store.get_mut("/n").unwrap().set_data(Some(&[2; 1024]));
+    assert_eq!(place(&store), first);
+    let view = store.view();
+    let before = contents(view.clone());
+    store.get_mut("/n").unwrap().set_data(Some(&[3; 1024]));
+    assert_ne!(place(&store), first);
+    assert_eq!(contents(view), before);
+    assert_eq!(store.get("/n").unwrap().data(), Some(&[3; 1024][..]));
+}
+
+#[test]
 fn a_view_can_be_walked_by_another_thread() {
     let mut store = store();
     for i in 0..20_000 {
