@@ -55,6 +55,7 @@ impl Server {
             observers: Vec::new(),
             election: ElectionMode::Oracle,
             commit_log_count: 500,
+            read_only: false,
             snap_count: 0,
             settings: Settings::new(ME, 2000),
         };

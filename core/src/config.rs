@@ -37,6 +37,8 @@ pub struct PeerConfig<P: Payload> {
     /// How many committed transactions are kept in memory to bring learners up to date without a
     /// snapshot (`commitLogCount`, 500).
     pub commit_log_count: usize,
+    /// Whether read-only clients are served while no leader is known (`readonlymode.enabled`).
+    pub read_only: bool,
     /// A snapshot is taken after this many transactions (`snapCount`); 0 = never.
     pub snap_count: u64,
     /// The service's settings.

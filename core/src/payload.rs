@@ -110,6 +110,8 @@ pub enum ServingRole {
     Leader,
     /// Forwards writes; a voter or an observer.
     Learner,
+    /// Knows no leader: serves clients that put up with reads only, in sessions of its own.
+    ReadOnly,
 }
 
 /// One thing a service wants done.

@@ -2,15 +2,15 @@
 
 use crate::config::{Constant, ElectionMode, PeerConfig};
 use crate::election::{FastLeaderElection, Notification, ServerState, Vote};
-use crate::ids::{Now, ServerId};
+use crate::ids::{Now, ServerId, Zxid};
 use crate::input::Input;
 use crate::mutation::mutated;
 use crate::output::{Output, Outputs, Reason};
-use crate::payload::{Effect, Payload, Service};
+use crate::payload::{Effect, Payload, Service, ServingRole};
 use crate::recovered::Recovered;
 use crate::status::{LearnerStatus, Status, ZabState};
 use crate::storage::Awaited;
-use crate::timer::Timer;
+use crate::timer::{Delay, Timer};
 use crate::zab::{Context, History, Leader, Learner, Member, RoleEnded};
 
 /// One member of an ensemble, voter or observer.
@@ -22,6 +22,9 @@ pub struct QuorumPeer<P: Payload> {
     member: Member<P>,
     election: FastLeaderElection,
     role: Role<P>,
+    /// Serves read-only clients while no leader is known: a copy, so that nothing that happens in it
+    /// is ever part of the replicated state.
+    read_only: Option<P::Service>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -50,7 +53,7 @@ impl<P: Payload> QuorumPeer<P> {
             let last = member.history.last();
             let _ = member.apply_to(last, &mut Context { now: Now::default(), out: &mut out });
         }
-        QuorumPeer { member, election: FastLeaderElection::default(), role: Role::Looking }
+        QuorumPeer { member, election: FastLeaderElection::default(), role: Role::Looking, read_only: None }
     }
 
     /// Take one input, append everything it causes to `out`. Cannot fail.
@@ -111,9 +114,14 @@ impl<P: Payload> QuorumPeer<P> {
         }
     }
 
-    /// The service: sessions, tree, watches, for read-only questions.
+    /// The service that clients talk to: sessions, tree, watches, for questions that change nothing.
     pub fn service(&self) -> &P::Service {
-        &self.member.service
+        self.read_only.as_ref().unwrap_or(&self.member.service)
+    }
+
+    /// Whether only read-only clients are served, because no leader is known.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only.is_some()
     }
 
     /// The history, for properties.
@@ -164,7 +172,8 @@ impl<P: Payload> QuorumPeer<P> {
             (Input::Client(conn, event), Role::Learning(learner)) => learner.client(m, cx, conn, event),
             (Input::Client(conn, event), Role::Looking) => {
                 let mut effects = alloc::vec![];
-                m.service.client(cx.now, conn, event, &mut effects);
+                let service = self.read_only.as_mut().unwrap_or(&mut m.service);
+                service.client(cx.now, conn, event, &mut effects);
                 deliver(cx, effects);
                 Ok(())
             }
@@ -240,6 +249,10 @@ impl<P: Payload> QuorumPeer<P> {
                 }
                 Ok(())
             }
+            (Role::Looking, Timer::ReadOnly) => {
+                self.serve_read_only(cx);
+                Ok(())
+            }
             (Role::Looking, _) => Ok(()),
             (Role::Leading(leader), timer) => leader.alarm(m, cx, timer),
             (Role::Learning(learner), timer) => learner.alarm(m, cx, timer),
@@ -268,6 +281,9 @@ impl<P: Payload> QuorumPeer<P> {
         if m.config.election == ElectionMode::Oracle {
             return;
         }
+        if m.config.read_only {
+            cx.out.push(Output::SetAlarm(Timer::ReadOnly, Delay::ReadOnly));
+        }
         let initial = if self.is_voter() {
             let has_history = m.trusted || m.current_epoch > 0;
             Vote {
@@ -287,6 +303,7 @@ impl<P: Payload> QuorumPeer<P> {
         if self.member.config.election == ElectionMode::Fast {
             self.election.end(vote, cx.out);
         }
+        self.end_read_only(cx);
         if vote.leader == self.member.config.id {
             match Leader::start(&mut self.member, cx) {
                 Ok(leader) => self.role = Role::Leading(leader),
@@ -294,6 +311,32 @@ impl<P: Payload> QuorumPeer<P> {
             }
         } else {
             self.role = Role::Learning(Learner::start(&mut self.member, cx, vote.leader));
+        }
+    }
+
+    /// Serve what is here: the whole history, as ZooKeeper does. What was on its way to a
+    /// quorum when the leader was lost may be shown, and be discarded later.
+    fn serve_read_only(&mut self, cx: &mut Context<'_, P>) {
+        let m = &self.member;
+        if m.current_epoch == 0 && m.history.last() == Zxid::ZERO {
+            // It was never part of an ensemble: an empty tree is not an old answer but a wrong one.
+            return;
+        }
+        let shown = m.history.last().max(Zxid::new(m.current_epoch, 0));
+        let (mut service, mut effects) = (m.whole_service(cx.now), alloc::vec![]);
+        service.serve(cx.now, ServingRole::ReadOnly, shown, &mut effects);
+        deliver(cx, effects);
+        self.read_only = Some(service);
+    }
+
+    fn end_read_only(&mut self, cx: &mut Context<'_, P>) {
+        if self.member.config.read_only {
+            cx.out.push(Output::CancelAlarm(Timer::ReadOnly));
+        }
+        if let Some(mut service) = self.read_only.take() {
+            let mut effects = alloc::vec![];
+            service.stop(&mut effects);
+            deliver(cx, effects);
         }
     }
 

@@ -21,6 +21,8 @@ pub enum Timer {
     Ping,
     /// A leader looks for expired sessions.
     SessionExpiry,
+    /// LOOKING: no leader was found for so long that read-only clients are served.
+    ReadOnly,
 }
 
 /// How long until an alarm fires.
@@ -34,6 +36,9 @@ pub enum Delay {
     InitLimit,
     /// Half of `syncLimit` ticks: silence is noticed after one to two of these.
     HalfSyncLimit,
+    /// How long a leader is looked for before read-only clients are served: 2 s, or `tickTime` if
+    /// that is longer (`QuorumPeer.run`).
+    ReadOnly,
     /// The pause between two attempts to connect (100 ms).
     Redial,
     /// The pause for a better vote once a quorum agrees (`finalizeWait`, 200 ms).

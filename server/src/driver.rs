@@ -13,7 +13,7 @@ use quorate_core::{Input, Output, Outputs, QuorumPeer, Status};
 use tracing::info;
 
 use crate::admin::facts;
-use crate::admin::four_letter::{self, Reset, View, Word};
+use crate::admin::four_letter::{self, Mode, Reset, View, Word};
 use crate::admin::metrics::{Metrics, micros};
 use crate::admin::stats::Sizes;
 use crate::clock::Clock;
@@ -40,7 +40,7 @@ pub(crate) struct Driver {
     durations: Durations,
     clock: Clock,
     outputs: Outputs<ClientTxn>,
-    shown: Option<(ServerState, bool)>,
+    shown: Option<(ServerState, Option<Mode>)>,
     metrics: Metrics,
     /// Until this server has served for the first time.
     announcer: Option<Announcer>,
@@ -194,21 +194,24 @@ impl Driver {
 
     /// One line in the log when this server's role changes.
     fn show_changes(&mut self) {
-        let shown = Some((self.peer.state(), self.peer.serving()));
+        let mode = facts::mode(&self.config, &self.peer);
+        let shown = Some((self.peer.state(), mode));
         if shown == self.shown {
             return;
         }
         self.shown = shown;
-        self.metrics.observe(Instant::now(), self.peer.state(), self.peer.serving());
-        if self.peer.serving()
+        self.metrics.observe(Instant::now(), self.peer.state(), mode.is_some());
+        if let Some(mode) = mode.filter(|mode| *mode != Mode::ReadOnly)
             && let Some(announcer) = self.announcer.take()
         {
-            let mode = facts::mode(&self.config, self.peer.state());
             announcer.say(&Progress::Serves(mode.as_str().to_owned()));
         }
         let Status { state, zab, leader, current_epoch, last_zxid, .. } = self.peer.status();
         let leader = leader.map_or("nobody".to_owned(), |id| format!("server {id}"));
-        info!("{state:?}, {zab:?}: leader {leader}, epoch {current_epoch}, last transaction {last_zxid}");
+        let reads = if mode == Some(Mode::ReadOnly) { "; read-only clients are served" } else { "" };
+        info!(
+            "{state:?}, {zab:?}: leader {leader}, epoch {current_epoch}, last transaction {last_zxid}{reads}"
+        );
     }
 }
 

@@ -25,6 +25,7 @@ impl Durations {
             Delay::Tick => self.tick,
             Delay::InitLimit => self.tick * self.init_limit,
             Delay::HalfSyncLimit => self.tick * self.sync_limit / 2,
+            Delay::ReadOnly => self.tick.max(Duration::from_secs(2)),
             Delay::Redial => Duration::from_millis(100),
             Delay::ElectionDecide => Duration::from_millis(200),
             Delay::Backoff(k) => {
@@ -86,6 +87,7 @@ mod tests {
             (Delay::Tick, 2000),
             (Delay::InitLimit, 20_000),
             (Delay::HalfSyncLimit, 5000),
+            (Delay::ReadOnly, 2000),
             (Delay::Redial, 100),
             (Delay::ElectionDecide, 200),
             (Delay::Backoff(0), 200),

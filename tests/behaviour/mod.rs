@@ -16,6 +16,7 @@ mod pseudo_ensemble;
 mod quorum_loss;
 mod quorums;
 mod random_kills;
+mod read_only;
 mod restarts;
 mod service_commands;
 mod sessions;

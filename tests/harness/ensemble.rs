@@ -273,7 +273,9 @@ impl Ensemble {
     #[track_caller]
     pub(crate) fn await_serving(&self, ids: &[u64]) {
         for id in ids {
-            until(&format!("server {id} serves"), || self.server(*id).mode());
+            until(&format!("server {id} serves"), || {
+                self.server(*id).mode().filter(|mode| mode != "read-only")
+            });
         }
     }
 

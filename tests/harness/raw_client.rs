@@ -31,6 +31,8 @@ pub(crate) struct Session {
     pub(crate) timeout_ms: i32,
     /// The newest zxid seen.
     pub(crate) last_zxid: i64,
+    /// Whether a read-only server will do.
+    pub(crate) read_only: bool,
     /// The next request's xid: as with other clients, none is used twice in a session.
     next_xid: i32,
 }
@@ -39,7 +41,19 @@ impl Session {
     /// A session to be asked for.
     pub(crate) fn new(timeout_ms: u32) -> Session {
         let timeout_ms = i32::try_from(timeout_ms).expect("a timeout fits an i32");
-        Session { id: SessionId(0), password: [0; PASSWORD_LEN], timeout_ms, last_zxid: 0, next_xid: 1 }
+        Session {
+            id: SessionId(0),
+            password: [0; PASSWORD_LEN],
+            timeout_ms,
+            last_zxid: 0,
+            read_only: false,
+            next_xid: 1,
+        }
+    }
+
+    /// The same, of a client that puts up with a read-only server.
+    pub(crate) fn or_only_reads(self) -> Session {
+        Session { read_only: true, ..self }
     }
 }
 
@@ -72,6 +86,8 @@ pub(crate) struct RawClient {
     decoder: FrameDecoder,
     /// The session.
     pub(crate) session: Session,
+    /// Whether the server says that it serves reads only.
+    pub(crate) read_only: bool,
     /// Events that have arrived, oldest first, each with the number of replies that came before it.
     pub(crate) events: VecDeque<(u64, WatcherEvent)>,
     /// Replies that have arrived.
@@ -98,6 +114,7 @@ impl RawClient {
             stream,
             decoder: FrameDecoder::new(0, 64 << 20),
             session: session.clone(),
+            read_only: false,
             events: VecDeque::new(),
             replies: 0,
         };
@@ -107,13 +124,14 @@ impl RawClient {
             timeout_ms: session.timeout_ms,
             session: session.id,
             password: Some(Bytes::copy_from_slice(&session.password)),
-            read_only: Some(false),
+            read_only: Some(session.read_only),
         };
         client.send(|out| request.write(out))?;
         let response = ConnectResponse::from_bytes(&client.frame()?).map_err(io::Error::other)?;
         if response.timeout_ms <= 0 {
             return Err(Failure::Refused);
         }
+        client.read_only = response.read_only == Some(true);
         client.session.id = response.session;
         client.session.password = response.password;
         client.session.timeout_ms = response.timeout_ms;

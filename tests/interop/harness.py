@@ -325,8 +325,9 @@ class Server:
 class JavaServer(Server):
     """ZooKeeper, of one of `JAVA_VERSIONS`."""
 
-    def __init__(self, laboratory, myid, version, **arguments):
+    def __init__(self, laboratory, myid, version, flags=(), **arguments):
         self.version = version
+        self.flags = flags  # further options of java
         self.kind = f"zookeeper-{version}"
         self.java = laboratory.peers.java(version)
         super().__init__(laboratory, myid, **arguments)
@@ -334,7 +335,7 @@ class JavaServer(Server):
     def command(self):
         return [
             *("java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true"),
-            *(*self.java, "org.apache.zookeeper.server.quorum.QuorumPeerMain", self.config),
+            *(*self.flags, *self.java, "org.apache.zookeeper.server.quorum.QuorumPeerMain", self.config),
         ]
 
     SENT = {"DIFF": "DIFF", "TRUNC": "TRUNC", "snapshot": "SNAP"}

@@ -6,7 +6,9 @@ place: whatever a scenario asks for, ZooKeeper itself must be able to do.
 
 import random
 
-from kazoo.exceptions import NoAuthError
+from kazoo.client import KazooState
+from kazoo.exceptions import NoAuthError, NotReadOnlyCallError
+from kazoo.protocol.states import KeeperState
 
 from harness import Ensemble, JavaServer, Laboratory, QuorateServer, Relay, expect, wait_until
 from workload import (
@@ -454,3 +456,38 @@ def mixed_random_kills(stage):
 def mixed_random_kills_java_majority(stage):
     """Ten random kills among two ZooKeeper servers and one Quorate server."""
     kill_at_random(stage, [stage.java(1), stage.quorate(2), stage.java(3)])
+
+
+@scenario
+def read_only_client(stage):
+    """A client that puts up with reads is served by a Quorate server without a leader, and writes again with one."""
+    settings, arguments = {"readonlymode.enabled": "true"}, {}
+    if stage.stand_in:  # what ZooKeeper needs for the same
+        settings["localSessionsEnabled"] = "true"
+        arguments["flags"] = ["-Dreadonlymode.enabled=true"]
+    quorate = stage.quorate(1, **arguments)
+    others = [stage.java(2), stage.java(3)]
+    ensemble = Ensemble([quorate, *others], settings).start()
+    with session(stage.laboratory, *ensemble) as writer:
+        writer.create("/setting", b"one")
+    with session(stage.laboratory, quorate) as reader:
+        reader.sync("/setting")
+    for server in others:
+        server.kill()
+    wait_until(lambda: quorate.four_letter_word("isro") == "ro", f"{quorate} to serve reads", alive=[quorate])
+
+    client = open_client(stage.laboratory, quorate, read_only=True)
+    states = []
+    client.add_listener(states.append)
+    expect(client.client_state == KeeperState.CONNECTED_RO, f"the client is {client.client_state}")
+    expect(client.get("/setting")[0] == b"one", "what was written before is not read")
+    expect_error(NotReadOnlyCallError, client.set, "/setting", b"two")
+    expect_error(NotReadOnlyCallError, client.create, "/ephemeral", ephemeral=True)
+
+    others[0].start()
+    wait_until(lambda: client.client_state == KeeperState.CONNECTED, "the client to be served by a leader's server", 60)
+    expect(KazooState.LOST in states, f"a session of one server went on in the ensemble: {states}")
+    client.set("/setting", b"three")
+    with session(stage.laboratory, quorate) as reader:
+        reader.sync("/setting")
+        expect(reader.get("/setting")[0] == b"three", "what was written afterwards is not read")

@@ -21,10 +21,13 @@ use crate::wire::record::Id;
 
 impl TreeService {
     /// A ConnectRequest: the checks are in ZooKeeper's order (`processConnectRequest`).
-    pub(super) fn connect(&mut self, _now: Now, conn: ConnId, frame: &Bytes, address: IpAddr, fx: &mut Fx) {
+    pub(super) fn connect(&mut self, now: Now, conn: ConnId, frame: &Bytes, address: IpAddr, fx: &mut Fx) {
         let Ok(request) = ConnectRequest::from_bytes(frame) else { return self.close(conn, fx) };
         if self.connections.contains_key(&conn) {
             return self.close(conn, fx);
+        }
+        if self.is_read_only() && request.read_only != Some(true) {
+            return fx.push(Effect::Close(conn));
         }
         // The client has seen a future that this server does not know yet: let it go elsewhere.
         // (Negative: no server has ever been there.)
@@ -39,16 +42,16 @@ impl TreeService {
         } else {
             request.session
         };
+        if self.is_read_only() && self.sessions.contains_key(&session) {
+            // It is the ensemble's: whether it still lives, a leader must say.
+            return fx.push(Effect::Close(conn));
+        }
         // Whoever else speaks for the session here is cut off, even before the password is looked at.
         if let Some(other) = self.by_session.get(&session) {
             self.close(*other, fx);
         }
         if !is_new && !is_password(session, &request.password.unwrap_or_default()) {
-            fx.push(Effect::Reply(
-                conn,
-                ClientReply::Connect(ConnectResponse::refused(request.read_only.map(|_| false))),
-            ));
-            return fx.push(Effect::Close(conn));
+            return self.refuse_session(conn, request.read_only, fx);
         }
         let connection = Connection {
             address,
@@ -61,7 +64,14 @@ impl TreeService {
         };
         self.connections.insert(conn, connection);
         self.by_session.insert(session, conn);
-        if is_new {
+        if self.is_read_only() {
+            if self.attach_locally(now, Touch { session, timeout_ms }, is_new) {
+                self.establish(now, conn, fx);
+            } else {
+                self.forget(conn);
+                self.refuse_session(conn, request.read_only, fx);
+            }
+        } else if is_new {
             let work = Work::Commit { op: OpCode::CreateSession, parts: vec![] };
             self.queues.push(session, Pending { conn, xid: 0, work });
             let body = Request::CreateSession(timeout_ms).body();
@@ -81,13 +91,21 @@ impl TreeService {
         if valid {
             return self.establish(now, conn, fx);
         }
-        let refusal = ConnectResponse::refused(connection.read_only.map(|_| false));
+        let read_only = connection.read_only;
+        self.forget(conn);
+        self.refuse_session(conn, read_only, fx);
+    }
+
+    /// The session does not exist (any more), or the password is not its own.
+    fn refuse_session(&self, conn: ConnId, read_only: Option<bool>, fx: &mut Fx) {
+        let refusal = ConnectResponse::refused(read_only.map(|_| self.is_read_only()));
         fx.push(Effect::Reply(conn, ClientReply::Connect(refusal)));
-        self.close(conn, fx);
+        fx.push(Effect::Close(conn));
     }
 
     /// The connection has its session: say so, and serve what it has sent meanwhile.
     pub(super) fn establish(&mut self, now: Now, conn: ConnId, fx: &mut Fx) {
+        let is_read_only = self.is_read_only();
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let (session, timeout_ms) = (connection.session, connection.timeout_ms);
         let response = ConnectResponse {
@@ -95,7 +113,7 @@ impl TreeService {
             timeout_ms,
             session,
             password: password(session),
-            read_only: connection.read_only.map(|_| false),
+            read_only: connection.read_only.map(|_| is_read_only),
         };
         fx.push(Effect::Reply(conn, ClientReply::Connect(response)));
         let stage = core::mem::replace(&mut connection.stage, Stage::Established);

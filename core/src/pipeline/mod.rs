@@ -9,6 +9,8 @@
 //!                                               └ outstanding.rs             └─► reply, next in queue
 //! ```
 //!
+//! A server that knows no leader may serve reads alone (`read_only.rs`).
+//!
 //! `apply` is the only writer of replicated state. A session's requests are answered in order: a
 //! read waits for the session's own writes before it, and for nobody else's.
 
@@ -20,6 +22,7 @@ mod message;
 mod outstanding;
 mod prepare;
 mod read;
+mod read_only;
 mod reap;
 mod request;
 mod settings;
@@ -74,6 +77,8 @@ pub struct TreeService {
     /// A learner's: who was heard from since the leader was told.
     touches: BTreeMap<SessionId, i32>,
     leading: Option<Leading>,
+    /// While only reads are served: the sessions that this server has given out on its own.
+    local: Option<SessionTracker>,
     counters: Counters,
     /// The tree's digest after every 128th zxid, oldest first.
     digests: VecDeque<(Zxid, i64)>,
@@ -111,6 +116,7 @@ impl Service for TreeService {
             ids: SessionIds::default(),
             touches: BTreeMap::new(),
             leading: None,
+            local: None,
             counters: Counters::default(),
             digests: VecDeque::new(),
         };
@@ -180,6 +186,7 @@ impl Service for TreeService {
         self.applied = applied;
         self.ids.restart(self.settings.server_id, now.wall_ms);
         self.show_config(now);
+        self.local = (role == ServingRole::ReadOnly).then(|| SessionTracker::new(self.settings.tick_ms));
         if role == ServingRole::Leader {
             let mut leading = Leading::new(&self.settings);
             leading.reaped_at = now.elapsed_ms;
@@ -195,6 +202,7 @@ impl Service for TreeService {
     fn stop(&mut self, fx: &mut Fx) {
         self.role = None;
         self.leading = None;
+        self.local = None;
         fx.extend(self.connections.keys().map(|conn| Effect::Close(*conn)));
         self.connections.clear();
         self.by_session.clear();
@@ -259,7 +267,7 @@ impl TreeService {
         match self.role {
             None => false,
             Some(ServingRole::Leader) => self.settings.leader_serves,
-            Some(ServingRole::Learner) => true,
+            Some(ServingRole::Learner | ServingRole::ReadOnly) => true,
         }
     }
 

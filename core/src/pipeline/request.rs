@@ -52,6 +52,11 @@ impl TreeService {
                 let header = ReplyHeader { xid: header.xid, zxid: 0, err: 0 };
                 fx.push(Effect::Reply(conn, ClientReply::Reply { header, body: Response::Sasl(None) }));
             }
+            _ if self.needs_leader(op) => {
+                let request = Err(ErrorCode::NotReadOnly);
+                self.enqueue(now, conn, header.xid, op, Arrived { body: Bytes::new(), request }, fx);
+            }
+            OpCode::CloseSession if self.is_read_only() => self.close_locally(conn, header.xid, fx),
             _ => {
                 let mut body = reader.clone();
                 let body = body.rest();
@@ -81,6 +86,8 @@ impl TreeService {
                     Err(SessionError::Expired) => work = Work::Failed(ErrorCode::SessionExpired),
                 }
             }
+        } else if self.is_read_only() {
+            self.touch_locally(now, touch);
         } else {
             self.touches.insert(session, touch.timeout_ms);
         }

@@ -41,6 +41,8 @@ pub struct ServiceStatus {
     pub watches: usize,
     /// Sessions of the whole ensemble.
     pub sessions: usize,
+    /// Sessions of this server alone, while it serves reads only.
+    pub local_sessions: usize,
     /// Client connections of this server.
     pub connections: usize,
     /// Requests of this server's clients that are not answered yet.
@@ -81,6 +83,7 @@ impl TreeService {
             data_size: self.tree.data_size(),
             watches: self.watches.len(),
             sessions: self.sessions.len(),
+            local_sessions: self.local.as_ref().map_or(0, |tracker| tracker.queue().len()),
             connections: self.connections.len(),
             outstanding: self.queues.len(),
             proposed_changes: self.leading.as_ref().map_or(0, |leading| leading.outstanding.len()),
@@ -112,9 +115,11 @@ impl TreeService {
         self.sessions.range((from, Bound::Unbounded)).map(|(session, timeout_ms)| (*session, *timeout_ms))
     }
 
-    /// On a leader: when sessions expire that are not heard from any more.
+    /// When sessions expire that are not heard from any more: on a leader the ensemble's, on a server
+    /// that serves reads only its own.
     pub fn expiry(&self) -> Option<&ExpiryQueue> {
-        self.leading.as_ref().map(|leading| leading.tracker.queue())
+        let tracker = self.leading.as_ref().map(|leading| &leading.tracker).or(self.local.as_ref());
+        tracker.map(|tracker| tracker.queue())
     }
 
     /// Which znodes belong to sessions.

@@ -146,12 +146,17 @@ impl<P: Payload> Member<P> {
 
     /// The state with the whole history in it, applied or not: what a leader's initial history is.
     pub(crate) fn whole_state(&self, now: Now) -> SnapshotOf<P> {
-        let mut state = P::Service::new(&self.config.settings, Some(&self.service.snapshot()));
+        self.whole_service(now).snapshot()
+    }
+
+    /// A service of its own with that state; what happens to it does not happen to this server's.
+    pub(crate) fn whole_service(&self, now: Now) -> P::Service {
+        let mut state = self.service.clone();
         let mut discarded = Vec::new();
         for (zxid, txn) in self.history.after(self.history.applied()) {
             state.apply(now, *zxid, txn, &mut discarded);
         }
-        state.snapshot()
+        state
     }
 
     fn snapshot_if_due(&mut self, applied: Zxid, cx: &mut Context<'_, P>) {

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use quorate_core::QuorumPeer;
 use quorate_core::election::ServerState;
-use quorate_core::pipeline::ServiceStatus;
+use quorate_core::pipeline::{ClientTxn, ServiceStatus};
 
 use super::four_letter::Mode;
 use crate::config::ServerConfig;
@@ -12,14 +13,17 @@ use crate::config::ServerConfig;
 /// The ZooKeeper version whose behaviour clients can expect, and this program's own.
 pub(super) const VERSION: &str = concat!("3.9.4-quorate-", env!("CARGO_PKG_VERSION"), ", built on unknown");
 
-/// In which capacity a server in this state serves.
-pub(crate) fn mode(config: &ServerConfig, state: ServerState) -> Mode {
-    match state {
+/// In which capacity this server serves; `None`: it does not.
+pub(crate) fn mode(config: &ServerConfig, peer: &QuorumPeer<ClientTxn>) -> Option<Mode> {
+    if peer.is_read_only() {
+        return Some(Mode::ReadOnly);
+    }
+    peer.serving().then(|| match peer.state() {
         _ if config.is_standalone() => Mode::Standalone,
         ServerState::Leading => Mode::Leader,
         ServerState::Observing => Mode::Observer,
         ServerState::Following | ServerState::Looking => Mode::Follower,
-    }
+    })
 }
 
 /// How many znodes words show: ZooKeeper counts the root under both of its names, "" and "/".
@@ -33,7 +37,7 @@ pub(super) fn data_size(service: &ServiceStatus) -> u64 {
 }
 
 /// The answer to `conf`.
-pub(super) fn configuration(config: &ServerConfig) -> String {
+pub(super) fn configuration(config: &ServerConfig, mode: Mode) -> String {
     let version_2 = |dir: &Path| dir.join(crate::storage::VERSION_DIR).display().to_string();
     let (data_bytes, log_bytes) = directories(config);
     let mut text = format!(
@@ -53,13 +57,18 @@ pub(super) fn configuration(config: &ServerConfig) -> String {
     if let Some(own) = config.members.get(&config.id) {
         text += &format!(
             "initLimit={}\nsyncLimit={}\nelectionAlg=3\nelectionPort={}\nquorumPort={}\npeerType={}\n\
-             membership: \n{}",
+             {}",
             config.init_limit,
             config.sync_limit,
             own.election[0].port,
             own.quorum[0].port,
             u8::from(own.role == crate::config::LearnerType::Observer),
-            config.config_text
+            // Without a leader it is not known to be in force.
+            if mode == Mode::ReadOnly {
+                String::new()
+            } else {
+                format!("membership: \n{}", config.config_text)
+            }
         );
     }
     text

@@ -50,6 +50,8 @@ pub(crate) enum Mode {
     Follower,
     /// Forwards writes.
     Observer,
+    /// Knows no leader and serves reads.
+    ReadOnly,
 }
 
 impl Mode {
@@ -60,6 +62,7 @@ impl Mode {
             Mode::Leader => "leader",
             Mode::Follower => "follower",
             Mode::Observer => "observer",
+            Mode::ReadOnly => "read-only",
         }
     }
 }
@@ -104,9 +107,10 @@ pub(crate) fn answer(word: Word, view: &View<'_>) -> (Answer, Option<Reset>) {
         let refused = format!("{word} is not executed because it is not in the whitelist.\n");
         return (refused.into(), None);
     }
-    let mode = view.peer.serving().then(|| facts::mode(view.config, view.peer.state()));
+    let mode = facts::mode(view.config, view.peer);
     let text = match (word, mode) {
         ("ruok", _) => "imok".to_owned(),
+        ("isro", Some(Mode::ReadOnly)) => "ro".to_owned(),
         ("isro", mode) => if mode.is_some() { "rw" } else { "null" }.to_owned(),
         ("envi", _) => environment(),
         ("gtmk" | "stmk", _) => {
@@ -125,20 +129,20 @@ pub(crate) fn answer(word: Word, view: &View<'_>) -> (Answer, Option<Reset>) {
 fn serving(word: &str, mode: Mode, view: &View<'_>) -> Answer {
     let service = view.peer.service();
     match word {
-        "srvr" => (header() + &figures(mode, view)).into(),
+        "srvr" => (header(mode) + &figures(mode, view)).into(),
         "stat" => Answer::of([
-            Part::Text(format!("{}Clients:\n", header())),
+            Part::Text(format!("{}Clients:\n", header(mode))),
             Part::Connections { brief: true, from: 0 },
             Part::Text(format!("\n{}", figures(mode, view))),
         ]),
         "cons" => Answer::of([Part::Connections { brief: false, from: 0 }, Part::Text("\n".to_owned())]),
         "mntr" => monitor::answer(view, mode).into(),
-        "conf" => facts::configuration(view.config).into(),
+        "conf" => facts::configuration(view.config, mode).into(),
         "dirs" => {
             let (data, log) = facts::directories(view.config);
             format!("datadir_size: {data}\nlogdir_size: {log}\n").into()
         }
-        "dump" => dump(view),
+        "dump" => dump(mode, view),
         "wchs" => {
             let watches = service.data_watches();
             let (connections, paths) = (watches.watcher_count(), watches.path_count());
@@ -158,8 +162,9 @@ fn serving(word: &str, mode: Mode, view: &View<'_>) -> Answer {
     }
 }
 
-fn header() -> String {
-    format!("Zookeeper version: {}\n", facts::VERSION)
+fn header(mode: Mode) -> String {
+    let read_only = "READ-ONLY mode; serving only read-only clients\n";
+    format!("Zookeeper version: {}\n{}", facts::VERSION, if mode == Mode::ReadOnly { read_only } else { "" })
 }
 
 fn figures(mode: Mode, view: &View<'_>) -> String {
@@ -185,26 +190,28 @@ fn figures(mode: Mode, view: &View<'_>) -> String {
     text
 }
 
-fn dump(view: &View<'_>) -> Answer {
+fn dump(mode: Mode, view: &View<'_>) -> Answer {
     let service = view.peer.service();
-    let (sessions, list) = match service.expiry() {
-        Some(queue) => (
-            format!("Session Sets ({})/({}):\n", queue.bucket_count(), queue.len()),
-            Part::SessionExpiry(None),
-        ),
-        None => (format!("Global Sessions({}):\n", service.status().sessions), Part::Sessions(None)),
-    };
+    let mut parts = vec![Part::Text("SessionTracker dump:\n".to_owned())];
+    if let Some(queue) = service.expiry() {
+        let whose = if mode == Mode::ReadOnly { "Local " } else { "" };
+        let counts = format!("{whose}Session Sets ({})/({}):\n", queue.bucket_count(), queue.len());
+        parts.extend([Part::Text(counts), Part::SessionExpiry(None)]);
+    }
+    if !matches!(mode, Mode::Leader | Mode::Standalone) {
+        let count = format!("Global Sessions({}):\n", service.status().sessions);
+        parts.extend([Part::Text(count), Part::Sessions(None)]);
+    }
     let owners = service.owned().session_count();
     let (sets, connections) = view.port.expiries(view.at, view.now.wall_ms);
     let counts = format!("Connections Sets ({sets})/({}):\n", connections.len());
-    Answer::of([
-        Part::Text(format!("SessionTracker dump:\n{sessions}")),
-        list,
+    parts.extend([
         Part::Text(format!("ephemeral nodes dump:\nSessions with Ephemerals ({owners}):\n")),
         Part::Ephemerals(None),
         Part::Text(format!("Connections dump:\n{counts}")),
         Part::ConnectionExpiry(connections.into_iter(), None),
-    ])
+    ]);
+    Answer::of(parts)
 }
 
 fn environment() -> String {

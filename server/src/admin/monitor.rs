@@ -36,16 +36,17 @@ pub(super) fn answer(view: &View<'_>, mode: Mode) -> String {
     let mut lines = Lines(String::new());
     lines.add("version", facts::VERSION);
     lines.add("server_state", mode.as_str());
-    if mode != Mode::Standalone {
+    let is_member = !matches!(mode, Mode::Standalone | Mode::ReadOnly);
+    if is_member {
         lines.add("peer_state", format!("{} - {:?}", role(mode), status.zab).to_lowercase());
     }
     gauges(&mut lines, view);
     match mode {
         Mode::Leader => leader(&mut lines, view, &status),
         Mode::Observer => lines.add("observer_master_id", status.leader.map_or(-1, |id| id.0)),
-        Mode::Follower | Mode::Standalone => {}
+        Mode::Follower | Mode::Standalone | Mode::ReadOnly => {}
     }
-    if mode != Mode::Standalone {
+    if is_member {
         lines.add(
             "quorum_size",
             view.config.members.values().filter(|m| m.role == LearnerType::Participant).count(),
@@ -59,7 +60,7 @@ fn role(mode: Mode) -> &'static str {
     match mode {
         Mode::Leader => "leading",
         Mode::Observer => "observing",
-        Mode::Follower | Mode::Standalone => "following",
+        Mode::Follower | Mode::Standalone | Mode::ReadOnly => "following",
     }
 }
 
@@ -78,6 +79,7 @@ fn gauges(lines: &mut Lines, view: &View<'_>) {
     lines.add("ephemerals_count", service.ephemerals);
     lines.add("approximate_data_size", facts::data_size(&service));
     lines.add("global_sessions", service.sessions);
+    lines.add("local_sessions", service.local_sessions);
     let [last, min, max] = totals.reply_sizes.figures();
     lines.add("last_client_response_size", last);
     lines.add("min_client_response_size", min);
@@ -85,8 +87,8 @@ fn gauges(lines: &mut Lines, view: &View<'_>) {
     let (open, limit) = descriptors();
     lines.add("open_file_descriptor_count", open);
     lines.add("max_file_descriptor_count", limit);
-    // There are no local sessions, no TLS and no chance in who may connect.
-    for none in ["local_sessions", "outstanding_tls_handshake", "auth_failed_count"] {
+    // There is no TLS and no chance in who may connect.
+    for none in ["outstanding_tls_handshake", "auth_failed_count"] {
         lines.add(none, 0);
     }
     for none in ["non_mtls_remote_conn_count", "non_mtls_local_conn_count"] {

@@ -52,6 +52,7 @@ pub(super) fn mean(typed: &mut Typed) -> Option<ServerConfig> {
         max_cnxns: typed.number("maxCnxns") as usize,
         sessionless_timeout: milliseconds(typed, "nio.sessionlessCnxnTimeout"),
         leader_serves: !typed.boolean("leaderServes"),
+        read_only_mode: typed.boolean("readonlymode.enabled"),
         tick_time: Duration::from_millis(tick_ms as u64),
         init_limit,
         sync_limit,
@@ -213,6 +214,10 @@ fn whitelist(typed: &mut Typed) -> Whitelist {
     }
     // Scripts that ask for the mode must get an answer.
     words.push("srvr".to_owned());
+    if typed.boolean("readonlymode.enabled") {
+        // Clients ask with it whether a leader has been found.
+        words.push("isro".to_owned());
+    }
     Whitelist::Only(words)
 }
 

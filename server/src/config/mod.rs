@@ -63,6 +63,8 @@ pub struct ServerConfig {
     pub sessionless_timeout: Duration,
     /// Whether a leader takes clients.
     pub leader_serves: bool,
+    /// Whether read-only clients are served while there is no leader.
+    pub read_only_mode: bool,
     /// The base unit of time.
     pub tick_time: Duration,
     /// Ticks a learner may take to connect and synchronise.

@@ -292,7 +292,8 @@ fn the_whitelist_of_words() {
     assert!(load("stat, ruok").allows("ruok"));
     assert!(!load("stat, ruok").allows("mntr"));
     // ZooKeeper's own scripts depend on it.
-    assert!(load("ruok").allows("srvr"));
+    assert!(load("ruok").allows("srvr") && !load("ruok").allows("isro"));
+    assert!(load("ruok\nreadonlymode.enabled=true").allows("isro"));
 }
 
 #[test]

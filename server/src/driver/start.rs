@@ -108,6 +108,8 @@ fn peer_config(config: &ServerConfig, settings: Settings) -> PeerConfig<ClientTx
         observers: config.observers(),
         election: ElectionMode::Fast,
         commit_log_count: config.commit_log_count,
+        // Alone it always has a leader.
+        read_only: config.read_only_mode && !config.is_standalone(),
         snap_count: config.snap_count,
         settings,
     }

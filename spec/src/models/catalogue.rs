@@ -104,6 +104,7 @@ fn setting(n: usize, election: ElectionMode, variant: Variant) -> Setting {
             observers: vec![],
             election,
             commit_log_count: 500,
+            read_only: false,
             snap_count: 0,
             settings: (),
             #[cfg(feature = "mutants")]

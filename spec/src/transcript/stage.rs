@@ -20,7 +20,7 @@ const MOST_STEPS: usize = 10_000;
 /// The budget of a world in which commands decide what happens.
 const UNBOUNDED: Budget = Budget { faults: u8::MAX, txns: u8::MAX, elections: u8::MAX, resends: u8::MAX };
 
-const TIMERS: [Timer; 7] = [
+const TIMERS: [Timer; 8] = [
     Timer::ElectionResend,
     Timer::ElectionDecide,
     Timer::Redial,
@@ -28,6 +28,7 @@ const TIMERS: [Timer; 7] = [
     Timer::Liveness,
     Timer::Ping,
     Timer::SessionExpiry,
+    Timer::ReadOnly,
 ];
 
 const SIDES: [Side; 2] = [Side::Learner, Side::Leader];
@@ -145,6 +146,7 @@ impl Stage {
                 observers: ids(all).split_off(voters),
                 election: ElectionMode::Fast,
                 commit_log_count: remember,
+                read_only: false,
                 snap_count: 0,
                 settings: (),
                 #[cfg(feature = "mutants")]

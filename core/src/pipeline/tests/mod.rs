@@ -4,6 +4,7 @@ mod connecting;
 mod edges;
 mod golden_log;
 mod ordering;
+mod read_only;
 mod requests;
 mod speculation;
 mod transactions;

@@ -45,9 +45,9 @@ pub(super) const KEYS: &[Key] = &[
         "readonlymode.enabled",
         Kind::Bool,
         "false",
-        "a server that has lost the others serves nobody until it has found them again",
-    )
-    .ignored(&["false"]),
+        "Serve reads to clients that say a read-only server will do, while no leader can be found. `isro` is always \
+         answered then.",
+    ),
     Key::new(
         "localSessionsEnabled",
         Kind::Bool,
