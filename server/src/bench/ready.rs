@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 
 use super::args::ReadyArgs;
-use super::client::Client;
+use super::client::{Client, Session};
 use super::failure::{Failure, system};
 use super::machine;
 use super::report;
@@ -19,6 +19,8 @@ use super::value::Values;
 
 /// How long the client waits before it tries again.
 const PAUSE: Duration = Duration::from_millis(1);
+/// How long it waits for an answer, at least: a server that is starting may lose a request.
+const SHORTEST_LIMIT: Duration = Duration::from_millis(100);
 /// How long the server may take to end before it is killed.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
@@ -63,7 +65,8 @@ fn await_answer(
     child: &mut Child,
     began: Instant,
 ) -> Result<Figures, Failure> {
-    while !answers(args, server)? {
+    // A lost request makes the result wrong by a tenth at most.
+    while !answers(args, server, SHORTEST_LIMIT.max(began.elapsed() / 10))? {
         if let Some(status) = child.try_wait().map_err(system("looking at the command"))? {
             return Err(Failure::Unfit(format!("the command ended before it answered: {status}")));
         }
@@ -87,8 +90,8 @@ fn await_answer(
 }
 
 /// Whether it gives a session and, if wanted, the right value of the last znode.
-fn answers(args: &ReadyArgs, server: &Server) -> Result<bool, Failure> {
-    let mut client = match Client::connect(server, args.common.session_timeout) {
+fn answers(args: &ReadyArgs, server: &Server, limit: Duration) -> Result<bool, Failure> {
+    let mut client = match Client::attach(server, Session::new(args.common.session_timeout), limit) {
         Ok(client) => client,
         // Not there yet, or there but not serving.
         Err(Failure::Connect { .. } | Failure::Lost { .. }) => return Ok(false),
@@ -97,9 +100,11 @@ fn answers(args: &ReadyArgs, server: &Server) -> Result<bool, Failure> {
     if let Some(last) = args.znodes.checked_sub(1) {
         let path = Paths::below(&args.path).of(last);
         let get = Request::GetData(WatchRequest { path: path.clone(), watch: false });
-        let Response::Data { data, .. } = client.call(&get)? else {
-            unreachable!("it is read as one of getData")
+        let answer = match client.call(&get) {
+            Err(Failure::Lost { .. }) => return Ok(false),
+            answer => answer?,
         };
+        let Response::Data { data, .. } = answer else { unreachable!("it is read as one of getData") };
         if !data.is_some_and(|data| Values::new(args.value_size as usize).is_of(last, &data)) {
             return Err(Failure::Broken(format!("{path} is not what was written")));
         }
