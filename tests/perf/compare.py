@@ -70,6 +70,8 @@ def main():
         peers.java("3.9")
     except harness.Missing as missing:
         refuse(missing)
+    if options.update_docs:
+        table.put_into(DOCUMENT, None)
     if not shutil.which("jcmd"):
         print("compare: there is no jcmd: ZooKeeper's live heap will be missing", file=sys.stderr)
     taken = machine.wait_until_quiet(0 if options.anyway else options.patience)

@@ -144,13 +144,17 @@ def markdown(about, parameters, results):
     return "\n".join(lines) + "\n"
 
 
-def put_into(document, text):
-    """Replaces what stands between the markers of a document; an error if they are not there."""
+def put_into(document, text, begin_mark=BEGIN, end_mark=END):
+    """Replaces what stands between the markers of a document; an error if they are not there.
+
+    Without text it only looks."""
     with open(document, encoding="utf-8") as file:
         whole = file.read()
-    before, begin, rest = whole.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = whole.partition(begin_mark)
+    _, end, after = rest.partition(end_mark)
     if not begin or not end:
-        raise ValueError(f"{document} does not have the lines {BEGIN!r} and {END!r}")
+        raise ValueError(f"{document} does not have the lines {begin_mark!r} and {end_mark!r}")
+    if text is None:
+        return
     with open(document, "w", encoding="utf-8") as file:
-        file.write(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+        file.write(f"{before}{begin}\n\n{text}\n{end}{after}")
