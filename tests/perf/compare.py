@@ -27,6 +27,7 @@ import harness
 import machine
 import table
 
+RESULTS = os.path.join(machine.REPOSITORY, "target", "perf.json")
 DOCUMENT = os.path.join(machine.REPOSITORY, "docs", "PERFORMANCE.md")
 
 
@@ -37,7 +38,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one short round: to see that it works, not to quote")
     parser.add_argument("--cells", default="*", metavar="PATTERN", help=f"of: {' '.join(cells.NAMES)}")
-    parser.add_argument("--json", default="perf.json", metavar="FILE", help="all measurements (default: perf.json)")
+    parser.add_argument("--json", default=RESULTS, metavar="FILE", help="all measurements (default: target/perf.json)")
     parser.add_argument("--anyway", action="store_true", help="measure though the machine is not quiet")
     parser.add_argument("--patience", type=float, default=120, help="seconds to wait for a quiet machine")
     parser.add_argument("--update-docs", action="store_true", help="put the table into docs/PERFORMANCE.md")
@@ -89,6 +90,7 @@ def main():
     took = time.monotonic() - began
     result = {"about": about, "rounds": options.rounds, "scale": vars(scale), "settings": contestants.SETTINGS}
     result |= {"java_heap": contestants.HEAP, "seconds": round(took), "failures": failures}
+    os.makedirs(os.path.dirname(os.path.abspath(options.json)), exist_ok=True)
     with open(options.json, "w", encoding="utf-8") as file:
         json.dump(result | {"measurements": measurements}, file, indent=1)
     names = [contestant.name for contestant in contestants.both(binary)]
