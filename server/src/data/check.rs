@@ -159,7 +159,11 @@ fn look(place: &Place) -> Result<Report, Error> {
     let settings = Settings { extended_types: place.extended_types, ..Settings::new(ServerId(1), 2000) };
     let initial = || TreeService::new(&settings, None).snapshot();
     match examine(&place.storage, &StoredImage::new(&settings), initial) {
-        Ok(examined) => report.recovered(place, &settings, &examined, &usable)?,
+        Ok(examined) => {
+            if let Err(why) = report.replay(place, &settings, &examined, &usable) {
+                report.refused = Some(why.to_string());
+            }
+        }
         Err(why) => report.refused = Some(why.to_string()),
     }
     Ok(report)
@@ -176,13 +180,14 @@ fn unless_gone<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
 }
 
 impl Report {
-    fn recovered(
+    /// Do what a start does with what it has found. On a running server the log may have grown meanwhile.
+    fn replay(
         &mut self,
         place: &Place,
         settings: &Settings,
         examined: &Examined<TreeImage>,
         usable: &[Zxid],
-    ) -> Result<(), Error> {
+    ) -> Result<(), StorageError> {
         let recovered = &examined.recovered;
         let (snapshot, last) = (recovered.snapshot.zxid, examined.last);
         (self.accepted_epoch, self.current_epoch) = examined.epochs;
@@ -193,7 +198,9 @@ impl Report {
         }
         let mut service = TreeService::new(settings, Some(&recovered.image));
         let (now, mut effects) = (Now::default(), Vec::new());
+        let (mut transactions, mut last) = (0, snapshot);
         log_after(&examined.overlay, &place.storage, snapshot, &mut |zxid, txn| {
+            (transactions, last) = (transactions + 1, zxid);
             service.apply(now, zxid, &ClientTxn(txn), &mut effects);
             effects.clear();
         })?;
@@ -225,7 +232,7 @@ impl Report {
         }
         self.recovered = Some(Recovery {
             snapshot: show::zxid(snapshot),
-            transactions: examined.entries,
+            transactions,
             last: show::zxid(last),
             accepted_epoch: recovered.accepted_epoch,
             current_epoch: recovered.current_epoch,

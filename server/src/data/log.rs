@@ -1,7 +1,6 @@
 //! `quorate log dump|verify`: one log file, transaction by transaction, in constant memory.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Subcommand;
 use quorate_core::ids::Zxid;
@@ -193,26 +192,15 @@ pub(super) fn read(
     };
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let name = FileKind::Log.parse_name(name).map(|(zxid, _)| zxid);
-    let mut before = None;
     loop {
         match reader.next_record() {
             Ok(Some(record)) => {
                 summary.add(&record, name);
-                before = None;
                 if !visit(&record)? {
                     break;
                 }
             }
-            Ok(None) => {
-                // A server may be writing just here: what is there twice is there.
-                let ending = reader.look_again()?;
-                if matches!(ending, None | Some(Ending::Clean)) || before == ending {
-                    summary.end(ending);
-                    break;
-                }
-                before = ending;
-                std::thread::sleep(Duration::from_millis(20));
-            }
+            Ok(None) => break,
             Err(StorageError::DamagedLog { offset, what, .. }) => {
                 summary.damage.push(Place { offset, what });
                 break;
@@ -222,6 +210,7 @@ pub(super) fn read(
     }
     summary.length = reader.len();
     summary.intact = reader.position();
+    summary.end(reader.ending());
     Ok(summary)
 }
 
@@ -245,8 +234,8 @@ impl LogSummary {
         self.last_zxid = Some(record.zxid);
     }
 
-    fn end(&mut self, ending: Option<Ending>) {
-        let Some(Ending::Damage(damage)) = ending else { return };
+    fn end(&mut self, ending: Ending) {
+        let Ending::Damage(damage) = ending else { return };
         let place = |what| Place { offset: damage.at, what };
         match damage.intact_after {
             Some(after) => {

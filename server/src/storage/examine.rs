@@ -49,8 +49,6 @@ pub(crate) struct Examined<I> {
     pub(crate) recovered: Recovered<I>,
     /// `acceptedEpoch` and `currentEpoch` as they are in their files.
     pub(crate) epochs: (Option<Epoch>, Option<Epoch>),
-    /// How many transactions are in the log after the snapshot.
-    pub(crate) entries: u64,
     /// The last of them, or where the snapshot stands.
     pub(crate) last: Zxid,
     /// The snapshot is one that a first start would make.
@@ -141,15 +139,13 @@ pub(crate) fn examine<I: Image>(
             parse_marker(INSTALL, name).is_some()
         }
     });
-    let mut entries = 0;
     let mut last = Zxid::ZERO;
     let opened = recovery::open(&overlay, config, blank, initial, &mut |zxid, _| {
-        entries += 1;
         last = zxid;
     })?;
     let epochs = EpochFiles::read(&Overlay::default(), &opened.paths)?.found();
     let last = last.max(opened.recovered.snapshot.zxid);
-    Ok(Examined { recovered: opened.recovered, epochs, entries, last, is_empty, overlay })
+    Ok(Examined { recovered: opened.recovered, epochs, last, is_empty, overlay })
 }
 
 /// Give `keep` every transaction after `base`, oldest first.

@@ -92,10 +92,29 @@ impl<'a, D: Disk> LogReader<'a, D> {
     }
 
     /// The next record, or `None` at the end.
+    ///
+    /// The file may be one that a server writes to: then what has just been zeros may be followed by a
+    /// record. So what looks like a hole is looked at again, until it looks the same.
     pub(crate) fn next_record(&mut self) -> Result<Option<Record>, StorageError> {
-        if self.ending.is_some() {
-            return Ok(None);
+        let mut hole = None;
+        while self.ending.is_none() {
+            if let Some(record) = self.read_record()? {
+                return Ok(Some(record));
+            }
+            let is_hole = |damage: &Damage| damage.intact_after.is_some();
+            match self.ending.take() {
+                Some(Ending::Damage(damage)) if is_hole(&damage) && hole.as_ref() != Some(&damage) => {
+                    hole = Some(damage);
+                    self.window = Bytes::new();
+                }
+                ending => self.ending = ending,
+            }
         }
+        Ok(None)
+    }
+
+    /// The record that begins here, or `None` and the ending is known.
+    fn read_record(&mut self) -> Result<Option<Record>, StorageError> {
         let head = self.peek(RECORD_HEADER_LEN as u64)?;
         if head.iter().all(|b| *b == 0) {
             let clean = self.zeros_from(self.at)?;
@@ -153,18 +172,6 @@ impl<'a, D: Disk> LogReader<'a, D> {
     /// The length of the file, in bytes.
     pub(crate) fn len(&self) -> u64 {
         self.len
-    }
-
-    /// Look again where the last intact record ends: a server may write there. What was at the end
-    /// when this was called last comes back.
-    pub(crate) fn look_again(&mut self) -> Result<Option<Ending>, StorageError> {
-        let before = self.ending.take();
-        self.window = Bytes::new();
-        self.len = self.disk.len(&self.file).during("read the length of", &self.path)?;
-        if self.at == 0 {
-            self.header()?;
-        }
-        Ok(before)
     }
 
     /// How the file ends; to be asked after the last record.

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use quorate_core::ids::{Ticket, Zxid};
 
-use super::super::{Recovered, Storage, StorageConfig, StorageError, StorageOp};
+use super::super::disk::Disk;
+use super::super::{Ending, LogReader, Recovered, Storage, StorageConfig, StorageError, StorageOp};
 use super::files::{damaged_record, log_file, record, snapshot_file};
 use super::images::{Fingerprint, FingerprintBuilder, txn};
 use super::test_disk::TestDisk;
@@ -287,4 +288,22 @@ fn an_intact_record_is_found_wherever_it_lies() {
             other => panic!("{before_the_end}: {other:?}"),
         }
     }
+}
+
+#[test]
+fn a_log_that_is_being_written_has_no_holes() {
+    let txns = txns(1..=5);
+    let (whole, ends) = (log_file(&txns), ends(&txns));
+    let mut so_far = whole[..ends[2]].to_vec();
+    so_far.resize(whole.len() + 100, 0);
+    let disk = disk_with(&[("log.1", so_far)]);
+    let path = Path::new(DIR).join("log.1");
+    let mut reader = LogReader::open(&disk, &path).unwrap();
+    let mut next = || reader.next_record().unwrap().map(|record| record.zxid.0);
+    assert_eq!([next(), next(), next()], [Some(1), Some(2), Some(3)]);
+    // What is read now is still zeros in memory, and two transactions on the disk.
+    let file = disk.open(&path).unwrap();
+    disk.write_at(&file, ends[2] as u64, &whole[ends[2]..]).unwrap();
+    assert_eq!([next(), next(), next()], [Some(4), Some(5), None]);
+    assert_eq!(reader.ending(), Ending::Clean);
 }

@@ -60,7 +60,6 @@ fn an_examination_tells_what_the_next_start_does_and_changes_nothing() {
             let mut entries = Vec::new();
             let base = examined.recovered.snapshot.zxid;
             log_after(&examined.overlay, &config, base, &mut |zxid, txn| entries.push((zxid, txn)))?;
-            assert_eq!(entries.len() as u64, examined.entries);
             Ok((examined, entries))
         });
         assert_eq!(contents(&version), before, "{names:?}");
