@@ -39,7 +39,7 @@ class Verdicts:
         return 1 if self.counts["FAIL"] else 0
 
 
-def judge(verdicts, name, stage_of, run, keep=False):
+def judge(verdicts, name, stage_of, run, keep=False, keep_failed=False):
     """Runs one scenario on a fresh stage and gives the verdict; after a failure shows what the servers said last."""
     began = time.monotonic()
     stage = None
@@ -59,6 +59,7 @@ def judge(verdicts, name, stage_of, run, keep=False):
     seconds = time.monotonic() - began
     if verdict == "FAIL" and stage:
         print(stage.laboratory.report(), file=sys.stderr, flush=True)
+        keep = keep or keep_failed
     if stage:
         stage.laboratory.close(keep)
         if keep:
@@ -90,6 +91,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments_of(parser)
     parser.add_argument("--only", metavar="NAME", action="append", help="only this scenario (may be given repeatedly)")
+    parser.add_argument("--keep-failed", action="store_true", help="keep the servers' directories of what fails")
     parser.add_argument("--list", action="store_true", help="name the scenarios and what each is about")
     parser.add_argument("--versions", default=",".join(JAVA_VERSIONS), help="default: %(default)s")
     parser.add_argument("--stand-in", metavar="VERSION", help="self-test: the one in Quorate's place (default: the same)")
@@ -134,6 +136,7 @@ def main():
                 ),
                 scenario,
                 arguments.keep,
+                arguments.keep_failed,
             )
     return verdicts.conclude()
 

@@ -118,10 +118,12 @@ def expect_equal_trees(left, left_name, right, right_name):
 def expect_same_everywhere(laboratory, servers, auth=()):
     """Every server, asked alone and after a sync, has the same tree to the last field; answers with that tree."""
     trees = [(server, dump_of(laboratory, server, auth)) for server in servers]
-    first, tree = trees[0]
-    for server, other in trees[1:]:
-        expect_equal_trees(tree, first, other, server)
-    return tree
+    for path in sorted(set().union(*(tree for _, tree in trees))):
+        found = [tree.get(path) for _, tree in trees]
+        if any(other != found[0] for other in found):
+            told = (f"{node or 'nothing'} on {server}" for (server, _), node in zip(trees, found))
+            raise Failed(f"{path} differs: {', '.join(told)}")
+    return trees[0][1]
 
 
 # --- writing -------------------------------------------------------------------------------------------------------
