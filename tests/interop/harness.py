@@ -16,6 +16,7 @@ import shlex
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -291,6 +292,18 @@ class Server:
         folder = os.path.join(self.data, "version-2")
         names = [n for n in os.listdir(folder) if re.fullmatch(prefix + r"\.[0-9a-f]+", n)]
         return [os.path.join(folder, n) for n in sorted(names, key=lambda n: int(n.partition(".")[2], 16))]
+
+    def logged(self):
+        """The zxids of the transactions in its logs."""
+        zxids = set()
+        for path in self.files("log"):
+            with open(path, "rb") as log:
+                content = log.read()
+            at = 16
+            while at + 32 <= len(content) and (length := struct.unpack_from(">i", content, at + 8)[0]) > 0:
+                zxids.add(struct.unpack_from(">q", content, at + 24)[0])
+                at += 12 + length + 1
+        return zxids
 
     def has_logged(self, text):
         """Whether the transaction logs contain these bytes."""
