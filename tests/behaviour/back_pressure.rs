@@ -3,9 +3,11 @@
 
 use std::fs;
 
+use quorate_core::ids::SessionId;
 use quorate_core::wire::client::{
-    AddWatchMode, AddWatchRequest, CreateMode, Request, SetDataRequest, WatchRequest,
+    AddWatchMode, AddWatchRequest, ConnectRequest, CreateMode, Request, SetDataRequest, WatchRequest,
 };
+use quorate_core::wire::jute::Jute;
 
 use crate::harness::{Bystander, Ensemble, Setup, Wire, lost, request_bytes, until};
 
@@ -76,7 +78,18 @@ fn who_does_not_take_in_its_events_is_cut_off() {
     let path = format!("/{}", "x".repeat(500_000));
     client.create(&path, b"", CreateMode::Persistent).unwrap();
     let before = peak(&ensemble, 1);
-    let mut deaf = Wire::client(ensemble.server(1).client);
+    // It may be silent for longer than the test takes.
+    let mut deaf = Wire::dial(ensemble.server(1).client);
+    let request = ConnectRequest {
+        protocol_version: 0,
+        last_zxid_seen: 0,
+        timeout_ms: 60_000,
+        session: SessionId(0),
+        password: None,
+        read_only: Some(false),
+    };
+    deaf.frame(&request.to_bytes());
+    assert!(deaf.next_frame().is_some());
     let watch = AddWatchRequest { path: path.clone(), mode: AddWatchMode::Persistent };
     deaf.frame(&request_bytes(1, &Request::AddWatch(watch)));
     replies_in_order(&mut deaf, 1..2);
