@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use criterion::measurement::{Measurement, WallTime};
 use criterion::{BatchSize, Criterion, Throughput};
-use quorate_core::config::{Constant, ElectionMode, PeerConfig};
+use quorate_core::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
 use quorate_core::ids::{ConnId, Link, Now, ServerId, SessionId, Zxid};
 use quorate_core::pipeline::{ClientEvent, ClientReply, ClientTxn, Settings};
 use quorate_core::quorum::QuorumVerifier;
@@ -56,6 +56,10 @@ impl Server {
             election: ElectionMode::Oracle,
             commit_log_count: 500,
             read_only: false,
+            commit_log_bytes: usize::MAX,
+            diff_limit: DiffLimit::NONE,
+            init_limit: 10,
+            sync_limit: 5,
             snap_count: 0,
             settings: Settings::new(ME, 2000),
         };

@@ -23,6 +23,25 @@ pub enum ElectionMode {
     Oracle,
 }
 
+/// What a DIFF may take: the larger of the two. A learner that lacks more is sent the state.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct DiffLimit {
+    /// So many bytes in any case.
+    pub bytes: usize,
+    /// So many percent of the state's size (`snapshotSizeFactor`: 33).
+    pub percent: usize,
+}
+
+impl DiffLimit {
+    /// No limit: whoever can be sent a DIFF is sent one.
+    pub const NONE: DiffLimit = DiffLimit { bytes: usize::MAX, percent: 0 };
+
+    /// In bytes, for a state of this size.
+    pub fn of(&self, state: usize) -> usize {
+        self.bytes.max((state / 100).saturating_mul(self.percent))
+    }
+}
+
 /// A member's fixed configuration.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct PeerConfig<P: Payload> {
@@ -39,6 +58,15 @@ pub struct PeerConfig<P: Payload> {
     pub commit_log_count: usize,
     /// Whether read-only clients are served while no leader is known (`readonlymode.enabled`).
     pub read_only: bool,
+    /// How many bytes these may take: the oldest are forgotten first.
+    pub commit_log_bytes: usize,
+    /// When the committed transactions that a learner lacks are too many to be sent one by one.
+    pub diff_limit: DiffLimit,
+    /// How many ticks a learner that is not in service may be silent, besides `sync_limit`
+    /// (`initLimit`).
+    pub init_limit: u32,
+    /// How many ticks the other side may be silent in service (`syncLimit`).
+    pub sync_limit: u32,
     /// A snapshot is taken after this many transactions (`snapCount`); 0 = never.
     pub snap_count: u64,
     /// The service's settings.

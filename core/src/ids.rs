@@ -16,6 +16,9 @@ impl fmt::Display for ServerId {
 /// The number of a leader's reign: the high 32 bits of a [`Zxid`].
 pub type Epoch = u32;
 
+/// The last epoch there can be: zxids travel as signed numbers and are never negative.
+pub const LAST_EPOCH: Epoch = i32::MAX as Epoch;
+
 /// A transaction's place in the total order: epoch in the high 32 bits, counter in the low 32.
 ///
 /// Counter 0 belongs to no transaction: `Zxid::new(e, 0)` names the start of epoch `e`
@@ -52,7 +55,7 @@ impl Zxid {
     /// the first of a later one (ZOOKEEPER-4925: a gap inside an epoch is a lost transaction).
     pub const fn may_be_followed_by(self, next: Zxid) -> bool {
         if next.epoch() == self.epoch() {
-            next.0 == self.0 + 1
+            next.counter() > 0 && next.0 - 1 == self.0
         } else {
             next.epoch() > self.epoch() && next.counter() == 1
         }

@@ -34,6 +34,10 @@ pub enum Input<P: Payload> {
     Down(Link),
     /// A message arrived on the quorum port. Per link in the order it was sent.
     Packet(Link, Packet<P>),
+    /// Bytes move on a link that synchronises a learner, in whichever direction, though perhaps no
+    /// message was complete for a while. Said now and then until UPTODATE has passed; how often is
+    /// the shell's choice.
+    Progress(Link),
     /// This storage operation and every earlier one is durable.
     Done(Ticket),
     /// The snapshot asked for by [`Output::TakeSnapshot`](crate::Output) is durable.

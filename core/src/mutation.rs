@@ -49,6 +49,12 @@ pub enum Mutation {
     TailAppliedAtStart,
     /// acceptedEpoch is not written before ACKEPOCH is sent.
     AcceptedEpochNotSaved,
+    /// What was committed while a follower was synchronised is not told to it afterwards.
+    HeldCommitsForgotten,
+    /// A learner is sent transactions one by one however much they take.
+    DiffOfAnySize,
+    /// Who dialed before this server had won the election is not told that it has.
+    LobbyForgotten,
 }
 
 /// Whether this peer is to break this rule: always `false` in a shipped build.

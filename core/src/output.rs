@@ -73,6 +73,8 @@ pub enum Reason {
     NotInConfig,
     /// The other side was silent for too long.
     Silent,
+    /// The epoch is the last there can be, or beyond it.
+    NoEpochLeft,
 }
 
 /// The outputs of one step, in order.

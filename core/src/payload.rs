@@ -9,8 +9,14 @@ use core::hash::Hash;
 
 use crate::ids::{ConnId, Link, Now, SessionId, Touch, Zxid};
 
+/// Something that takes memory and time to send.
+pub trait Size {
+    /// How many bytes, give or take what frames it on the wire, in files and in memory.
+    fn size(&self) -> usize;
+}
+
 /// A transaction's body.
-pub trait Payload: Clone + Eq + Hash + Debug + Sized {
+pub trait Payload: Size + Clone + Eq + Hash + Debug + Sized {
     /// The replicated state machine and everything that hangs off it on one server.
     type Service: Service<Txn = Self>;
 }
@@ -19,8 +25,9 @@ pub trait Payload: Clone + Eq + Hash + Debug + Sized {
 ///
 /// The peer calls in; the service answers through [`Effects`] and never reaches out. It is told
 /// about its role with [`Service::serve`] and [`Service::stop`]; between the two it may accept
-/// client requests. `apply` is the only writer of replicated state.
-pub trait Service: Clone + Eq + Hash + Debug + Sized {
+/// client requests. `apply` is the only writer of replicated state. Its [`Size`] is roughly that of
+/// a snapshot.
+pub trait Service: Size + Clone + Eq + Hash + Debug + Sized {
     /// The transaction this service applies.
     type Txn: Payload<Service = Self>;
     /// What is fixed for the life of the process (clamps, seeds, limits).

@@ -11,7 +11,7 @@ use crate::recovered::Recovered;
 use crate::status::{LearnerStatus, Status, ZabState};
 use crate::storage::Awaited;
 use crate::timer::{Delay, Timer};
-use crate::zab::{Context, History, Leader, Learner, Member, RoleEnded};
+use crate::zab::{Context, Guest, History, Leader, Learner, Lobby, Member, RoleEnded};
 
 /// One member of an ensemble, voter or observer.
 ///
@@ -29,7 +29,7 @@ pub struct QuorumPeer<P: Payload> {
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Role<P: Payload> {
-    Looking,
+    Looking(Lobby<P>),
     Leading(Leader<P>),
     Learning(Learner<P>),
 }
@@ -53,15 +53,21 @@ impl<P: Payload> QuorumPeer<P> {
             let last = member.history.last();
             let _ = member.apply_to(last, &mut Context { now: Now::default(), out: &mut out });
         }
-        QuorumPeer { member, election: FastLeaderElection::default(), role: Role::Looking, read_only: None }
+        QuorumPeer {
+            member,
+            election: FastLeaderElection::default(),
+            role: Role::Looking(Lobby::new()),
+            read_only: None,
+        }
     }
 
     /// Take one input, append everything it causes to `out`. Cannot fail.
     pub fn step(&mut self, now: Now, input: Input<P>, out: &mut Outputs<P>) {
         let mut cx = Context { now, out };
-        if self.dispatch(&mut cx, input) == Err(RoleEnded) {
+        let mut outcome = self.dispatch(&mut cx, input);
+        while outcome == Err(RoleEnded) {
             self.end_role(&mut cx);
-            self.look(&mut cx);
+            outcome = self.look(&mut cx);
         }
         self.note_epoch();
         #[cfg(debug_assertions)]
@@ -72,7 +78,7 @@ impl<P: Payload> QuorumPeer<P> {
     pub fn status(&self) -> Status {
         let m = &self.member;
         let (zab, leader, learners) = match &self.role {
-            Role::Looking => (ZabState::Election, None, alloc::vec![]),
+            Role::Looking(_) => (ZabState::Election, None, alloc::vec![]),
             Role::Leading(leader) => {
                 let zab = match leader.established() {
                     Some(_) => ZabState::Broadcast,
@@ -137,7 +143,7 @@ impl<P: Payload> QuorumPeer<P> {
     /// The state in the election's words.
     pub fn state(&self) -> ServerState {
         match &self.role {
-            Role::Looking => ServerState::Looking,
+            Role::Looking(_) => ServerState::Looking,
             Role::Leading(_) => ServerState::Leading,
             Role::Learning(_) if self.is_voter() => ServerState::Following,
             Role::Learning(_) => ServerState::Observing,
@@ -152,25 +158,31 @@ impl<P: Payload> QuorumPeer<P> {
         }
     }
 
+    /// Whether somebody who connects to the quorum port now is answered, or at least waited with.
+    pub fn receives_learners(&self) -> bool {
+        match &self.role {
+            Role::Looking(lobby) => lobby.is_open(),
+            Role::Leading(_) => true,
+            Role::Learning(_) => false,
+        }
+    }
+
     /// Whether clients are served.
     pub fn serving(&self) -> bool {
         match &self.role {
-            Role::Looking => false,
+            Role::Looking(_) => false,
             Role::Leading(leader) => leader.established().is_some(),
             Role::Learning(learner) => learner.in_service().is_some(),
         }
     }
 
-    fn dispatch(&mut self, cx: &mut Context<'_, P>, input: Input<P>) -> Result<(), RoleEnded> {
+    fn dispatch(&mut self, cx: &mut Context<'_, P>, input: Input<P>) -> Outcome {
         let m = &mut self.member;
         match (input, &mut self.role) {
-            (Input::Start, _) => {
-                self.look(cx);
-                Ok(())
-            }
+            (Input::Start, _) => self.look(cx),
             (Input::Client(conn, event), Role::Leading(leader)) => leader.client(m, cx, conn, event),
             (Input::Client(conn, event), Role::Learning(learner)) => learner.client(m, cx, conn, event),
-            (Input::Client(conn, event), Role::Looking) => {
+            (Input::Client(conn, event), Role::Looking(_)) => {
                 let mut effects = alloc::vec![];
                 let service = self.read_only.as_mut().unwrap_or(&mut m.service);
                 service.client(cx.now, conn, event, &mut effects);
@@ -186,17 +198,17 @@ impl<P: Payload> QuorumPeer<P> {
                 self.election.link_down(server);
                 Ok(())
             }
-            (Input::Notification(from, heard), _) => {
-                self.notification(cx, from, heard);
-                Ok(())
-            }
-            (Input::Elected(leader), Role::Looking) if m.config.election == ElectionMode::Oracle => {
+            (Input::Notification(from, heard), _) => self.notification(cx, from, heard),
+            (Input::Elected(leader), Role::Looking(_)) if m.config.election == ElectionMode::Oracle => {
                 let vote = Vote { leader, zxid: Some(m.history.last()), peer_epoch: m.current_epoch };
-                self.decided(cx, vote);
-                Ok(())
+                self.decided(cx, vote)
             }
             (Input::Elected(_), _) => Ok(()),
             (Input::Accepted(link), Role::Leading(leader)) => leader.accepted(m, cx, link),
+            (Input::Accepted(link), Role::Looking(lobby)) => {
+                lobby.accepted(cx, link);
+                Ok(())
+            }
             (Input::Up(link), Role::Learning(learner)) => {
                 learner.up(m, cx, link);
                 Ok(())
@@ -207,9 +219,24 @@ impl<P: Payload> QuorumPeer<P> {
             }
             (Input::Down(link), Role::Leading(leader)) => leader.down(m, link),
             (Input::Down(link), Role::Learning(learner)) => learner.down(cx, link),
+            (Input::Down(link), Role::Looking(lobby)) => {
+                lobby.down(cx, link);
+                Ok(())
+            }
             (Input::Packet(link, packet), Role::Leading(leader)) => leader.packet(m, cx, link, packet),
             (Input::Packet(link, packet), Role::Learning(learner)) => learner.packet(m, cx, link, packet),
-            (Input::Down(_) | Input::Packet(..), Role::Looking) => Ok(()),
+            (Input::Packet(link, packet), Role::Looking(lobby)) => {
+                lobby.packet(cx, link, packet);
+                Ok(())
+            }
+            (Input::Progress(link), role) => {
+                match role {
+                    Role::Leading(leader) => leader.progress(cx, link),
+                    Role::Learning(learner) => learner.progress(cx, link),
+                    Role::Looking(_) => {}
+                }
+                Ok(())
+            }
             (Input::Done(ticket), _) => {
                 while let Some(awaited) = self.member.storage.next_done(ticket) {
                     self.done(cx, awaited)?;
@@ -224,62 +251,69 @@ impl<P: Payload> QuorumPeer<P> {
         }
     }
 
-    fn done(&mut self, cx: &mut Context<'_, P>, awaited: Awaited) -> Result<(), RoleEnded> {
+    fn done(&mut self, cx: &mut Context<'_, P>, awaited: Awaited) -> Outcome {
         let m = &mut self.member;
         if let Awaited::Logged(zxid) = awaited {
             m.history.set_logged(zxid);
         }
         match &mut self.role {
-            Role::Looking => Ok(()),
+            Role::Looking(_) => Ok(()),
             Role::Leading(leader) => leader.done(m, cx, awaited),
             Role::Learning(learner) => learner.done(m, cx, awaited),
         }
     }
 
-    fn alarm(&mut self, cx: &mut Context<'_, P>, timer: Timer) -> Result<(), RoleEnded> {
+    fn alarm(&mut self, cx: &mut Context<'_, P>, timer: Timer) -> Outcome {
         let m = &mut self.member;
         match (&mut self.role, timer) {
-            (Role::Looking, Timer::ElectionResend) => {
+            (Role::Looking(_), Timer::ElectionResend) => {
                 self.election.resend(&m.config, cx.out);
                 Ok(())
             }
-            (Role::Looking, Timer::ElectionDecide) => {
-                if let Some(vote) = self.election.pause_over() {
-                    self.decided(cx, vote);
-                }
+            (Role::Looking(_), Timer::ElectionDecide) => match self.election.pause_over() {
+                Some(vote) => self.decided(cx, vote),
+                None => Ok(()),
+            },
+            (Role::Looking(lobby), Timer::PhaseLimit) => {
+                lobby.close(cx);
                 Ok(())
             }
-            (Role::Looking, Timer::ReadOnly) => {
+            (Role::Looking(_), Timer::ReadOnly) => {
                 self.serve_read_only(cx);
                 Ok(())
             }
-            (Role::Looking, _) => Ok(()),
+            (Role::Looking(_), _) => Ok(()),
             (Role::Leading(leader), timer) => leader.alarm(m, cx, timer),
             (Role::Learning(learner), timer) => learner.alarm(m, cx, timer),
         }
     }
 
     /// Rules of the election port in every state (`FastLeaderElection.WorkerReceiver`).
-    fn notification(&mut self, cx: &mut Context<'_, P>, from: ServerId, heard: Notification) {
+    fn notification(&mut self, cx: &mut Context<'_, P>, from: ServerId, heard: Notification) -> Outcome {
         let state = self.state();
         let config = &self.member.config;
         if !config.is_voter(from) {
             // An observer asks who leads.
             cx.out.push(Output::Elect(from, self.election.notification(state)));
-        } else if state == ServerState::Looking {
-            if let Some(vote) = self.election.hear(config, from, heard, cx.out) {
-                self.decided(cx, vote);
-            }
-        } else if heard.state == ServerState::Looking {
+            return Ok(());
+        }
+        if state == ServerState::Looking {
+            return match self.election.hear(config, from, heard, cx.out) {
+                Some(vote) => self.decided(cx, vote),
+                None => Ok(()),
+            };
+        }
+        if heard.state == ServerState::Looking {
             cx.out.push(Output::Elect(from, self.election.notification(state)));
         }
+        Ok(())
     }
 
-    fn look(&mut self, cx: &mut Context<'_, P>) {
-        self.role = Role::Looking;
+    fn look(&mut self, cx: &mut Context<'_, P>) -> Outcome {
+        self.role = Role::Looking(Lobby::new());
         let m = &self.member;
         if m.config.election == ElectionMode::Oracle {
-            return;
+            return Ok(());
         }
         if m.config.read_only {
             cx.out.push(Output::SetAlarm(Timer::ReadOnly, Delay::ReadOnly));
@@ -294,24 +328,39 @@ impl<P: Payload> QuorumPeer<P> {
         } else {
             Vote::none()
         };
-        if let Some(vote) = self.election.start(&m.config, initial, cx.out) {
-            self.decided(cx, vote);
+        match self.election.start(&m.config, initial, cx.out) {
+            Some(vote) => self.decided(cx, vote),
+            None => Ok(()),
         }
     }
 
-    fn decided(&mut self, cx: &mut Context<'_, P>, vote: Vote) {
+    fn decided(&mut self, cx: &mut Context<'_, P>, vote: Vote) -> Outcome {
         if self.member.config.election == ElectionMode::Fast {
             self.election.end(vote, cx.out);
         }
         self.end_read_only(cx);
-        if vote.leader == self.member.config.id {
-            match Leader::start(&mut self.member, cx) {
-                Ok(leader) => self.role = Role::Leading(leader),
-                Err(RoleEnded) => self.look(cx),
-            }
-        } else {
+        let looking = core::mem::replace(&mut self.role, Role::Looking(Lobby::new()));
+        let Role::Looking(lobby) = looking else { unreachable!("only who looks decides") };
+        if vote.leader != self.member.config.id {
+            lobby.turn_away(cx);
             self.role = Role::Learning(Learner::start(&mut self.member, cx, vote.leader));
+            return Ok(());
         }
+        let m = &mut self.member;
+        let guests = lobby.guests();
+        let mut leader = Leader::start(m, cx);
+        let mut outcome = Ok(());
+        for Guest { link, said } in guests {
+            if mutated!(m.config, LobbyForgotten) {
+                continue;
+            }
+            outcome = outcome.and_then(|()| leader.accepted(m, cx, link));
+            if let Some(packet) = said {
+                outcome = outcome.and_then(|()| leader.packet(m, cx, link, packet));
+            }
+        }
+        self.role = Role::Leading(leader);
+        outcome
     }
 
     /// Serve what is here: the whole history, as ZooKeeper does. What was on its way to a
@@ -341,8 +390,8 @@ impl<P: Payload> QuorumPeer<P> {
     }
 
     fn end_role(&mut self, cx: &mut Context<'_, P>) {
-        match core::mem::replace(&mut self.role, Role::Looking) {
-            Role::Looking => {}
+        match core::mem::replace(&mut self.role, Role::Looking(Lobby::new())) {
+            Role::Looking(lobby) => lobby.turn_away(cx),
             Role::Leading(leader) => leader.stop(cx),
             Role::Learning(learner) => learner.stop(cx),
         }
@@ -355,7 +404,7 @@ impl<P: Payload> QuorumPeer<P> {
     /// Once in service, those who ask are told the new epoch (ZOOKEEPER-1732).
     fn note_epoch(&mut self) {
         let epoch = match &self.role {
-            Role::Looking => None,
+            Role::Looking(_) => None,
             Role::Leading(leader) => leader.established(),
             Role::Learning(learner) => learner.in_service(),
         };
@@ -368,6 +417,8 @@ impl<P: Payload> QuorumPeer<P> {
         self.member.config.is_voter(self.member.config.id)
     }
 }
+
+type Outcome = Result<(), RoleEnded>;
 
 /// What a service that is not serving can want: to answer and to close.
 fn deliver<P: Payload>(cx: &mut Context<'_, P>, effects: alloc::vec::Vec<Effect<P::Service>>) {

@@ -12,9 +12,11 @@ pub enum Timer {
     ElectionDecide,
     /// A learner whose connection attempt failed tries again.
     Redial,
-    /// Discovery and synchronisation took too long: back to LOOKING.
+    /// Discovery or synchronisation took too long: back to LOOKING. Moved on while a
+    /// synchronisation makes progress. While LOOKING: whoever waits for this server to win the
+    /// election has waited long enough.
     PhaseLimit,
-    /// In service: has the other side been heard from since the last time? On a leader: a quorum
+    /// In service: another tick. Has the other side been heard from? On a leader: a quorum
     /// of the voters; on a learner: the leader.
     Liveness,
     /// A leader greets its learners.
@@ -34,11 +36,11 @@ pub enum Delay {
     Tick,
     /// `initLimit` ticks.
     InitLimit,
-    /// Half of `syncLimit` ticks: silence is noticed after one to two of these.
-    HalfSyncLimit,
     /// How long a leader is looked for before read-only clients are served: 2 s, or `tickTime` if
     /// that is longer (`QuorumPeer.run`).
     ReadOnly,
+    /// How long a connection waits for this server to win the election (1 s).
+    Lobby,
     /// The pause between two attempts to connect (100 ms).
     Redial,
     /// The pause for a better vote once a quorum agrees (`finalizeWait`, 200 ms).

@@ -10,7 +10,7 @@ use quorate_core::election::ServerState;
 use quorate_core::ids::{ConnId, Now};
 use quorate_core::pipeline::ClientTxn;
 use quorate_core::{Input, Output, Outputs, QuorumPeer, Status};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::admin::facts;
 use crate::admin::four_letter::{self, Mode, Reset, View, Word};
@@ -37,6 +37,8 @@ pub(crate) struct Driver {
     net: Net,
     disk: DiskThreads,
     alarms: Alarms,
+    /// In the last turn alarms were put off after a pause of the whole process.
+    forgave: bool,
     durations: Durations,
     clock: Clock,
     outputs: Outputs<ClientTxn>,
@@ -73,7 +75,8 @@ impl Driver {
         stopped
     }
 
-    /// One turn: the disk's answers, the alarms that are due, then the network.
+    /// One turn: the disk's answers, the network, then the alarms that are due: what has arrived
+    /// counts before anybody is taken to be silent.
     fn turn(&mut self) -> Result<(), Error> {
         let (at, now) = self.clock.now();
         while let Some(finished) = self.disk.finished(at) {
@@ -92,9 +95,6 @@ impl Driver {
             self.step(at, now, input);
         }
         self.disk.watch(at);
-        while let Some(timer) = self.alarms.pop_due(at) {
-            self.step(at, now, Input::Alarm(timer));
-        }
         let mut clients_began = None;
         while let Some(occurrence) = self.net.next(at) {
             if is_of_client(&occurrence) {
@@ -109,6 +109,14 @@ impl Driver {
                 self.net.client.end_turn_early();
                 break;
             }
+        }
+        // One turn may not be enough for all that waits after a pause of the whole process.
+        self.forgave = !self.forgave && self.alarms.forgive(at, self.durations.tick);
+        if self.forgave {
+            warn!("stood still for more than {} ms: nobody is given up yet", self.durations.tick.as_millis());
+        }
+        while let Some(timer) = self.alarms.pop_due(at) {
+            self.step(at, now, Input::Alarm(timer));
         }
         self.answer_words(at, now);
         Ok(())

@@ -11,8 +11,6 @@ pub(crate) struct Durations {
     pub(crate) tick: Duration,
     /// `initLimit`, in ticks.
     pub(crate) init_limit: u32,
-    /// `syncLimit`, in ticks.
-    pub(crate) sync_limit: u32,
     /// The first and the longest pause before a vote is said again.
     pub(crate) vote_pauses: (Duration, Duration),
 }
@@ -24,8 +22,8 @@ impl Durations {
             Delay::HalfTick => self.tick / 2,
             Delay::Tick => self.tick,
             Delay::InitLimit => self.tick * self.init_limit,
-            Delay::HalfSyncLimit => self.tick * self.sync_limit / 2,
             Delay::ReadOnly => self.tick.max(Duration::from_secs(2)),
+            Delay::Lobby => Duration::from_secs(1),
             Delay::Redial => Duration::from_millis(100),
             Delay::ElectionDecide => Duration::from_millis(200),
             Delay::Backoff(k) => {
@@ -59,6 +57,21 @@ impl Alarms {
         self.armed.iter().map(|(_, due)| *due).min()
     }
 
+    /// The process stood still for longer than `stall` (a paused machine): what the others said in
+    /// the meantime is still to be read, so whoever seems silent or expired gets `stall` more.
+    /// `true` if there was such an alarm.
+    pub(crate) fn forgive(&mut self, now: Instant, stall: Duration) -> bool {
+        let mut forgiven = false;
+        for (timer, due) in &mut self.armed {
+            let judges = matches!(timer, Timer::Liveness | Timer::SessionExpiry | Timer::PhaseLimit);
+            if judges && now.saturating_duration_since(*due) > stall {
+                *due = now + stall;
+                forgiven = true;
+            }
+        }
+        forgiven
+    }
+
     /// The alarm that has been due for the longest time; it is no longer armed.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Timer> {
         let (index, (timer, due)) = self.armed.iter().copied().enumerate().min_by_key(|(_, (_, d))| *d)?;
@@ -79,15 +92,14 @@ mod tests {
         let durations = Durations {
             tick: Duration::from_millis(2000),
             init_limit: 10,
-            sync_limit: 5,
             vote_pauses: (Duration::from_millis(200), Duration::from_secs(60)),
         };
         for (delay, ms) in [
             (Delay::HalfTick, 1000),
             (Delay::Tick, 2000),
             (Delay::InitLimit, 20_000),
-            (Delay::HalfSyncLimit, 5000),
             (Delay::ReadOnly, 2000),
+            (Delay::Lobby, 1000),
             (Delay::Redial, 100),
             (Delay::ElectionDecide, 200),
             (Delay::Backoff(0), 200),
@@ -98,6 +110,24 @@ mod tests {
         ] {
             assert_eq!(durations.of(delay).as_millis(), ms, "{delay:?}");
         }
+    }
+
+    #[test]
+    fn a_stalled_process_judges_nobody_at_once() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let stall = Duration::from_millis(100);
+        let mut alarms = Alarms::default();
+        alarms.set(Timer::Liveness, at(10));
+        alarms.set(Timer::Ping, at(20));
+        alarms.set(Timer::SessionExpiry, at(9990));
+        assert!(!alarms.forgive(at(110), stall), "that is no more than a little late");
+        assert!(alarms.forgive(at(10_000), stall));
+        assert!(!alarms.forgive(at(10_000), stall));
+        assert_eq!(alarms.pop_due(at(10_000)), Some(Timer::Ping));
+        assert_eq!(alarms.pop_due(at(10_000)), Some(Timer::SessionExpiry));
+        assert_eq!(alarms.pop_due(at(10_099)), None);
+        assert_eq!(alarms.pop_due(at(10_100)), Some(Timer::Liveness));
     }
 
     #[test]

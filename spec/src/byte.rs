@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quorate_core::ids::{ConnId, Now, SessionId, Touch, Zxid};
-use quorate_core::payload::{Effect, Effects, Origin, Payload, RequestKind, Service, ServingRole};
+use quorate_core::payload::{Effect, Effects, Origin, Payload, RequestKind, Service, ServingRole, Size};
 
 /// A transaction of the protocol models.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -11,6 +11,12 @@ pub struct Byte(pub u8);
 
 /// What has been applied, in order, with the zxid each came under.
 pub type Applied = Arc<Vec<(Zxid, Byte)>>;
+
+impl Size for Byte {
+    fn size(&self) -> usize {
+        1
+    }
+}
 
 impl Payload for Byte {
     type Service = ByteList;
@@ -27,6 +33,12 @@ impl ByteList {
     /// What has been applied.
     pub fn applied(&self) -> &Applied {
         &self.applied
+    }
+}
+
+impl Size for ByteList {
+    fn size(&self) -> usize {
+        self.applied.len()
     }
 }
 

@@ -58,4 +58,7 @@ pub const MUTANTS: &[Mutant] = &[
         ),
     },
     mutant(Mutation::CheckLeaderSkipped, &["election"]),
+    mutant(Mutation::HeldCommitsForgotten, &["zab-oracle"]),
+    mutant(Mutation::DiffOfAnySize, &["zab-sync"]),
+    mutant(Mutation::LobbyForgotten, &["quiet"]),
 ];

@@ -35,6 +35,11 @@ fn synchronisation() {
 }
 
 #[test]
+fn an_election_that_nothing_disturbs() {
+    exhausts_to_its_count("quiet");
+}
+
+#[test]
 fn a_search_that_is_cut_says_so() {
     let report =
         breadth_first(&(model("whole").build)(Variant::default()), Limits { states: Some(1000) }, |_| {});

@@ -66,6 +66,28 @@ fn a_long_absence_is_made_up_for_by_a_snapshot() {
 }
 
 #[test]
+fn an_absence_of_many_bytes_is_made_up_for_by_the_smaller_state() {
+    let mut ensemble = Setup::voters(3).start();
+    let (leader, follower) = away_for(&mut ensemble, 5);
+    let mut client = ensemble.connect(leader);
+    // The leader remembers all of it, twenty times the size of the state.
+    client.create("/w/changing", b"", CreateMode::Persistent).unwrap();
+    for number in 0..20u8 {
+        client.set("/w/changing", &vec![number; 1_000_000], -1).unwrap();
+    }
+    ensemble.start_all();
+    ensemble.await_log(leader, &format!("synchronising server {follower} by SNAP"));
+    assert_eq!(contents(&ensemble, follower, "/w"), contents(&ensemble, leader, "/w"));
+    // It takes part again: with it and without the third there is a quorum.
+    let third = ensemble.ids().into_iter().find(|id| ![leader, follower].contains(id)).unwrap();
+    ensemble.kill(third);
+    client.set("/w/changing", b"small", -1).unwrap();
+    let mut there = ensemble.connect(follower);
+    there.sync().unwrap();
+    assert_eq!(there.get("/w/changing", false).unwrap().0, b"small");
+}
+
+#[test]
 fn who_missed_nothing_has_everything() {
     let mut ensemble = Setup::voters(3).line("maxSessionTimeout=60000").start();
     let follower = ensemble.await_followers()[0];

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::TreeService;
 use crate::ids::SessionId;
-use crate::payload::Payload;
+use crate::payload::{Payload, Size};
 use crate::wire::client::{
     ConnectResponse, OpCode, ReplyHeader, Response, WatcherEvent, write_frame, write_reply, xid,
 };
@@ -24,6 +24,12 @@ pub struct ClientTxn(pub Bytes);
 
 impl Payload for ClientTxn {
     type Service = TreeService;
+}
+
+impl Size for ClientTxn {
+    fn size(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// What a client's connection delivers.

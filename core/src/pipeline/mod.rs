@@ -44,7 +44,7 @@ pub use travel::TravellingImage;
 
 use crate::config::Constant;
 use crate::ids::{ConnId, Now, SessionId, Touch, Zxid};
-use crate::payload::{Effect, Effects, Origin, RequestKind, Service, ServingRole};
+use crate::payload::{Effect, Effects, Origin, RequestKind, Service, ServingRole, Size};
 use crate::session::{SessionIds, SessionTracker};
 use crate::tree::{DataTree, path};
 use crate::watch::WatchManager;
@@ -243,6 +243,13 @@ impl Service for TreeService {
 
     fn revalidated(&mut self, now: Now, session: SessionId, valid: bool, fx: &mut Fx) {
         self.session_answer(now, session, valid, fx);
+    }
+}
+
+impl Size for TreeService {
+    fn size(&self) -> usize {
+        // Paths and data, and what a znode takes in a snapshot besides.
+        self.tree.data_size() as usize + self.tree.len() * 80
     }
 }
 

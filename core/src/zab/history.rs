@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 
 use crate::ids::Zxid;
+use crate::payload::Size;
 
 /// The transactions a server has, oldest first.
 ///
@@ -12,6 +13,8 @@ use crate::ids::Zxid;
 pub struct History<P> {
     base: Zxid,
     entries: VecDeque<(Zxid, P)>,
+    /// The size of what is listed.
+    bytes: usize,
     applied: Zxid,
     logged: Zxid,
 }
@@ -20,11 +23,12 @@ pub struct History<P> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Gap;
 
-impl<P: Clone> History<P> {
+impl<P: Size + Clone> History<P> {
     /// What a disk held: a state at `base` and the log after it.
     pub fn recovered(base: Zxid, entries: VecDeque<(Zxid, P)>) -> Self {
         let logged = entries.back().map_or(base, |(z, _)| *z);
-        History { base, entries, applied: base, logged }
+        let bytes = entries.iter().map(|(_, txn)| txn.size()).sum();
+        History { base, entries, bytes, applied: base, logged }
     }
 
     /// Everything up to here is in the state and no longer listed.
@@ -55,6 +59,21 @@ impl<P: Clone> History<P> {
     /// How many transactions are listed.
     pub fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// The size of the listed transactions.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether the listed transactions after `from`, up to `to`, take more than `limit` bytes.
+    pub fn exceeds(&self, from: Zxid, to: Zxid, limit: usize) -> bool {
+        let mut bytes = 0usize;
+        self.bytes > limit
+            && self.after(from).take_while(|(z, _)| *z <= to).any(|(_, txn)| {
+                bytes += txn.size();
+                bytes > limit
+            })
     }
 
     /// Whether none is listed.
@@ -88,6 +107,7 @@ impl<P: Clone> History<P> {
         if !self.last().may_be_followed_by(zxid) {
             return Err(Gap);
         }
+        self.bytes += txn.size();
         self.entries.push_back((zxid, txn));
         Ok(())
     }
@@ -95,7 +115,9 @@ impl<P: Clone> History<P> {
     /// Drop everything after `zxid`, which must not be before what is applied.
     pub fn truncate(&mut self, zxid: Zxid) {
         assert!(zxid >= self.applied, "truncating {zxid:?} below the applied {:?}", self.applied);
-        self.entries.truncate(self.entries.partition_point(|(z, _)| *z <= zxid));
+        let kept = self.entries.partition_point(|(z, _)| *z <= zxid);
+        self.bytes -= self.entries.range(kept..).map(|(_, txn)| txn.size()).sum::<usize>();
+        self.entries.truncate(kept);
         self.logged = self.logged.min(zxid);
     }
 
@@ -124,12 +146,14 @@ impl<P: Clone> History<P> {
         self.after(self.applied).next().map(|(z, _)| *z)
     }
 
-    /// Forget applied transactions that are on disk, but for the last `keep`.
-    pub fn trim(&mut self, keep: usize) {
-        while self.entries.len() > keep {
+    /// Forget the oldest transactions, of those that are applied and on disk, until at most `keep`
+    /// are listed that take at most `bytes`.
+    pub fn trim(&mut self, keep: usize, bytes: usize) {
+        while self.entries.len() > keep || self.bytes > bytes {
             match self.entries.front() {
-                Some((z, _)) if *z <= self.applied && *z <= self.logged => {
+                Some((z, txn)) if *z <= self.applied && *z <= self.logged => {
                     self.base = *z;
+                    self.bytes -= txn.size();
                     self.entries.pop_front();
                 }
                 _ => break,
@@ -146,18 +170,28 @@ impl<P: Clone> History<P> {
 mod tests {
     use super::*;
 
-    fn history(entries: &[(u32, u32)]) -> History<u8> {
-        History::recovered(Zxid::ZERO, entries.iter().map(|(e, c)| (Zxid::new(*e, *c), 0)).collect())
+    /// A transaction of this size.
+    #[derive(Clone, PartialEq, Debug)]
+    struct Txn(usize);
+
+    impl Size for Txn {
+        fn size(&self) -> usize {
+            self.0
+        }
+    }
+
+    fn history(entries: &[(u32, u32)]) -> History<Txn> {
+        History::recovered(Zxid::ZERO, entries.iter().map(|(e, c)| (Zxid::new(*e, *c), Txn(1))).collect())
     }
 
     #[test]
     fn a_gap_inside_an_epoch_is_refused() {
         let mut h = history(&[(1, 1)]);
-        assert_eq!(h.append(Zxid::new(1, 3), 0), Err(Gap));
-        assert_eq!(h.append(Zxid::new(1, 1), 0), Err(Gap));
-        assert_eq!(h.append(Zxid::new(3, 2), 0), Err(Gap));
-        assert_eq!(h.append(Zxid::new(3, 1), 0), Ok(()));
-        assert_eq!(h.append(Zxid::new(2, 1), 0), Err(Gap));
+        assert_eq!(h.append(Zxid::new(1, 3), Txn(1)), Err(Gap));
+        assert_eq!(h.append(Zxid::new(1, 1), Txn(1)), Err(Gap));
+        assert_eq!(h.append(Zxid::new(3, 2), Txn(1)), Err(Gap));
+        assert_eq!(h.append(Zxid::new(3, 1), Txn(1)), Ok(()));
+        assert_eq!(h.append(Zxid::new(2, 1), Txn(1)), Err(Gap));
         assert_eq!(h.last(), Zxid::new(3, 1));
     }
 
@@ -176,9 +210,41 @@ mod tests {
         assert_eq!(h.next_to_apply(Zxid::new(2, 0)).unwrap().0, Zxid::new(1, 1));
         assert_eq!(h.next_to_apply(Zxid::new(2, 0)).unwrap().0, Zxid::new(1, 2));
         assert_eq!(h.next_to_apply(Zxid::new(2, 0)), None);
-        h.trim(2);
+        h.trim(2, usize::MAX);
         assert_eq!((h.base(), h.len()), (Zxid::new(1, 1), 2));
         h.truncate(Zxid::new(1, 2));
         assert_eq!(h.last(), Zxid::new(1, 2));
+    }
+
+    #[test]
+    fn both_limits_count_and_neither_forgets_what_is_still_needed() {
+        let mut h = history(&[]);
+        for (counter, size) in [(1, 10), (2, 20), (3, 30), (4, 40)] {
+            h.append(Zxid::new(1, counter), Txn(size)).unwrap();
+        }
+        assert_eq!(h.bytes(), 100);
+        h.trim(0, 0);
+        assert_eq!(h.len(), 4, "nothing is applied");
+        while h.next_to_apply(Zxid::new(1, 3)).is_some() {}
+        h.trim(0, 0);
+        assert_eq!(h.len(), 4, "nothing is on disk");
+        h.set_logged(Zxid::new(1, 4));
+        h.trim(4, 90);
+        assert_eq!((h.len(), h.bytes(), h.base()), (3, 90, Zxid::new(1, 1)));
+        h.trim(2, 90);
+        assert_eq!((h.len(), h.bytes()), (2, 70));
+        h.trim(0, 0);
+        assert_eq!((h.len(), h.bytes(), h.base()), (1, 40, Zxid::new(1, 3)), "the last is not applied");
+        h.truncate(Zxid::new(1, 3));
+        assert_eq!((h.len(), h.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_between_two_points_is_weighed() {
+        let h = history(&[(1, 1), (1, 2), (2, 1), (2, 2)]);
+        assert!(h.exceeds(Zxid::ZERO, Zxid::new(3, 0), 3) && !h.exceeds(Zxid::ZERO, Zxid::new(3, 0), 4));
+        assert!(h.exceeds(Zxid::new(1, 1), Zxid::new(2, 1), 1));
+        assert!(!h.exceeds(Zxid::new(1, 1), Zxid::new(2, 1), 2));
+        assert!(!h.exceeds(Zxid::new(2, 2), Zxid::new(3, 0), 0));
     }
 }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use super::member::{Context, EffectsOf, Member, Requests, RoleEnded};
 use super::packet::Packet;
-use crate::ids::{ConnId, Epoch, Link, ServerId, Zxid};
+use crate::ids::{ConnId, Epoch, LAST_EPOCH, Link, ServerId, Zxid};
 use crate::input::ClientOf;
 use crate::mutation::mutated;
 use crate::output::{Output, Reason};
@@ -26,8 +26,8 @@ pub(crate) struct Learner<P: Payload> {
     /// Whether it votes (a follower) or only watches (an observer).
     voter: bool,
     phase: Phase,
-    /// Heard from the leader since the last liveness check.
-    heard: bool,
+    /// How many ticks began since the leader was heard from.
+    silent: u32,
     /// `sync` requests sent to the leader, which answers in order.
     syncs: Requests<P>,
 }
@@ -81,7 +81,7 @@ impl<P: Payload> Learner<P> {
             Phase::Dialing { attempts: 1 }
         };
         let voter = m.config.is_voter(m.config.id);
-        Learner { leader, voter, phase, heard: true, syncs: Requests::<P>::new() }
+        Learner { leader, voter, phase, silent: 0, syncs: Requests::<P>::new() }
     }
 
     /// The leader it follows.
@@ -152,7 +152,7 @@ impl<P: Payload> Learner<P> {
         if self.link() != Some(link) {
             return Ok(());
         }
-        self.heard = true;
+        self.silent = 0;
         match (packet, self.phase) {
             (Packet::LeaderInfo { epoch }, Phase::Introduced { .. }) => self.leader_info(m, cx, link, epoch),
             (Packet::Diff { zxid }, Phase::Promised(_, epoch)) => {
@@ -228,7 +228,10 @@ impl<P: Payload> Learner<P> {
                 cx.send(link, Packet::Ping { zxid, touches });
                 Ok(())
             }
-            (Packet::Ping { .. }, Phase::Synchronizing { .. }) => Ok(()),
+            (Packet::Ping { .. }, Phase::Synchronizing { .. }) => {
+                self.extend_phase(cx);
+                Ok(())
+            }
             (Packet::Sync, Phase::Broadcast(..)) => {
                 let Some(request) = self.syncs.pop_front() else {
                     return self.refuse(m, cx, Reason::Unexpected);
@@ -281,7 +284,7 @@ impl<P: Payload> Learner<P> {
                     self.ack(cx, zxid);
                 }
                 if matches!(phase, Phase::Broadcast(..)) {
-                    m.history.trim(m.config.commit_log_count);
+                    m.trim();
                 }
                 Ok(())
             }
@@ -296,16 +299,37 @@ impl<P: Payload> Learner<P> {
                 cx.out.push(Output::Dial(self.leader));
                 Ok(())
             }
+            (Timer::PhaseLimit, Phase::Synchronizing { newleader: NewLeader::Writing, .. }) => {
+                // Its own disk keeps it, not the leader.
+                self.extend_phase(cx);
+                Ok(())
+            }
             (Timer::PhaseLimit, phase) if !matches!(phase, Phase::Broadcast(..)) => Err(RoleEnded),
             (Timer::Liveness, Phase::Broadcast(..)) => {
-                if !core::mem::take(&mut self.heard) {
+                self.silent = self.silent.saturating_add(1);
+                if self.silent > m.config.sync_limit {
                     return self.refuse(m, cx, Reason::Silent);
                 }
-                cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::HalfSyncLimit));
+                cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::Tick));
                 Ok(())
             }
             _ => Ok(()),
         }
+    }
+
+    /// The leader is sending its history: it is alive, and the time for synchronisation is not over.
+    pub(crate) fn progress(&mut self, cx: &mut Context<'_, P>, link: Link) {
+        match self.phase {
+            Phase::Promised(own, _) | Phase::Synchronizing { link: own, .. } if own == link => {
+                self.extend_phase(cx);
+            }
+            _ => {}
+        }
+    }
+
+    /// From now on, `initLimit` again.
+    fn extend_phase(&self, cx: &mut Context<'_, P>) {
+        cx.out.push(Output::SetAlarm(Timer::PhaseLimit, Delay::InitLimit));
     }
 
     pub(crate) fn stop(self, cx: &mut Context<'_, P>) {
@@ -344,6 +368,9 @@ impl<P: Payload> Learner<P> {
         link: Link,
         epoch: Epoch,
     ) -> Outcome {
+        if epoch > LAST_EPOCH {
+            return self.refuse(m, cx, Reason::NoEpochLeft);
+        }
         if epoch < m.accepted_epoch && !mutated!(m.config, OldEpochAccepted) {
             return self.refuse(m, cx, Reason::OldEpoch);
         }
@@ -385,7 +412,7 @@ impl<P: Payload> Learner<P> {
         if mutated!(m.config, EpochBeforeHistory) {
             m.enter_epoch(epoch, cx);
         }
-        cx.out.push(Output::SetAlarm(Timer::PhaseLimit, Delay::InitLimit));
+        self.extend_phase(cx);
         let newleader = NewLeader::Expected;
         self.phase = Phase::Synchronizing { link, epoch, committed, newleader };
     }
@@ -442,10 +469,10 @@ impl<P: Payload> Learner<P> {
     ) -> Outcome {
         self.phase = Phase::Broadcast(link, epoch);
         cx.out.push(Output::CancelAlarm(Timer::PhaseLimit));
-        cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::HalfSyncLimit));
+        cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::Tick));
         let effects = m.apply_to(committed.max(Zxid::new(epoch, 0)), cx);
         self.carry_out(cx, effects)?;
-        m.history.trim(m.config.commit_log_count);
+        m.trim();
         let mut effects = Vec::new();
         m.service.serve(cx.now, ServingRole::Learner, m.applied_for_clients(epoch), &mut effects);
         self.carry_out(cx, effects)
@@ -457,7 +484,7 @@ impl<P: Payload> Learner<P> {
             return self.refuse(m, cx, Reason::CommitOutOfOrder);
         }
         let effects = m.apply_to(zxid, cx);
-        m.history.trim(m.config.commit_log_count);
+        m.trim();
         self.carry_out(cx, effects)
     }
 

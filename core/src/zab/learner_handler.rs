@@ -9,10 +9,9 @@ pub struct LearnerHandler {
     /// Whether it votes: only then do its acknowledgements count.
     pub(crate) voter: bool,
     pub(crate) stage: Stage,
-    /// Heard from since the last liveness check.
-    pub(crate) heard: bool,
-    /// How many more liveness checks it may spend outside service.
-    pub(crate) patience: u8,
+    /// How many ticks began since it was heard from, or took something in while it is being
+    /// synchronised.
+    pub(crate) silent: u32,
 }
 
 /// How far a learner has come.
@@ -56,8 +55,8 @@ pub enum Stage {
 }
 
 impl LearnerHandler {
-    pub(crate) fn new(link: Link, voter: bool, patience: u8) -> Self {
-        LearnerHandler { link, voter, stage: Stage::Connected, heard: true, patience }
+    pub(crate) fn new(link: Link) -> Self {
+        LearnerHandler { link, voter: false, stage: Stage::Connected, silent: 0 }
     }
 
     /// Whether it gets proposals: from the moment its synchronisation was cut.

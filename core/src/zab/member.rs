@@ -6,8 +6,9 @@ use super::history::{Gap, History};
 use super::packet::{Packet, RequestOf, SnapshotOf};
 use crate::config::{Constant, PeerConfig};
 use crate::ids::{Epoch, Link, Now, Zxid};
+use crate::mutation::mutated;
 use crate::output::{Output, Outputs, Reason};
-use crate::payload::{Effects, Payload, Service};
+use crate::payload::{Effects, Payload, Service, Size};
 use crate::storage::{Awaited, StorageQueue};
 
 /// One server, but for its role.
@@ -157,6 +158,19 @@ impl<P: Payload> Member<P> {
             state.apply(now, *zxid, txn, &mut discarded);
         }
         state
+    }
+
+    /// What the transactions that a learner lacks may take before it is sent the state instead.
+    pub(crate) fn diff_limit(&self) -> usize {
+        if mutated!(self.config, DiffOfAnySize) {
+            return usize::MAX;
+        }
+        self.config.diff_limit.of(self.service.size())
+    }
+
+    /// Forget what no learner will be sent any more.
+    pub(crate) fn trim(&mut self) {
+        self.history.trim(self.config.commit_log_count, self.config.commit_log_bytes);
     }
 
     fn snapshot_if_due(&mut self, applied: Zxid, cx: &mut Context<'_, P>) {

@@ -17,10 +17,12 @@
 //!             quorum: ── COMMIT(zxid), INFORM to observers ► applied
 //! ```
 
+mod cached;
 mod history;
 mod leader;
 mod learner;
 mod learner_handler;
+mod lobby;
 mod member;
 mod packet;
 mod sync_plan;
@@ -32,4 +34,5 @@ pub use sync_plan::{SyncPlan, sync_plan};
 
 pub(crate) use leader::Leader;
 pub(crate) use learner::Learner;
+pub(crate) use lobby::{Guest, Lobby};
 pub(crate) use member::{Context, Member, RoleEnded};

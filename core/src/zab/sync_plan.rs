@@ -5,6 +5,7 @@
 
 use super::history::History;
 use crate::ids::Zxid;
+use crate::payload::Size;
 
 /// The first packet of a synchronisation; what the leader lists after the given point follows.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -25,8 +26,28 @@ pub enum SyncPlan {
 
 /// Decide for a learner whose last transaction is `last`.
 ///
-/// Rests on ZAB's invariant that two histories which contain the same zxid agree up to it.
-pub fn sync_plan<P: Clone>(history: &History<P>, last: Zxid) -> SyncPlan {
+/// Rests on ZAB's invariant that two histories which contain the same zxid agree up to it. What is
+/// `committed` and would have to be sent one by one may take `limit` bytes; for a learner that lacks
+/// more, the state is the shorter way (ZooKeeper's `snapshotSizeFactor`).
+pub fn sync_plan<P: Size + Clone>(
+    history: &History<P>,
+    last: Zxid,
+    committed: Zxid,
+    limit: usize,
+) -> SyncPlan {
+    let plan = shared(history, last);
+    match plan {
+        SyncPlan::Diff { after: from } | SyncPlan::Trunc { to: from }
+            if history.exceeds(from, committed, limit) =>
+        {
+            SyncPlan::Snap
+        }
+        _ => plan,
+    }
+}
+
+/// What the learner's history and this one have in common decides, whatever it takes.
+fn shared<P: Size + Clone>(history: &History<P>, last: Zxid) -> SyncPlan {
     if history.passes(last) {
         return SyncPlan::Diff { after: last };
     }
@@ -49,9 +70,23 @@ pub fn sync_plan<P: Clone>(history: &History<P>, last: Zxid) -> SyncPlan {
 mod tests {
     use super::*;
 
+    /// A transaction of ten bytes.
+    #[derive(Clone)]
+    struct Ten;
+
+    impl Size for Ten {
+        fn size(&self) -> usize {
+            10
+        }
+    }
+
+    fn history(leader: &[(u32, u32)], base: (u32, u32)) -> History<Ten> {
+        let entries = leader.iter().map(|(e, c)| (Zxid::new(*e, *c), Ten)).collect();
+        History::recovered(Zxid::new(base.0, base.1), entries)
+    }
+
     fn plan(leader: &[(u32, u32)], base: (u32, u32), learner: (u32, u32)) -> SyncPlan {
-        let entries = leader.iter().map(|(e, c)| (Zxid::new(*e, *c), 0u8)).collect();
-        sync_plan(&History::recovered(Zxid::new(base.0, base.1), entries), Zxid::new(learner.0, learner.1))
+        sync_plan(&history(leader, base), Zxid::new(learner.0, learner.1), Zxid::new(9, 0), usize::MAX)
     }
 
     #[test]
@@ -78,5 +113,21 @@ mod tests {
         assert_eq!(plan(&[(2, 5)], (2, 4), (2, 3)), SyncPlan::Snap);
         assert_eq!(plan(&[(1, 1), (3, 1)], (0, 0), (2, 0)), SyncPlan::Snap);
         assert_eq!(plan(&[], (2, 0), (2, 1)), SyncPlan::Snap);
+    }
+
+    #[test]
+    fn more_than_the_limit_is_sent_as_the_state() {
+        let leader = history(&[(1, 1), (1, 2), (1, 3), (2, 1)], (0, 0));
+        let plan = |last: (u32, u32), committed: (u32, u32), limit| {
+            sync_plan(&leader, Zxid::new(last.0, last.1), Zxid::new(committed.0, committed.1), limit)
+        };
+        let after = |e, c| SyncPlan::Diff { after: Zxid::new(e, c) };
+        assert_eq!(plan((1, 1), (3, 0), 30), after(1, 1));
+        assert_eq!(plan((1, 1), (3, 0), 29), SyncPlan::Snap);
+        assert_eq!(plan((2, 1), (3, 0), 0), after(2, 1));
+        // What is not committed has to be proposed in any case.
+        assert_eq!(plan((1, 1), (1, 2), 10), after(1, 1));
+        assert_eq!(plan((1, 4), (3, 0), 10), SyncPlan::Trunc { to: Zxid::new(1, 3) });
+        assert_eq!(plan((1, 4), (3, 0), 9), SyncPlan::Snap);
     }
 }

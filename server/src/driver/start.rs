@@ -4,7 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
 
-use quorate_core::config::{Constant, ElectionMode, PeerConfig};
+use quorate_core::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
 use quorate_core::ids::ServerId;
 use quorate_core::payload::Service;
 use quorate_core::pipeline::{ClientTxn, ConfigNode, Settings, TravellingImage, TreeService};
@@ -22,6 +22,12 @@ use crate::net::Net;
 use crate::service::Announcer;
 use crate::storage::{RealDisk, Storage, StorageConfig};
 use crate::timer::{Alarms, Durations};
+
+/// Bytes of committed transactions that are kept for learners, besides `commitLogCount`.
+const COMMIT_LOG_BYTES: usize = 64 << 20;
+/// A learner that lacks more is sent the state: a third of it, as ZooKeeper's `snapshotSizeFactor`
+/// has it, or so little that it is sent in a moment.
+const DIFF_LIMIT: DiffLimit = DiffLimit { bytes: 16 << 20, percent: 33 };
 
 /// Run the server that a `zoo.cfg` describes until the process is asked to stop. `announcer` tells
 /// how far the start has come.
@@ -66,12 +72,8 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool) -> Result<Driver, Error>
         config.data_dir.display(),
         recovered.current_epoch
     );
-    let durations = Durations {
-        tick: config.tick_time,
-        init_limit: config.init_limit,
-        sync_limit: config.sync_limit,
-        vote_pauses: config.vote_pauses,
-    };
+    let durations =
+        Durations { tick: config.tick_time, init_limit: config.init_limit, vote_pauses: config.vote_pauses };
     let disk = DiskThreads::start(storage, net.waker(), config.files.autopurge)?;
     let peer = QuorumPeer::new(Constant::new(peer_config(&config, settings)), recovered);
     Ok(Driver {
@@ -80,6 +82,7 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool) -> Result<Driver, Error>
         net,
         disk,
         alarms: Alarms::default(),
+        forgave: false,
         durations,
         clock: Clock::start(),
         outputs: Vec::new(),
@@ -110,6 +113,10 @@ fn peer_config(config: &ServerConfig, settings: Settings) -> PeerConfig<ClientTx
         commit_log_count: config.commit_log_count,
         // Alone it always has a leader.
         read_only: config.read_only_mode && !config.is_standalone(),
+        commit_log_bytes: COMMIT_LOG_BYTES,
+        diff_limit: DIFF_LIMIT,
+        init_limit: config.init_limit,
+        sync_limit: config.sync_limit,
         snap_count: config.snap_count,
         settings,
     }

@@ -252,7 +252,7 @@ impl Net {
             Output::CloseClient(conn) => self.client.close(now, conn),
             Output::Elect(server, vote) => self.election.elect(now, server, vote, &self.resolver, registry),
             Output::Dial(server) => self.quorum.dial(now, server, &self.resolver, registry),
-            Output::Send(link, packet) => self.quorum.send(link, &packet),
+            Output::Send(link, packet) => self.quorum.send(now, link, &packet),
             Output::Hangup(link, reason) => self.quorum.hangup(link, reason),
             other => return Some(other),
         }

@@ -40,6 +40,9 @@ const MAX_UNSENT: usize = 512 << 20;
 const PIECE: usize = 64 * 1024;
 const PIECES_PER_TURN: usize = 16;
 
+/// How often core is told that a learner's synchronisation makes progress.
+const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
+
 /// What the port knows from the configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct QuorumSettings {
@@ -89,6 +92,8 @@ struct Conn<P: WirePayload> {
     queued: bool,
     read: bool,
     dirty: bool,
+    /// Until UPTODATE: when core is told next that bytes move.
+    progress: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -184,7 +189,7 @@ impl<P: WirePayload> QuorumPort<P> {
     }
 
     /// Send a message, if the connection still exists.
-    pub(crate) fn send(&mut self, link: Link, packet: &Packet<P>) {
+    pub(crate) fn send(&mut self, now: Instant, link: Link, packet: &Packet<P>) {
         let Some(index) = self.links.get(&link).copied() else { return };
         let Some(conn) = self.conns.get_mut(index) else { return };
         let local = Local { side: conn.end, id: self.settings.me, config: &self.settings.config_text };
@@ -196,6 +201,7 @@ impl<P: WirePayload> QuorumPort<P> {
         if let Some(how) = synchronisation(packet) {
             info!("quorum port: synchronising server {} by {how}", link.server);
         }
+        conn.note_stage(now, packet);
         if let Some(snapshot) = snapshot {
             conn.rest.push_back(Segment::Snapshot((self.body)(snapshot)));
         }
@@ -211,7 +217,9 @@ impl<P: WirePayload> QuorumPort<P> {
             self.remove(index);
         }
         let of_link = |event: &Input<P>| match event {
-            Input::Up(l) | Input::Accepted(l) | Input::Down(l) | Input::Packet(l, _) => *l == link,
+            Input::Up(l) | Input::Accepted(l) | Input::Down(l) | Input::Packet(l, _) | Input::Progress(l) => {
+                *l == link
+            }
             _ => false,
         };
         self.events.retain(|event| !of_link(event));
@@ -297,6 +305,9 @@ impl<P: WirePayload> QuorumPort<P> {
                 conn.read = true;
                 let bytes = conn.socket.read(scratch);
                 conn.decoder.feed(bytes);
+                if let Some(link) = conn.progress(now) {
+                    return Some(Input::Progress(link));
+                }
             }
             match (conn.decoder.next_packet(), conn.stage) {
                 (Ok(Some(_)), Stage::Up(_)) if conn.decoder.activation().is_some() => {
@@ -311,6 +322,7 @@ impl<P: WirePayload> QuorumPort<P> {
                     if let Some(how) = synchronisation(&packet) {
                         info!("quorum port: synchronised by server {} by {how}", link.server);
                     }
+                    conn.note_stage(now, &packet);
                     return Some(Input::Packet(link, packet));
                 }
                 (Ok(Some(packet)), Stage::Unknown(_)) => self.introduce(now, index, packet),
@@ -344,7 +356,9 @@ impl<P: WirePayload> QuorumPort<P> {
             if matches!(conn.stage, Stage::Dialing(..)) {
                 continue;
             }
-            match conn.flush() {
+            let flushed = conn.flush();
+            self.events.extend(conn.progress(now).map(Input::Progress));
+            match flushed {
                 Ok(Flushed::More) => mark_dirty(&mut self.dirty, conn, index),
                 Ok(Flushed::Done) => {}
                 Err(error) => self.lost(now, index, &error.to_string()),
@@ -435,6 +449,7 @@ impl<P: WirePayload> QuorumPort<P> {
             queued: false,
             read: false,
             dirty: false,
+            progress: None,
         });
         Ok(())
     }
@@ -506,6 +521,25 @@ impl<P: WirePayload> Conn<P> {
             Stage::Dialing(_, due) | Stage::Unknown(due) => Some(due),
             Stage::Up(_) => None,
         }
+    }
+
+    /// A synchronisation begins with the epoch's number and ends with UPTODATE.
+    fn note_stage(&mut self, now: Instant, packet: &Packet<P>) {
+        match packet {
+            Packet::LeaderInfo { .. } => self.progress = Some(now),
+            Packet::UpToDate => self.progress = None,
+            _ => {}
+        }
+    }
+
+    /// Its link, if it is being synchronised, bytes moved, and core was not told just now.
+    fn progress(&mut self, now: Instant) -> Option<Link> {
+        let Stage::Up(link) = self.stage else { return None };
+        if self.progress? > now || !self.socket.has_moved() {
+            return None;
+        }
+        self.progress = Some(now + PROGRESS_PAUSE);
+        Some(link)
     }
 
     /// Where the next packet goes: behind everything that waits.

@@ -33,6 +33,8 @@ pub(crate) struct Socket {
     pub(crate) finished: bool,
     /// The other side's end.
     pub(crate) side: Side,
+    /// Bytes went in or out since somebody asked.
+    moved: bool,
 }
 
 impl Socket {
@@ -47,7 +49,15 @@ impl Socket {
         // A socket that refuses an option still works.
         let _ = options.set_tcp_nodelay(true);
         let _ = options.set_tcp_keepalive(&probes);
-        Socket { stream, outbox: Vec::new(), sent: 0, readable: false, finished: false, side: Side::Open }
+        Socket {
+            stream,
+            outbox: Vec::new(),
+            sent: 0,
+            readable: false,
+            finished: false,
+            side: Side::Open,
+            moved: false,
+        }
     }
 
     /// What the event loop saw.
@@ -67,6 +77,7 @@ impl Socket {
             Ok(n) => {
                 // A short read has emptied the kernel's buffer; what comes later is a new event.
                 self.readable = n == scratch.len() || self.finished;
+                self.moved = true;
                 return &scratch[..n];
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
@@ -91,7 +102,10 @@ impl Socket {
         while self.sent < self.outbox.len() {
             match self.stream.write(&self.outbox[self.sent..]) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(n) => self.sent += n,
+                Ok(n) => {
+                    self.sent += n;
+                    self.moved = true;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.forget_sent();
                     return Ok(false);
@@ -103,6 +117,11 @@ impl Socket {
         self.sent = 0;
         self.outbox.clear();
         Ok(true)
+    }
+
+    /// Whether bytes went in or out since the last call.
+    pub(crate) fn has_moved(&mut self) -> bool {
+        std::mem::take(&mut self.moved)
     }
 
     /// Exchange the output buffer, when nothing waits in it, for `other`: an idle connection

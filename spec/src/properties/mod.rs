@@ -4,6 +4,7 @@
 
 mod ack_implies_durable;
 mod committed_survives;
+mod diff_within_limit;
 mod discarded_stays_dead;
 mod elected_is_best_of_quorum;
 mod epochs_monotone;
@@ -48,6 +49,7 @@ pub const ZAB: &[Invariant] = &[
     memory_matches_disk::MEMORY_MATCHES_DISK,
     stored_data_is_accepted::STORED_DATA_IS_ACCEPTED,
     no_offence::NO_OFFENCE,
+    diff_within_limit::DIFF_WITHIN_LIMIT,
 ];
 
 /// The properties of an election.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use quorate_core::config::{Constant, ElectionMode, PeerConfig};
+use quorate_core::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
 use quorate_core::ids::{Epoch, ServerId, Zxid};
 use quorate_core::quorum::{Group, QuorumVerifier};
 use quorate_core::timer::Timer;
@@ -55,8 +55,9 @@ type Said = Result<Vec<String>, String>;
 impl Stage {
     /// Do what one command says.
     ///
-    /// * `servers N [observers M] [remember K] [groups 1,2,3/4,5,6/7,8,9]` begins: N voters, all
-    ///   down, with empty disks; each remembers K committed transactions for those who are behind
+    /// * `servers N [observers M] [remember K] [diff K] [groups 1,2,3/4,5,6/7,8,9]` begins: N voters,
+    ///   all down, with empty disks; each remembers K committed transactions for those who are
+    ///   behind, and sends at most K of them one by one
     /// * `disk I epochs ACCEPTED/CURRENT [snapshot Z=x…] [log Z=x…]` what a server has before
     /// * `start I…`, `crash I [keeping N]`: a process; of the pending writes the first N take effect
     /// * `vote I -> J`, `deliver I -> J [N]`, `deliver I -> J new`: one vote, N packets, a packet of
@@ -130,10 +131,12 @@ impl Stage {
         let (voters, mut rest) = words.split_first().ok_or("how many servers?")?;
         let voters = number(voters)?;
         let (mut all, mut remember, mut verifier) = (voters, 500, QuorumVerifier::Majority(ids(voters)));
+        let mut diff_limit = DiffLimit::NONE;
         while let [key, value, more @ ..] = rest {
             match *key {
                 "observers" => all = voters + number(value)?,
                 "remember" => remember = number(value)?,
+                "diff" => diff_limit = DiffLimit { bytes: number(value)?, percent: 0 },
                 "groups" => verifier = groups(value)?,
                 other => return Err(format!("`{other}` is nothing that servers have")),
             }
@@ -147,6 +150,10 @@ impl Stage {
                 election: ElectionMode::Fast,
                 commit_log_count: remember,
                 read_only: false,
+                commit_log_bytes: usize::MAX,
+                diff_limit,
+                init_limit: 1,
+                sync_limit: 1,
                 snap_count: 0,
                 settings: (),
                 #[cfg(feature = "mutants")]

@@ -138,6 +138,7 @@ fn input(input: &Input<Byte>, done: Option<&DiskOp>) -> String {
         Input::Accepted(link) => format!("is dialed by {}", link.server),
         Input::Down(link) => format!("sees that its connection to {} is down", link.server),
         Input::Packet(link, p) => format!("reads from {}: {}", link.server, packet(p)),
+        Input::Progress(link) => format!("sees bytes move between it and {}", link.server),
         Input::Done(_) => format!("has on disk: {}", done.map_or_else(String::new, operation)),
         Input::SnapshotTaken => "has written a snapshot".to_owned(),
         Input::Alarm(timer) => format!("is alarmed: {timer:?}"),

@@ -37,6 +37,8 @@ pub struct Broken {
     pub disk_refused: bool,
     /// A server closed a connection because of what came over it.
     pub offence: bool,
+    /// A learner was sent more transactions one by one than its leader may send.
+    pub oversized_diff: bool,
 }
 
 impl Ghost {

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use quorate_core::config::{Constant, ElectionMode, PeerConfig};
 use quorate_core::election::{Notification, ServerState};
 use quorate_core::ids::{ConnId, Link, Now, ServerId, Zxid};
+use quorate_core::payload::Size;
 use quorate_core::timer::Timer;
 use quorate_core::zab::Packet;
 use quorate_core::{Input, Output, QuorumPeer, Reason, ZabState};
@@ -36,8 +37,8 @@ pub struct Budget {
     pub faults: u8,
     /// Transactions that clients submit.
     pub txns: u8,
-    /// How often the oracle names a leader; with Fast Leader Election, the last round a server
-    /// may begin on account of a timeout.
+    /// How often the oracle names a leader; with Fast Leader Election, the last round in which
+    /// the pause for a better vote may be too short, and in which a server may run into a timeout.
     pub elections: u8,
     /// Repetitions of a vote.
     pub resends: u8,
@@ -227,7 +228,9 @@ impl World {
                 actions.extend(self.oracle.filter(leads).map(|j| Action::Follow(i, j)));
             }
             ServerState::Looking => {
-                if armed(Timer::ElectionDecide) {
+                // In late rounds the pause is long enough for everything under way.
+                let early = peer.status().round <= u64::from(self.budget.elections);
+                if armed(Timer::ElectionDecide) && (early || self.has_heard_everything(i)) {
                     actions.push(Action::Decide(i));
                 }
                 if armed(Timer::ElectionResend) && self.budget.resends > 0 {
@@ -251,7 +254,8 @@ impl World {
         let leading = peer.state() == ServerState::Leading;
         let may_fail = self.budget.faults > 0;
         if armed(Timer::PhaseLimit) && self.setting.quorum_port {
-            let again = oracle || peer.status().round < u64::from(self.budget.elections);
+            let looking = peer.state() == ServerState::Looking;
+            let again = oracle || looking || peer.status().round < u64::from(self.budget.elections);
             if again && (may_fail && leading || self.waits_in_vain(i, peer)) {
                 actions.push(Action::PhaseLimit(i));
             }
@@ -266,6 +270,11 @@ impl World {
 
     fn state(&self, i: usize) -> Option<ServerState> {
         self.servers[i].peer.as_ref().map(QuorumPeer::state)
+    }
+
+    fn has_heard_everything(&self, i: usize) -> bool {
+        let n = self.servers.len();
+        (0..n).all(|j| self.votes[j * n + i].is_none())
     }
 
     /// A leader that too few others follow or that has heard everything and is still not
@@ -294,7 +303,11 @@ impl World {
                 let server = &self.servers[i];
                 server.dialing.is_some() && self.dial_succeeds(server).is_none()
             }
-            ServerState::Looking => false,
+            // Whoever waits for it to win: if it could, it would.
+            ServerState::Looking => {
+                let deciding = self.servers[i].alarms & bit(Timer::ElectionDecide) != 0;
+                !deciding && self.has_heard_everything(i)
+            }
         }
     }
 
@@ -302,7 +315,7 @@ impl World {
     /// same state by way of an alarm, so it is no transition.
     fn dial_succeeds(&self, server: &Server) -> Option<usize> {
         let leader = index(server.dialing?);
-        let accepts = self.servers[leader].peer.as_ref()?.state() == ServerState::Leading;
+        let accepts = self.servers[leader].peer.as_ref()?.receives_learners();
         (self.setting.quorum_port && accepts).then_some(leader)
     }
 
@@ -358,9 +371,10 @@ impl World {
             }
             Action::Silence(i) => {
                 self.budget.faults -= 1;
-                self.alarm(i, Timer::Liveness);
-                if self.servers[i].alarms & bit(Timer::Liveness) != 0 {
-                    self.alarm(i, Timer::Liveness);
+                for _ in 0..=self.config(i).sync_limit {
+                    if self.servers[i].alarms & bit(Timer::Liveness) != 0 {
+                        self.alarm(i, Timer::Liveness);
+                    }
                 }
             }
             Action::Crash(i, kept) => {
@@ -569,6 +583,7 @@ impl World {
             Output::Send(link, packet) => {
                 self.check_ack(i, &packet);
                 if let Some((c, side)) = self.find(i, link) {
+                    self.check_diff(i, c, &packet);
                     let connection = &mut self.connections[c];
                     if connection.cut {
                         return;
@@ -626,6 +641,20 @@ impl World {
             _ => true,
         };
         self.note(!kept, |broken| broken.ack_durable = true);
+    }
+
+    /// What a learner is sent one by one before NEWLEADER must not be more than the leader's limit.
+    fn check_diff(&mut self, i: usize, c: usize, packet: &Packet<Byte>) {
+        if !matches!(packet, Packet::NewLeader { .. }) {
+            return;
+        }
+        let begins = |p: &&Packet<Byte>| matches!(p, Packet::Diff { .. } | Packet::Trunc { .. });
+        let commits = |p: &&Packet<Byte>| matches!(p, Packet::Commit { .. });
+        let queue = &self.connections[c].to_learner;
+        let sent = queue.iter().skip_while(|p| !begins(p)).filter(commits).count();
+        let peer = self.servers[i].peer.as_ref().expect("it is up");
+        let oversized = sent > peer.config().diff_limit.of(peer.service().size());
+        self.note(oversized, |broken| broken.oversized_diff = true);
     }
 
     fn accepted(&self, i: usize) -> u32 {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ids::{ConnId, Now, ServerId, SessionId, Touch, Zxid};
-use crate::payload::{Effects, Origin, Payload, RequestKind, Service, ServingRole};
+use crate::payload::{Effects, Origin, Payload, RequestKind, Service, ServingRole, Size};
 use crate::wire::client::{OpCode, Request};
 use crate::wire::golden::{Recorded, recordings};
 use crate::wire::jute::{DEFAULT_MAX_FIELD, Jute, Why, WireError, write_buffer};
@@ -32,6 +32,18 @@ struct Idle;
 
 impl Payload for Raw {
     type Service = Idle;
+}
+
+impl Size for Raw {
+    fn size(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Size for Idle {
+    fn size(&self) -> usize {
+        0
+    }
 }
 
 impl Service for Idle {

@@ -25,7 +25,7 @@ pub(super) const KEYS: &[Key] = &[
         number(1, INT, "transactions"),
         "500",
         "Committed transactions kept in memory, with which a server that was away is brought up to date without a \
-         snapshot.",
+         snapshot; at most 64 MiB.",
     ),
     Key::new(
         "db.autocreate",
@@ -81,8 +81,8 @@ pub(super) const KEYS: &[Key] = &[
         "snapshotSizeFactor",
         Kind::Text("number"),
         "0.33",
-        "a server that was away is brought up to date from memory (`commitLogCount`) or by a snapshot, not from log \
-         files",
+        "a server that was away is brought up to date from memory (`commitLogCount`) or, if it lacks more than 16 MiB \
+         and a third of the data, by a snapshot; not from log files",
     )
     .ignored(&[]),
     Key::new(

@@ -1,0 +1,136 @@
+//! Broadcast: a request becomes a proposal, a proposal that a quorum has on disk is committed.
+
+use alloc::vec::Vec;
+
+use super::{Leader, Outcome};
+use crate::ids::{ServerId, Zxid};
+use crate::mutation::mutated;
+use crate::output::Output;
+use crate::payload::{Effect, Origin, Payload, RequestKind, Service};
+use crate::zab::member::{Context, EffectsOf, Member, RoleEnded};
+use crate::zab::packet::{Packet, RequestOf};
+
+impl<P: Payload> Leader<P> {
+    pub(super) fn request(
+        &mut self,
+        m: &mut Member<P>,
+        cx: &mut Context<'_, P>,
+        request: RequestOf<P>,
+        origin: Origin,
+    ) -> Outcome {
+        let Some(epoch) = self.established() else { return Ok(()) };
+        match P::Service::kind(&request) {
+            RequestKind::Sync => {
+                let last = m.history.last();
+                if last == m.history.applied() {
+                    self.answer_sync(m, cx, origin, &request)
+                } else {
+                    self.syncs.push_back((last, origin, request));
+                    Ok(())
+                }
+            }
+            RequestKind::Write => {
+                // An exhausted counter ends the epoch: the next leader begins a new one.
+                let zxid = m.history.last().max(Zxid::new(epoch, 0)).next().ok_or(RoleEnded)?;
+                let txn = m.service.prepare(cx.now, zxid, &request, origin);
+                m.append(zxid, txn.clone(), cx).expect("the next zxid follows the last one");
+                let only_in_service = mutated!(m.config, ProposalOnlyInService);
+                for learner in self.learners.values() {
+                    if learner.voter && learner.forwarding() && (!only_in_service || learner.in_service()) {
+                        cx.send(learner.link, Packet::Proposal { zxid, txn: txn.clone() });
+                    }
+                }
+                self.commit_what_can_be(m, cx)
+            }
+        }
+    }
+
+    /// Commit, in order, every proposal that a quorum has on disk.
+    ///
+    /// A follower that is being synchronised is told behind UPTODATE; an observer can take INFORM at
+    /// any time.
+    pub(super) fn commit_what_can_be(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>) -> Outcome {
+        if self.established().is_none() {
+            return Ok(());
+        }
+        while let Some(zxid) = m.history.oldest_unapplied() {
+            let has = |id: ServerId| {
+                if id == m.config.id {
+                    m.history.logged() >= zxid
+                } else {
+                    self.voter_is(id, |l| l.has(zxid))
+                }
+            };
+            let enough = if mutated!(m.config, CommitOnMinority) {
+                m.config.voters().any(has)
+            } else {
+                m.config.is_quorum(has)
+            };
+            if !enough {
+                break;
+            }
+            let txn =
+                m.history.after(m.history.applied()).next().map(|(_, t)| t.clone()).expect("it is listed");
+            for learner in self.learners.values() {
+                if learner.voter && learner.in_service() {
+                    cx.send(learner.link, Packet::Commit { zxid });
+                } else if !learner.voter && learner.forwarding() {
+                    cx.send(learner.link, Packet::Inform { zxid, txn: txn.clone() });
+                }
+            }
+            let effects = m.apply_to(zxid, cx);
+            self.carry_out(m, cx, effects)?;
+            while self.syncs.front().is_some_and(|(waits_for, ..)| *waits_for <= zxid) {
+                let (_, origin, request) = self.syncs.pop_front().expect("there is a front");
+                self.answer_sync(m, cx, origin, &request)?;
+            }
+        }
+        m.trim();
+        Ok(())
+    }
+
+    fn answer_sync(
+        &mut self,
+        m: &mut Member<P>,
+        cx: &mut Context<'_, P>,
+        origin: Origin,
+        request: &RequestOf<P>,
+    ) -> Outcome {
+        match origin {
+            Origin::Learner(link) => {
+                if self.learners.get(&link.server).is_some_and(|l| l.link == link) {
+                    cx.send(link, Packet::Sync);
+                }
+                Ok(())
+            }
+            Origin::Local => {
+                let mut effects = Vec::new();
+                m.service.synced(cx.now, request, &mut effects);
+                self.carry_out(m, cx, effects)
+            }
+        }
+    }
+
+    /// What the service of a leader wants done.
+    pub(super) fn carry_out(
+        &mut self,
+        m: &mut Member<P>,
+        cx: &mut Context<'_, P>,
+        effects: EffectsOf<P>,
+    ) -> Outcome {
+        for effect in effects {
+            match effect {
+                Effect::Reply(conn, reply) => cx.out.push(Output::Reply(conn, reply)),
+                Effect::Close(conn) => cx.out.push(Output::CloseClient(conn)),
+                Effect::Submit(request) => self.request(m, cx, request, Origin::Local)?,
+                Effect::Revalidate(touch) => {
+                    let valid = m.service.revalidate(cx.now, touch, Origin::Local);
+                    let mut effects = Vec::new();
+                    m.service.revalidated(cx.now, touch.session, valid, &mut effects);
+                    self.carry_out(m, cx, effects)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+//! Discovery: a quorum introduces itself and promises an epoch that is later than any before.
+
+use alloc::vec::Vec;
+
+use super::{Leader, Outcome, Phase};
+use crate::ids::{Epoch, LAST_EPOCH, Link, ServerId, Zxid};
+use crate::mutation::mutated;
+use crate::output::{Output, Reason};
+use crate::payload::Payload;
+use crate::timer::{Delay, Timer};
+use crate::zab::learner_handler::{LearnerHandler, Stage};
+use crate::zab::member::{Context, Member, RoleEnded};
+use crate::zab::packet::Packet;
+
+impl<P: Payload> Leader<P> {
+    pub(super) fn introduced(
+        &mut self,
+        m: &mut Member<P>,
+        cx: &mut Context<'_, P>,
+        link: Link,
+        accepted: Epoch,
+    ) -> Outcome {
+        if accepted >= LAST_EPOCH {
+            return self.drop_learner(m, cx, link, Reason::NoEpochLeft);
+        }
+        let learner = self.learners.get_mut(&link.server).expect("the packet's learner");
+        learner.stage = Stage::Introduced { accepted };
+        match self.phase {
+            Phase::Discovery => {
+                self.choose_epoch(m, cx);
+                Ok(())
+            }
+            Phase::Promising(_) => Ok(()),
+            Phase::Epoch(epoch) | Phase::Synchronization { epoch, .. } | Phase::Broadcast(epoch) => {
+                if learner.voter && accepted > epoch {
+                    // It promised a later epoch to a leader that did not make it and can only join
+                    // a still later one: let there be one, even if the next quorum is without it.
+                    m.accept_epoch(accepted, cx);
+                    return Err(RoleEnded);
+                }
+                learner.stage = Stage::EpochSent;
+                cx.send(link, Packet::LeaderInfo { epoch });
+                Ok(())
+            }
+        }
+    }
+
+    /// A quorum has introduced itself: the new epoch is later than any it has promised.
+    pub(super) fn choose_epoch(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>) {
+        let introduced = |id: &ServerId| match self.learners.get(id) {
+            Some(LearnerHandler { voter: true, stage: Stage::Introduced { accepted }, .. }) => {
+                Some(*accepted)
+            }
+            _ => None,
+        };
+        if !m.config.is_quorum(|id| id == m.config.id || introduced(&id).is_some()) {
+            return;
+        }
+        let latest = self.learners.keys().filter_map(introduced).fold(m.accepted_epoch, Epoch::max);
+        let epoch = if mutated!(m.config, EpochIsMax) {
+            latest.max(1)
+        } else if latest < LAST_EPOCH {
+            latest + 1
+        } else {
+            // Only this server itself can have come that far, and nothing more can be ordered.
+            return;
+        };
+        self.phase = Phase::Promising(epoch);
+        m.accept_epoch(epoch, cx);
+    }
+
+    /// The new epoch is on this server's disk: ask the others to promise it.
+    pub(super) fn epoch_promised(
+        &mut self,
+        m: &mut Member<P>,
+        cx: &mut Context<'_, P>,
+        epoch: Epoch,
+    ) -> Outcome {
+        self.phase = Phase::Epoch(epoch);
+        for learner in self.learners.values_mut() {
+            if matches!(learner.stage, Stage::Introduced { .. }) {
+                learner.stage = Stage::EpochSent;
+                cx.send(learner.link, Packet::LeaderInfo { epoch });
+            }
+        }
+        self.check_epoch_quorum(m, cx)
+    }
+
+    pub(super) fn epoch_acked(
+        &mut self,
+        m: &mut Member<P>,
+        cx: &mut Context<'_, P>,
+        link: Link,
+        current: Option<Epoch>,
+        last: Zxid,
+    ) -> Outcome {
+        if matches!(self.phase, Phase::Epoch(_)) {
+            let ahead = current.is_some_and(|c| (c, last) > (m.current_epoch, m.history.last()));
+            if ahead && !mutated!(m.config, AheadFollowerIgnored) {
+                return self.drop_learner(m, cx, link, Reason::AheadOfLeader);
+            }
+            let learner = self.learners.get_mut(&link.server).expect("the packet's learner");
+            learner.stage = Stage::EpochAcked { current, last };
+            self.check_epoch_quorum(m, cx)
+        } else {
+            self.synchronize(m, cx, link.server, last);
+            Ok(())
+        }
+    }
+
+    /// A quorum has promised the epoch and none of it is ahead: this server's history is the
+    /// epoch's initial history.
+    fn check_epoch_quorum(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>) -> Outcome {
+        let Phase::Epoch(epoch) = self.phase else { return Ok(()) };
+        let promised = |id: ServerId| {
+            let acked = |l: &LearnerHandler| matches!(l.stage, Stage::EpochAcked { current: Some(_), .. });
+            id == m.config.id || self.voter_is(id, acked)
+        };
+        if !m.config.is_quorum(promised) {
+            return Ok(());
+        }
+        self.phase = Phase::Synchronization { epoch, own: false };
+        self.extend_phase(cx);
+        // A learner that has everything waits for the others: it hears that there is a leader.
+        cx.out.push(Output::SetAlarm(Timer::Ping, Delay::HalfTick));
+        m.enter_epoch(epoch, cx);
+        let waiting: Vec<(ServerId, Zxid)> = self
+            .learners
+            .iter()
+            .filter_map(|(id, l)| match l.stage {
+                Stage::EpochAcked { last, .. } => Some((*id, last)),
+                _ => None,
+            })
+            .collect();
+        for (id, last) in waiting {
+            self.synchronize(m, cx, id, last);
+        }
+        if mutated!(m.config, UpToDateBeforeQuorum) {
+            return self.establish(m, cx, epoch);
+        }
+        Ok(())
+    }
+}

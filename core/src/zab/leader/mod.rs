@@ -1,0 +1,241 @@
+//! The leader: discovery of a new epoch, synchronisation of the learners, broadcast.
+//!
+//! Phases are those of the Zab paper (DSN'11 §IV); the order of writes and messages is that of
+//! ZooKeeper's `Leader` and `LearnerHandler`, except where that loses data: NEWLEADER of this server counts only after its own
+//! epoch is on disk, commits are held back from a learner between NEWLEADER and UPTODATE (ZOOKEEPER-4394), and an
+//! acknowledgement of a proposal is remembered while NEWLEADER's is awaited (ZOOKEEPER-4685).
+
+mod broadcast;
+mod discovery;
+mod liveness;
+mod synchronization;
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+use super::cached::Cached;
+use super::learner_handler::{LearnerHandler, Stage};
+use super::member::{Context, Member, RoleEnded};
+use super::packet::{Packet, RequestOf, SnapshotOf};
+use crate::ids::{ConnId, Epoch, Link, ServerId, Zxid};
+use crate::input::ClientOf;
+use crate::mutation::mutated;
+use crate::output::{Output, Reason};
+use crate::payload::{Origin, Payload, Service};
+use crate::storage::Awaited;
+use crate::timer::{Delay, Timer};
+
+/// What a leader knows besides its own history.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Leader<P: Payload> {
+    phase: Phase,
+    learners: BTreeMap<ServerId, LearnerHandler>,
+    /// `sync` requests and the proposal each waits for.
+    syncs: VecDeque<(Zxid, Origin, RequestOf<P>)>,
+    /// The initial history as a state, for the learners that are sent it before it is applied.
+    initial: Cached<SnapshotOf<P>>,
+}
+
+/// A leader's phase.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Phase {
+    /// Waits for a quorum to introduce itself.
+    Discovery,
+    /// The new epoch is chosen and being written.
+    Promising(Epoch),
+    /// Waits for a quorum to promise the new epoch.
+    Epoch(Epoch),
+    /// Waits for a quorum to have the initial history.
+    Synchronization {
+        epoch: Epoch,
+        /// Whether this server's own currentEpoch is on disk.
+        own: bool,
+    },
+    /// Orders writes.
+    Broadcast(Epoch),
+}
+
+type Outcome = Result<(), RoleEnded>;
+
+impl<P: Payload> Leader<P> {
+    pub(crate) fn start(m: &mut Member<P>, cx: &mut Context<'_, P>) -> Self {
+        let mut leader = Leader {
+            phase: Phase::Discovery,
+            learners: BTreeMap::new(),
+            syncs: VecDeque::new(),
+            initial: Cached::default(),
+        };
+        cx.out.push(Output::SetAlarm(Timer::PhaseLimit, Delay::InitLimit));
+        leader.choose_epoch(m, cx);
+        leader
+    }
+
+    /// The epoch, once this leader is established.
+    pub(crate) fn established(&self) -> Option<Epoch> {
+        match self.phase {
+            Phase::Broadcast(epoch) => Some(epoch),
+            _ => None,
+        }
+    }
+
+    /// The epoch it works for, once chosen.
+    pub(crate) fn epoch(&self) -> Option<Epoch> {
+        match self.phase {
+            Phase::Discovery => None,
+            Phase::Promising(e) | Phase::Epoch(e) | Phase::Broadcast(e) => Some(e),
+            Phase::Synchronization { epoch, .. } => Some(epoch),
+        }
+    }
+
+    /// Whether a quorum is still being discovered.
+    pub(crate) fn discovering(&self) -> bool {
+        matches!(self.phase, Phase::Discovery | Phase::Promising(_) | Phase::Epoch(_))
+    }
+
+    /// `sync` requests that wait for an outstanding proposal.
+    pub(crate) fn pending_syncs(&self) -> usize {
+        self.syncs.len()
+    }
+
+    /// Every connected learner.
+    pub(crate) fn learners(&self) -> &BTreeMap<ServerId, LearnerHandler> {
+        &self.learners
+    }
+
+    pub(crate) fn accepted(&mut self, m: &Member<P>, cx: &mut Context<'_, P>, link: Link) -> Outcome {
+        if link.server == m.config.id {
+            cx.hangup(link, Reason::NotInConfig);
+            return Ok(());
+        }
+        if let Some(old) = self.learners.insert(link.server, LearnerHandler::new(link)) {
+            cx.hangup(old.link, Reason::Replaced);
+            self.check_quorum(m)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn down(&mut self, m: &Member<P>, link: Link) -> Outcome {
+        if self.learners.get(&link.server).is_some_and(|l| l.link == link) {
+            self.learners.remove(&link.server);
+            self.check_quorum(m)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn packet(
+        &mut self,
+        m: &mut Member<P>,
+        cx: &mut Context<'_, P>,
+        link: Link,
+        packet: Packet<P>,
+    ) -> Outcome {
+        let Some(learner) = self.learners.get_mut(&link.server) else { return Ok(()) };
+        if learner.link != link && !mutated!(m.config, OldGenerationAccepted) {
+            return Ok(());
+        }
+        learner.silent = 0;
+        match packet {
+            Packet::FollowerInfo { .. } if !m.config.is_voter(link.server) => {
+                self.drop_learner(m, cx, link, Reason::NotInConfig)
+            }
+            Packet::FollowerInfo { accepted_epoch, .. } if learner.stage == Stage::Connected => {
+                learner.voter = true;
+                self.introduced(m, cx, link, accepted_epoch)
+            }
+            Packet::ObserverInfo { accepted_epoch, .. } if learner.stage == Stage::Connected => {
+                self.introduced(m, cx, link, accepted_epoch)
+            }
+            Packet::AckEpoch { current_epoch, last_zxid } if learner.stage == Stage::EpochSent => {
+                self.epoch_acked(m, cx, link, current_epoch, last_zxid)
+            }
+            Packet::Ack { zxid } if learner.forwarding() => self.acked(m, cx, link, zxid),
+            Packet::Request(request) if learner.in_service() => {
+                self.request(m, cx, request, Origin::Learner(link))
+            }
+            Packet::Ping { touches, .. } if learner.forwarding() => {
+                m.service.touch(cx.now, &touches);
+                Ok(())
+            }
+            Packet::Revalidate(touch) if learner.in_service() => {
+                let valid = m.service.revalidate(cx.now, touch, Origin::Learner(link));
+                cx.send(link, Packet::Revalidated { session: touch.session, valid });
+                Ok(())
+            }
+            _ => self.drop_learner(m, cx, link, Reason::Unexpected),
+        }
+    }
+
+    pub(crate) fn client(
+        &mut self,
+        m: &mut Member<P>,
+        cx: &mut Context<'_, P>,
+        conn: ConnId,
+        event: ClientOf<P>,
+    ) -> Outcome {
+        let mut effects = Vec::new();
+        m.service.client(cx.now, conn, event, &mut effects);
+        self.carry_out(m, cx, effects)
+    }
+
+    pub(crate) fn done(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, awaited: Awaited) -> Outcome {
+        match (awaited, self.phase) {
+            (Awaited::AcceptedEpoch(epoch), Phase::Promising(chosen)) if epoch == chosen => {
+                self.epoch_promised(m, cx, epoch)
+            }
+            (Awaited::CurrentEpoch(written), Phase::Synchronization { epoch, .. }) if written == epoch => {
+                self.phase = Phase::Synchronization { epoch, own: true };
+                self.check_established(m, cx)
+            }
+            (Awaited::Logged(_), Phase::Broadcast(_)) => self.commit_what_can_be(m, cx),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn alarm(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, timer: Timer) -> Outcome {
+        match timer {
+            Timer::PhaseLimit if self.established().is_none() => Err(RoleEnded),
+            Timer::Liveness => self.check_liveness(m, cx),
+            Timer::Ping => {
+                let zxid = m.history.last();
+                for learner in self.learners.values().filter(|l| l.forwarding()) {
+                    cx.send(learner.link, Packet::Ping { zxid, touches: Vec::new() });
+                }
+                cx.out.push(Output::SetAlarm(Timer::Ping, Delay::HalfTick));
+                Ok(())
+            }
+            Timer::SessionExpiry => {
+                cx.out.push(Output::SetAlarm(Timer::SessionExpiry, Delay::Tick));
+                let mut effects = Vec::new();
+                m.service.expire(cx.now, &mut effects);
+                self.carry_out(m, cx, effects)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn stop(self, cx: &mut Context<'_, P>) {
+        for learner in self.learners.values() {
+            cx.hangup(learner.link, Reason::RoleEnded);
+        }
+        for timer in [Timer::PhaseLimit, Timer::Liveness, Timer::Ping, Timer::SessionExpiry] {
+            cx.out.push(Output::CancelAlarm(timer));
+        }
+    }
+
+    /// Close a learner's connection: it broke a rule, or was silent.
+    fn drop_learner(
+        &mut self,
+        m: &Member<P>,
+        cx: &mut Context<'_, P>,
+        link: Link,
+        reason: Reason,
+    ) -> Outcome {
+        self.learners.remove(&link.server);
+        cx.hangup(link, reason);
+        self.check_quorum(m)
+    }
+
+    fn voter_is(&self, id: ServerId, what: impl Fn(&LearnerHandler) -> bool) -> bool {
+        self.learners.get(&id).is_some_and(|l| l.voter && what(l))
+    }
+}

@@ -1,0 +1,157 @@
+//! Synchronisation: every learner is brought to the leader's history; a quorum that has it on disk
+//! establishes the leader.
+
+use alloc::vec::Vec;
+
+use super::{Leader, Outcome, Phase};
+use crate::ids::{Epoch, Link, ServerId, Zxid};
+use crate::mutation::mutated;
+use crate::output::{Output, Reason};
+use crate::payload::{Payload, Service, ServingRole};
+use crate::timer::{Delay, Timer};
+use crate::zab::learner_handler::{LearnerHandler, Stage};
+use crate::zab::member::{Context, Member};
+use crate::zab::packet::Packet;
+use crate::zab::sync_plan::{SyncPlan, sync_plan};
+
+impl<P: Payload> Leader<P> {
+    /// Send a learner what it lacks. From here on it gets every proposal: one that joins
+    /// between proposal and acknowledgement must miss none.
+    pub(super) fn synchronize(
+        &mut self,
+        m: &mut Member<P>,
+        cx: &mut Context<'_, P>,
+        id: ServerId,
+        last: Zxid,
+    ) {
+        let epoch = self.epoch().expect("an epoch was promised");
+        // Everything before the epoch is its initial history: told as committed, because
+        // ZooKeeper's learners put only what is committed on disk before they acknowledge
+        // NEWLEADER; nobody applies it before UPTODATE.
+        let committed = m.applied_for_clients(epoch);
+        let initial = self.established().is_none();
+        let learner = self.learners.get_mut(&id).expect("a connected learner");
+        let link = learner.link;
+        // What an established leader has not committed yet is proposed again: a ZooKeeper follower
+        // matches COMMITs only with proposals of its own connection.
+        let applied = m.history.applied();
+        let again = !initial && last > applied && m.history.passes(last) && applied.counter() > 0;
+        let plan = if again {
+            SyncPlan::Trunc { to: applied }
+        } else {
+            sync_plan(&m.history, last, committed, m.diff_limit())
+        };
+        let from = match plan {
+            SyncPlan::Diff { after } => {
+                cx.send(link, Packet::Diff { zxid: m.history.last().min(committed) });
+                after
+            }
+            SyncPlan::Trunc { to } => {
+                cx.send(link, Packet::Trunc { zxid: to });
+                to
+            }
+            SyncPlan::Snap if initial && m.history.applied() < m.history.last() => {
+                let snapshot = self.initial.get_or_insert_with(|| m.whole_state(cx.now)).clone();
+                cx.send(link, Packet::Snap { zxid: Zxid::new(epoch, 0), snapshot });
+                m.history.last()
+            }
+            SyncPlan::Snap => {
+                let zxid = m.applied_for_clients(epoch);
+                cx.send(link, Packet::Snap { zxid, snapshot: m.service.snapshot() });
+                m.history.applied()
+            }
+        };
+        for (zxid, txn) in m.history.after(from) {
+            let is_committed = *zxid <= committed;
+            if is_committed || learner.voter {
+                cx.send(link, Packet::Proposal { zxid: *zxid, txn: txn.clone() });
+            }
+            if is_committed {
+                cx.send(link, Packet::Commit { zxid: *zxid });
+            }
+        }
+        cx.send(link, Packet::NewLeader { epoch });
+        learner.stage = Stage::Synchronizing { committed, acked: Zxid::ZERO };
+    }
+
+    pub(super) fn acked(
+        &mut self,
+        m: &mut Member<P>,
+        cx: &mut Context<'_, P>,
+        link: Link,
+        zxid: Zxid,
+    ) -> Outcome {
+        let epoch = self.epoch().expect("an epoch was promised");
+        let learner = self.learners.get_mut(&link.server).expect("the packet's learner");
+        if zxid == Zxid::new(epoch, 0) {
+            // NEWLEADER; the same number again acknowledges UPTODATE and means nothing new.
+            let Stage::Synchronizing { committed, acked } = learner.stage else { return Ok(()) };
+            learner.stage = Stage::Synchronized { committed, acked };
+            return match self.phase {
+                Phase::Broadcast(_) => {
+                    self.put_in_service(m, cx, link.server);
+                    self.commit_what_can_be(m, cx)
+                }
+                _ => self.check_established(m, cx),
+            };
+        }
+        if zxid > m.history.last() {
+            return self.drop_learner(m, cx, link, Reason::Unexpected);
+        }
+        if zxid.epoch() != epoch {
+            return Ok(());
+        }
+        match &mut learner.stage {
+            Stage::Synchronizing { acked, .. }
+            | Stage::Synchronized { acked, .. }
+            | Stage::InService { acked } => {
+                *acked = (*acked).max(zxid);
+            }
+            _ => {}
+        }
+        self.commit_what_can_be(m, cx)
+    }
+
+    pub(super) fn check_established(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>) -> Outcome {
+        let Phase::Synchronization { epoch, own } = self.phase else { return Ok(()) };
+        let has = |id: ServerId| {
+            if id == m.config.id { own } else { self.voter_is(id, LearnerHandler::has_initial_history) }
+        };
+        if m.config.is_quorum(has) { self.establish(m, cx, epoch) } else { Ok(()) }
+    }
+
+    /// A quorum has the initial history on disk: it is committed, serve.
+    pub(super) fn establish(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, epoch: Epoch) -> Outcome {
+        self.phase = Phase::Broadcast(epoch);
+        self.initial.clear();
+        let effects = m.apply_to(m.history.last().max(Zxid::new(epoch, 0)), cx);
+        self.carry_out(m, cx, effects)?;
+        m.trim();
+        cx.out.push(Output::CancelAlarm(Timer::PhaseLimit));
+        cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::Tick));
+        cx.out.push(Output::SetAlarm(Timer::SessionExpiry, Delay::Tick));
+        let ready: Vec<ServerId> =
+            self.learners.iter().filter(|(_, l)| l.has_initial_history()).map(|(id, _)| *id).collect();
+        for id in ready {
+            self.put_in_service(m, cx, id);
+        }
+        let mut effects = Vec::new();
+        m.service.serve(cx.now, ServingRole::Leader, m.applied_for_clients(epoch), &mut effects);
+        self.carry_out(m, cx, effects)
+    }
+
+    /// UPTODATE, then the commits that were held back: they are of this epoch, whose counters have
+    /// no holes.
+    pub(super) fn put_in_service(&mut self, m: &Member<P>, cx: &mut Context<'_, P>, id: ServerId) {
+        let learner = self.learners.get_mut(&id).expect("a connected learner");
+        let Stage::Synchronized { committed, acked } = learner.stage else { return };
+        learner.stage = Stage::InService { acked };
+        cx.send(learner.link, Packet::UpToDate);
+        if !learner.voter || mutated!(m.config, HeldCommitsForgotten) {
+            return;
+        }
+        for zxid in committed.0 + 1..=m.history.applied().0 {
+            cx.send(learner.link, Packet::Commit { zxid: Zxid(zxid) });
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Who dialed a server that is still LOOKING: a learner may know before the winner that the
+//! election is won.
+
+use alloc::collections::BTreeMap;
+
+use super::member::Context;
+use super::packet::Packet;
+use crate::ids::{Link, ServerId};
+use crate::output::{Output, Reason};
+use crate::payload::Payload;
+use crate::timer::{Delay, Timer};
+
+/// The connections that wait for this server to win the election: one per server, for a time that
+/// begins with the first. When it is over, nobody is waited with again before the election ends.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Lobby<P: Payload> {
+    closed: bool,
+    waiting: BTreeMap<ServerId, Guest<P>>,
+}
+
+/// A connection and its first message.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Guest<P: Payload> {
+    pub(crate) link: Link,
+    pub(crate) said: Option<Packet<P>>,
+}
+
+impl<P: Payload> Lobby<P> {
+    /// Open and empty.
+    pub(crate) fn new() -> Self {
+        Lobby { closed: false, waiting: BTreeMap::new() }
+    }
+
+    /// Whether there is time to wait.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.closed
+    }
+
+    /// Somebody is at the door.
+    pub(crate) fn accepted(&mut self, cx: &mut Context<'_, P>, link: Link) {
+        if self.closed {
+            return cx.hangup(link, Reason::NotLeading);
+        }
+        if self.waiting.is_empty() {
+            cx.out.push(Output::SetAlarm(Timer::PhaseLimit, Delay::Lobby));
+        }
+        if let Some(old) = self.waiting.insert(link.server, Guest { link, said: None }) {
+            cx.hangup(old.link, Reason::Replaced);
+        }
+    }
+
+    /// A guest introduces itself. It has nothing more to say before it is answered.
+    pub(crate) fn packet(&mut self, cx: &mut Context<'_, P>, link: Link, packet: Packet<P>) {
+        let Some(guest) = self.waiting.get_mut(&link.server).filter(|guest| guest.link == link) else {
+            return;
+        };
+        let introduces = matches!(packet, Packet::FollowerInfo { .. } | Packet::ObserverInfo { .. });
+        if introduces && guest.said.is_none() {
+            guest.said = Some(packet);
+        } else {
+            self.leave(cx, link);
+            cx.hangup(link, Reason::Unexpected);
+        }
+    }
+
+    /// A guest's connection is gone.
+    pub(crate) fn down(&mut self, cx: &mut Context<'_, P>, link: Link) {
+        if self.waiting.get(&link.server).is_some_and(|guest| guest.link == link) {
+            self.leave(cx, link);
+        }
+    }
+
+    /// They have waited long enough.
+    pub(crate) fn close(&mut self, cx: &mut Context<'_, P>) {
+        let closed = Lobby { closed: true, waiting: BTreeMap::new() };
+        core::mem::replace(self, closed).turn_away(cx);
+    }
+
+    /// This server does not lead: let them look elsewhere.
+    pub(crate) fn turn_away(self, cx: &mut Context<'_, P>) {
+        for guest in self.waiting.into_values() {
+            cx.hangup(guest.link, Reason::NotLeading);
+        }
+    }
+
+    /// This server leads: here they are.
+    pub(crate) fn guests(self) -> impl Iterator<Item = Guest<P>> {
+        self.waiting.into_values()
+    }
+
+    fn leave(&mut self, cx: &mut Context<'_, P>, link: Link) {
+        self.waiting.remove(&link.server);
+        if self.waiting.is_empty() {
+            cx.out.push(Output::CancelAlarm(Timer::PhaseLimit));
+        }
+    }
+}

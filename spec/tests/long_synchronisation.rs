@@ -1,0 +1,107 @@
+//! A synchronisation that takes long is not cut off while it makes progress.
+
+use quorate_core::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
+use quorate_core::ids::{LAST_EPOCH, Link, Now, ServerId, Zxid};
+use quorate_core::quorum::QuorumVerifier;
+use quorate_core::timer::{Delay, Timer};
+use quorate_core::zab::Packet;
+use quorate_core::{Input, Output, QuorumPeer, Reason};
+use quorate_spec::byte::Byte;
+use quorate_spec::world::Durable;
+
+const FOLLOWER: Link = Link { server: ServerId(2), generation: 7 };
+
+fn peer() -> QuorumPeer<Byte> {
+    let config = PeerConfig {
+        id: ServerId(1),
+        verifiers: vec![QuorumVerifier::Majority(vec![ServerId(1), ServerId(2), ServerId(3)])],
+        observers: vec![],
+        election: ElectionMode::Oracle,
+        commit_log_count: 500,
+        read_only: false,
+        commit_log_bytes: usize::MAX,
+        diff_limit: DiffLimit::NONE,
+        init_limit: 10,
+        sync_limit: 5,
+        snap_count: 0,
+        settings: (),
+        #[cfg(feature = "mutants")]
+        mutation: None,
+    };
+    QuorumPeer::new(Constant::new(config), Durable::empty().recovered())
+}
+
+fn step(peer: &mut QuorumPeer<Byte>, input: Input<Byte>) -> Vec<Output<Byte>> {
+    let mut out = Vec::new();
+    peer.step(Now::default(), input, &mut out);
+    out
+}
+
+/// What a peer wants done, and the disk at once, until it wants nothing more of it.
+fn settled(peer: &mut QuorumPeer<Byte>, input: Input<Byte>) -> Vec<Output<Byte>> {
+    let mut all = step(peer, input);
+    let mut at = 0;
+    while at < all.len() {
+        if let Output::SaveAcceptedEpoch(ticket, _) | Output::SaveCurrentEpoch(ticket, _) = &all[at] {
+            let done = Input::Done(*ticket);
+            let more = step(peer, done);
+            all.extend(more);
+        }
+        at += 1;
+    }
+    all
+}
+
+fn gets_more_time(outputs: &[Output<Byte>]) -> bool {
+    outputs.contains(&Output::SetAlarm(Timer::PhaseLimit, Delay::InitLimit))
+}
+
+fn introduced(accepted_epoch: u32) -> (QuorumPeer<Byte>, Vec<Output<Byte>>) {
+    let mut peer = peer();
+    step(&mut peer, Input::Start);
+    step(&mut peer, Input::Elected(ServerId(1)));
+    step(&mut peer, Input::Accepted(FOLLOWER));
+    let first = Packet::FollowerInfo { accepted_epoch, config_version: 0 };
+    let outputs = settled(&mut peer, Input::Packet(FOLLOWER, first));
+    (peer, outputs)
+}
+
+#[test]
+fn a_leader_waits_for_a_follower_that_takes_in_what_it_is_sent() {
+    let (mut leader, _) = introduced(0);
+    assert!(!gets_more_time(&step(&mut leader, Input::Progress(FOLLOWER))), "discovery has its limit");
+    let ack = Packet::AckEpoch { current_epoch: Some(0), last_zxid: Zxid::ZERO };
+    let sent = settled(&mut leader, Input::Packet(FOLLOWER, ack));
+    assert!(sent.contains(&Output::Send(FOLLOWER, Packet::NewLeader { epoch: 1 })), "{sent:?}");
+    assert!(gets_more_time(&step(&mut leader, Input::Progress(FOLLOWER))));
+    let old = Link { generation: 6, ..FOLLOWER };
+    assert!(!gets_more_time(&step(&mut leader, Input::Progress(old))), "of another connection");
+}
+
+#[test]
+fn a_follower_waits_for_a_leader_that_goes_on_sending() {
+    let mut follower = peer();
+    let leader = Link { server: ServerId(3), generation: 1 };
+    step(&mut follower, Input::Start);
+    step(&mut follower, Input::Elected(ServerId(3)));
+    step(&mut follower, Input::Up(leader));
+    assert!(!gets_more_time(&step(&mut follower, Input::Progress(leader))), "discovery has its limit");
+    settled(&mut follower, Input::Packet(leader, Packet::LeaderInfo { epoch: 1 }));
+    assert!(gets_more_time(&step(&mut follower, Input::Progress(leader))));
+    step(&mut follower, Input::Packet(leader, Packet::Diff { zxid: Zxid::ZERO }));
+    assert!(gets_more_time(&step(&mut follower, Input::Progress(leader))));
+    settled(&mut follower, Input::Packet(leader, Packet::NewLeader { epoch: 1 }));
+    step(&mut follower, Input::Packet(leader, Packet::UpToDate));
+    assert!(!gets_more_time(&step(&mut follower, Input::Progress(leader))), "it is synchronised");
+}
+
+#[test]
+fn there_is_no_epoch_after_the_last() {
+    let (_, outputs) = introduced(LAST_EPOCH);
+    assert!(outputs.contains(&Output::Hangup(FOLLOWER, Reason::NoEpochLeft)), "{outputs:?}");
+    let (_, outputs) = introduced(LAST_EPOCH - 1);
+    assert!(
+        outputs.contains(&Output::Send(FOLLOWER, Packet::LeaderInfo { epoch: LAST_EPOCH })),
+        "{outputs:?}"
+    );
+}
