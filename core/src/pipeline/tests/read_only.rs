@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::QuorumPeer;
-use crate::config::{Constant, ElectionMode, PeerConfig};
+use crate::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
 use crate::election::{Notification, ServerState, Vote};
 use crate::input::Input;
 use crate::output::{Output, Outputs};
@@ -140,6 +140,10 @@ fn alone(log: Vec<(Zxid, ClientTxn)>, read_only: bool) -> QuorumPeer<ClientTxn> 
         observers: vec![],
         election: ElectionMode::Fast,
         commit_log_count: 500,
+        commit_log_bytes: usize::MAX,
+        diff_limit: DiffLimit::NONE,
+        init_limit: 10,
+        sync_limit: 5,
         read_only,
         snap_count: 0,
         settings: Settings::new(ServerId(1), 2000),
