@@ -16,8 +16,6 @@ pub(crate) enum Health {
     Serves(String),
     /// It is up and knows no leader.
     NotServing,
-    /// It is up and must not say how it is: `srvr` is not in its whitelist.
-    Refused,
     /// Something answers that is no such server.
     Strange(String),
     /// Nothing answers.
@@ -47,8 +45,6 @@ pub(crate) fn health(host: &str, port: u16) -> Health {
         Health::Serves(mode.to_owned())
     } else if answer.contains("not currently serving requests") {
         Health::NotServing
-    } else if answer.contains("not in the whitelist") {
-        Health::Refused
     } else if answer.is_empty() {
         Health::Silent(io::ErrorKind::UnexpectedEof.into())
     } else {
@@ -107,8 +103,6 @@ mod tests {
         assert!(matches!(after(serving), Health::Serves(mode) if mode == "observer"));
         let idle = "This ZooKeeper instance is not currently serving requests\n";
         assert!(matches!(after(idle), Health::NotServing));
-        let refused = "srvr is not executed because it is not in the whitelist.\n";
-        assert!(matches!(after(refused), Health::Refused));
         assert!(
             matches!(after("HTTP/1.1 400 Bad Request\n"), Health::Strange(line) if line.starts_with("HTTP"))
         );

@@ -39,9 +39,6 @@ fn show(instance: &Instance) -> Result<(), String> {
             Ok(())
         }
         Health::NotServing => Err(format!("is up{process}, but does not serve: it knows no leader")),
-        Health::Refused => {
-            Err(format!("is up{process}, but does not tell its mode: add srvr to 4lw.commands.whitelist"))
-        }
         Health::Strange(line) => Err(format!("something else answers at {host}:{port}: {line:?}")),
         Health::Silent(why) if process.is_empty() => Err(format!("is not running: {host}:{port}: {why}")),
         Health::Silent(why) => Err(format!("runs{process}, but does not answer at {host}:{port}: {why}")),

@@ -45,7 +45,7 @@ fn ask(instance: &Instance) -> Result<Option<i32>, Error> {
         process::signal(pid, Signal::TERM).map_err(system("sending SIGTERM"))?;
         return Ok(Some(pid));
     }
-    if let Some(Health::Serves(_) | Health::NotServing | Health::Refused) = instance.health() {
+    if let Some(Health::Serves(_) | Health::NotServing) = instance.health() {
         return Err(Error::Service(format!(
             "a server answers, but {} does not name its process: it was not started by `quorate start`",
             instance.pid_file.display()
