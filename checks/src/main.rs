@@ -2,6 +2,7 @@
 
 mod mutants;
 mod report;
+mod simulate;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -47,6 +48,8 @@ enum Command {
         /// Only the mutants whose name contains this.
         name: Option<String>,
     },
+    /// Walk ensembles at random that are too large to be searched.
+    Simulate(simulate::Options),
 }
 
 fn main() -> ExitCode {
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
                 ExitCode::from(2)
             }
         },
+        Command::Simulate(options) => simulate::run(&options),
         Command::Mutants { name } => mutants::run(name.as_deref().unwrap_or("")),
     }
 }

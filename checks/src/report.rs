@@ -2,6 +2,7 @@
 
 use quorate_spec::models::{Ensemble, ModelSpec};
 use quorate_spec::search::{Report, Violation};
+use quorate_spec::simulate::{self, Failure};
 
 /// How a search stands, on stderr.
 pub(crate) fn progress(report: &Report) {
@@ -63,4 +64,21 @@ fn peak_memory() -> usize {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|l| l.trim().trim_end_matches(" kB").parse::<usize>().ok());
     kib.unwrap_or(0) * 1024
+}
+
+/// The way of a random walk to what is broken: every action, and the states at its end.
+pub(crate) fn walk(ensemble: &Ensemble, failure: &Failure) {
+    /// How many of the last states are printed.
+    const SHOWN: usize = 12;
+    let name = failure.broken.name();
+    println!("{name} is broken after {} actions:", failure.path.len());
+    let hidden = failure.path.len().saturating_sub(SHOWN);
+    let mut step = 0;
+    simulate::states(ensemble, &failure.path, |action, world| {
+        step += 1;
+        println!("  {step}. {action}");
+        if step > hidden {
+            println!("{world}");
+        }
+    });
 }

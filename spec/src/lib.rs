@@ -11,5 +11,6 @@ pub mod models;
 pub mod mutants;
 pub mod properties;
 pub mod search;
+pub mod simulate;
 pub mod transcript;
 pub mod world;

@@ -85,6 +85,8 @@ pub struct World {
     ghost: Arc<Ghost>,
     /// Every step so far, if somebody wants to know. No part of the state's identity.
     trace: Option<Vec<Event>>,
+    /// How many steps there were. No part of the state's identity.
+    steps: u64,
 }
 
 impl PartialEq for World {
@@ -120,6 +122,7 @@ impl World {
             budget,
             ghost: Arc::default(),
             trace: None,
+            steps: 0,
         }
     }
 
@@ -146,6 +149,16 @@ impl World {
     /// What may still happen.
     pub fn budget(&self) -> Budget {
         self.budget
+    }
+
+    /// Let this happen from now on.
+    pub fn allow(&mut self, budget: Budget) {
+        self.budget = budget;
+    }
+
+    /// Calls of `QuorumPeer::step` so far.
+    pub fn steps(&self) -> u64 {
+        self.steps
     }
 
     /// Whether the bound on elections stands in the way of another one.
@@ -324,11 +337,12 @@ impl World {
     /// The world after an action, which must be possible.
     pub fn next(&self, action: &Action) -> World {
         let mut world = self.clone();
-        world.happen(action);
+        world.act(action);
         world
     }
 
-    fn happen(&mut self, action: &Action) {
+    /// The action, which must be possible, happens.
+    pub fn act(&mut self, action: &Action) {
         match *action {
             Action::Start(i) => self.start(i),
             Action::Lead(i) => {
@@ -552,6 +566,7 @@ impl World {
 
     /// The one place where core runs.
     fn step(&mut self, i: usize, input: Input<Byte>) {
+        self.steps += 1;
         let mut out = Vec::new();
         let peer = Arc::make_mut(&mut self.servers[i]).peer.as_mut().expect("it is up");
         let before = self.trace.is_some().then(|| (input.clone(), View::of(peer)));
