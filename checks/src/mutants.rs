@@ -7,13 +7,19 @@ use std::process::ExitCode;
 
 #[cfg(not(feature = "mutants"))]
 pub(crate) fn run(name: &str) -> ExitCode {
+    in_mutants_build(&["mutants", name])
+}
+
+/// Run this program with these arguments in a build that has broken rules. Empty ones are left out.
+#[cfg(not(feature = "mutants"))]
+pub(crate) fn in_mutants_build(arguments: &[&str]) -> ExitCode {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/mutants");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = std::process::Command::new(cargo)
         .args(["run", "--release", "--quiet", "--features", "mutants"])
-        .args(["--manifest-path", manifest, "--target-dir", target, "--", "mutants"])
-        .args((!name.is_empty()).then_some(name))
+        .args(["--manifest-path", manifest, "--target-dir", target, "--"])
+        .args(arguments.iter().filter(|argument| !argument.is_empty()))
         .status();
     match status {
         Ok(status) if status.success() => ExitCode::SUCCESS,

@@ -29,12 +29,17 @@ pub(crate) struct Options {
     /// Walks at a time.
     #[arg(long, default_value_t = 1)]
     threads: usize,
+    /// Break rules, one at a time, and walk until something notices.
+    #[arg(long)]
+    mutants: bool,
 }
 
 /// Actions in which an ensemble has to heal. Orders of magnitude more than it takes.
 const HEAL: usize = 200_000;
 /// Steps, if nobody says how many.
 const STEPS: u64 = 10_000_000;
+/// Steps for each broken rule, if nobody says how many.
+const MUTANT_STEPS: u64 = 2_000_000;
 /// Attempts to shorten a failing walk.
 const SHRINK: usize = 20_000;
 
@@ -67,6 +72,9 @@ impl Sum {
 }
 
 pub(crate) fn run(options: &Options) -> ExitCode {
+    if options.mutants {
+        return mutants(options);
+    }
     let plan = Plan {
         servers: usize::from(options.servers),
         chaos: options.length,
@@ -124,6 +132,71 @@ pub(crate) fn run(options: &Options) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+#[cfg(not(feature = "mutants"))]
+fn mutants(options: &Options) -> ExitCode {
+    let servers = options.servers.to_string();
+    let length = options.length.to_string();
+    let seed = options.seed.unwrap_or(1).to_string();
+    let steps = options.steps.unwrap_or(MUTANT_STEPS).to_string();
+    crate::mutants::in_mutants_build(&[
+        "simulate",
+        "--mutants",
+        "--servers",
+        &servers,
+        "--length",
+        &length,
+        "--seed",
+        &seed,
+        "--steps",
+        &steps,
+    ])
+}
+
+/// One line for each broken rule: what noticed it, in which walk. Which of them chance finds is told,
+/// not required: `mutants` is what requires it, of the models.
+#[cfg(feature = "mutants")]
+fn mutants(options: &Options) -> ExitCode {
+    use quorate_spec::mutants::MUTANTS;
+    std::panic::set_hook(Box::new(|_| {}));
+    let (first, enough) = (options.seed.unwrap_or(1), options.steps.unwrap_or(MUTANT_STEPS));
+    let (mut found, mut missed) = (0, 0);
+    for mutant in MUTANTS {
+        let plan = Plan {
+            servers: usize::from(options.servers),
+            chaos: options.length,
+            heal: HEAL,
+            variant: Variant::broken(mutant.mutation),
+        };
+        let (mut seed, mut steps) = (first, 0);
+        let failure = loop {
+            let walk = plan.walk(seed);
+            steps += walk.steps;
+            if walk.failure.is_some() || steps >= enough {
+                break walk.failure;
+            }
+            seed += 1;
+        };
+        let label = format!("{:?}", mutant.mutation);
+        match failure {
+            Some(failure) => {
+                found += 1;
+                let short = shrink(&plan.ensemble(), &failure, SHRINK / 10);
+                let name = short.broken.name();
+                println!(
+                    "{label:<24} found by {name} after {steps} steps (seed {seed}, {} actions)",
+                    short.path.len()
+                );
+            }
+            None => {
+                missed += 1;
+                println!("{label:<24} not found in {steps} steps");
+            }
+        }
+    }
+    println!("{found} found by chance, {missed} not");
+    ExitCode::SUCCESS
 }
 
 fn tell(plan: &Plan, seed: u64, failure: &Failure) {
