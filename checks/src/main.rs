@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, Subcommand};
-use quorate_spec::models::{ModelSpec, Variant, catalogue};
-use quorate_spec::search::{Limits, breadth_first};
-use stateright::{Checker, Model};
+use quorate_spec::models::paxos::tables;
+use quorate_spec::models::{Expected, ModelSpec, Variant, catalogue};
+use quorate_spec::search::{Limits, Progress, Report};
 
 #[derive(Parser)]
 #[command(name = "quorate-checks", version)]
@@ -43,6 +43,8 @@ enum Command {
         #[arg(long, default_value = "127.0.0.1:3000")]
         listen: String,
     },
+    /// Count messages and delays of Paxos, multi-Paxos and ZAB, in runs of their models.
+    Compare,
     /// Break rules, one at a time, and see which property notices.
     Mutants {
         /// Only the mutants whose name contains this.
@@ -60,11 +62,13 @@ fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
-        Command::Run { name, states, salt } => run(name.as_deref().unwrap_or(""), Limits { states }, salt),
+        Command::Run { name, states, salt } => {
+            run(name.as_deref().unwrap_or(""), Limits { states, past_violation: false }, salt)
+        }
         Command::Explore { name, listen } => match catalogue().into_iter().find(|m| m.name == name) {
             Some(model) => {
                 println!("explore {name} at http://{listen}");
-                (model.build)(Variant::default()).checker().serve(listen);
+                (model.build)(Variant::default()).explore(&listen);
                 ExitCode::SUCCESS
             }
             None => {
@@ -72,6 +76,10 @@ fn main() -> ExitCode {
                 ExitCode::from(2)
             }
         },
+        Command::Compare => {
+            report::costs(&tables::costs());
+            ExitCode::SUCCESS
+        }
         Command::Simulate(options) => simulate::run(&options),
         Command::Mutants { name } => mutants::run(name.as_deref().unwrap_or("")),
     }
@@ -89,24 +97,21 @@ fn run(name: &str, limits: Limits, salt: u64) -> ExitCode {
     report::headings();
     let (mut bad, mut unique) = (0, 0);
     for model in &chosen {
-        let ensemble = (model.build)(variant);
-        let found = breadth_first(&ensemble, limits, report::progress);
+        let subject = (model.build)(variant);
+        let past_violation = matches!(model.expected, Expected::Violates(..));
+        let found = subject.search(Limits { past_violation, ..limits }, &mut report::progress);
         unique += found.unique;
-        let verdict = if let Some(violation) = &found.violation {
-            Err(format!("{} BROKEN", violation.broken.name()))
-        } else if !found.exhausted {
-            Err(format!("CUT after {} states", found.unique))
-        } else if !found.unreached.is_empty() {
-            Err(format!("NOT REACHED: {}", found.unreached.join(", ")))
-        } else if found.unique != model.unique {
-            Err(format!("exhausted, but {} states are expected", model.unique))
-        } else {
-            second_opinion(model, variant)
-        };
+        let progress = found.exhausted.then(|| subject.progress()).flatten();
+        let verdict = first_opinion(model, &found, progress.as_ref())
+            .and_then(|verdict| second_opinion(model, variant).map(|agrees| format!("{verdict}; {agrees}")));
+        report::row(model, &found, verdict.as_ref().unwrap_or_else(|bad| bad));
+        let told = chosen.len() == 1 || verdict.is_err();
         bad += usize::from(verdict.is_err());
-        report::row(model, &found, &verdict.unwrap_or_else(|bad| bad));
-        if let Some(violation) = &found.violation {
-            report::story(&ensemble, violation);
+        if let Some(violation) = found.violation.as_ref().filter(|_| told) {
+            report::story(violation);
+        }
+        if let Some(lasso) = progress.and_then(|p| p.lasso).filter(|_| told) {
+            report::lasso(&lasso);
         }
     }
     let end = if bad == 0 { "all hold within these bounds".into() } else { format!("{bad} did not pass") };
@@ -118,15 +123,60 @@ fn run(name: &str, limits: Limits, salt: u64) -> ExitCode {
     if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// What the breadth-first search and the graph show, if it is what must come out.
+fn first_opinion(model: &ModelSpec, found: &Report, progress: Option<&Progress>) -> Result<String, String> {
+    let verdict = match (model.expected, &found.violation) {
+        (Expected::Violates(property, steps), Some(v)) if v.broken.name() == property => {
+            if v.path.len() != steps {
+                return Err(format!("{property} violated in {} steps, {steps} are expected", v.path.len()));
+            }
+            format!("violated as expected: {property} in {steps} steps")
+        }
+        (_, Some(v)) => return Err(format!("{} BROKEN", v.broken.name())),
+        (Expected::Violates(property, _), None) => return Err(format!("{property} NOT VIOLATED")),
+        (Expected::Holds | Expected::Livelock(..), None) => "exhausted, all hold".into(),
+    };
+    if !found.exhausted {
+        return Err(format!("CUT after {} states", found.unique));
+    }
+    if !found.unreached.is_empty() {
+        return Err(format!("NOT REACHED: {}", found.unreached.join(", ")));
+    }
+    if found.unique != model.unique {
+        return Err(format!("exhausted, but {} states are expected", model.unique));
+    }
+    let Some(progress) = progress else { return Ok(verdict) };
+    if progress.hopeless > 0 {
+        return Err(format!("no way to a decision from {} states", progress.hopeless));
+    }
+    match (model.expected, &progress.lasso) {
+        (Expected::Livelock(stem, cycle), Some(lasso)) => {
+            let found = (lasso.stem.len(), lasso.cycle.len());
+            match found == (stem, cycle) {
+                true => Ok(format!(
+                    "livelock as expected: {stem} steps, then a cycle of {cycle} without a decision"
+                )),
+                false => Err(format!("livelock of {found:?} steps, {:?} are expected", (stem, cycle))),
+            }
+        }
+        (Expected::Livelock(..), None) => Err("NO LIVELOCK".into()),
+        _ if progress.avoidable => Err("a decision can be AVOIDED".into()),
+        _ => Ok(format!("{verdict}, every way decides")),
+    }
+}
+
 /// Whether stateright, searching depth first, comes to the same count and verdict.
-fn second_opinion(model: &ModelSpec, variant: Variant) -> Result<String, String> {
-    let checker = (model.build)(variant).checker().spawn_dfs().join();
-    let broken: Vec<&str> = checker.discoveries().into_keys().collect();
-    if !broken.is_empty() {
+fn second_opinion(model: &ModelSpec, variant: Variant) -> Result<&'static str, String> {
+    let (broken, unique) = (model.build)(variant).second_opinion();
+    let expected =
+        |name: &&str| matches!(model.expected, Expected::Violates(property, _) if property == *name);
+    if matches!(model.expected, Expected::Violates(..)) && !broken.iter().any(|name| expected(name)) {
+        Err("stateright finds NO VIOLATION".into())
+    } else if !matches!(model.expected, Expected::Violates(..)) && !broken.is_empty() {
         Err(format!("stateright finds {} broken", broken.join(", ")))
-    } else if checker.unique_state_count() != model.unique {
-        Err(format!("stateright counts {}", checker.unique_state_count()))
+    } else if unique != model.unique {
+        Err(format!("stateright counts {unique}"))
     } else {
-        Ok("exhausted, all hold; stateright agrees".into())
+        Ok("stateright agrees")
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn in_mutants_build(arguments: &[&str]) -> ExitCode {
 pub(crate) fn run(name: &str) -> ExitCode {
     use quorate_spec::models::{Variant, catalogue};
     use quorate_spec::mutants::MUTANTS;
-    use quorate_spec::search::{Limits, breadth_first};
+    use quorate_spec::search::Limits;
 
     // A panic inside a step is a finding of the search, not of the process.
     std::panic::set_hook(Box::new(|_| {}));
@@ -49,7 +49,7 @@ pub(crate) fn run(name: &str) -> ExitCode {
         let variant = Variant::broken(mutant.mutation);
         let searched = models.iter().filter(|m| mutant.models.contains(&m.name));
         let death = searched.clone().find_map(|model| {
-            let report = breadth_first(&(model.build)(variant), Limits::default(), |_| {});
+            let report = (model.build)(variant).search(Limits::default(), &mut |_| {});
             report.violation.map(|violation| (model.name, violation, report.unique, report.time))
         });
         match (death, mutant.survives) {

@@ -1,5 +1,7 @@
 //! What a person reads: one row per model, a counterexample as a story.
 
+use quorate_spec::liveness::Lasso;
+use quorate_spec::models::paxos::tables::Cost;
 use quorate_spec::models::{Ensemble, ModelSpec};
 use quorate_spec::search::{Report, Violation};
 use quorate_spec::simulate::{self, Failure};
@@ -40,21 +42,43 @@ pub(crate) fn row(model: &ModelSpec, report: &Report, verdict: &str) {
 }
 
 /// The shortest way to the broken state, with every state on it.
-pub(crate) fn story(ensemble: &Ensemble, violation: &Violation) {
-    let mut world = ensemble.init[violation.init].clone();
-    println!(
-        "{} is broken after {} steps. At first:\n{world}",
-        violation.broken.name(),
-        violation.path.len()
-    );
+pub(crate) fn story(violation: &Violation) {
+    let steps = violation.path.len();
+    println!("{} is broken after {steps} steps. At first:\n{}", violation.broken.name(), violation.states[0]);
     for (step, action) in violation.path.iter().enumerate() {
         println!("  {}. {action}", step + 1);
-        let next = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.next(action)));
-        match next {
-            Ok(next) => world = next,
-            Err(_) => break,
+        if let Some(state) = violation.states.get(step + 1) {
+            println!("{state}");
         }
-        println!("{world}");
+    }
+}
+
+/// The way into a cycle that decides nothing.
+pub(crate) fn lasso(lasso: &Lasso) {
+    println!("Nothing is decided on this way:");
+    for (step, action) in lasso.stem.iter().enumerate() {
+        println!("  {}. {action}", step + 1);
+    }
+    println!("and in this cycle, which begins and ends in the state\n{}", lasso.state);
+    for (step, action) in lasso.cycle.iter().enumerate() {
+        println!("  {}. {action}", step + 1);
+    }
+}
+
+/// What protocols cost, side by side.
+pub(crate) fn costs(costs: &[Cost]) {
+    println!("3 servers, nothing lost; messages between servers; a round trip is two delays\n");
+    println!("{:<44} {:>8} {:>9} {:>12} {:>9}", "", "commands", "messages", "until", "until all");
+    println!("{:<44} {:>8} {:>9} {:>12} {:>9}", "", "", "each", "answered", "know");
+    for cost in costs {
+        println!(
+            "{:<44} {:>8} {:>9} {:>8} d.  {:>6} d.",
+            cost.what,
+            cost.commands,
+            cost.messages / cost.commands.max(1),
+            cost.answered,
+            cost.everybody
+        );
     }
 }
 

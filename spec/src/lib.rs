@@ -6,6 +6,7 @@
 
 pub mod byte;
 pub mod hash;
+pub mod liveness;
 pub mod models;
 #[cfg(feature = "mutants")]
 pub mod mutants;

@@ -2,13 +2,73 @@
 //! shortest counterexamples.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::fmt::Debug;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crate::models::Ensemble;
+use stateright::{Checker, Model};
+
+pub use crate::liveness::Progress;
 use crate::properties::Invariant;
-use crate::world::{Action, World};
+
+/// What a search needs to know of a model, apart from what stateright knows.
+pub trait Subject: Model<State: Clone, Action: Clone + Debug> {
+    /// A state's identity.
+    fn key(&self, state: &Self::State) -> u64;
+    /// The length of a packed state in bytes.
+    fn packed_len(&self, state: &Self::State) -> usize;
+    /// What is wrong with a state.
+    fn broken(&self, state: &Self::State) -> Option<Broken>;
+    /// The names of the states that must be come across.
+    fn reaches(&self) -> Vec<&'static str>;
+    /// Whether this is the one of that name.
+    fn reached(&self, name: &str, state: &Self::State) -> bool;
+    /// Whether nothing more needs to happen.
+    fn may_end(&self, state: &Self::State) -> bool;
+    /// A state in words.
+    fn show(&self, state: &Self::State) -> String;
+    /// What the graph as a whole shows, if more is claimed than its states do.
+    fn progress(&self) -> Option<Progress> {
+        None
+    }
+}
+
+/// Any model, for those who do not need its type.
+pub trait Searchable {
+    /// [`breadth_first`].
+    fn search(&self, limits: Limits, progress: &mut dyn FnMut(&Report)) -> Report;
+    /// What stateright, searching depth first, finds broken, and how many states it counts.
+    fn second_opinion(self: Box<Self>) -> (Vec<&'static str>, usize);
+    /// What the graph as a whole shows, if more is claimed than its states do.
+    fn progress(&self) -> Option<Progress>;
+    /// Serve stateright's explorer, for ever.
+    fn explore(self: Box<Self>, listen: &str);
+}
+
+impl<M> Searchable for M
+where
+    M: Subject + Send + Sync + 'static,
+    M::State: Debug + Hash + PartialEq + Send + Sync + 'static,
+    M::Action: Debug + PartialEq + Send + Sync + 'static,
+{
+    fn search(&self, limits: Limits, progress: &mut dyn FnMut(&Report)) -> Report {
+        breadth_first(self, limits, progress)
+    }
+
+    fn second_opinion(self: Box<Self>) -> (Vec<&'static str>, usize) {
+        let checker = (*self).checker().spawn_dfs().join();
+        (checker.discoveries().into_keys().collect(), checker.unique_state_count())
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        Subject::progress(self)
+    }
+
+    fn explore(self: Box<Self>, listen: &str) {
+        (*self).checker().serve(listen.to_string());
+    }
+}
 
 /// What a search found.
 #[derive(Debug)]
@@ -21,7 +81,7 @@ pub struct Report {
     pub depth: usize,
     /// States in which nothing can happen.
     pub terminal: usize,
-    /// Whether every state was visited: nothing was cut and nothing was broken.
+    /// Whether every state was visited: nothing was cut, and nothing broken ended the search.
     pub exhausted: bool,
     /// The shortest way to break something.
     pub violation: Option<Violation>,
@@ -38,10 +98,10 @@ pub struct Report {
 pub struct Violation {
     /// What is broken.
     pub broken: Broken,
-    /// From an initial state.
-    pub path: Vec<Action>,
-    /// Which initial state.
-    pub init: usize,
+    /// From an initial state, in words.
+    pub path: Vec<String>,
+    /// The states on it, in words, the initial one first. A step that ends in an assertion has none.
+    pub states: Vec<String>,
 }
 
 /// What a search can find wrong.
@@ -49,6 +109,8 @@ pub struct Violation {
 pub enum Broken {
     /// A property does not hold.
     Invariant(&'static Invariant),
+    /// A claim of a model that is no ensemble does not hold.
+    Claim(&'static str),
     /// Nothing can happen any more, and it should.
     Terminal,
     /// Core's own assertions stopped the last step.
@@ -60,6 +122,7 @@ impl Broken {
     pub fn name(&self) -> &'static str {
         match self {
             Broken::Invariant(invariant) => invariant.name,
+            Broken::Claim(name) => name,
             Broken::Terminal => "Terminal",
             Broken::Assertion => "Assertion",
         }
@@ -71,6 +134,8 @@ impl Broken {
 pub struct Limits {
     /// Stop (not exhausted) after this many unique states.
     pub states: Option<usize>,
+    /// Note the first violation and go on, as a model that is expected to have one needs.
+    pub past_violation: bool,
 }
 
 #[derive(Default)]
@@ -91,9 +156,8 @@ impl Hasher for Identity {
 type Visited = HashMap<u64, u64, BuildHasherDefault<Identity>>;
 
 /// Visit every state, in order of distance, until something breaks.
-pub fn breadth_first(model: &Ensemble, limits: Limits, mut progress: impl FnMut(&Report)) -> Report {
+pub fn breadth_first<M: Subject>(model: &M, limits: Limits, mut progress: impl FnMut(&Report)) -> Report {
     let started = Instant::now();
-    let key = World::fingerprint;
     let mut report = Report {
         unique: 0,
         generated: 0,
@@ -101,57 +165,57 @@ pub fn breadth_first(model: &Ensemble, limits: Limits, mut progress: impl FnMut(
         terminal: 0,
         exhausted: false,
         violation: None,
-        unreached: model.sometimes.iter().map(|r| r.name).collect(),
+        unreached: model.reaches(),
         time: Duration::ZERO,
         packed: 0,
     };
     let mut parents = Visited::default();
-    let mut frontier: VecDeque<(World, u64, usize)> = VecDeque::new();
-    for world in &model.init {
-        let k = key(world);
+    let mut frontier: VecDeque<(M::State, u64, usize)> = VecDeque::new();
+    for state in model.init_states() {
+        let k = model.key(&state);
         if parents.insert(k, k).is_none() {
-            frontier.push_back((world.clone(), k, 0));
+            frontier.push_back((state, k, 0));
         }
     }
     let mut actions = Vec::new();
     let mut packed_total = 0;
-    'search: while let Some((world, k, depth)) = frontier.pop_front() {
+    let mut stopped = false;
+    'search: while let Some((state, k, depth)) = frontier.pop_front() {
         report.unique += 1;
         report.depth = depth;
         if report.unique % 64 == 1 {
-            packed_total += world.packed_len();
+            packed_total += model.packed_len(&state);
         }
-        if !report.unreached.is_empty() {
-            let reached =
-                |name: &&str| model.sometimes.iter().any(|r| r.name == *name && (r.reached)(&world));
-            report.unreached.retain(|name| !reached(name));
-        }
+        report.unreached.retain(|name| !model.reached(name, &state));
         actions.clear();
-        world.actions(&mut actions);
-        let mut broken = model.broken(&world).map(Broken::Invariant);
+        model.actions(&state, &mut actions);
+        let mut broken = model.broken(&state);
         if actions.is_empty() {
             report.terminal += 1;
-            if broken.is_none() && !(model.terminal)(&world) {
+            if broken.is_none() && !model.may_end(&state) {
                 broken = Some(Broken::Terminal);
             }
         }
-        if let Some(broken) = broken {
-            let (init, path) = path(model, &parents, k, &key);
-            report.violation = Some(Violation { broken, path, init });
-            break;
+        if let (Some(broken), None) = (broken, &report.violation) {
+            report.violation = Some(violation(model, &parents, k, broken, None));
+            if !limits.past_violation {
+                stopped = true;
+                break;
+            }
         }
         if limits.states.is_some_and(|limit| report.unique >= limit) {
+            stopped = true;
             break;
         }
         for action in &actions {
-            let Ok(next) = catch_unwind(AssertUnwindSafe(|| world.next(action))) else {
-                let (init, mut path) = path(model, &parents, k, &key);
-                path.push(action.clone());
-                report.violation = Some(Violation { broken: Broken::Assertion, path, init });
+            let step = || model.next_state(&state, action.clone()).expect("only what is possible is offered");
+            let Ok(next) = catch_unwind(AssertUnwindSafe(step)) else {
+                report.violation = Some(violation(model, &parents, k, Broken::Assertion, Some(action)));
+                stopped = true;
                 break 'search;
             };
             report.generated += 1;
-            let next_key = key(&next);
+            let next_key = model.key(&next);
             if let std::collections::hash_map::Entry::Vacant(slot) = parents.entry(next_key) {
                 slot.insert(k);
                 frontier.push_back((next, next_key, depth + 1));
@@ -164,35 +228,39 @@ pub fn breadth_first(model: &Ensemble, limits: Limits, mut progress: impl FnMut(
     }
     report.time = started.elapsed();
     report.packed = packed_total / report.unique.div_ceil(64).max(1);
-    report.exhausted = report.violation.is_none() && frontier.is_empty();
+    report.exhausted = !stopped;
     report
 }
 
-/// The actions that lead to a state, found again by replaying from fingerprint to fingerprint.
-fn path(
-    model: &Ensemble,
+/// The way to a state, found again by replaying from fingerprint to fingerprint.
+fn violation<M: Subject>(
+    model: &M,
     parents: &Visited,
     mut k: u64,
-    key: &impl Fn(&World) -> u64,
-) -> (usize, Vec<Action>) {
+    broken: Broken,
+    last: Option<&M::Action>,
+) -> Violation {
     let mut keys = vec![k];
     while parents[&k] != k {
         k = parents[&k];
         keys.push(k);
     }
     keys.reverse();
-    let init = model.init.iter().position(|w| key(w) == keys[0]).expect("a path begins at the beginning");
-    let mut world = model.init[init].clone();
-    let mut actions = Vec::new();
+    let mut init = model.init_states().into_iter();
+    let mut state = init.find(|s| model.key(s) == keys[0]).expect("a path begins at the beginning");
+    let (mut path, mut states) = (Vec::new(), vec![model.show(&state)]);
     for target in &keys[1..] {
         let mut possible = Vec::new();
-        world.actions(&mut possible);
-        let leads_on = |a: &Action| {
-            catch_unwind(AssertUnwindSafe(|| world.next(a))).is_ok_and(|next| key(&next) == *target)
+        model.actions(&state, &mut possible);
+        let after = |a: &M::Action| {
+            catch_unwind(AssertUnwindSafe(|| model.next_state(&state, a.clone()))).ok().flatten()
         };
-        let action = possible.into_iter().find(leads_on).expect("a step of the search");
-        world = world.next(&action);
-        actions.push(action);
+        let leads_on = |a: M::Action| after(&a).filter(|next| model.key(next) == *target).map(|s| (a, s));
+        let (action, next) = possible.into_iter().find_map(leads_on).expect("a step of the search");
+        state = next;
+        path.push(model.format_action(&action));
+        states.push(model.show(&state));
     }
-    (init, actions)
+    path.extend(last.map(|action| model.format_action(action)));
+    Violation { broken, path, states }
 }

@@ -1,14 +1,16 @@
 //! The stateright models: worlds to begin with, properties to hold, states worth reaching.
 
 mod catalogue;
+pub mod paxos;
 
 use stateright::{Model, Property};
 
 use crate::byte::Byte;
 use crate::properties::Invariant;
+use crate::search::{Broken, Subject};
 use crate::world::{Action, World};
 
-pub use catalogue::{ModelSpec, Variant, catalogue, election, zab};
+pub use catalogue::{Expected, ModelSpec, Variant, catalogue, election, started, zab};
 use quorate_core::ids::Zxid;
 
 /// A model of an ensemble: a hand-written stateright `Model` whose transitions are
@@ -68,5 +70,35 @@ impl Model for Ensemble {
 
     fn format_action(&self, action: &Action) -> String {
         action.to_string()
+    }
+}
+
+impl Subject for Ensemble {
+    fn key(&self, world: &World) -> u64 {
+        world.fingerprint()
+    }
+
+    fn packed_len(&self, world: &World) -> usize {
+        world.packed_len()
+    }
+
+    fn broken(&self, world: &World) -> Option<Broken> {
+        Ensemble::broken(self, world).map(Broken::Invariant)
+    }
+
+    fn reaches(&self) -> Vec<&'static str> {
+        self.sometimes.iter().map(|r| r.name).collect()
+    }
+
+    fn reached(&self, name: &str, world: &World) -> bool {
+        self.sometimes.iter().any(|r| r.name == name && (r.reached)(world))
+    }
+
+    fn may_end(&self, world: &World) -> bool {
+        (self.terminal)(world)
+    }
+
+    fn show(&self, world: &World) -> String {
+        world.to_string()
     }
 }

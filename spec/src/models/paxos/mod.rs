@@ -1,0 +1,153 @@
+//! Paxos beside ZAB: the protocols that ZAB is compared with, as models.
+//!
+//! A protocol here is a hand-written stateright `Model` like [`super::Ensemble`]: states that are
+//! hashed as packed bytes, one property that always holds, no cut.
+//! Failure model: processes stop or are slow, messages are lost, delayed and reordered where a file
+//! does not say otherwise, nothing is forged.
+
+pub mod ballot;
+pub mod duel;
+pub mod fast;
+pub mod multi;
+pub mod single;
+pub mod tables;
+
+use std::fmt::{Debug, Display};
+use std::hash::{Hash, Hasher};
+
+use stateright::{Model, Property};
+
+use crate::hash::fingerprint;
+use crate::liveness::{self, Goal, Progress};
+use crate::search::{Broken, Subject};
+
+/// A statement about states.
+#[derive(Debug)]
+pub struct Claim<S> {
+    /// Its name.
+    pub name: &'static str,
+    /// What it says, in one sentence.
+    pub says: &'static str,
+    /// Whether a state satisfies it.
+    pub holds: fn(&S) -> bool,
+}
+
+/// A protocol: its states and steps, and what is claimed of them.
+pub trait Protocol: Sized + Send + Sync + 'static {
+    /// A state of all processes and of the network.
+    type State: Clone + PartialEq + Hash + Debug + Display + Send + Sync;
+    /// One atomic step of one process.
+    type Step: Clone + PartialEq + Debug + Display + Send + Sync;
+
+    /// What must hold in every state.
+    const CLAIMS: &'static [Claim<Self::State>];
+    /// What must be reachable.
+    const REACHES: &'static [Claim<Self::State>];
+    /// Where it wants to get, if that is claimed.
+    const GOAL: Option<Goal<Self::State>> = None;
+
+    /// Where it begins.
+    fn begin(&self) -> Vec<Self::State>;
+    /// The steps that are possible and change something.
+    fn steps(&self, state: &Self::State, steps: &mut Vec<Self::Step>);
+    /// The state after a step, which must be possible.
+    fn after(&self, state: &Self::State, step: &Self::Step) -> Self::State;
+}
+
+/// A protocol as a model.
+#[derive(Clone, Debug)]
+pub struct Checked<P> {
+    /// The protocol and its bounds.
+    pub protocol: P,
+    /// Goes into every fingerprint.
+    pub salt: u64,
+}
+
+/// A state with the salt that its fingerprint depends on.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Salted<S> {
+    /// The state.
+    pub state: S,
+    salt: u64,
+}
+
+impl<S: Hash> Hash for Salted<S> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(fingerprint(&self.state, self.salt).0);
+    }
+}
+
+impl<P: Protocol> Checked<P> {
+    fn salted(&self, state: P::State) -> Salted<P::State> {
+        Salted { state, salt: self.salt }
+    }
+}
+
+impl<P: Protocol> Model for Checked<P> {
+    type State = Salted<P::State>;
+    type Action = P::Step;
+
+    fn init_states(&self) -> Vec<Self::State> {
+        self.protocol.begin().into_iter().map(|state| self.salted(state)).collect()
+    }
+
+    fn actions(&self, state: &Self::State, actions: &mut Vec<P::Step>) {
+        self.protocol.steps(&state.state, actions);
+    }
+
+    fn next_state(&self, state: &Self::State, step: P::Step) -> Option<Self::State> {
+        Some(self.salted(self.protocol.after(&state.state, &step)))
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        // stateright takes functions, not closures: each position has its own.
+        fn claim<P: Protocol, const I: usize>(_: &Checked<P>, state: &Salted<P::State>) -> bool {
+            P::CLAIMS.get(I).is_none_or(|claim| (claim.holds)(&state.state))
+        }
+        let at: [fn(&Self, &Self::State) -> bool; 4] =
+            [claim::<P, 0>, claim::<P, 1>, claim::<P, 2>, claim::<P, 3>];
+        assert!(P::CLAIMS.len() <= at.len(), "a function for each claim");
+        let mut properties = vec![Property::always("a state", |_, _| true)];
+        properties.extend(P::CLAIMS.iter().zip(at).map(|(c, holds)| Property::always(c.name, holds)));
+        properties
+    }
+
+    fn format_action(&self, step: &P::Step) -> String {
+        step.to_string()
+    }
+}
+
+impl<P: Protocol> Subject for Checked<P> {
+    fn key(&self, state: &Self::State) -> u64 {
+        fingerprint(&state.state, self.salt).0
+    }
+
+    fn packed_len(&self, state: &Self::State) -> usize {
+        fingerprint(&state.state, 0).1
+    }
+
+    fn broken(&self, state: &Self::State) -> Option<Broken> {
+        P::CLAIMS.iter().find(|c| !(c.holds)(&state.state)).map(|c| Broken::Claim(c.name))
+    }
+
+    fn reaches(&self) -> Vec<&'static str> {
+        P::REACHES.iter().map(|c| c.name).collect()
+    }
+
+    fn reached(&self, name: &str, state: &Self::State) -> bool {
+        P::REACHES.iter().any(|c| c.name == name && (c.holds)(&state.state))
+    }
+
+    fn may_end(&self, _: &Self::State) -> bool {
+        true
+    }
+
+    fn show(&self, state: &Self::State) -> String {
+        format!("    {}\n", state.state)
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        let goal = P::GOAL.as_ref()?;
+        Some(liveness::progress(self, |s| (goal.reached)(&s.state), |s| (goal.calm)(&s.state)))
+    }
+}
