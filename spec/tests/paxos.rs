@@ -90,18 +90,24 @@ fn refuses<S>(claim: &Claim<S>, good: &S, bad: &S) {
     assert!(!(claim.holds)(bad), "{} accepts a bad state", claim.name);
 }
 
+fn but<S: Clone>(good: &S, change: impl Fn(&mut S)) -> S {
+    let mut state = good.clone();
+    change(&mut state);
+    state
+}
+
 #[test]
 fn every_claim_can_say_no() {
-    let good = Single { ballots: 2, learners: 1 }.begin().remove(0);
-    let good = single::State { chosen: 0b01, proposed: 0b01, learned: vec![Some(0)], ..good };
-    refuses(&single::AGREEMENT, &good, &single::State { chosen: 0b11, ..good.clone() });
-    refuses(&single::VALIDITY, &good, &single::State { proposed: 0b10, ..good.clone() });
-    refuses(&single::LEARNED_IS_CHOSEN, &good, &single::State { learned: vec![Some(1)], ..good.clone() });
+    let mut good = Single { ballots: 2, learners: 1 }.begin().remove(0);
+    (good.chosen, good.proposed, good.learned) = (0b01, 0b01, vec![Some(0)]);
+    refuses(&single::AGREEMENT, &good, &but(&good, |s| s.chosen = 0b11));
+    refuses(&single::VALIDITY, &good, &but(&good, |s| s.proposed = 0b10));
+    refuses(&single::LEARNED_IS_CHOSEN, &good, &but(&good, |s| s.learned = vec![Some(1)]));
 
     let good = duel::Duel.begin().remove(0);
-    refuses(&duel::AGREEMENT, &good, &duel::State { chosen: 0b11, ..good.clone() });
+    refuses(&duel::AGREEMENT, &good, &but(&good, |s| s.chosen = 0b11));
     let good = fast::Fast.begin().remove(0);
-    refuses(&fast::AGREEMENT, &good, &fast::State { chosen: 0b11, ..good.clone() });
+    refuses(&fast::AGREEMENT, &good, &but(&good, |s| s.chosen = 0b11));
 
     // Each list is what one primary has had chosen, slot by slot.
     let chosen = |lists: [&[(u8, u8)]; 2]| {
