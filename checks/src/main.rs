@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::List => {
             for model in catalogue() {
-                println!("{:<11} {}\n{:<11} {}", model.name, model.composes, "", model.bounds);
+                println!("{:<12} {}\n{:<12} {}", model.name, model.composes, "", model.bounds);
             }
             ExitCode::SUCCESS
         }

@@ -20,7 +20,7 @@ pub(crate) fn progress(report: &Report) {
 /// The headings of [`row`].
 pub(crate) fn headings() {
     println!(
-        "{:<11} {:>9} {:>10} {:>5} {:>8} {:>7} {:>9} {:>6} {:>6}  verdict",
+        "{:<12} {:>9} {:>10} {:>5} {:>8} {:>7} {:>9} {:>6} {:>6}  verdict",
         "model", "unique", "generated", "depth", "terminal", "s", "states/s", "packed", "memory"
     );
 }
@@ -28,7 +28,7 @@ pub(crate) fn headings() {
 /// One model's row: counts, speed, bytes per packed state, bytes of process memory per state.
 pub(crate) fn row(model: &ModelSpec, report: &Report, verdict: &str) {
     println!(
-        "{:<11} {:>9} {:>10} {:>5} {:>8} {:>7.1} {:>9.0} {:>6} {:>6}  {verdict}",
+        "{:<12} {:>9} {:>10} {:>5} {:>8} {:>7.1} {:>9.0} {:>6} {:>6}  {verdict}",
         model.name,
         report.unique,
         report.generated,

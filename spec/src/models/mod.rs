@@ -1,6 +1,7 @@
 //! The stateright models: worlds to begin with, properties to hold, states worth reaching.
 
 mod catalogue;
+mod comparison;
 pub mod paxos;
 
 use stateright::{Model, Property};
@@ -10,7 +11,8 @@ use crate::properties::Invariant;
 use crate::search::{Broken, Subject};
 use crate::world::{Action, World};
 
-pub use catalogue::{Expected, ModelSpec, Variant, catalogue, election, started, zab};
+pub use catalogue::{Expected, ModelSpec, Variant, catalogue, election, zab};
+pub use comparison::started;
 use quorate_core::ids::Zxid;
 
 /// A model of an ensemble: a hand-written stateright `Model` whose transitions are
