@@ -10,7 +10,6 @@ comes with the C client, and `c_client.c`, which uses everything the library has
 are made comparable first. Output and exit code are as run.py's.
 """
 
-import argparse
 import os
 import queue
 import re
@@ -21,9 +20,8 @@ import time
 
 sys.dont_write_bytecode = True
 
-from compared import Program, compare, kill_leader  # noqa: E402
-from harness import JAVA_VERSIONS, PATIENCE, Failed, Missing, Peers, expect  # noqa: E402
-from run import Verdicts, arguments_of, checked  # noqa: E402
+from compared import Program, kill_leader, main, printed  # noqa: E402
+from harness import PATIENCE, Missing, expect  # noqa: E402
 
 KILL = "the leader is killed"
 
@@ -175,42 +173,12 @@ def library(peers, laboratory, ensemble):
     """What c_client.c prints."""
     hosts = ",".join(server.address for server in ensemble)
     program = Program(laboratory, [compiled(laboratory), hosts], subprocess.DEVNULL)
-    transcript = []
-    killed = None
-    while True:
-        try:
-            line = program.next_line(120 * PATIENCE)
-        except queue.Empty:
-            raise Failed(f"the program hangs after: {transcript[-5:]}") from None
-        if line is None:
-            break
-        if line.startswith("> "):
-            if killed:
-                killed.wait_serving()
-            killed = kill_leader(ensemble)
-            program.say("")
-        elif re.match(r"(server\.\d|version=)", line):
-            transcript.append(comparable(line))
-        else:
-            transcript.append(line)
-    code = program.process.wait()
-    expect(code == 0, f"the program ends with {code} after: {transcript[-5:]}")
-    return transcript
 
+    def shown(line):
+        return comparable(line) if re.match(r"(server\.\d|version=)", line) else line
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments_of(parser)
-    parser.add_argument("--version", default=JAVA_VERSIONS[-1], help="ZooKeeper's (default: %(default)s)")
-    parser.add_argument("--print", action="store_true", help="print what ZooKeeper answers")
-    arguments = checked(parser, parser.parse_args())
-    peers = Peers()
-    verdicts = Verdicts()
-
-    for name, what in (("cli_mt", shell), ("library", library)):
-        compare(verdicts, peers, arguments, name, what)
-    return verdicts.conclude()
+    return printed(program, ensemble, shown)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, [("cli_mt", shell), ("library", library)]))

@@ -4,6 +4,7 @@ What comes here has a program talk to three servers and answers with its transcr
 run to run. ZooKeeper says what is right.
 """
 
+import argparse
 import difflib
 import queue
 import subprocess
@@ -12,7 +13,10 @@ import threading
 import time
 import traceback
 
-from harness import Ensemble, Failed, JavaServer, Laboratory, Missing, QuorateServer, expect
+from harness import (
+    JAVA_VERSIONS, PATIENCE, Ensemble, Failed, JavaServer, Laboratory, Missing, Peers, QuorateServer, expect,
+)
+from run import Verdicts, arguments_of, checked
 
 TIMING = {"tickTime": 500, "initLimit": 20, "syncLimit": 10, "extendedTypesEnabled": "true"}
 
@@ -57,6 +61,29 @@ def kill_leader(ensemble):
     return leader.start()
 
 
+def printed(program, ensemble, comparable=lambda line: line):
+    """Everything a program prints, to its end. A line that begins with `> ` asks for the death of the leader: the program
+    is told when there is a new one, and the servers are all up again before the next."""
+    transcript, killed = [], None
+    while True:
+        try:
+            line = program.next_line(120 * PATIENCE)
+        except queue.Empty:
+            raise Failed(f"the program hangs after: {transcript[-5:]}") from None
+        if line is None:
+            break
+        if line.startswith("> "):
+            if killed:
+                killed.wait_serving()
+            killed = kill_leader(ensemble)
+            program.say("")
+        else:
+            transcript.append(comparable(line))
+    code = program.process.wait()
+    expect(code == 0, f"the program ends with {code} after: {transcript[-20:]}")
+    return transcript
+
+
 def on(peers, name, what, make):
     """The transcript of `what` on three servers that `make(laboratory, id)` makes."""
     laboratory = Laboratory(peers, name)
@@ -98,3 +125,16 @@ def compare(verdicts, peers, arguments, name, what):
         traceback.print_exc()
         verdict, reason = "FAIL", f"{type(error).__name__}: {error}"
     verdicts.give(verdict, name, time.monotonic() - began, reason)
+
+
+def main(description, comparisons):
+    """A program that makes these comparisons, each a name and what is run; returns the exit code."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments_of(parser)
+    parser.add_argument("--version", default=JAVA_VERSIONS[-1], help="ZooKeeper's (default: %(default)s)")
+    parser.add_argument("--print", action="store_true", help="print what ZooKeeper answers")
+    arguments = checked(parser, parser.parse_args())
+    peers, verdicts = Peers(), Verdicts()
+    for name, what in comparisons:
+        compare(verdicts, peers, arguments, name, what)
+    return verdicts.conclude()

@@ -8,7 +8,6 @@ The shell is run on three servers of each kind, and what it prints is compared l
 and ports are made comparable first. Output and exit code are as run.py's.
 """
 
-import argparse
 import os
 import queue
 import re
@@ -16,9 +15,8 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from compared import Program, compare, kill_leader  # noqa: E402
-from harness import JAVA_VERSIONS, PATIENCE, Failed, Peers, expect  # noqa: E402
-from run import Verdicts, arguments_of, checked  # noqa: E402
+from compared import Program, kill_leader, main  # noqa: E402
+from harness import PATIENCE, Failed, expect  # noqa: E402
 
 KILL = "the leader is killed"
 
@@ -226,18 +224,6 @@ def session(script):
     return play
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments_of(parser)
-    parser.add_argument("--version", default=JAVA_VERSIONS[-1], help="ZooKeeper's (default: %(default)s)")
-    parser.add_argument("--print", action="store_true", help="print what ZooKeeper answers")
-    arguments = checked(parser, parser.parse_args())
-    peers = Peers()
-    verdicts = Verdicts()
-    for name, script in (("zkcli_nodes", [*NODES, *ACCESS]), ("zkcli_failover", FAILOVER)):
-        compare(verdicts, peers, arguments, name, session(script))
-    return verdicts.conclude()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    scripts = (("zkcli_nodes", [*NODES, *ACCESS]), ("zkcli_failover", FAILOVER))
+    sys.exit(main(__doc__, [(name, session(script)) for name, script in scripts]))

@@ -243,13 +243,13 @@ impl<'a> Walker<'a> {
         let whole = |(_, p): (usize, &quorate_core::QuorumPeer<crate::byte::Byte>)| {
             p.serving() && p.service().applied().len() == delivered.len()
         };
-        led && self.submitted_everything()
+        led && self.nothing_under_way()
             && self.world.servers().all(|s| s.peer.is_some())
             && self.world.peers().all(whole)
     }
 
-    /// Whether nothing is on the way from a proposal to its delivery.
-    fn submitted_everything(&self) -> bool {
+    /// Whether no write is pending and no packet is under way.
+    fn nothing_under_way(&self) -> bool {
         self.world.servers().all(|s| s.disk.pending.is_empty())
             && self.world.connections().iter().all(|c| c.to_leader.is_empty() && c.to_learner.is_empty())
     }
@@ -283,8 +283,10 @@ impl<'a> Walker<'a> {
         let mut same = self.possible.iter().filter(|a| std::mem::discriminant(*a) == kind);
         let count = same.clone().count();
         let action = same.nth(pick % count).expect("one of them").clone();
-        self.faults += 1;
-        Some(self.act(action))
+        let done = self.act(action);
+        // A timeout of somebody who waits in vain needed none.
+        self.faults += u64::from(self.world.budget().faults == 0);
+        Some(done)
     }
 
     fn submit(&mut self) -> Option<Option<Broken>> {
