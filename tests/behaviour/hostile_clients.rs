@@ -93,7 +93,7 @@ fn every_request() -> Vec<Request> {
         Request::GetAcl(path("/nowhere")),
         Request::GetChildren(watch("/nowhere")),
         Request::GetChildren2(watch("/nowhere")),
-        Request::Sync(path("/nowhere")),
+        Request::Sync(Some("/nowhere".into())),
         Request::MultiRead(vec![ReadOp::GetData(watch("/nowhere")), ReadOp::GetChildren(watch("/"))]),
         Request::SetWatches(watches()),
         Request::SetWatches2(watches()),

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use quorate_core::ids::SessionId;
 use quorate_core::wire::client::{
     ConnectRequest, ConnectResponse, CreateMode, CreateRequest, DeleteRequest, OpCode, PASSWORD_LEN,
-    PathRequest, ReplyHeader, Request, RequestHeader, Response, SetDataRequest, WatchRequest, WatcherEvent,
-    write_frame, xid,
+    ReplyHeader, Request, RequestHeader, Response, SetDataRequest, WatchRequest, WatcherEvent, write_frame,
+    xid,
 };
 use quorate_core::wire::error_code::ErrorCode;
 use quorate_core::wire::frame::FrameDecoder;
@@ -235,7 +235,7 @@ impl RawClient {
 
     /// sync.
     pub(crate) fn sync(&mut self) -> Result<(), Failure> {
-        self.call(&Request::Sync(PathRequest { path: "/".to_owned() })).map(drop)
+        self.call(&Request::Sync(Some("/".to_owned()))).map(drop)
     }
 
     /// ping.

@@ -281,7 +281,7 @@ class Generator:
             return {"op": op}
         path = self.path()
         if op == "getEphemerals":
-            path = self.rng.choice((path, b"/", b"", b" ", None, b"/a"))
+            path = self.rng.choice((path, b"/", b"", b" ", None, b"/a", b"/ ", b"\x1f/\n", b" /a", b"\xc2\xa0"))
         if op == "getAllChildrenNumber":
             path = path or b"/"  # of "" ZooKeeper counts the root, too
         return {"op": op, "path": path}

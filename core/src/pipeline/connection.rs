@@ -58,7 +58,7 @@ pub(super) enum Work {
         parts: Vec<OpCode>,
     },
     /// The leader's word that everything before this `sync` is here.
-    Sync { path: String },
+    Sync { path: Option<String> },
     /// The requests before it: then it is read locally, with the identities it came with.
     Read { request: Request, auth: Arc<[Id]> },
     /// The requests before it: it has failed already.

@@ -115,10 +115,12 @@ impl TreeService {
         Ok(names)
     }
 
-    /// The session's own znodes whose paths start with the prefix; nothing, blanks and `/` mean all.
+    /// The session's own znodes whose paths start with the prefix. Nothing, and what is nothing or `/` once the
+    /// characters up to U+0020 around it are left out, means all; any other prefix counts as it is written.
     fn ephemerals(&self, conn: ConnId, prefix: Option<&str>) -> Vec<String> {
         let Some(connection) = self.connections.get(&conn) else { return Vec::new() };
-        let prefix = prefix.filter(|prefix| !prefix.trim().is_empty()).unwrap_or(ROOT);
+        let means_all = |prefix: &str| matches!(prefix.trim_matches(|c| c <= ' '), "" | ROOT);
+        let prefix = prefix.filter(|prefix| !means_all(prefix)).unwrap_or(ROOT);
         let paths = self.tree.owned().of_session(connection.session);
         paths.filter(|path| path.starts_with(prefix)).map(|path| String::from(&**path)).collect()
     }

@@ -131,7 +131,7 @@ impl TreeService {
     pub(super) fn answer_sync(&mut self, pending: Pending, fx: &mut Fx) {
         let Work::Sync { path } = pending.work else { return };
         if self.connections.contains_key(&pending.conn) {
-            self.reply(pending.conn, pending.xid, Ok(Response::Path(path)), fx);
+            self.reply(pending.conn, pending.xid, Ok(Response::Sync(path)), fx);
         }
     }
 
@@ -210,7 +210,7 @@ fn is_poison(op: OpCode, flags: i32, ttl: i64) -> bool {
 fn work_of(request: Result<Request, ErrorCode>, auth: &Arc<[Id]>) -> Work {
     match request {
         Err(code) => Work::Failed(code),
-        Ok(Request::Sync(r)) => Work::Sync { path: r.path },
+        Ok(Request::Sync(path)) => Work::Sync { path },
         Ok(Request::Multi(parts)) => {
             Work::Commit { op: OpCode::Multi, parts: parts.iter().map(|part| part.op()).collect() }
         }

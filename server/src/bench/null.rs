@@ -272,7 +272,7 @@ impl State {
                 }
                 Response::Multi(parts.into_iter().map(part).collect())
             }
-            Request::Sync(sync) => Response::Path(sync.path),
+            Request::Sync(path) => Response::Sync(path),
             Request::GetChildren(_) => Response::Children(Vec::new()),
             Request::Delete(_) | Request::Ping | Request::CloseSession => Response::Empty,
             _ => {

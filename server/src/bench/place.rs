@@ -1,8 +1,7 @@
 //! The znodes of a run: made before it, removed after it, and never anybody else's.
 
 use quorate_core::wire::client::{
-    CreateMode, CreateRequest, DeleteRequest, MultiOp, MultiResult, PathRequest, Request, Response,
-    WatchRequest,
+    CreateMode, CreateRequest, DeleteRequest, MultiOp, MultiResult, Request, Response, WatchRequest,
 };
 use quorate_core::wire::error_code::ErrorCode;
 use quorate_core::wire::record::Acl;
@@ -103,7 +102,7 @@ pub(super) fn remove(client: &mut Client, path: &str) -> Result<(), Failure> {
 /// # Errors
 /// The server's and the connection's.
 pub(super) fn sync(client: &mut Client) -> Result<(), Failure> {
-    client.call(&Request::Sync(PathRequest { path: "/".to_owned() })).map(|_| ())
+    client.call(&Request::Sync(Some("/".to_owned()))).map(|_| ())
 }
 
 /// Send multis, [`WINDOW`] of them under way, and see every answer in order.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ids::Link;
-use crate::wire::client::{AuthPacket, DeleteRequest, PathRequest, SetDataRequest, WatchRequest};
+use crate::wire::client::{AuthPacket, DeleteRequest, SetDataRequest, WatchRequest};
 
 fn get(path: &str, watch: bool) -> Request {
     Request::GetData(WatchRequest { path: path.into(), watch })
@@ -29,7 +29,7 @@ fn a_session_is_answered_in_order_and_authenticated_at_once() {
     server.send(conn, 4, &set("/a"));
     server.send(conn, -4, &auth("digest"));
     server.send(conn, 6, &get("/a", false));
-    server.send(conn, 7, &Request::Sync(PathRequest { path: "/a".into() }));
+    server.send(conn, 7, &Request::Sync(Some("/a".into())));
     server.send(conn, 8, &get("/a", false));
     assert_eq!(xids(&server.take(conn)), [-4]);
     assert_eq!(server.service.pending_requests(conn), 7);

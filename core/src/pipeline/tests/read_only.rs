@@ -9,7 +9,7 @@ use crate::output::{Output, Outputs};
 use crate::quorum::QuorumVerifier;
 use crate::recovered::Recovered;
 use crate::timer::{Delay, Timer};
-use crate::wire::client::{PathRequest, SetDataRequest, WatchRequest};
+use crate::wire::client::{SetDataRequest, WatchRequest};
 use crate::wire::error_code::ErrorCode;
 
 const NOT_READ_ONLY: i32 = ErrorCode::NotReadOnly.to_i32();
@@ -73,7 +73,7 @@ fn reads_are_answered_and_nothing_else() {
         create("/b", 1),
         Request::SetData(set),
         Request::Multi(vec![]),
-        Request::Sync(PathRequest { path: "/a".into() }),
+        Request::Sync(Some("/a".into())),
     ] {
         assert_eq!(server.ask(conn, &write), Err(NOT_READ_ONLY), "{write:?}");
     }

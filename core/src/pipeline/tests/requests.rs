@@ -64,18 +64,27 @@ fn create2_answers_the_stat_and_reads_see_it() {
     assert_eq!(server.ask(conn, &exists), Ok(Response::Stat(stat)));
     let get = Request::GetData(WatchRequest { watch: false, path: "/a".into() });
     assert_eq!(server.ask(conn, &get), Ok(Response::Data { data: Some(Bytes::from_static(b"d")), stat }));
-    assert_eq!(
-        server.ask(conn, &Request::GetEphemerals(Some("/".into()))),
-        Ok(Response::Children(vec!["/a".into()]))
-    );
-    assert_eq!(server.ask(conn, &Request::GetEphemerals(Some("/b".into()))), Ok(Response::Children(vec![])));
+    let mut ephemerals =
+        |prefix: Option<&str>| match server.ask(conn, &Request::GetEphemerals(prefix.map(Into::into))) {
+            Ok(Response::Children(paths)) => paths,
+            other => panic!("{prefix:?}: {other:?}"),
+        };
+    for all in [None, Some(""), Some(" \t"), Some("/"), Some("/ "), Some("\0/\n"), Some("/a")] {
+        assert_eq!(ephemerals(all), ["/a"], "{all:?}");
+    }
+    // Blanks are those up to U+0020, and around a prefix that says more they count.
+    for none in ["/b", "a", " /a", "/a ", "\u{a0}", "/\u{2003}", "//"] {
+        assert!(ephemerals(Some(none)).is_empty(), "{none:?}");
+    }
     let Ok(Response::Children2 { children, stat }) = server.ask(conn, &Request::GetChildren2(watch("/")))
     else {
         panic!("no children")
     };
     assert_eq!((children.len(), stat.num_children), (2, 2));
     assert_eq!(server.ask(conn, &Request::GetAllChildrenNumber(path("/"))), Ok(Response::ChildrenNumber(4)));
-    assert_eq!(server.ask(conn, &Request::Sync(path("/x"))), Ok(Response::Path("/x".into())));
+    for said in [Some("/x".into()), Some("".into()), Some("x/".into()), None] {
+        assert_eq!(server.ask(conn, &Request::Sync(said.clone())), Ok(Response::Sync(said)));
+    }
 }
 
 #[test]

@@ -294,8 +294,8 @@ pub enum Request {
     GetChildren(WatchRequest),
     /// The names of a znode's children, and its Stat.
     GetChildren2(WatchRequest),
-    /// Catch up with the leader.
-    Sync(PathRequest),
+    /// Catch up with the leader; the path means nothing and may be null.
+    Sync(Option<String>),
     /// Keep the session alive.
     Ping,
     /// A check outside of a multi: refused from clients, but an older follower forwards it.
@@ -360,7 +360,7 @@ impl Request {
             OpCode::SetAcl => Request::SetAcl(Jute::read(r, "")?),
             OpCode::GetChildren => Request::GetChildren(Jute::read(r, "")?),
             OpCode::GetChildren2 => Request::GetChildren2(Jute::read(r, "")?),
-            OpCode::Sync => Request::Sync(Jute::read(r, "")?),
+            OpCode::Sync => Request::Sync(Jute::read(r, "SyncRequest.path")?),
             OpCode::Ping => Request::Ping,
             OpCode::Check => Request::Check(Jute::read(r, "")?),
             OpCode::Multi => Request::Multi(multi::read_parts(r)?),
@@ -428,7 +428,7 @@ impl Request {
             Request::Exists(r) | Request::GetData(r) => r.write(out),
             Request::GetChildren(r) | Request::GetChildren2(r) => r.write(out),
             Request::SetData(r) => r.write(out),
-            Request::GetAcl(r) | Request::Sync(r) | Request::GetAllChildrenNumber(r) => r.write(out),
+            Request::GetAcl(r) | Request::GetAllChildrenNumber(r) => r.write(out),
             Request::SetAcl(r) => r.write(out),
             Request::Check(r) => r.write(out),
             Request::Multi(parts) => multi::write_parts(parts, out),
@@ -439,7 +439,7 @@ impl Request {
             Request::SetWatches(r) => r.write(out, false),
             Request::SetWatches2(r) => r.write(out, true),
             Request::Sasl(token) => token.write(out),
-            Request::GetEphemerals(prefix) => prefix.write(out),
+            Request::GetEphemerals(path) | Request::Sync(path) => path.write(out),
             Request::AddWatch(r) => r.write(out),
         }
     }

@@ -15,8 +15,10 @@ use crate::wire::record::{Acl, ClientInfo, Stat};
 pub enum Response {
     /// Nothing: delete, ping, auth, closeSession, setWatches, checkWatches, removeWatches.
     Empty,
-    /// create, sync: a path.
+    /// create: a path.
     Path(String),
+    /// sync: the path that was sent with it, or null.
+    Sync(Option<String>),
     /// create2, createContainer, createTTL: path and Stat.
     PathStat(String, Stat),
     /// exists, setData, setACL.
@@ -62,6 +64,7 @@ impl Response {
         match self {
             Response::Empty => {}
             Response::Path(path) => path.write(out),
+            Response::Sync(path) => path.write(out),
             Response::PathStat(path, stat) => {
                 path.write(out);
                 stat.write(out);
@@ -106,7 +109,8 @@ impl Response {
             | OpCode::SetWatches2
             | OpCode::CheckWatches
             | OpCode::RemoveWatches => Response::Empty,
-            OpCode::Create | OpCode::Sync => Response::Path(Jute::read(r, "CreateResponse.path")?),
+            OpCode::Create => Response::Path(Jute::read(r, "CreateResponse.path")?),
+            OpCode::Sync => Response::Sync(Jute::read(r, "SyncResponse.path")?),
             OpCode::Create2 | OpCode::CreateContainer | OpCode::CreateTtl => {
                 Response::PathStat(Jute::read(r, "Create2Response.path")?, Jute::read(r, "")?)
             }
