@@ -1,0 +1,151 @@
+//! What can happen next in a world.
+
+use quorate_core::QuorumPeer;
+use quorate_core::config::ElectionMode;
+use quorate_core::election::ServerState;
+use quorate_core::ids::ServerId;
+use quorate_core::timer::Timer;
+
+use super::{Action, Connection, End, Server, Side, World, bit, index};
+use crate::byte::Byte;
+
+impl World {
+    /// Every action that is possible now.
+    pub fn actions(&self, actions: &mut Vec<Action>) {
+        for (i, server) in self.servers.iter().enumerate() {
+            self.server_actions(i, server, actions);
+        }
+        for (slot, vote) in self.votes.iter().enumerate() {
+            if vote.is_some() {
+                let n = self.servers.len();
+                actions.push(Action::Vote { from: slot / n, to: slot % n });
+            }
+        }
+        for (c, connection) in self.connections.iter().enumerate() {
+            for side in [Side::Learner, Side::Leader] {
+                let (end, queue) = match side {
+                    Side::Learner => (connection.learner_end, &connection.to_learner),
+                    Side::Leader => (connection.leader_end, &connection.to_leader),
+                };
+                if end != End::Closed && !queue.is_empty() {
+                    actions.push(Action::Deliver(c, side));
+                } else if connection.sees_down(side) {
+                    actions.push(Action::Down(c, side));
+                }
+            }
+            let intact = connection.learner_end == End::Open
+                && connection.leader_end != End::Closed
+                && !connection.cut;
+            if intact && self.budget.faults > 0 {
+                actions.push(Action::Cut(c));
+            }
+        }
+    }
+
+    fn server_actions(&self, i: usize, server: &Server, actions: &mut Vec<Action>) {
+        let Some(peer) = &server.peer else {
+            actions.push(Action::Start(i));
+            return;
+        };
+        let armed = |timer| server.alarms & bit(timer) != 0;
+        let oracle = peer.config().election == ElectionMode::Oracle;
+        match peer.state() {
+            ServerState::Looking if oracle => {
+                if self.budget.elections > 0 && peer.config().is_voter(peer.config().id) {
+                    actions.push(Action::Lead(i));
+                }
+                let leads = |j: &usize| self.state(*j) == Some(ServerState::Leading);
+                actions.extend(self.oracle.filter(leads).map(|j| Action::Follow(i, j)));
+            }
+            ServerState::Looking => {
+                // In late rounds the pause is long enough for everything under way.
+                let early = peer.status().round <= u64::from(self.budget.elections);
+                if armed(Timer::ElectionDecide) && (early || self.has_heard_everything(i)) {
+                    actions.push(Action::Decide(i));
+                }
+                if armed(Timer::ElectionResend) && self.budget.resends > 0 {
+                    actions.push(Action::Resend(i));
+                }
+            }
+            _ => {}
+        }
+        if self.dial_succeeds(server).is_some() {
+            actions.push(Action::Connect(i));
+        }
+        if self.budget.txns > 0
+            && (peer.established_epoch().is_some() || self.setting.submit_anywhere && peer.serving())
+        {
+            actions.push(Action::Submit(i));
+        }
+        if !server.disk.pending.is_empty() {
+            actions.push(Action::Sync(i));
+        }
+        // A learner that gives its leader up without cause is a cut that the learner sees first.
+        let leading = peer.state() == ServerState::Leading;
+        let may_fail = self.budget.faults > 0;
+        if armed(Timer::PhaseLimit) && self.setting.quorum_port {
+            let looking = peer.state() == ServerState::Looking;
+            let again = oracle || looking || peer.status().round < u64::from(self.budget.elections);
+            if again && (may_fail && leading || self.waits_in_vain(i, peer)) {
+                actions.push(Action::PhaseLimit(i));
+            }
+        }
+        if may_fail {
+            if armed(Timer::Liveness) && leading {
+                actions.push(Action::Silence(i));
+            }
+            actions.extend((0..=server.disk.pending.len()).map(|kept| Action::Crash(i, kept)));
+        }
+    }
+
+    pub(super) fn state(&self, i: usize) -> Option<ServerState> {
+        self.servers[i].peer.as_ref().map(QuorumPeer::state)
+    }
+
+    pub(super) fn has_heard_everything(&self, i: usize) -> bool {
+        let n = self.servers.len();
+        (0..n).all(|j| self.votes[j * n + i].is_none())
+    }
+
+    /// A leader that too few others follow or that has heard everything and is still not
+    /// established, a learner whose leader is no leader: for these a timeout is no fault.
+    pub(super) fn waits_in_vain(&self, i: usize, peer: &QuorumPeer<Byte>) -> bool {
+        let me = ServerId(i as i64 + 1);
+        match peer.state() {
+            ServerState::Leading => {
+                let follows = |id: ServerId| {
+                    id == me || {
+                        let j = index(id);
+                        let connected = |c: &Connection| {
+                            c.learner == j && c.leader == i && c.learner_end == End::Open && !c.cut
+                        };
+                        self.servers[j].dialing == Some(me) || self.connections.iter().any(connected)
+                    }
+                };
+                let disk_done = |j: usize| self.servers[j].disk.pending.is_empty();
+                let quiet = |c: &Connection| {
+                    c.to_leader.is_empty() && c.to_learner.is_empty() && disk_done(c.learner)
+                };
+                let mut mine = self.connections.iter().filter(|c| c.leader == i);
+                !peer.config().is_quorum(follows) || disk_done(i) && mine.all(quiet)
+            }
+            ServerState::Following | ServerState::Observing => {
+                let server = &self.servers[i];
+                server.dialing.is_some() && self.dial_succeeds(server).is_none()
+            }
+            // Whoever waits for it to win: if it could, it would.
+            ServerState::Looking => {
+                let deciding = self.servers[i].alarms & bit(Timer::ElectionDecide) != 0;
+                !deciding && self.has_heard_everything(i)
+            }
+        }
+    }
+
+    /// Who the server it dials is, if that one would accept. A refused attempt leads back to the
+    /// same state by way of an alarm, so it is no transition.
+    pub(super) fn dial_succeeds(&self, server: &Server) -> Option<usize> {
+        let leader = index(server.dialing?);
+        let accepts = self.servers[leader].peer.as_ref()?.receives_learners();
+        (self.setting.quorum_port && accepts).then_some(leader)
+    }
+}

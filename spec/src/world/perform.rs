@@ -1,0 +1,299 @@
+//! What happens: an action, the one place where core runs, and its outputs, performed as the server's
+//! shell performs them.
+
+use std::sync::Arc;
+
+use quorate_core::config::ElectionMode;
+use quorate_core::election::ServerState;
+use quorate_core::ids::{ConnId, Link, Now};
+use quorate_core::timer::Timer;
+use quorate_core::{Input, Output, QuorumPeer, Reason};
+
+use super::{Action, Connection, End, Event, Side, View, World, bit, id, index};
+use crate::byte::Byte;
+
+impl World {
+    /// The world after an action, which must be possible.
+    pub fn next(&self, action: &Action) -> World {
+        let mut world = self.clone();
+        world.act(action);
+        world
+    }
+
+    /// The action, which must be possible, happens.
+    pub fn act(&mut self, action: &Action) {
+        match *action {
+            Action::Start(i) => self.start(i),
+            Action::Lead(i) => {
+                self.budget.elections -= 1;
+                self.oracle = Some(i);
+                self.step(i, Input::Elected(id(i)));
+            }
+            Action::Follow(i, leader) => {
+                self.step(i, Input::Elected(id(leader)));
+                self.connect(i, leader);
+            }
+            Action::Vote { from, to } => self.vote(from * self.servers.len() + to),
+            Action::Decide(i) => self.alarm(i, Timer::ElectionDecide),
+            Action::Resend(i) => {
+                self.budget.resends -= 1;
+                self.alarm(i, Timer::ElectionResend);
+            }
+            Action::Connect(i) => {
+                let leader = self.dial_succeeds(&self.servers[i]).expect("it accepts");
+                self.connect(i, leader);
+            }
+            Action::Deliver(c, side) => self.deliver(c, side),
+            Action::Down(c, side) => self.down(c, side),
+            Action::Submit(i) => {
+                let byte = Byte(self.budget.txns);
+                self.budget.txns -= 1;
+                self.submit(i, byte);
+            }
+            Action::Sync(i) => {
+                let (ticket, backwards) = Arc::make_mut(&mut self.servers[i]).disk.sync();
+                self.note(backwards, |broken| broken.epoch_monotone = true);
+                self.step(i, Input::Done(ticket));
+            }
+            Action::PhaseLimit(i) => {
+                let peer = self.servers[i].peer.as_ref().expect("it is up");
+                if !self.waits_in_vain(i, peer) {
+                    self.budget.faults -= 1;
+                }
+                self.alarm(i, Timer::PhaseLimit);
+            }
+            Action::Silence(i) => {
+                self.budget.faults -= 1;
+                for _ in 0..=self.config(i).sync_limit {
+                    if self.servers[i].alarms & bit(Timer::Liveness) != 0 {
+                        self.alarm(i, Timer::Liveness);
+                    }
+                }
+            }
+            Action::Crash(i, kept) => {
+                self.budget.faults -= 1;
+                self.crash(i, kept);
+            }
+            Action::Cut(c) => {
+                self.budget.faults -= 1;
+                self.connections[c].cut();
+            }
+        }
+        while self.setting.eager && self.settle() {}
+        self.connections.retain(|c| !c.gone());
+    }
+
+    /// A client hands a server this transaction, whatever the budget.
+    pub fn submit(&mut self, i: usize, byte: Byte) {
+        self.step(i, Input::Client(ConnId(0), byte));
+    }
+
+    /// Whether an alarm of a server that is up is set.
+    pub fn armed(&self, i: usize, timer: Timer) -> bool {
+        self.servers[i].alarms & bit(timer) != 0
+    }
+
+    /// An alarm that is set fires, whatever the budget.
+    pub fn fire(&mut self, i: usize, timer: Timer) {
+        assert!(self.armed(i, timer), "{timer:?} of server {} is not set", i + 1);
+        self.alarm(i, timer);
+    }
+
+    fn start(&mut self, i: usize) {
+        let config = self.setting.configs[i].clone();
+        let server = Arc::make_mut(&mut self.servers[i]);
+        let recovered = server.disk.durable.recovered();
+        let refused = recovered.check().is_err();
+        if refused {
+            self.note(true, |broken| broken.disk_refused = true);
+            return;
+        }
+        server.peer = Some(QuorumPeer::new(config, recovered));
+        server.alarms = 0;
+        server.dialing = None;
+        let fast = self.setting.configs[i].election == ElectionMode::Fast;
+        let others: Vec<usize> = self.peers().map(|(j, _)| j).filter(|j| *j != i && fast).collect();
+        self.step(i, Input::Start);
+        for j in others {
+            self.step(i, Input::ElectionUp(id(j)));
+            self.step(j, Input::ElectionUp(id(i)));
+        }
+    }
+
+    fn crash(&mut self, i: usize, kept: usize) {
+        let server = Arc::make_mut(&mut self.servers[i]);
+        server.peer = None;
+        server.disk.crash(kept);
+        server.alarms = 0;
+        server.dialing = None;
+        let n = self.servers.len();
+        for j in 0..n {
+            self.votes[i * n + j] = None;
+            self.votes[j * n + i] = None;
+        }
+        for connection in &mut self.connections {
+            if connection.learner == i {
+                connection.die(Side::Learner);
+            }
+            if connection.leader == i {
+                connection.die(Side::Leader);
+            }
+        }
+        if self.setting.configs[i].election == ElectionMode::Fast {
+            let others: Vec<usize> = self.peers().map(|(j, _)| j).collect();
+            for j in others {
+                self.step(j, Input::ElectionDown(id(i)));
+            }
+        }
+    }
+
+    fn connect(&mut self, learner: usize, leader: usize) {
+        let used = |generation: &u32| {
+            let pair = |c: &Connection| (c.learner, c.leader);
+            let same = |c: &Connection| [(learner, leader), (leader, learner)].contains(&pair(c));
+            self.connections.iter().any(|c| same(c) && c.generation == *generation)
+        };
+        let generation = (0..).find(|g| !used(g)).expect("a free number");
+        self.connections.push(Connection::new(learner, leader, generation));
+        self.connections.sort_unstable_by_key(|c| (c.learner, c.leader, c.generation));
+        Arc::make_mut(&mut self.servers[learner]).dialing = None;
+        self.step(learner, Input::Up(Link { server: id(leader), generation }));
+    }
+
+    pub(super) fn deliver(&mut self, c: usize, side: Side) {
+        let link = self.link(c, side);
+        let connection = &mut self.connections[c];
+        let owner = connection.owner(side);
+        let (queue, announced) = match side {
+            Side::Learner => (&mut connection.to_learner, true),
+            Side::Leader => (&mut connection.to_leader, connection.leader_end == End::Open),
+        };
+        let packet = queue.pop_front().expect("a packet is under way");
+        if !announced {
+            connection.leader_end = End::Open;
+            self.step(owner, Input::Accepted(link));
+        }
+        self.step(owner, Input::Packet(link, packet));
+    }
+
+    pub(super) fn vote(&mut self, slot: usize) {
+        let (from, to) = (slot / self.servers.len(), slot % self.servers.len());
+        let vote = self.votes[slot].take().expect("a vote is under way");
+        self.step(to, Input::Notification(id(from), vote));
+    }
+
+    pub(super) fn down(&mut self, c: usize, side: Side) {
+        let link = self.link(c, side);
+        let owner = self.connections[c].owner(side);
+        self.connections[c].close(side);
+        self.step(owner, Input::Down(link));
+    }
+
+    pub(super) fn alarm(&mut self, i: usize, timer: Timer) {
+        Arc::make_mut(&mut self.servers[i]).alarms &= !bit(timer);
+        self.step(i, Input::Alarm(timer));
+    }
+
+    /// The one place where core runs.
+    fn step(&mut self, i: usize, input: Input<Byte>) {
+        self.steps += 1;
+        let mut out = Vec::new();
+        let peer = Arc::make_mut(&mut self.servers[i]).peer.as_mut().expect("it is up");
+        let before = self.trace.is_some().then(|| (input.clone(), View::of(peer)));
+        peer.step(Now::default(), input, &mut out);
+        if let (Some(trace), Some((input, before))) = (&mut self.trace, before) {
+            trace.push(Event { server: i, input, outputs: out.clone(), before, after: View::of(peer) });
+        }
+        for output in out {
+            self.perform(i, output);
+        }
+        let server = &self.servers[i];
+        let peer = server.peer.as_ref().expect("it is up");
+        if server.dialing.is_some() && matches!(peer.state(), ServerState::Looking | ServerState::Leading) {
+            Arc::make_mut(&mut self.servers[i]).dialing = None;
+        }
+        self.observe(i);
+    }
+
+    fn perform(&mut self, i: usize, output: Output<Byte>) {
+        match output {
+            Output::Elect(to, vote) => {
+                let to = index(to);
+                if self.servers[to].peer.is_some() {
+                    let slot = i * self.servers.len() + to;
+                    self.votes[slot] = Some(vote);
+                }
+            }
+            Output::Dial(to) => Arc::make_mut(&mut self.servers[i]).dialing = Some(to),
+            Output::Send(link, packet) => {
+                self.check_ack(i, &packet);
+                if let Some((c, side)) = self.find(i, link) {
+                    self.check_diff(i, c, &packet);
+                    let connection = &mut self.connections[c];
+                    if connection.cut {
+                        return;
+                    }
+                    match side {
+                        Side::Learner if connection.leader_end != End::Closed => {
+                            connection.to_leader.push_back(packet);
+                        }
+                        Side::Leader if connection.learner_end != End::Closed => {
+                            connection.to_learner.push_back(packet);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Output::Hangup(link, reason) => {
+                let offence = matches!(reason, Reason::Unexpected | Reason::Gap | Reason::CommitOutOfOrder);
+                self.note(offence, |broken| broken.offence = true);
+                if let Some((c, side)) = self.find(i, link) {
+                    self.connections[c].close(side);
+                }
+            }
+            Output::SetAlarm(timer, _) => Arc::make_mut(&mut self.servers[i]).alarms |= bit(timer),
+            Output::CancelAlarm(timer) => Arc::make_mut(&mut self.servers[i]).alarms &= !bit(timer),
+            Output::Append(_, zxid, txn) => {
+                let established = self.servers[i].peer.as_ref().and_then(QuorumPeer::established_epoch);
+                if established == Some(zxid.epoch()) {
+                    Arc::make_mut(&mut self.ghost).propose(zxid, txn);
+                }
+                Arc::make_mut(&mut self.servers[i]).disk.accept(output);
+            }
+            Output::Truncate(..)
+            | Output::InstallSnapshot(..)
+            | Output::SaveAcceptedEpoch(..)
+            | Output::SaveCurrentEpoch(..) => Arc::make_mut(&mut self.servers[i]).disk.accept(output),
+            Output::Reply(..) | Output::CloseClient(_) => {}
+            Output::TakeSnapshot(..) => unreachable!("models take no background snapshots"),
+        }
+    }
+
+    fn link(&self, c: usize, side: Side) -> Link {
+        let connection = &self.connections[c];
+        let other = match side {
+            Side::Learner => connection.leader,
+            Side::Leader => connection.learner,
+        };
+        Link { server: id(other), generation: connection.generation }
+    }
+
+    /// The connection a server knows by this link. Whether it dialed or was dialed is told by
+    /// which of the two it still holds open.
+    fn find(&self, i: usize, link: Link) -> Option<(usize, Side)> {
+        let j = index(link.server);
+        self.connections.iter().enumerate().find_map(|(c, connection)| {
+            if connection.generation != link.generation {
+                None
+            } else if (connection.learner, connection.leader) == (i, j) && connection.learner_end == End::Open
+            {
+                Some((c, Side::Learner))
+            } else if (connection.learner, connection.leader) == (j, i) && connection.leader_end == End::Open
+            {
+                Some((c, Side::Leader))
+            } else {
+                None
+            }
+        })
+    }
+}
