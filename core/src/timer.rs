@@ -27,6 +27,19 @@ pub enum Timer {
     ReadOnly,
 }
 
+impl Timer {
+    /// Whether this alarm asks what others have said in the meantime. A shell that stood still (a
+    /// paused machine) has not read it yet: it puts such an alarm off, once, and reads first.
+    pub const fn judges_others(self) -> bool {
+        match self {
+            Timer::Liveness | Timer::SessionExpiry | Timer::PhaseLimit => true,
+            Timer::ElectionResend | Timer::ElectionDecide | Timer::Redial | Timer::Ping | Timer::ReadOnly => {
+                false
+            }
+        }
+    }
+}
+
 /// How long until an alarm fires.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Delay {

@@ -63,8 +63,7 @@ impl Alarms {
     pub(crate) fn forgive(&mut self, now: Instant, stall: Duration) -> bool {
         let mut forgiven = false;
         for (timer, due) in &mut self.armed {
-            let judges = matches!(timer, Timer::Liveness | Timer::SessionExpiry | Timer::PhaseLimit);
-            if judges && now.saturating_duration_since(*due) > stall {
+            if timer.judges_others() && now.saturating_duration_since(*due) > stall {
                 *due = now + stall;
                 forgiven = true;
             }
