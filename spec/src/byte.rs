@@ -1,5 +1,6 @@
 //! The smallest service: a transaction is one byte, the state is the list of those applied.
 
+use std::fmt;
 use std::sync::Arc;
 
 use quorate_core::ids::{ConnId, Now, SessionId, Touch, Zxid};
@@ -8,6 +9,32 @@ use quorate_core::payload::{Effect, Effects, Origin, Payload, RequestKind, Servi
 /// A transaction of the protocol models.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Byte(pub u8);
+
+impl Byte {
+    /// The `n`-th name: letters from z backwards, so that transactions that count down are named in
+    /// the order of the alphabet, then capital letters and digits, then what has no name.
+    pub fn nth(n: u8) -> Self {
+        let named = (b'a'..=b'z').rev().chain((b'A'..=b'Z').rev()).chain((b'0'..=b'9').rev());
+        let unnamed = (0..=u8::MAX).filter(|b| !b.is_ascii_alphanumeric());
+        Byte(named.chain(unnamed).nth(usize::from(n).wrapping_sub(1) % 256).expect("all 256"))
+    }
+
+    /// The transaction that a log holds at a place before anything has happened: one letter
+    /// for each of the first four places of the first five epochs.
+    pub fn logged(zxid: Zxid) -> Self {
+        assert!((1..=5).contains(&zxid.epoch()) && (1..=4).contains(&zxid.counter()), "{zxid:?}");
+        Byte(b'a' + ((zxid.epoch() - 1) * 4 + zxid.counter() - 1) as u8)
+    }
+}
+
+impl fmt::Display for Byte {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            graphic @ 0x21..=0x7e => write!(f, "{}", char::from(graphic)),
+            other => write!(f, "#{other}"),
+        }
+    }
+}
 
 /// What has been applied, in order, with the zxid each came under.
 pub type Applied = Arc<Vec<(Zxid, Byte)>>;

@@ -14,4 +14,5 @@ pub mod properties;
 pub mod search;
 pub mod simulate;
 pub mod transcript;
+mod words;
 pub mod world;

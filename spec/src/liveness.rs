@@ -38,6 +38,8 @@ pub struct Lasso {
     pub cycle: Vec<String>,
     /// The state in which the cycle begins and ends, in words.
     pub state: String,
+    /// Both together as numbers: of the initial state, then of each action among those that are possible.
+    pub indices: Vec<usize>,
 }
 
 struct Graph<M: Subject> {
@@ -74,13 +76,14 @@ impl<M: Subject> Graph<M> {
         Graph { states, edges, first }
     }
 
-    /// The shortest way from `from` to a state that `to` accepts, by at least one step, through `via` alone.
+    /// The shortest way from `from` to a state that `to` accepts, by at least one step, through `via` alone:
+    /// states, and the number of the step that is taken from each.
     fn way(
         &self,
         from: &[usize],
         to: impl Fn(usize) -> bool,
         via: impl Fn(usize) -> bool,
-    ) -> Option<Vec<&M::Action>> {
+    ) -> Option<Vec<(usize, usize)>> {
         let mut parents: HashMap<usize, (usize, usize)> = HashMap::new();
         let mut queue: VecDeque<usize> = from.iter().copied().filter(|s| via(*s)).collect();
         let mut end = None;
@@ -100,7 +103,7 @@ impl<M: Subject> Graph<M> {
         let (mut at, mut steps) = (end?, Vec::new());
         loop {
             let (before, e) = parents[&at];
-            steps.push(&self.edges[before][e].0);
+            steps.push((before, e));
             at = before;
             if from.contains(&at) {
                 break;
@@ -162,14 +165,26 @@ pub fn progress<M: Subject>(
         };
         Some((stem, cycle, turn))
     });
-    let words = |steps: Vec<&M::Action>| steps.into_iter().map(|a| model.format_action(a)).collect();
+    let words = |steps: &[(usize, usize)]| {
+        steps.iter().map(|(s, e)| model.format_action(&graph.edges[*s][*e].0)).collect()
+    };
+    // Initial states that are alike are one in the graph.
+    let initial = |s: usize| {
+        let key = model.key(&graph.states[s]);
+        model.init_states().iter().position(|s| model.key(s) == key).expect("an initial state")
+    };
     Progress {
         hopeless: hopeful.iter().filter(|h| !**h).count(),
         avoidable: stuck || avoids.iter().any(|a| *a),
-        lasso: lasso.map(|(stem, cycle, turn)| Lasso {
-            stem: words(stem),
-            cycle: words(cycle),
-            state: model.show(&graph.states[turn]),
+        lasso: lasso.map(|(stem, cycle, turn)| {
+            let steps = stem.iter().chain(&cycle);
+            let indices = std::iter::once(initial(stem.first().map_or(turn, |(s, _)| *s)));
+            Lasso {
+                stem: words(&stem),
+                cycle: words(&cycle),
+                state: model.show(&graph.states[turn]),
+                indices: indices.chain(steps.map(|(_, e)| *e)).collect(),
+            }
         }),
     }
 }

@@ -102,6 +102,8 @@ pub struct Violation {
     pub path: Vec<String>,
     /// The states on it, in words, the initial one first. A step that ends in an assertion has none.
     pub states: Vec<String>,
+    /// The path as numbers: of the initial state, then of each action among those that are possible.
+    pub indices: Vec<usize>,
 }
 
 /// What a search can find wrong.
@@ -207,10 +209,11 @@ pub fn breadth_first<M: Subject>(model: &M, limits: Limits, mut progress: impl F
             stopped = true;
             break;
         }
-        for action in &actions {
+        for (index, action) in actions.iter().enumerate() {
             let step = || model.next_state(&state, action.clone()).expect("only what is possible is offered");
             let Ok(next) = catch_unwind(AssertUnwindSafe(step)) else {
-                report.violation = Some(violation(model, &parents, k, Broken::Assertion, Some(action)));
+                report.violation =
+                    Some(violation(model, &parents, k, Broken::Assertion, Some((index, action))));
                 stopped = true;
                 break 'search;
             };
@@ -238,7 +241,7 @@ fn violation<M: Subject>(
     parents: &Visited,
     mut k: u64,
     broken: Broken,
-    last: Option<&M::Action>,
+    last: Option<(usize, &M::Action)>,
 ) -> Violation {
     let mut keys = vec![k];
     while parents[&k] != k {
@@ -246,8 +249,10 @@ fn violation<M: Subject>(
         keys.push(k);
     }
     keys.reverse();
-    let mut init = model.init_states().into_iter();
-    let mut state = init.find(|s| model.key(s) == keys[0]).expect("a path begins at the beginning");
+    let mut init = model.init_states().into_iter().enumerate();
+    let (first, mut state) =
+        init.find(|(_, s)| model.key(s) == keys[0]).expect("a path begins at the beginning");
+    let mut indices = vec![first];
     let (mut path, mut states) = (Vec::new(), vec![model.show(&state)]);
     for target in &keys[1..] {
         let mut possible = Vec::new();
@@ -255,12 +260,17 @@ fn violation<M: Subject>(
         let after = |a: &M::Action| {
             catch_unwind(AssertUnwindSafe(|| model.next_state(&state, a.clone()))).ok().flatten()
         };
-        let leads_on = |a: M::Action| after(&a).filter(|next| model.key(next) == *target).map(|s| (a, s));
-        let (action, next) = possible.into_iter().find_map(leads_on).expect("a step of the search");
+        let leads_on = |(i, a): (usize, M::Action)| {
+            after(&a).filter(|next| model.key(next) == *target).map(|s| (i, a, s))
+        };
+        let found = possible.into_iter().enumerate().find_map(leads_on);
+        let (index, action, next) = found.expect("a step of the search");
         state = next;
+        indices.push(index);
         path.push(model.format_action(&action));
         states.push(model.show(&state));
     }
-    path.extend(last.map(|action| model.format_action(action)));
-    Violation { broken, path, states }
+    path.extend(last.map(|(_, action)| model.format_action(action)));
+    indices.extend(last.map(|(index, _)| index));
+    Violation { broken, path, states, indices }
 }

@@ -166,7 +166,7 @@ pub fn election(n: usize, budget: Budget, variant: Variant) -> Ensemble {
     let setting = Arc::new(setting);
     let disk = |kind: usize| {
         let (epoch, len) = (kind as u32 % 2 + 1, kind as u32 / 2 + 1);
-        let log = (1..=len).map(|c| (Zxid::new(1, c), Byte(0))).collect();
+        let log = (1..=len).map(|c| Zxid::new(1, c)).map(|zxid| (zxid, Byte::logged(zxid))).collect();
         Durable { accepted_epoch: 2, current_epoch: epoch, snapshot: None, log }
     };
     let world = |code: usize| {
@@ -224,8 +224,10 @@ pub fn zab(
 
 /// Synchronisation from every combination of logs that agree up to each zxid they share.
 fn sync(variant: Variant) -> Ensemble {
-    let entry =
-        |(epoch, counter): &(u32, u32)| (Zxid::new(*epoch, *counter), Byte((epoch * 16 + counter) as u8));
+    let entry = |(epoch, counter): &(u32, u32)| {
+        let zxid = Zxid::new(*epoch, *counter);
+        (zxid, Byte::logged(zxid))
+    };
     let logs: [&[(u32, u32)]; 6] =
         [&[], &[(1, 1)], &[(1, 1), (1, 2)], &[(1, 1), (2, 1)], &[(2, 1)], &[(2, 1), (2, 2)]];
     let agree = |a: &[(u32, u32)], b: &[(u32, u32)]| {

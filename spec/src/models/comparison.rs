@@ -132,8 +132,10 @@ fn order(variant: Variant, invariants: &'static [Invariant]) -> Ensemble {
 fn zab_order(variant: Variant) -> Ensemble {
     let mut ensemble = order(variant, properties::ZAB);
     let left = |epoch, log: &[(u32, u32)]| {
-        let txn =
-            |(epoch, counter): &(u32, u32)| (Zxid::new(*epoch, *counter), Byte((epoch * 16 + counter) as u8));
+        let txn = |(epoch, counter): &(u32, u32)| {
+            let zxid = Zxid::new(*epoch, *counter);
+            (zxid, Byte::logged(zxid))
+        };
         let log = log.iter().map(txn).collect();
         Durable { accepted_epoch: epoch, current_epoch: epoch, snapshot: None, log }
     };

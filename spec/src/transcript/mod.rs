@@ -19,7 +19,6 @@
 //! fault, votes first, then packets, then disks, and time passes only when all is quiet".
 
 mod stage;
-mod words;
 
 use std::fmt;
 

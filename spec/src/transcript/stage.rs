@@ -8,10 +8,10 @@ use quorate_core::ids::{Epoch, ServerId, Zxid};
 use quorate_core::quorum::{Group, QuorumVerifier};
 use quorate_core::timer::Timer;
 
-use super::words;
 use crate::byte::Byte;
 use crate::models::Ensemble;
 use crate::properties;
+use crate::words;
 use crate::world::{Action, Budget, Connection, DiskOp, Durable, End, Setting, Side, World};
 
 /// More steps than any scenario needs to come to rest.
@@ -100,7 +100,7 @@ impl Stage {
                 let all = self.world()?.connections().iter().enumerate();
                 let ends = all.flat_map(|(c, connection)| SIDES.map(|side| (c, connection, side)));
                 let found = ends
-                    .filter(|(_, connection, side)| between(connection, *side) == (j, i))
+                    .filter(|(_, connection, side)| connection.between(*side) == (j, i))
                     .find(|(_, connection, side)| connection.sees_down(*side));
                 let (c, _, side) = found.ok_or("there is no such connection that is down")?;
                 self.act(Action::Down(c, side))
@@ -264,18 +264,8 @@ impl Stage {
 
     fn crash(&mut self, i: &str, kept: usize) -> Said {
         let i = self.index(i)?;
-        let server = self.world()?.servers().nth(i).expect("there is such a server");
-        let pending: Vec<DiskOp> = server.disk.pending.iter().cloned().collect();
-        let touches = |c: &Connection| c.learner == i || c.leader == i;
-        let lost = self.under_way(|c, _| touches(c));
-        let events = self.act(Action::Crash(i, kept))?;
-        let mut said = vec![format!("{} dies", i + 1)];
-        for (at, op) in pending.iter().enumerate() {
-            let fate = if at < kept { "still reached its disk" } else { "never reached its disk" };
-            said.push(format!("    {fate}: {}", words::operation(op)));
-        }
-        said.extend(lost.into_iter().map(|what| format!("    lost: {what}")));
-        said.extend(events);
+        let mut said = words::death(self.world()?, i, kept);
+        said.extend(self.act(Action::Crash(i, kept))?);
         Ok(said)
     }
 
@@ -284,7 +274,7 @@ impl Stage {
         let joins = |c: &Connection| {
             !c.cut && [(i, j), (j, i)].contains(&(c.learner, c.leader)) && c.learner_end == End::Open
         };
-        let lost = self.under_way(|c, _| joins(c));
+        let lost = words::under_way(self.world()?, |c| joins(c));
         let all = self.world()?.connections().iter().enumerate();
         let cut: Vec<usize> = all.filter(|(_, c)| joins(c)).map(|(at, _)| at).collect();
         if cut.is_empty() {
@@ -305,8 +295,8 @@ impl Stage {
             let all = self.world()?.connections().iter().enumerate();
             let ends = all.flat_map(|(c, connection)| SIDES.map(|side| (c, connection, side)));
             let ready = ends.filter(|(_, connection, side)| {
-                let open = end(connection, *side) != End::Closed;
-                open && between(connection, *side) == (from, to) && !queue(connection, *side).is_empty()
+                let open = connection.end(*side) != End::Closed;
+                open && connection.between(*side) == (from, to) && !connection.queue(*side).is_empty()
             });
             let ready: Vec<(usize, Side)> = ready.map(|(c, _, side)| (c, side)).collect();
             let found = if newest { ready.last() } else { ready.first() };
@@ -372,7 +362,7 @@ impl Stage {
         match action {
             Action::Vote { from, to } => free(*from, *to).then_some(0),
             Action::Deliver(c, side) | Action::Down(c, side) => {
-                let (from, to) = between(&world.connections()[*c], *side);
+                let (from, to) = world.connections()[*c].between(*side);
                 free(from, to).then_some(1)
             }
             Action::Sync(i) => (!self.held_disks.contains(i)).then_some(2),
@@ -394,7 +384,9 @@ impl Stage {
         let world = self.world()?;
         let mut said: Vec<String> = shown.map(|i| words::server(world, i)).collect();
         if indices.is_empty() {
-            said.extend(self.under_way(|_, _| true).into_iter().map(|what| format!("under way: {what}")));
+            said.extend(
+                words::under_way(world, |_| true).into_iter().map(|what| format!("under way: {what}")),
+            );
         }
         Ok(said)
     }
@@ -408,22 +400,6 @@ impl Stage {
             return Err(format!("{} is broken: {}", broken.name, broken.claim));
         }
         Ok(play.world.take_trace().iter().flat_map(|event| words::event(event, done)).collect())
-    }
-
-    /// What is under way on the quorum port, on connections and in directions that fit.
-    fn under_way(&self, fits: impl Fn(&Connection, Side) -> bool) -> Vec<String> {
-        let Ok(world) = self.world() else { return vec![] };
-        let mut all = Vec::new();
-        for connection in world.connections() {
-            for side in [Side::Leader, Side::Learner] {
-                if fits(connection, side) && end(connection, side) != End::Closed {
-                    let (from, to) = between(connection, side);
-                    let line = |p| format!("{} → {}: {}", from + 1, to + 1, words::packet(p));
-                    all.extend(queue(connection, side).iter().map(line));
-                }
-            }
-        }
-        all
     }
 
     fn world(&self) -> Result<&World, String> {
@@ -447,31 +423,6 @@ impl Stage {
 }
 
 const NO_SERVERS: &str = "begin with `servers N`";
-
-/// From whom to whom a connection carries what this end reads.
-fn between(connection: &Connection, side: Side) -> (usize, usize) {
-    match side {
-        Side::Learner => (connection.leader, connection.learner),
-        Side::Leader => (connection.learner, connection.leader),
-    }
-}
-
-fn end(connection: &Connection, side: Side) -> End {
-    match side {
-        Side::Learner => connection.learner_end,
-        Side::Leader => connection.leader_end,
-    }
-}
-
-fn queue(
-    connection: &Connection,
-    side: Side,
-) -> &std::collections::VecDeque<quorate_core::zab::Packet<Byte>> {
-    match side {
-        Side::Learner => &connection.to_learner,
-        Side::Leader => &connection.to_leader,
-    }
-}
 
 fn each<T: Copy>(of: &[T], mut act: impl FnMut(T) -> Said) -> Said {
     let mut said = Vec::new();

@@ -74,6 +74,30 @@ impl Connection {
         }
     }
 
+    /// From whom to whom it carries what this end reads.
+    pub fn between(&self, side: Side) -> (usize, usize) {
+        match side {
+            Side::Learner => (self.leader, self.learner),
+            Side::Leader => (self.learner, self.leader),
+        }
+    }
+
+    /// How this end stands.
+    pub fn end(&self, side: Side) -> End {
+        match side {
+            Side::Learner => self.learner_end,
+            Side::Leader => self.leader_end,
+        }
+    }
+
+    /// What is under way to this end, oldest first.
+    pub fn queue(&self, side: Side) -> &VecDeque<Packet<Byte>> {
+        match side {
+            Side::Learner => &self.to_learner,
+            Side::Leader => &self.to_leader,
+        }
+    }
+
     /// Close one end: what was under way to it is gone.
     pub fn close(&mut self, side: Side) {
         match side {

@@ -46,7 +46,7 @@ impl World {
             Action::Deliver(c, side) => self.deliver(c, side),
             Action::Down(c, side) => self.down(c, side),
             Action::Submit(i) => {
-                let byte = Byte(self.budget.txns);
+                let byte = Byte::nth(self.budget.txns);
                 self.budget.txns -= 1;
                 self.submit(i, byte);
             }

@@ -1,4 +1,4 @@
-//! How a transcript says what happened.
+//! What happened in a world, and how its servers stand, in words: of transcripts, stories and the explorer.
 
 use std::fmt::Write;
 
@@ -8,11 +8,11 @@ use quorate_core::zab::Packet;
 use quorate_core::{Input, Output, Status, ZabState};
 
 use crate::byte::Byte;
-use crate::world::{DiskOp, Durable, Event, View, World};
+use crate::world::{Budget, Connection, DiskOp, Durable, End, Event, Side, View, World};
 
 /// One step of one server: what it was told, then, further in, what it did about it. Empty if it
 /// only armed alarms.
-pub(super) fn event(event: &Event, done: Option<&DiskOp>) -> Vec<String> {
+pub(crate) fn event(event: &Event, done: Option<&DiskOp>) -> Vec<String> {
     let mut lines = changes(&event.before, &event.after);
     let mut outputs = event.outputs.iter().peekable();
     while let Some(one) = outputs.next() {
@@ -38,7 +38,7 @@ pub(super) fn event(event: &Event, done: Option<&DiskOp>) -> Vec<String> {
 }
 
 /// A server at rest.
-pub(super) fn server(world: &World, i: usize) -> String {
+pub(crate) fn server(world: &World, i: usize) -> String {
     let server = world.servers().nth(i).expect("there is such a server");
     let mut line = format!("{} ", i + 1);
     match &server.peer {
@@ -58,8 +58,67 @@ pub(super) fn server(world: &World, i: usize) -> String {
     line
 }
 
+/// What is under way on the quorum port, on connections that fit.
+pub(crate) fn under_way(world: &World, fits: impl Fn(&Connection) -> bool) -> Vec<String> {
+    let mut all = Vec::new();
+    for connection in world.connections().iter().filter(|c| fits(c)) {
+        for side in [Side::Leader, Side::Learner] {
+            if connection.end(side) != End::Closed {
+                let (from, to) = connection.between(side);
+                let line = |p| format!("{} → {}: {}", from + 1, to + 1, packet(p));
+                all.extend(connection.queue(side).iter().map(line));
+            }
+        }
+    }
+    all
+}
+
+/// A server's process dies now, with `kept` of its pending writes done.
+pub(crate) fn death(world: &World, i: usize, kept: usize) -> Vec<String> {
+    let server = world.servers().nth(i).expect("there is such a server");
+    let mut lines = vec![format!("{} dies", i + 1)];
+    for (at, op) in server.disk.pending.iter().enumerate() {
+        let fate = if at < kept { "still reached its disk" } else { "never reached its disk" };
+        lines.push(format!("    {fate}: {}", operation(op)));
+    }
+    let lost = under_way(world, |c| c.learner == i || c.leader == i);
+    lines.extend(lost.into_iter().map(|what| format!("    lost: {what}")));
+    lines
+}
+
+/// A whole world: its servers, what is under way, what may still happen.
+pub(crate) fn rest(world: &World) -> Vec<String> {
+    let n = world.servers().count();
+    let mut lines: Vec<String> = (0..n).map(|i| server(world, i)).collect();
+    lines.extend(under_way(world, |_| true).into_iter().map(|what| format!("under way: {what}")));
+    for (from, to) in (0..n * n).map(|slot| (slot / n, slot % n)) {
+        if let Some(heard) = world.vote_under_way(from, to) {
+            lines.push(format!("under way: {} → {}: {}", from + 1, to + 1, notification(heard)));
+        }
+    }
+    let dead = |c: &&Connection| c.cut && (c.learner_end == End::Open || c.leader_end == End::Open);
+    for c in world.connections().iter().filter(dead) {
+        lines.push(format!("broken: the connection of {} to {}", c.learner + 1, c.leader + 1));
+    }
+    let Budget { faults, txns, elections, resends } = world.budget();
+    let mut left = vec![count(faults, "fault"), count(txns, "transaction")];
+    left.push(format!("elections up to {elections}"));
+    left.extend((resends > 0).then(|| count(resends, "repeated vote")));
+    lines.push(format!("may still happen: {}", left.join(", ")));
+    lines
+}
+
+fn count(n: u8, what: &str) -> String {
+    match n {
+        0 => format!("no {what}"),
+        1 => format!("1 {what}"),
+        u8::MAX => format!("any number of {what}s"),
+        n => format!("{n} {what}s"),
+    }
+}
+
 /// What a disk holds: acceptedEpoch/currentEpoch, snapshot, log.
-pub(super) fn durable(disk: &Durable) -> String {
+pub(crate) fn durable(disk: &Durable) -> String {
     if *disk == Durable::empty() {
         return "empty".to_owned();
     }
@@ -72,7 +131,7 @@ pub(super) fn durable(disk: &Durable) -> String {
 }
 
 /// A storage operation.
-pub(super) fn operation(op: &DiskOp) -> String {
+pub(crate) fn operation(op: &DiskOp) -> String {
     match op {
         DiskOp::Append(zxid, txn) => format!("log {}", transaction(*zxid, *txn)),
         DiskOp::Truncate(zxid) => format!("end of the log after {zxid:?}"),
@@ -85,7 +144,7 @@ pub(super) fn operation(op: &DiskOp) -> String {
 }
 
 /// A message of the quorum port, field by field.
-pub(super) fn packet(packet: &Packet<Byte>) -> String {
+pub(crate) fn packet(packet: &Packet<Byte>) -> String {
     match packet {
         Packet::FollowerInfo { accepted_epoch, .. } => format!("FOLLOWERINFO acceptedEpoch {accepted_epoch}"),
         Packet::ObserverInfo { accepted_epoch, .. } => format!("OBSERVERINFO acceptedEpoch {accepted_epoch}"),
@@ -106,7 +165,7 @@ pub(super) fn packet(packet: &Packet<Byte>) -> String {
         Packet::Proposal { zxid, txn } => format!("PROPOSAL {}", transaction(*zxid, *txn)),
         Packet::Commit { zxid } => format!("COMMIT {zxid:?}"),
         Packet::Inform { zxid, txn } => format!("INFORM {}", transaction(*zxid, *txn)),
-        Packet::Request(byte) => format!("REQUEST {}", letter(*byte)),
+        Packet::Request(byte) => format!("REQUEST {}", byte),
         Packet::Sync => "SYNC".to_owned(),
         Packet::Ping { zxid, .. } => format!("PING {zxid:?}"),
         Packet::Revalidate(touch) => format!("REVALIDATE session {}", touch.session.0),
@@ -115,7 +174,7 @@ pub(super) fn packet(packet: &Packet<Byte>) -> String {
 }
 
 /// A message of the election port.
-pub(super) fn notification(heard: &Notification) -> String {
+pub(crate) fn notification(heard: &Notification) -> String {
     format!("{}, {}, round {}", state(heard.state), vote(&heard.vote), heard.round)
 }
 
@@ -129,7 +188,7 @@ fn vote(vote: &Vote) -> String {
 fn input(input: &Input<Byte>, done: Option<&DiskOp>) -> String {
     match input {
         Input::Start => "starts".to_owned(),
-        Input::Client(_, byte) => format!("is asked by a client for {}", letter(*byte)),
+        Input::Client(_, byte) => format!("is asked by a client for {}", byte),
         Input::ElectionUp(id) => format!("reaches {}", id),
         Input::ElectionDown(id) => format!("no longer reaches {}", id),
         Input::Notification(from, heard) => format!("hears {from}: {}", notification(heard)),
@@ -221,9 +280,5 @@ fn list(transactions: &[(Zxid, Byte)]) -> String {
 }
 
 fn transaction(zxid: Zxid, txn: Byte) -> String {
-    format!("{zxid:?}={}", letter(txn))
-}
-
-fn letter(byte: Byte) -> char {
-    char::from(byte.0)
+    format!("{zxid:?}={txn}")
 }
