@@ -1,8 +1,7 @@
 //! AckImpliesDurable: What is acknowledged is on disk: a proposal, an epoch, a history before NEWLEADER.
 
 use super::Invariant;
-use crate::models::Ensemble;
-use crate::world::World;
+use super::scene::{Scene, Searched};
 
 /// What is acknowledged is on disk: a proposal, an epoch, a history before NEWLEADER.
 ///
@@ -11,9 +10,9 @@ pub(super) const ACK_IMPLIES_DURABLE: Invariant = Invariant {
     name: "AckImpliesDurable",
     claim: "What is acknowledged is on disk: a proposal, an epoch, a history before NEWLEADER.",
     source: "ZOOKEEPER-3911, 4643, 4646",
-    holds,
+    holds: |model, world| holds(&Searched(model, world)),
 };
 
-fn holds(_: &Ensemble, world: &World) -> bool {
-    !world.ghost().broken.ack_durable
+pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+    !scene.ghost().broken.ack_durable
 }

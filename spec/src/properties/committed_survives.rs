@@ -1,8 +1,7 @@
 //! CommittedSurvives: What any server has delivered is on the disks of a quorum, and in the history of the newest established leader.
 
 use super::Invariant;
-use crate::models::Ensemble;
-use crate::world::World;
+use super::scene::{Scene, Searched};
 
 /// What any server has delivered is on the disks of a quorum, and in the history of the newest established leader.
 ///
@@ -11,17 +10,14 @@ pub(super) const COMMITTED_SURVIVES: Invariant = Invariant {
     name: "CommittedSurvives",
     claim: "What any server has delivered is on the disks of a quorum, and in the history of the newest established leader.",
     source: "recovery rule 2: committed is never lost; DSN'11 §IV",
-    holds,
+    holds: |model, world| holds(&Searched(model, world)),
 };
 
-fn holds(_: &Ensemble, world: &World) -> bool {
-    let delivered = &world.ghost().delivered;
-    let disks: Vec<_> = world.servers().map(|server| server.disk.durable.history()).collect();
-    let on_disk = |i: i64| disks[(i - 1) as usize].starts_with(delivered);
-    let newest = world.ghost().newest.map(|(epoch, _)| epoch);
-    let leader_has = world.peers().all(|(_, peer)| {
-        let epoch = peer.established_epoch();
-        epoch.is_none() || epoch != newest || peer.service().applied().starts_with(delivered)
+pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+    let newest = scene.ghost().newest.map(|(epoch, _)| epoch);
+    let leader_has = (0..scene.servers()).all(|i| {
+        let epoch = scene.established(i);
+        epoch.is_none() || epoch != newest || scene.applied_has_delivered(i)
     });
-    leader_has && world.config(0).is_quorum(|id| on_disk(id.0))
+    leader_has && scene.is_quorum(&|i| scene.disk_has_delivered(i))
 }

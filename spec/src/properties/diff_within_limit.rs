@@ -1,8 +1,7 @@
 //! DiffWithinLimit: No learner is sent more committed transactions one by one than its leader's limit.
 
 use super::Invariant;
-use crate::models::Ensemble;
-use crate::world::World;
+use super::scene::{Scene, Searched};
 
 /// No learner is sent more committed transactions one by one than its leader's limit.
 ///
@@ -11,9 +10,9 @@ pub(super) const DIFF_WITHIN_LIMIT: Invariant = Invariant {
     name: "DiffWithinLimit",
     claim: "No learner is sent more committed transactions one by one than its leader's limit.",
     source: "snapshotSizeFactor of ZooKeeper",
-    holds,
+    holds: |model, world| holds(&Searched(model, world)),
 };
 
-fn holds(_: &Ensemble, world: &World) -> bool {
-    !world.ghost().broken.oversized_diff
+pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+    !scene.ghost().broken.oversized_diff
 }

@@ -1,8 +1,7 @@
 //! DiscardedStaysDead: A proposal that an established epoch does not contain is never delivered.
 
 use super::Invariant;
-use crate::models::Ensemble;
-use crate::world::World;
+use super::scene::{Scene, Searched};
 
 /// A proposal that an established epoch does not contain is never delivered.
 ///
@@ -11,10 +10,11 @@ pub(super) const DISCARDED_STAYS_DEAD: Invariant = Invariant {
     name: "DiscardedStaysDead",
     claim: "A proposal that an established epoch does not contain is never delivered.",
     source: "recovery rule 3: discarded never comes back",
-    holds,
+    holds: |model, world| holds(&Searched(model, world)),
 };
 
-fn holds(_: &Ensemble, world: &World) -> bool {
-    let ghost = world.ghost();
-    ghost.delivered.iter().all(|(zxid, _)| !ghost.discarded.contains(zxid))
+pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+    let ghost = scene.ghost();
+    let unjudged = &ghost.delivered[scene.judged()..];
+    ghost.discarded.is_empty() || unjudged.iter().all(|(zxid, _)| !ghost.discarded.contains(zxid))
 }

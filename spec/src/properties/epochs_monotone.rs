@@ -1,8 +1,7 @@
 //! EpochsMonotone: acceptedEpoch and currentEpoch on a disk never go back, and currentEpoch is not ahead.
 
 use super::Invariant;
-use crate::models::Ensemble;
-use crate::world::World;
+use super::scene::{Scene, Searched};
 
 /// acceptedEpoch and currentEpoch on a disk never go back, and currentEpoch is not ahead.
 ///
@@ -11,10 +10,10 @@ pub(super) const EPOCHS_MONOTONE: Invariant = Invariant {
     name: "EpochsMonotone",
     claim: "acceptedEpoch and currentEpoch on a disk never go back, and currentEpoch is not ahead.",
     source: "DSN'11 §IV (f.p, f.a)",
-    holds,
+    holds: |model, world| holds(&Searched(model, world)),
 };
 
-fn holds(_: &Ensemble, world: &World) -> bool {
-    let ordered = |d: &crate::world::Durable| d.current_epoch <= d.accepted_epoch;
-    !world.ghost().broken.epoch_monotone && world.servers().all(|s| ordered(&s.disk.durable))
+pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+    let ordered = |(accepted, current)| current <= accepted;
+    !scene.ghost().broken.epoch_monotone && (0..scene.servers()).all(|i| ordered(scene.epochs_on_disk(i)))
 }

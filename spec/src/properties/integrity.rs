@@ -3,9 +3,7 @@
 use quorate_core::ids::Zxid;
 
 use super::Invariant;
-use crate::byte::Byte;
-use crate::models::Ensemble;
-use crate::world::World;
+use super::scene::{Scene, Searched};
 
 /// Only what a primary proposed, or a disk held from the start, is delivered.
 ///
@@ -14,13 +12,14 @@ pub(super) const INTEGRITY: Invariant = Invariant {
     name: "Integrity",
     claim: "Only what a primary proposed, or a disk held from the start, is delivered.",
     source: "DSN'11 §II",
-    holds,
+    holds: |model, world| holds(&Searched(model, world)),
 };
 
-fn holds(model: &Ensemble, world: &World) -> bool {
-    let ghost = world.ghost();
+pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+    let ghost = scene.ghost();
     // Proposals are sorted by zxid.
-    let proposed = |txn: &(Zxid, Byte)| ghost.proposed.binary_search_by_key(&txn.0, |(z, _)| *z);
-    let from_primary = |txn: &(Zxid, Byte)| proposed(txn).is_ok_and(|k| ghost.proposed[k] == *txn);
-    ghost.delivered.iter().all(|txn| from_primary(txn) || model.preloaded(*txn))
+    let proposed = |txn: &(Zxid, S::Txn)| ghost.proposed.binary_search_by_key(&txn.0, |(z, _)| *z);
+    let from_primary = |txn: &(Zxid, S::Txn)| proposed(txn).is_ok_and(|k| ghost.proposed[k] == *txn);
+    let unjudged = &ghost.delivered[scene.judged()..];
+    unjudged.iter().all(|txn| from_primary(txn) || scene.preloaded(*txn))
 }

@@ -1,8 +1,7 @@
 //! Leadership: An epoch has at most one established leader.
 
 use super::Invariant;
-use crate::models::Ensemble;
-use crate::world::World;
+use super::scene::{Scene, Searched};
 
 /// An epoch has at most one established leader: over the whole run for the newest established epoch,
 /// among those that lead at the same time for an older one.
@@ -12,11 +11,11 @@ pub(super) const LEADERSHIP: Invariant = Invariant {
     name: "Leadership",
     claim: "An epoch has at most one established leader.",
     source: "DSN'11 §IV; Zab.tla Leadership1",
-    holds,
+    holds: |model, world| holds(&Searched(model, world)),
 };
 
-fn holds(_: &Ensemble, world: &World) -> bool {
-    let mut reigns: Vec<u32> = world.peers().filter_map(|(_, peer)| peer.established_epoch()).collect();
+pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+    let mut reigns: Vec<u32> = (0..scene.servers()).filter_map(|i| scene.established(i)).collect();
     reigns.sort_unstable();
-    !world.ghost().broken.leadership && reigns.windows(2).all(|pair| pair[0] != pair[1])
+    !scene.ghost().broken.leadership && reigns.windows(2).all(|pair| pair[0] != pair[1])
 }

@@ -1,8 +1,7 @@
 //! LocalPrimaryOrder: What one primary proposed is delivered in the order it was proposed, without holes.
 
 use super::Invariant;
-use crate::models::Ensemble;
-use crate::world::World;
+use super::scene::{Scene, Searched};
 
 /// What one primary proposed is delivered in the order it was proposed, without holes.
 ///
@@ -11,11 +10,14 @@ pub(super) const LOCAL_PRIMARY_ORDER: Invariant = Invariant {
     name: "LocalPrimaryOrder",
     claim: "What one primary proposed is delivered in the order it was proposed, without holes.",
     source: "DSN'11 §III; the published TLA+ statement of it is vacuous, this one is not",
-    holds,
+    holds: |model, world| holds(&Searched(model, world)),
 };
 
-fn holds(_: &Ensemble, world: &World) -> bool {
-    let delivered = &world.ghost().delivered;
-    delivered.first().is_none_or(|(zxid, _)| zxid.counter() == 1)
-        && delivered.windows(2).all(|pair| pair[0].0.may_be_followed_by(pair[1].0))
+pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+    let delivered = &scene.ghost().delivered;
+    let follows = |next: usize| {
+        let before = next.checked_sub(1).map_or(scene.floor(), |before| delivered[before].0);
+        before.may_be_followed_by(delivered[next].0)
+    };
+    (scene.judged()..delivered.len()).all(follows)
 }

@@ -15,8 +15,11 @@ mod memory_matches_disk;
 mod no_offence;
 mod prefix_consistency;
 mod primary_integrity;
+mod scene;
 mod serving_leader_has_quorum;
 mod stored_data_is_accepted;
+
+pub use scene::Scene;
 
 use crate::models::Ensemble;
 use crate::world::World;
@@ -51,6 +54,30 @@ pub const ZAB: &[Invariant] = &[
     no_offence::NO_OFFENCE,
     diff_within_limit::DIFF_WITHIN_LIMIT,
 ];
+
+/// A predicate over what a recording shows.
+pub type Predicate<S> = fn(&S) -> bool;
+
+/// The properties of ZAB again, the same predicates over any scene.
+pub fn zab_in<S: Scene>() -> [(&'static Invariant, Predicate<S>); 14] {
+    let holds: [Predicate<S>; 14] = [
+        prefix_consistency::holds,
+        leadership::holds,
+        integrity::holds,
+        local_primary_order::holds,
+        primary_integrity::holds,
+        committed_survives::holds,
+        discarded_stays_dead::holds,
+        serving_leader_has_quorum::holds,
+        ack_implies_durable::holds,
+        epochs_monotone::holds,
+        memory_matches_disk::holds,
+        stored_data_is_accepted::holds,
+        no_offence::holds,
+        diff_within_limit::holds,
+    ];
+    std::array::from_fn(|k| (&ZAB[k], holds[k]))
+}
 
 /// The properties of an election.
 pub const ELECTION: &[Invariant] = &[

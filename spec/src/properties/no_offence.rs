@@ -1,8 +1,7 @@
 //! NoOffence: Among Quorate servers nobody ever sends what the receiver must refuse.
 
 use super::Invariant;
-use crate::models::Ensemble;
-use crate::world::World;
+use super::scene::{Scene, Searched};
 
 /// Among Quorate servers nobody ever sends what the receiver must refuse: a packet outside its
 /// phase, a proposal after a gap, a commit out of order.
@@ -12,9 +11,9 @@ pub(super) const NO_OFFENCE: Invariant = Invariant {
     name: "NoOffence",
     claim: "Among Quorate servers nobody ever sends what the receiver must refuse.",
     source: "Zab.tla ShouldNotBeTriggered; ZOOKEEPER-4394, 4925",
-    holds,
+    holds: |model, world| holds(&Searched(model, world)),
 };
 
-fn holds(_: &Ensemble, world: &World) -> bool {
-    !world.ghost().broken.offence
+pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+    !scene.ghost().broken.offence
 }

@@ -1,8 +1,7 @@
 //! PrefixConsistency: Of any two delivered sequences one is a prefix of the other.
 
 use super::Invariant;
-use crate::models::Ensemble;
-use crate::world::World;
+use super::scene::{Scene, Searched};
 
 /// Of any two delivered sequences one is a prefix of the other.
 ///
@@ -11,9 +10,9 @@ pub(super) const PREFIX_CONSISTENCY: Invariant = Invariant {
     name: "PrefixConsistency",
     claim: "Of any two delivered sequences one is a prefix of the other.",
     source: "DSN'11 §II (Total order, Agreement); Zab.tla PrefixConsistency",
-    holds,
+    holds: |model, world| holds(&Searched(model, world)),
 };
 
-fn holds(_: &Ensemble, world: &World) -> bool {
-    !world.ghost().broken.prefix
+pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+    !scene.ghost().broken.prefix
 }

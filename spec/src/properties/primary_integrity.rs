@@ -1,8 +1,7 @@
 //! PrimaryIntegrity: A primary has delivered everything of earlier epochs that is ever delivered before it proposes.
 
 use super::Invariant;
-use crate::models::Ensemble;
-use crate::world::World;
+use super::scene::{Scene, Searched};
 
 /// A primary has delivered everything of earlier epochs that is ever delivered before it proposes.
 ///
@@ -11,9 +10,9 @@ pub(super) const PRIMARY_INTEGRITY: Invariant = Invariant {
     name: "PrimaryIntegrity",
     claim: "A primary has delivered everything of earlier epochs that is ever delivered before it proposes.",
     source: "DSN'11 §III (Global primary order, Primary integrity)",
-    holds,
+    holds: |model, world| holds(&Searched(model, world)),
 };
 
-fn holds(_: &Ensemble, world: &World) -> bool {
-    !world.ghost().broken.primary_integrity
+pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+    !scene.ghost().broken.primary_integrity
 }

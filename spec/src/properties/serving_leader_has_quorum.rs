@@ -1,8 +1,7 @@
 //! ServingLeaderHasQuorum: A leader that serves is connected to a quorum that has its history.
 
 use super::Invariant;
-use crate::models::Ensemble;
-use crate::world::World;
+use super::scene::{Scene, Searched};
 
 /// A leader that serves is connected to a quorum that has its history.
 ///
@@ -11,15 +10,15 @@ pub(super) const SERVING_LEADER_HAS_QUORUM: Invariant = Invariant {
     name: "ServingLeaderHasQuorum",
     claim: "A leader that serves is connected to a quorum that has its history.",
     source: "recovery rule 1: step down without a quorum",
-    holds,
+    holds: |model, world| holds(&Searched(model, world)),
 };
 
-fn holds(_: &Ensemble, world: &World) -> bool {
-    world.peers().all(|(_, peer)| {
-        let with_it = |id| {
-            let learners = peer.status().learners;
-            id == peer.config().id || learners.iter().any(|l| l.id == id && l.voter && l.in_service)
-        };
-        peer.established_epoch().is_none() || peer.config().is_quorum(with_it)
+pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+    (0..scene.servers()).all(|i| {
+        if scene.established(i).is_none() {
+            return true;
+        }
+        let learners = scene.learners(i);
+        scene.is_quorum(&|j| j == i || learners.iter().any(|(k, l)| *k == j && l.voter && l.in_service))
     })
 }

@@ -1,8 +1,7 @@
 //! StoredDataIsAccepted: A server never refuses to start on what it has written itself.
 
 use super::Invariant;
-use crate::models::Ensemble;
-use crate::world::World;
+use super::scene::{Scene, Searched};
 
 /// A server never refuses to start on what it has written itself.
 ///
@@ -11,9 +10,9 @@ pub(super) const STORED_DATA_IS_ACCEPTED: Invariant = Invariant {
     name: "StoredDataIsAccepted",
     claim: "A server never refuses to start on what it has written itself.",
     source: "ZOOKEEPER-1653",
-    holds,
+    holds: |model, world| holds(&Searched(model, world)),
 };
 
-fn holds(_: &Ensemble, world: &World) -> bool {
-    !world.ghost().broken.disk_refused
+pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+    !scene.ghost().broken.disk_refused
 }

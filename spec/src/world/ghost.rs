@@ -4,13 +4,14 @@ use quorate_core::ids::{Epoch, Zxid};
 
 use crate::byte::Byte;
 
-/// The history of the whole run, as far as properties look back.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Ghost {
+/// The history of the whole run, as far as properties look back. `T` tells transactions apart: a
+/// model's own, or a fingerprint of one that a real server ran.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Ghost<T = Byte> {
     /// Every transaction that an established leader proposed.
-    pub proposed: Vec<(Zxid, Byte)>,
+    pub proposed: Vec<(Zxid, T)>,
     /// The longest sequence that any serving server has delivered.
-    pub delivered: Vec<(Zxid, Byte)>,
+    pub delivered: Vec<(Zxid, T)>,
     /// The newest epoch that was established, and the index of its leader.
     pub newest: Option<(Epoch, usize)>,
     /// Proposals that a later established epoch does not contain.
@@ -41,22 +42,35 @@ pub struct Broken {
     pub oversized_diff: bool,
 }
 
-impl Ghost {
-    /// A serving server's delivered sequence.
-    pub fn deliver(&mut self, applied: &[(Zxid, Byte)]) {
+impl<T> Default for Ghost<T> {
+    fn default() -> Self {
+        Ghost {
+            proposed: Vec::new(),
+            delivered: Vec::new(),
+            newest: None,
+            discarded: Vec::new(),
+            broken: Broken::default(),
+        }
+    }
+}
+
+impl<T: Copy + Eq> Ghost<T> {
+    /// A serving server's delivered sequence, of which so many are known to be the first of what is
+    /// delivered.
+    pub fn deliver(&mut self, known: usize, applied: &[(Zxid, T)]) {
         let common = self.delivered.len().min(applied.len());
-        if self.delivered[..common] != applied[..common] {
+        if self.delivered[known..common] != applied[known..common] {
             self.broken.prefix = true;
         } else if applied.len() > self.delivered.len() {
             let newest = self.newest.map_or(0, |(epoch, _)| epoch);
             let late = applied[common..].iter().any(|(zxid, _)| zxid.epoch() < newest);
             self.broken.primary_integrity |= late;
-            self.delivered = applied.to_vec();
+            self.delivered.extend_from_slice(&applied[common..]);
         }
     }
 
     /// A leader is established with this initial history, which it has delivered.
-    pub fn establish(&mut self, epoch: Epoch, leader: usize, initial: &[(Zxid, Byte)]) {
+    pub fn establish(&mut self, epoch: Epoch, leader: usize, initial: &[(Zxid, T)]) {
         match self.newest {
             Some((newest, known)) if newest == epoch => self.broken.leadership |= known != leader,
             // A quorum's acknowledgements may reach a leader after they have gone on to the next.
@@ -64,25 +78,42 @@ impl Ghost {
             _ => self.newest = Some((epoch, leader)),
         }
         // What of the delivered is missing was committed before and is lost to this primary.
-        let missing = |txn: &&(Zxid, Byte)| txn.0.epoch() < epoch && !initial.contains(txn);
+        let initial = Sorted::of(initial);
+        let missing = |txn: &&(Zxid, T)| txn.0.epoch() < epoch && initial.find(txn.0) != Some(txn);
         self.broken.primary_integrity |= self.delivered.iter().any(|txn| missing(&txn));
         for (zxid, _) in &self.proposed {
-            let kept = initial.iter().any(|(z, _)| z == zxid);
-            if zxid.epoch() < epoch && !kept && !self.discarded.contains(zxid) {
-                self.discarded.push(*zxid);
+            if zxid.epoch() < epoch
+                && initial.find(*zxid).is_none()
+                && let Err(at) = self.discarded.binary_search(zxid)
+            {
+                self.discarded.insert(at, *zxid);
             }
         }
-        self.discarded.sort_unstable();
     }
 
     /// An established leader proposes.
-    pub fn propose(&mut self, zxid: Zxid, txn: Byte) {
-        self.proposed.push((zxid, txn));
-        self.proposed.sort_unstable_by_key(|(z, _)| *z);
+    pub fn propose(&mut self, zxid: Zxid, txn: T) {
+        let at = self.proposed.partition_point(|(z, _)| *z <= zxid);
+        self.proposed.insert(at, (zxid, txn));
         if self.newest.is_some_and(|(newest, _)| newest > zxid.epoch()) {
             // A deposed leader that does not know it yet.
-            self.discarded.push(zxid);
-            self.discarded.sort_unstable();
+            self.discarded.insert(self.discarded.partition_point(|z| *z <= zxid), zxid);
         }
+    }
+}
+
+/// A history to look zxids up in. Unless a rule is broken it is in their order.
+struct Sorted<'a, T>(&'a [(Zxid, T)], bool);
+
+impl<'a, T> Sorted<'a, T> {
+    fn of(history: &'a [(Zxid, T)]) -> Self {
+        Sorted(history, history.is_sorted_by_key(|(zxid, _)| *zxid))
+    }
+
+    fn find(&self, zxid: Zxid) -> Option<&'a (Zxid, T)> {
+        if !self.1 {
+            return self.0.iter().find(|(z, _)| *z == zxid);
+        }
+        self.0.binary_search_by_key(&zxid, |(z, _)| *z).ok().map(|at| &self.0[at])
     }
 }

@@ -59,7 +59,7 @@ impl World {
             return;
         }
         let ghost = Arc::make_mut(&mut self.ghost);
-        ghost.deliver(&applied);
+        ghost.deliver(0, &applied);
         if let Some(epoch) = reign {
             ghost.establish(epoch, i, &applied);
         }

@@ -1,0 +1,125 @@
+//! What properties look at: an ensemble at one moment, whether it was searched, walked at random or recorded.
+
+use quorate_core::ids::{Epoch, Zxid};
+use quorate_core::{LearnerStatus, QuorumPeer};
+
+use crate::byte::Byte;
+use crate::models::Ensemble;
+use crate::world::{Ghost, Server, World};
+
+/// An ensemble at one moment. Servers are named by their index.
+pub trait Scene {
+    /// What tells transactions apart.
+    type Txn: Copy + Eq + Ord;
+
+    /// How many servers there are, up or down.
+    fn servers(&self) -> usize;
+
+    /// What is looked back on.
+    fn ghost(&self) -> &Ghost<Self::Txn>;
+
+    /// So many of the delivered transactions satisfied the properties in an earlier moment of the
+    /// same run and need not be looked at again.
+    fn judged(&self) -> usize {
+        0
+    }
+
+    /// Nothing that was delivered up to here was ever compared: what comes next follows this.
+    fn floor(&self) -> Zxid {
+        Zxid::ZERO
+    }
+
+    /// Whether a disk held this transaction before anything happened.
+    fn preloaded(&self, txn: (Zxid, Self::Txn)) -> bool;
+
+    /// Whether these servers are a quorum.
+    fn is_quorum(&self, has: &dyn Fn(usize) -> bool) -> bool;
+
+    /// The epoch this server orders writes in, if it does.
+    fn established(&self, i: usize) -> Option<Epoch>;
+
+    /// The learners of a leader, by index.
+    fn learners(&self, i: usize) -> Vec<(usize, LearnerStatus)>;
+
+    /// `acceptedEpoch` and `currentEpoch` on this server's disk.
+    fn epochs_on_disk(&self, i: usize) -> (Epoch, Epoch);
+
+    /// Whether this server's disk begins with everything that was ever delivered.
+    fn disk_has_delivered(&self, i: usize) -> bool;
+
+    /// Whether what this server has applied begins with everything that was ever delivered.
+    fn applied_has_delivered(&self, i: usize) -> bool;
+
+    /// Whether a server that is up has in memory what its disk will hold once it has caught up.
+    fn memory_matches_disk(&self, i: usize) -> bool;
+}
+
+/// A state of a model.
+pub(super) struct Searched<'a>(pub(super) &'a Ensemble, pub(super) &'a World);
+
+impl Searched<'_> {
+    fn server(&self, i: usize) -> &Server {
+        self.1.servers().nth(i).expect("an index of a server")
+    }
+
+    fn peer(&self, i: usize) -> Option<&QuorumPeer<Byte>> {
+        self.server(i).peer.as_ref()
+    }
+}
+
+impl Scene for Searched<'_> {
+    type Txn = Byte;
+
+    fn servers(&self) -> usize {
+        self.1.servers().count()
+    }
+
+    fn ghost(&self) -> &Ghost {
+        self.1.ghost()
+    }
+
+    fn preloaded(&self, txn: (Zxid, Byte)) -> bool {
+        self.0.preloaded(txn)
+    }
+
+    fn is_quorum(&self, has: &dyn Fn(usize) -> bool) -> bool {
+        self.1.config(0).is_quorum(|id| has(id.0 as usize - 1))
+    }
+
+    fn established(&self, i: usize) -> Option<Epoch> {
+        self.peer(i)?.established_epoch()
+    }
+
+    fn learners(&self, i: usize) -> Vec<(usize, LearnerStatus)> {
+        let learners = self.peer(i).map(|peer| peer.status().learners).unwrap_or_default();
+        learners.into_iter().map(|learner| (learner.id.0 as usize - 1, learner)).collect()
+    }
+
+    fn epochs_on_disk(&self, i: usize) -> (Epoch, Epoch) {
+        let disk = &self.server(i).disk.durable;
+        (disk.accepted_epoch, disk.current_epoch)
+    }
+
+    fn disk_has_delivered(&self, i: usize) -> bool {
+        self.server(i).disk.durable.history().starts_with(&self.1.ghost().delivered)
+    }
+
+    fn applied_has_delivered(&self, i: usize) -> bool {
+        self.peer(i).is_none_or(|peer| peer.service().applied().starts_with(&self.1.ghost().delivered))
+    }
+
+    fn memory_matches_disk(&self, i: usize) -> bool {
+        let server = self.server(i);
+        let Some(peer) = &server.peer else { return true };
+        let mut disk = server.disk.clone();
+        for _ in 0..disk.pending.len() {
+            disk.sync();
+        }
+        let status = peer.status();
+        let applied = peer.service().applied().iter().copied();
+        let tail = peer.history().after(peer.history().applied()).copied();
+        let epochs = (status.accepted_epoch, status.current_epoch);
+        (disk.durable.accepted_epoch, disk.durable.current_epoch) == epochs
+            && disk.durable.history().into_iter().eq(applied.chain(tail))
+    }
+}
