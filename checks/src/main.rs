@@ -1,5 +1,7 @@
 //! The `quorate-checks` program: runs models and mutants, says what they found.
 
+#[cfg(feature = "mutants")]
+mod matrix;
 mod mutants;
 mod report;
 mod simulate;
@@ -46,10 +48,7 @@ enum Command {
     /// Count messages and delays of Paxos, multi-Paxos and ZAB, in runs of their models.
     Compare,
     /// Break rules, one at a time, and see which property notices.
-    Mutants {
-        /// Only the mutants whose name contains this.
-        name: Option<String>,
-    },
+    Mutants(mutants::Options),
     /// Walk ensembles at random that are too large to be searched.
     Simulate(simulate::Options),
 }
@@ -81,7 +80,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Simulate(options) => simulate::run(&options),
-        Command::Mutants { name } => mutants::run(name.as_deref().unwrap_or("")),
+        Command::Mutants(options) => mutants::run(&options),
     }
 }
 

@@ -1,13 +1,33 @@
-//! `mutants`: every broken rule must be noticed by a property.
+//! `mutants`: every broken rule must be noticed by a property, every property must notice a rule.
 //!
 //! The broken rules exist only in a build with the feature `mutants`, which has a target directory
 //! of its own; without the feature this command makes that build and runs it.
 
+use std::path::PathBuf;
+#[cfg(not(feature = "mutants"))]
 use std::process::ExitCode;
 
+use clap::Args;
+
+/// Which rules to break, and where to tell.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Only the mutants whose name or issue key contains this. The counterexample of a single one is told.
+    name: Option<String>,
+    /// Searches at a time.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    threads: u8,
+    /// Write the matrix of mutants and properties to this file.
+    #[arg(long)]
+    write: Option<PathBuf>,
+}
+
 #[cfg(not(feature = "mutants"))]
-pub(crate) fn run(name: &str) -> ExitCode {
-    in_mutants_build(&["mutants", name])
+pub(crate) fn run(options: &Options) -> ExitCode {
+    let threads = options.threads.to_string();
+    let write = options.write.as_ref().map(|file| format!("--write={}", file.display()));
+    let name = options.name.as_deref().unwrap_or_default();
+    in_mutants_build(&["mutants", "--threads", &threads, write.as_deref().unwrap_or_default(), name])
 }
 
 /// Run this program with these arguments in a build that has broken rules. Empty ones are left out.
@@ -32,45 +52,183 @@ pub(crate) fn in_mutants_build(arguments: &[&str]) -> ExitCode {
 }
 
 #[cfg(feature = "mutants")]
-pub(crate) fn run(name: &str) -> ExitCode {
+pub(crate) use broken::run;
+
+#[cfg(feature = "mutants")]
+mod broken {
+    use std::process::ExitCode;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+    use std::time::{Duration, Instant};
+
     use quorate_spec::models::{Variant, catalogue};
-    use quorate_spec::mutants::MUTANTS;
+    use quorate_spec::mutants::{Death, IMPLIED, MUTANTS, Mutant, REACHABLE};
     use quorate_spec::search::Limits;
 
-    // A panic inside a step is a finding of the search, not of the process.
-    std::panic::set_hook(Box::new(|_| {}));
-    let models = catalogue();
-    let (mut killed, mut survived, mut unexplained) = (0, 0, 0);
-    for mutant in MUTANTS {
-        let label = format!("{:?}", mutant.mutation);
-        if !label.to_lowercase().contains(&name.to_lowercase()) {
-            continue;
+    use super::Options;
+    use crate::matrix::{Matrix, Row};
+
+    pub(crate) fn run(options: &Options) -> ExitCode {
+        // A panic inside a step is a finding of the search, not of the process.
+        std::panic::set_hook(Box::new(|_| {}));
+        let name = options.name.as_deref().unwrap_or_default().to_lowercase();
+        let wanted = |m: &&Mutant| {
+            m.name().to_lowercase().contains(&name) || m.bug.unwrap_or("").to_lowercase().contains(&name)
+        };
+        let chosen: Vec<&Mutant> = MUTANTS.iter().filter(wanted).collect();
+        if chosen.is_empty() {
+            eprintln!("no mutant's name contains '{name}'");
+            return ExitCode::from(2);
         }
-        let variant = Variant::broken(mutant.mutation);
-        let searched = models.iter().filter(|m| mutant.models.contains(&m.name));
-        let death = searched.clone().find_map(|model| {
-            let report = (model.build)(variant).search(Limits::default(), &mut |_| {});
-            report.violation.map(|violation| (model.name, violation, report.unique, report.time))
-        });
+        let started = Instant::now();
+        let deaths = search_all(&chosen, options.threads);
+        let mut count = Count::default();
+        for (mutant, death) in chosen.iter().zip(&deaths) {
+            count.add(mutant, death.as_ref());
+        }
+        println!();
+        let matrix = matrix(&chosen, &deaths);
+        print!("{matrix}");
+        if let Some(file) = &options.write {
+            let text = format!("{}{}", page_head(&count, started.elapsed()), matrix.markdown());
+            if let Err(error) = std::fs::write(file, text) {
+                eprintln!("cannot write {}: {error}", file.display());
+                return ExitCode::FAILURE;
+            }
+        }
+        let toothless = if name.is_empty() { matrix.toothless() } else { Vec::new() };
+        for property in &toothless {
+            println!("{property}: NO MUTANT breaks it");
+        }
+        if let ([mutant], [Some(death)]) = (&chosen[..], &deaths[..]) {
+            tell(mutant, death);
+        }
+        println!("{}, {:.0} s", count.line(), started.elapsed().as_secs_f64());
+        if count.bad() || !toothless.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+
+    /// One line for each mutant, in order, as soon as it and those before it are decided.
+    fn search_all(chosen: &[&Mutant], threads: u8) -> Vec<Option<Death>> {
+        let next = AtomicUsize::new(0);
+        let (send, receive) = mpsc::channel();
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                let (send, next) = (send.clone(), &next);
+                scope.spawn(move || {
+                    let models = catalogue();
+                    loop {
+                        let k = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(mutant) = chosen.get(k) else { break };
+                        send.send((k, mutant.death(&models))).expect("somebody listens");
+                    }
+                });
+            }
+            drop(send);
+            let mut deaths: Vec<Option<Option<Death>>> = chosen.iter().map(|_| None).collect();
+            let mut told = 0;
+            for (k, death) in receive {
+                deaths[k] = Some(death);
+                while let Some(Some(death)) = deaths.get(told) {
+                    line(chosen[told], death.as_ref());
+                    told += 1;
+                }
+            }
+            deaths.into_iter().map(|death| death.expect("each was searched")).collect()
+        })
+    }
+
+    fn line(mutant: &Mutant, death: Option<&Death>) {
+        let label = match mutant.bug {
+            Some(key) => format!("{} ({key})", mutant.name()),
+            None => mutant.name(),
+        };
         match (death, mutant.survives) {
-            (Some((model, violation, states, time)), _) => {
-                killed += 1;
-                let (property, steps) = (violation.broken.name(), violation.path.len());
-                let seconds = time.as_secs_f64();
-                println!(
-                    "{label:<24} killed by {property} in {steps} steps ({model}, {states} states, {seconds:.1} s)"
-                );
+            (Some(death), listed) => {
+                let (property, steps) = death.fallen[0];
+                let how = match death.unreached {
+                    Some(state) => format!("{property}: never \"{state}\""),
+                    None => format!("{property} in {steps} steps"),
+                };
+                let (model, states, seconds) =
+                    (death.model, death.fall.unique, death.fall.time.as_secs_f64());
+                let stale = if listed.is_some() { "; LISTED AS A SURVIVOR" } else { "" };
+                println!("{label:<40} killed by {how} ({model}, {states} states, {seconds:.1} s){stale}");
             }
-            (None, Some(reason)) => {
-                survived += 1;
-                println!("{label:<24} survived: {reason}");
-            }
-            (None, None) => {
-                unexplained += 1;
-                println!("{label:<24} survived: nobody knows why");
-            }
+            (None, Some(reason)) => println!("{label:<40} survived: {reason}"),
+            (None, None) => println!("{label:<40} survived: NOBODY KNOWS WHY"),
         }
     }
-    println!("{killed} killed, {survived} survived with a reason, {unexplained} survived without one");
-    if unexplained == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+
+    #[derive(Default)]
+    struct Count {
+        rules: usize,
+        bugs: usize,
+        killed: usize,
+        explained: usize,
+        unexplained: usize,
+        stale: usize,
+    }
+
+    impl Count {
+        fn add(&mut self, mutant: &Mutant, death: Option<&Death>) {
+            *(if mutant.bug.is_some() { &mut self.bugs } else { &mut self.rules }) += 1;
+            match (death, mutant.survives) {
+                (Some(_), listed) => {
+                    self.killed += 1;
+                    self.stale += usize::from(listed.is_some());
+                }
+                (None, Some(_)) => self.explained += 1,
+                (None, None) => self.unexplained += 1,
+            }
+        }
+
+        fn bad(&self) -> bool {
+            self.unexplained + self.stale > 0
+        }
+
+        fn line(&self) -> String {
+            format!(
+                "{} mutants and {} historic bugs: {} killed, {} survived with a reason, {} without one",
+                self.rules, self.bugs, self.killed, self.explained, self.unexplained
+            )
+        }
+    }
+
+    fn matrix(chosen: &[&Mutant], deaths: &[Option<Death>]) -> Matrix {
+        let models = catalogue();
+        let searched = models.iter().filter(|m| chosen.iter().any(|mutant| mutant.models.contains(&m.name)));
+        let mut claims: Vec<&'static str> = Vec::new();
+        for claim in searched.flat_map(|m| (m.build)(Variant::default()).claims()) {
+            if !claims.contains(&claim) {
+                claims.push(claim);
+            }
+        }
+        let row = |(mutant, death): (&&Mutant, &Option<Death>)| Row {
+            mutant: mutant.name(),
+            bug: mutant.bug,
+            model: death.as_ref().map(|d| d.model),
+            fallen: death.as_ref().map(|d| d.fallen.clone()).unwrap_or_default(),
+            survives: mutant.survives,
+        };
+        let rows = chosen.iter().zip(deaths).map(row).collect();
+        Matrix::new(claims, &["Terminal", "Assertion", REACHABLE], rows, IMPLIED)
+    }
+
+    fn page_head(count: &Count, time: Duration) -> String {
+        format!(
+            "# Broken rules and what notices them\n\nWritten by `quorate-checks mutants --write`. {}; {:.0} s.\n\n",
+            count.line(),
+            time.as_secs_f64()
+        )
+    }
+
+    /// The shortest counterexample, as a story.
+    fn tell(mutant: &Mutant, death: &Death) {
+        let models = catalogue();
+        let spec = models.iter().find(|m| m.name == death.model).expect("a model of the catalogue");
+        let report = (spec.build)(Variant::broken(mutant.mutation)).search(Limits::default(), &mut |_| {});
+        if let Some(violation) = &report.violation {
+            crate::report::story(violation);
+        }
+    }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use stateright::{Checker, Model};
 
+use crate::fall::{Fall, fall};
 pub use crate::liveness::Progress;
 use crate::properties::Invariant;
 
@@ -20,6 +21,14 @@ pub trait Subject: Model<State: Clone, Action: Clone + Debug> {
     fn packed_len(&self, state: &Self::State) -> usize;
     /// What is wrong with a state.
     fn broken(&self, state: &Self::State) -> Option<Broken>;
+    /// Everything that is wrong with a state.
+    fn all_broken(&self, state: &Self::State, all: &mut Vec<Broken>) {
+        all.extend(self.broken(state));
+    }
+    /// The names of what is claimed of every state, each of which some broken rule must be able to break.
+    fn claims(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
     /// The names of the states that must be come across.
     fn reaches(&self) -> Vec<&'static str>;
     /// Whether this is the one of that name.
@@ -42,6 +51,10 @@ pub trait Searchable {
     fn second_opinion(self: Box<Self>) -> (Vec<&'static str>, usize);
     /// What the graph as a whole shows, if more is claimed than its states do.
     fn progress(&self) -> Option<Progress>;
+    /// [`fall`].
+    fn fall(&self, beyond: usize) -> Fall;
+    /// [`Subject::claims`].
+    fn claims(&self) -> Vec<&'static str>;
     /// Serve stateright's explorer, for ever.
     fn explore(self: Box<Self>, listen: &str);
 }
@@ -63,6 +76,14 @@ where
 
     fn progress(&self) -> Option<Progress> {
         Subject::progress(self)
+    }
+
+    fn fall(&self, beyond: usize) -> Fall {
+        fall(self, beyond)
+    }
+
+    fn claims(&self) -> Vec<&'static str> {
+        Subject::claims(self)
     }
 
     fn explore(self: Box<Self>, listen: &str) {
@@ -140,8 +161,9 @@ pub struct Limits {
     pub past_violation: bool,
 }
 
+/// Takes a fingerprint for its own hash.
 #[derive(Default)]
-struct Identity(u64);
+pub(crate) struct Identity(u64);
 
 impl Hasher for Identity {
     fn finish(&self) -> u64 {

@@ -91,6 +91,14 @@ impl Subject for Ensemble {
         Ensemble::broken(self, world).map(Broken::Invariant)
     }
 
+    fn all_broken(&self, world: &World, all: &mut Vec<Broken>) {
+        all.extend(self.invariants.iter().filter(|i| !(i.holds)(self, world)).map(Broken::Invariant));
+    }
+
+    fn claims(&self) -> Vec<&'static str> {
+        self.invariants.iter().map(|i| i.name).collect()
+    }
+
     fn reaches(&self) -> Vec<&'static str> {
         self.sometimes.iter().map(|r| r.name).collect()
     }

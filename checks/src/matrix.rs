@@ -1,0 +1,129 @@
+//! Mutants × properties: which property notices which broken rule, and in how many steps.
+
+use std::fmt;
+
+/// Columns in a block of the printed matrix: it has to fit into 120 columns.
+const BLOCK: usize = 26;
+
+/// One mutant's row.
+pub(crate) struct Row {
+    pub(crate) mutant: String,
+    pub(crate) bug: Option<&'static str>,
+    /// The model that killed it.
+    pub(crate) model: Option<&'static str>,
+    /// What fell in it, and in how many steps at best.
+    pub(crate) fallen: Vec<(&'static str, usize)>,
+    pub(crate) survives: Option<&'static str>,
+}
+
+/// The whole matrix.
+pub(crate) struct Matrix {
+    /// What is claimed of every state of some model.
+    claims: Vec<&'static str>,
+    /// The claims, then what else can kill.
+    columns: Vec<&'static str>,
+    rows: Vec<Row>,
+    implied: &'static [(&'static str, &'static str)],
+}
+
+impl Matrix {
+    pub(crate) fn new(
+        claims: Vec<&'static str>,
+        others: &[&'static str],
+        rows: Vec<Row>,
+        implied: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        let mut columns = claims.clone();
+        let fallen = rows.iter().flat_map(|row| row.fallen.iter().map(|(name, _)| *name));
+        for name in fallen.chain(others.iter().copied()) {
+            if !columns.contains(&name) {
+                columns.push(name);
+            }
+        }
+        Matrix { claims, columns, rows, implied }
+    }
+
+    /// Claims that no mutant breaks and that are not listed as implied.
+    pub(crate) fn toothless(&self) -> Vec<&'static str> {
+        let listed = |name: &str| self.implied.iter().any(|(implied, _)| *implied == name);
+        self.claims.iter().copied().filter(|name| self.killers(name).is_empty() && !listed(name)).collect()
+    }
+
+    fn killers(&self, property: &str) -> Vec<&Row> {
+        self.rows.iter().filter(|row| row.steps(property).is_some()).collect()
+    }
+
+    /// What a property's mutants say about it.
+    fn teeth(&self, property: &str) -> String {
+        let killers = self.killers(property);
+        let private: Vec<&str> =
+            killers.iter().filter(|row| row.fallen.len() == 1).map(|row| row.mutant.as_str()).collect();
+        let implied = self.implied.iter().find(|(name, _)| *name == property).map(|(_, why)| *why);
+        match (private.len(), implied) {
+            (0, Some(why)) => format!("implied: {why}"),
+            (0, None) if killers.is_empty() => "no mutant".into(),
+            (0, None) => {
+                let first = killers.iter().filter(|row| row.fallen[0].0 == property).count();
+                format!("falls with others only: {} mutants, of {first} the first to notice", killers.len())
+            }
+            (n, _) => {
+                let more = if n > 3 { format!(" and {} more", n - 3) } else { String::new() };
+                format!("alone notices {}{more}", private[..n.min(3)].join(", "))
+            }
+        }
+    }
+
+    /// The same as a page.
+    pub(crate) fn markdown(&self) -> String {
+        let mut page =
+            String::from("| mutant | model | noticed by, in so many steps at best |\n|---|---|---|\n");
+        for row in &self.rows {
+            let mut fallen: Vec<String> = row.fallen.iter().map(|(name, n)| format!("{name} {n}")).collect();
+            if let (true, Some(why)) = (fallen.is_empty(), row.survives) {
+                fallen.push(format!("survives: {why}"));
+            }
+            let bug = row.bug.map(|key| format!(" ({key})")).unwrap_or_default();
+            let model = row.model.unwrap_or("–");
+            page += &format!("| `{}`{bug} | {model} | {} |\n", row.mutant, fallen.join(", "));
+        }
+        page += "\n| property | its mutants |\n|---|---|\n";
+        for property in &self.columns {
+            page += &format!("| {property} | {} |\n", self.teeth(property));
+        }
+        page
+    }
+}
+
+impl Row {
+    fn steps(&self, property: &str) -> Option<usize> {
+        self.fallen.iter().find(|(name, _)| *name == property).map(|(_, steps)| *steps)
+    }
+}
+
+/// The short head of a column: A to Z, then a to z.
+fn letter(column: usize) -> char {
+    let letters = ('A'..='Z').chain('a'..='z');
+    letters.cycle().nth(column).expect("a cycle does not end")
+}
+
+impl fmt::Display for Matrix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for block in (0..self.columns.len()).collect::<Vec<_>>().chunks(BLOCK) {
+            let heads: String = block.iter().map(|c| format!("{:>3}", letter(*c))).collect();
+            writeln!(f, "{:<32}{heads}", "steps to a counterexample")?;
+            let noticed = |row: &&Row| block.iter().any(|c| row.steps(self.columns[*c]).is_some());
+            for row in self.rows.iter().filter(noticed) {
+                let cell = |c: &usize| match row.steps(self.columns[*c]) {
+                    Some(steps) => format!("{steps:>3}"),
+                    None => "  ·".into(),
+                };
+                writeln!(f, "{:<32}{}", row.mutant, block.iter().map(cell).collect::<String>())?;
+            }
+            writeln!(f)?;
+        }
+        for (column, property) in self.columns.iter().enumerate() {
+            writeln!(f, "{} {property:<28} {}", letter(column), self.teeth(property))?;
+        }
+        writeln!(f)
+    }
+}
