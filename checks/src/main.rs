@@ -1,5 +1,6 @@
 //! The `quorate-checks` program: runs models and mutants, says what they found.
 
+mod deep;
 #[cfg(feature = "mutants")]
 mod matrix;
 mod mutants;
@@ -36,6 +37,8 @@ enum Command {
         /// Goes into every fingerprint: equal counts under two salts make a collision unlikely.
         #[arg(long, default_value_t = 0)]
         salt: u64,
+        #[command(flatten)]
+        deep: deep::Options,
     },
     /// Explore a model in the browser.
     Explore {
@@ -61,7 +64,10 @@ fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
-        Command::Run { name, states, salt } => {
+        Command::Run { name, salt, deep, .. } if deep.deep => {
+            deep::run(name.as_deref().unwrap_or(""), salt, &deep)
+        }
+        Command::Run { name, states, salt, .. } => {
             run(name.as_deref().unwrap_or(""), Limits { states, past_violation: false }, salt)
         }
         Command::Explore { name, listen } => match catalogue().into_iter().find(|m| m.name == name) {

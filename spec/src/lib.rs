@@ -5,6 +5,7 @@
 //! that a search exhausts.
 
 pub mod byte;
+pub mod deep;
 pub mod fall;
 pub mod hash;
 pub mod liveness;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use stateright::{Checker, Model};
 
+use crate::deep::{DeepLimits, DeepReport, depth_first};
 use crate::fall::{Fall, fall};
 pub use crate::liveness::Progress;
 use crate::properties::Invariant;
@@ -55,6 +56,8 @@ pub trait Searchable {
     fn fall(&self, beyond: usize) -> Fall;
     /// [`Subject::claims`].
     fn claims(&self) -> Vec<&'static str>;
+    /// [`depth_first`].
+    fn deep(&self, limits: DeepLimits, progress: &mut dyn FnMut(&DeepReport)) -> DeepReport;
     /// Serve stateright's explorer, for ever.
     fn explore(self: Box<Self>, listen: &str);
 }
@@ -84,6 +87,10 @@ where
 
     fn claims(&self) -> Vec<&'static str> {
         Subject::claims(self)
+    }
+
+    fn deep(&self, limits: DeepLimits, progress: &mut dyn FnMut(&DeepReport)) -> DeepReport {
+        depth_first(self, limits, progress)
     }
 
     fn explore(self: Box<Self>, listen: &str) {

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod comparison;
+mod deep;
 pub mod paxos;
 
 use stateright::{Model, Property};
@@ -13,6 +14,7 @@ use crate::world::{Action, World};
 
 pub use catalogue::{Expected, ModelSpec, Variant, catalogue, election, zab};
 pub use comparison::started;
+pub use deep::{DeepSpec, deep};
 use quorate_core::ids::Zxid;
 
 /// A model of an ensemble: a hand-written stateright `Model` whose transitions are

@@ -1,0 +1,202 @@
+//! `run --deep`: the models that take hours, searched within limits of time and memory; the results go to a
+//! file, with everything that one needs to judge them.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use quorate_spec::deep::{Cut, DeepLimits, DeepReport};
+use quorate_spec::models::{DeepSpec, Variant, deep};
+
+/// What only deep runs have.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Search the models that take hours, depth first.
+    #[arg(long)]
+    pub(crate) deep: bool,
+    /// With --deep: stop a search when its fingerprints take so many GiB.
+    #[arg(long, default_value_t = 8.0)]
+    memory: f64,
+    /// With --deep: stop a search after so many minutes.
+    #[arg(long, default_value_t = 150)]
+    minutes: u64,
+    /// With --deep: where the results go [default: checks/results/deep.md].
+    #[arg(long)]
+    results: Option<PathBuf>,
+}
+
+/// What is known of one model so far.
+struct Row {
+    model: DeepSpec,
+    found: DeepReport,
+    verdict: Result<String, String>,
+}
+
+pub(crate) fn run(name: &str, salt: u64, options: &Options) -> ExitCode {
+    let chosen: Vec<DeepSpec> = deep().into_iter().filter(|m| m.name.contains(name)).collect();
+    if chosen.is_empty() {
+        eprintln!("no deep model's name contains '{name}'");
+        return ExitCode::from(2);
+    }
+    let limits = DeepLimits {
+        memory: (options.memory * f64::from(1 << 30)) as usize,
+        time: Duration::from_secs(60 * options.minutes),
+    };
+    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("results/deep.md");
+    let file = options.results.clone().unwrap_or_else(default);
+    let mut rows: Vec<Row> = Vec::new();
+    for model in chosen {
+        println!("{}: {}", model.name, model.bounds);
+        let found = (model.build)(Variant::salted(salt)).deep(limits, &mut progress);
+        let verdict = verdict(&model, &found);
+        let said = verdict.as_ref().unwrap_or_else(|bad| bad);
+        println!(
+            "  {} unique, {} generated, {:.0} s: {said}",
+            found.unique,
+            found.generated,
+            found.time.as_secs_f64()
+        );
+        if let Some((_, path)) = &found.violation {
+            path.iter().enumerate().for_each(|(step, action)| println!("  {}. {action}", step + 1));
+        }
+        rows.push(Row { model, found, verdict });
+        // Written after every model: who stops a run keeps what is there.
+        if let Err(error) = write(&file, &page(&rows, &limits, salt)) {
+            eprintln!("cannot write {}: {error}", file.display());
+            return ExitCode::FAILURE;
+        }
+    }
+    println!("the results are in {}", file.display());
+    match rows.iter().all(|row| row.verdict.is_ok()) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+/// A search that was cut has found nothing, and has shown nothing about what it did not reach.
+fn verdict(model: &DeepSpec, found: &DeepReport) -> Result<String, String> {
+    if let Some((broken, path)) = &found.violation {
+        return Err(format!("{} BROKEN after {} steps", broken.name(), path.len()));
+    }
+    let minutes = found.time.as_secs() / 60;
+    match found.cut {
+        Some(Cut::Time) => return Ok(format!("cut at {minutes} min; nothing broken so far")),
+        Some(Cut::Memory) => {
+            return Ok(format!("cut at {:.1} GiB; nothing broken so far", gib(found.memory)));
+        }
+        None => {}
+    }
+    if !found.unreached.is_empty() {
+        return Err(format!("NOT REACHED: {}", found.unreached.join(", ")));
+    }
+    match model.unique {
+        Some(unique) if unique != found.unique => Err(format!("exhausted, but {unique} states are expected")),
+        _ => Ok("exhausted, all hold".into()),
+    }
+}
+
+fn progress(report: &DeepReport) {
+    eprintln!(
+        "  … {} unique, {} generated, longest way {}, {:.0}/s, {:.2} GiB",
+        report.unique,
+        report.generated,
+        report.longest,
+        report.unique as f64 / report.time.as_secs_f64(),
+        gib(report.memory)
+    );
+}
+
+fn gib(bytes: usize) -> f64 {
+    bytes as f64 / f64::from(1 << 30)
+}
+
+fn write(file: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(file, text)
+}
+
+fn page(rows: &[Row], limits: &DeepLimits, salt: u64) -> String {
+    let mut text = String::from("# Results of `checks run --deep`\n\n");
+    let _ = writeln!(text, "Written by the program; [README.md](README.md) says how to read it.\n");
+    let _ = writeln!(text, "- revision: {}", revision());
+    let _ = writeln!(text, "- date: {} (UTC)", date());
+    let _ = writeln!(text, "- machine: {}, one thread", machine());
+    let _ = writeln!(
+        text,
+        "- limits for each model: {} min, {:.1} GiB of fingerprints; salt {salt}\n",
+        limits.time.as_secs() / 60,
+        gib(limits.memory)
+    );
+    let _ = writeln!(
+        text,
+        "| model | bounds | unique states | generated | longest way | ends | s | states/s | memory | verdict |"
+    );
+    let _ = writeln!(text, "|---|---|---:|---:|---:|---:|---:|---:|---:|---|");
+    for Row { model, found, verdict } in rows {
+        let seconds = found.time.as_secs_f64();
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} | {} | {} | {seconds:.0} | {:.0} | {:.2} GiB | {} |",
+            model.name,
+            model.bounds,
+            grouped(found.unique),
+            grouped(found.generated),
+            found.longest,
+            grouped(found.terminal),
+            found.unique as f64 / seconds.max(0.001),
+            gib(found.memory),
+            verdict.as_ref().unwrap_or_else(|bad| bad)
+        );
+    }
+    text
+}
+
+/// With a comma between thousands.
+fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups: Vec<&str> = groups.map(|g| std::str::from_utf8(g).expect("digits")).collect();
+    groups.join(",")
+}
+
+/// The commit this source is at, as git tells it.
+fn revision() -> String {
+    let git = Command::new("git")
+        .args(["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty", "--abbrev=12"])
+        .output();
+    match git {
+        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_string(),
+        _ => "unknown".into(),
+    }
+}
+
+fn machine() -> String {
+    let read = |file| std::fs::read_to_string(file).unwrap_or_default();
+    let field = |text: &str, name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name))?;
+        Some(line.split_once(':')?.1.trim().to_string())
+    };
+    let model = field(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| std::env::consts::ARCH.into());
+    let memory = field(&read("/proc/meminfo"), "MemTotal");
+    let kib = memory.and_then(|m| m.trim_end_matches(" kB").parse::<usize>().ok()).unwrap_or(0);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{model}, {cores} cores, {:.0} GiB", gib(kib * 1024))
+}
+
+/// Today, `year-month-day` (Howard Hinnant's civil-from-days).
+fn date() -> String {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let days = (seconds / 86_400) as i64 + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + i64::from(month <= 2);
+    format!("{year}-{month:02}-{day:02}")
+}

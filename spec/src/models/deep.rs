@@ -1,0 +1,85 @@
+//! The models that take hours: larger bounds, four and five servers.
+
+use quorate_core::config::ElectionMode;
+
+use super::catalogue::{election_of, zab};
+use super::{Ensemble, Variant};
+use crate::search::Searchable;
+use crate::world::{Budget, Durable};
+
+/// A model that is searched depth first, and what is known of it.
+pub struct DeepSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// What is composed.
+    pub composes: &'static str,
+    /// Its bounds in words.
+    pub bounds: &'static str,
+    /// How many unique states it has, where a search has come to its end.
+    pub unique: Option<usize>,
+    /// The model.
+    pub build: fn(Variant) -> Box<dyn Searchable>,
+}
+
+const ZAB: &str = "QuorumPeer with an election oracle, quorum port, disks with separate write and sync";
+const ELECTION: &str = "QuorumPeer with the election port alone; every order of votes";
+
+/// Every deep model, the quickest first.
+pub fn deep() -> Vec<DeepSpec> {
+    vec![
+        DeepSpec {
+            name: "zab-3-1-2",
+            composes: ZAB,
+            bounds: "3 servers, 1 fault (crash, cut, silence, timeout), 2 elections, 2 transactions",
+            unique: Some(2_467_698),
+            build: |variant| oracle(3, Budget { faults: 1, txns: 2, elections: 2, resends: 0 }, variant),
+        },
+        DeepSpec {
+            name: "zab-3-2-1",
+            composes: ZAB,
+            bounds: "3 servers, 2 faults, 2 elections, 1 transaction",
+            unique: Some(4_105_141),
+            build: |variant| oracle(3, Budget { faults: 2, txns: 1, elections: 2, resends: 0 }, variant),
+        },
+        DeepSpec {
+            name: "zab-4",
+            composes: ZAB,
+            bounds: "4 servers, 1 fault, 2 elections, 1 transaction",
+            unique: None,
+            build: |variant| oracle(4, Budget { faults: 1, txns: 1, elections: 2, resends: 0 }, variant),
+        },
+        DeepSpec {
+            name: "election-5",
+            composes: ELECTION,
+            bounds: "5 servers that have the same (epoch, last zxid), started in any order",
+            unique: None,
+            build: |variant| Box::new(election_of(5, &[0], variant)),
+        },
+        DeepSpec {
+            name: "zab-3-2-2",
+            composes: ZAB,
+            bounds: "3 servers, 2 faults, 3 elections, 2 transactions",
+            unique: None,
+            build: |variant| oracle(3, Budget { faults: 2, txns: 2, elections: 3, resends: 0 }, variant),
+        },
+        DeepSpec {
+            name: "zab-5",
+            composes: ZAB,
+            bounds: "5 servers, 1 fault, 2 elections, 1 transaction",
+            unique: None,
+            build: |variant| oracle(5, Budget { faults: 1, txns: 1, elections: 2, resends: 0 }, variant),
+        },
+        DeepSpec {
+            name: "zab-3-3-3",
+            composes: ZAB,
+            bounds: "3 servers, 3 faults, 3 elections, 3 transactions",
+            unique: None,
+            build: |variant| oracle(3, Budget { faults: 3, txns: 3, elections: 3, resends: 0 }, variant),
+        },
+    ]
+}
+
+fn oracle(n: usize, budget: Budget, variant: Variant) -> Box<dyn Searchable> {
+    let ensemble: Ensemble = zab(n, ElectionMode::Oracle, budget, vec![Durable::empty(); n], variant);
+    Box::new(ensemble)
+}
