@@ -55,6 +55,60 @@ pub enum Mutation {
     DiffOfAnySize,
     /// Who dialed before this server had won the election is not told that it has.
     LobbyForgotten,
+    /// A session expires in the bucket in which its timeout ends, not in the one after it.
+    BucketRoundsDown,
+    /// Sessions expire by the wall clock, which may be set.
+    ExpiryByWallClock,
+    /// A new leader counts the sessions' timeouts from its process's start, not from now.
+    NewLeaderKeepsDeadlines,
+    /// What learners report of their sessions does not move a deadline.
+    TouchIgnored,
+    /// A session whose end is proposed can be touched.
+    ClosingSessionTouched,
+    /// The leader validates against the tree alone, not against what is outstanding.
+    OutstandingIgnored,
+    /// A multi whose part fails leaves what its earlier parts changed among the outstanding changes.
+    MultiNotRolledBack,
+    /// A multi whose part fails applies the parts before it.
+    MultiAppliesPartly,
+    /// The number of a sequential name is the number of children.
+    SequenceFromChildren,
+    /// A create does not raise its parent's cversion.
+    CversionNotRaised,
+    /// A delete does not raise its parent's pzxid.
+    DeleteLeavesPzxid,
+    /// A conditional change ignores the version that it names.
+    VersionNotCompared,
+    /// The end of a session deletes none of its ephemerals.
+    EphemeralsOutliveSession,
+    /// The end of a session is prepared without the ephemerals that are outstanding.
+    CloseSessionSeesTreeOnly,
+    /// A client that has seen a later state than this server's is let in.
+    ReconnectBehindAccepted,
+    /// A read does not wait for its session's writes before it.
+    ReadBeforeOwnWrite,
+    /// A watch event is sent after the reply to the write that caused it.
+    EventAfterReply,
+    /// A one-shot watch stays after it has fired.
+    OneShotStays,
+    /// A persistent watch goes when it has fired.
+    PersistentFiresOnce,
+    /// A deletion is told to a connection once for each of its watches.
+    DeletionToldTwice,
+    /// `setWatches` takes the server's own zxid for the client's.
+    SetWatchesComparesOwnZxid,
+    /// `setWatches` watches data and children that have changed, and tells nothing.
+    SetWatchesTellsNothing,
+    /// The end of a connection ends its session, wherever that has moved.
+    ConnectionEndsSession,
+    /// Any server may speak for a session.
+    OwnerNotChecked,
+    /// `sync` is answered without the leader.
+    SyncNotForwarded,
+    /// The leader vouches for sessions that have ended.
+    EndedSessionRevalidated,
+    /// The connection of a session that has ended stays.
+    EndedSessionKeepsConnection,
 }
 
 /// Whether this peer is to break this rule: always `false` in a shipped build.

@@ -108,6 +108,12 @@ pub const MUTANTS: &[Mutant] = &[
         &["zab-oracle"],
         "only a learner that hangs up leaves packets on an old connection, and these models cut it instead",
     ),
+    // Sessions in time.
+    mutant(Mutation::BucketRoundsDown, &["buckets"]),
+    mutant(Mutation::ExpiryByWallClock, &["buckets"]),
+    mutant(Mutation::NewLeaderKeepsDeadlines, &["buckets"]),
+    mutant(Mutation::TouchIgnored, &["buckets"]),
+    mutant(Mutation::ClosingSessionTouched, &["buckets"]),
     // Bugs of ZooKeeper.
     bug("ZOOKEEPER-4643", Mutation::EpochBeforeHistory, &["zab-sync", "zab-oracle"]),
     bug("ZOOKEEPER-4646", Mutation::NewLeaderAckBeforeSync, &["zab-oracle"]),

@@ -38,6 +38,11 @@ fn an_election_that_nothing_disturbs() {
 }
 
 #[test]
+fn sessions_in_time() {
+    exhausts_to_its_count("buckets");
+}
+
+#[test]
 fn a_search_that_is_cut_says_so() {
     let limits = Limits { states: Some(1000), ..Limits::default() };
     let report = (model("whole").build)(Variant::default()).search(limits, &mut |_| {});

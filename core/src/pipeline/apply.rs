@@ -14,6 +14,7 @@ use super::message::ClientTxn;
 use super::watches::Notifier;
 use super::{Fx, TreeService};
 use crate::ids::{Now, SessionId, Touch, Zxid};
+use crate::mutation::mutated;
 use crate::payload::Effect;
 use crate::tree::owner::MAX_TTL;
 use crate::tree::{NewZnode, Owner, TreeError, digest, path};
@@ -58,6 +59,7 @@ impl From<TreeError> for ErrorCode {
 impl TreeService {
     pub(super) fn apply_txn(&mut self, now: Now, zxid: Zxid, txn: &ClientTxn, fx: &mut Fx) {
         let decoded = Txn::decode(&txn.0);
+        let told_before = fx.len();
         let (header, outcome) = match &decoded {
             Ok(txn) => {
                 let outcome = self.apply_body(zxid, &txn.header, &txn.body, fx);
@@ -76,12 +78,15 @@ impl TreeService {
         };
         self.applied = zxid;
         self.note_digest(zxid);
+        let late =
+            if mutated!(self.settings, EventAfterReply) { fx.split_off(told_before) } else { Fx::new() };
         if let Some(leading) = &mut self.leading {
             leading.outstanding.applied(zxid);
         }
         if let Some(header) = header {
             self.finish(now, &header, outcome, fx);
         }
+        fx.extend(late);
     }
 
     /// What servers of one history have in common, for comparison (`DataTree.logZxidDigest`).
@@ -121,7 +126,10 @@ impl TreeService {
         parts: &'a [TxnBody],
         fx: &mut Fx,
     ) -> Outcome<'a> {
-        let first_error = parts.iter().position(|part| matches!(part, TxnBody::Error(_)));
+        let mut first_error = parts.iter().position(|part| matches!(part, TxnBody::Error(_)));
+        if mutated!(self.settings, MultiAppliesPartly) {
+            first_error = None;
+        }
         let outcomes = parts.iter().enumerate().map(|(i, part)| match (part, first_error) {
             (TxnBody::Error(code), _) => Err(*code),
             (_, Some(first)) if i < first => Err(failed(ErrorCode::Ok)),
@@ -224,7 +232,8 @@ impl TreeService {
     }
 
     fn delete(&mut self, zxid: Zxid, path: &str, fx: &mut Fx) -> Result<(), ErrorCode> {
-        let deleted = self.tree.delete(path, zxid)?;
+        let seen = if mutated!(self.settings, DeleteLeavesPzxid) { Zxid::ZERO } else { zxid };
+        let deleted = self.tree.delete(path, seen)?;
         if !self.watches.is_empty() {
             let parent_acl = self.parent_acl(path);
             let (watches, mut notifier) = self.notifier(zxid, fx);
@@ -255,6 +264,9 @@ impl TreeService {
     /// The end of a session: the znodes that the transaction names, in its order, and whatever
     /// else belongs to the session here.
     fn delete_all(&mut self, zxid: Zxid, session: SessionId, paths: &[String], fx: &mut Fx) {
+        if mutated!(self.settings, EphemeralsOutliveSession) {
+            return;
+        }
         for path in paths {
             // One that is not there (replay of a fuzzy snapshot) is gone already.
             let _ = self.delete(zxid, path, fx);
@@ -296,7 +308,8 @@ impl TreeService {
         }
         if header.op == OpCode::CloseSession.to_i32() {
             // Whoever still speaks for the session learns of its end by losing the connection.
-            if let Some(conn) = self.by_session.get(&session) {
+            let stays = mutated!(self.settings, EndedSessionKeepsConnection);
+            if let Some(conn) = self.by_session.get(&session).filter(|_| !stays) {
                 self.close(*conn, fx);
             }
             self.queues.remove(session);

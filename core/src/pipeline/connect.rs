@@ -13,6 +13,7 @@ use super::connection::{Connection, Pending, Stage, Work};
 use super::message::{ClientReply, ClientRequest};
 use super::{Fx, TreeService, close_session};
 use crate::ids::{ConnId, Now, SessionId, Touch};
+use crate::mutation::mutated;
 use crate::payload::{Effect, ServingRole};
 use crate::session::password::{is_password, password};
 use crate::wire::client::{ConnectRequest, ConnectResponse, OpCode, Request};
@@ -31,7 +32,8 @@ impl TreeService {
         }
         // The client has seen a future that this server does not know yet: let it go elsewhere.
         // (Negative: no server has ever been there.)
-        if u64::try_from(request.last_zxid_seen).is_ok_and(|seen| seen > self.applied.0) {
+        let ahead = u64::try_from(request.last_zxid_seen).is_ok_and(|seen| seen > self.applied.0);
+        if ahead && !mutated!(self.settings, ReconnectBehindAccepted) {
             return fx.push(Effect::Close(conn));
         }
         let timeout_ms = self.settings.negotiate(request.timeout_ms);

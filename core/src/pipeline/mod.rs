@@ -44,6 +44,7 @@ pub use travel::TravellingImage;
 
 use crate::config::Constant;
 use crate::ids::{ConnId, Now, SessionId, Touch, Zxid};
+use crate::mutation::mutated;
 use crate::payload::{Effect, Effects, Origin, RequestKind, Service, ServingRole, Size};
 use crate::session::{SessionIds, SessionTracker};
 use crate::tree::{DataTree, path};
@@ -112,7 +113,7 @@ impl Service for TreeService {
             connections: BTreeMap::new(),
             by_session: BTreeMap::new(),
             queues: Queues::default(),
-            watches: WatchManager::new(key),
+            watches: no_watches(settings),
             ids: SessionIds::default(),
             touches: BTreeMap::new(),
             leading: None,
@@ -128,7 +129,11 @@ impl Service for TreeService {
 
     fn client(&mut self, now: Now, conn: ConnId, event: ClientEvent, fx: &mut Fx) {
         match event {
-            ClientEvent::Closed => self.forget(conn),
+            ClientEvent::Closed => {
+                let ends = mutated!(self.settings, ConnectionEndsSession).then(|| self.session_of(conn));
+                fx.extend(ends.flatten().map(|session| Effect::Submit(close_session(session))));
+                self.forget(conn);
+            }
             _ if !self.takes_clients() => {
                 self.forget(conn);
                 fx.push(Effect::Close(conn));
@@ -186,13 +191,14 @@ impl Service for TreeService {
         self.applied = applied;
         self.ids.restart(self.settings.server_id, now.wall_ms);
         self.show_config(now);
-        self.local = (role == ServingRole::ReadOnly).then(|| SessionTracker::new(self.settings.tick_ms));
+        self.local = (role == ServingRole::ReadOnly).then(|| tracker(&self.settings));
         if role == ServingRole::Leader {
             let mut leading = Leading::new(&self.settings);
             leading.reaped_at = now.elapsed_ms;
+            let heard = if mutated!(self.settings, NewLeaderKeepsDeadlines) { 0 } else { now.elapsed_ms };
             for (session, timeout_ms) in &self.sessions {
                 let touch = Touch { session: *session, timeout_ms: *timeout_ms };
-                leading.tracker.track(now.elapsed_ms, touch, None);
+                leading.tracker.track(heard, touch, None);
             }
             self.leading = Some(leading);
             self.close_unknown_owners(fx);
@@ -208,12 +214,14 @@ impl Service for TreeService {
         self.by_session.clear();
         self.queues.clear();
         self.touches.clear();
-        self.watches = WatchManager::new(self.settings.hash_key);
+        self.watches = no_watches(&self.settings);
     }
 
     fn expire(&mut self, now: Now, fx: &mut Fx) {
         let Some(leading) = &mut self.leading else { return };
-        for session in leading.tracker.expire(now.elapsed_ms) {
+        let by_wall = mutated!(self.settings, ExpiryByWallClock);
+        let due = if by_wall { now.wall_ms.unsigned_abs() } else { now.elapsed_ms };
+        for session in leading.tracker.expire(due) {
             self.counters.expired_sessions += 1;
             fx.push(Effect::Submit(close_session(session)));
         }
@@ -222,6 +230,9 @@ impl Service for TreeService {
 
     fn touch(&mut self, now: Now, touches: &[Touch]) {
         let Some(leading) = &mut self.leading else { return };
+        if mutated!(self.settings, TouchIgnored) {
+            return;
+        }
         for touch in touches {
             leading.tracker.touch(now.elapsed_ms, *touch);
         }
@@ -238,7 +249,7 @@ impl Service for TreeService {
         if valid {
             leading.tracker.set_owner(touch.session, from);
         }
-        valid
+        valid || mutated!(self.settings, EndedSessionRevalidated)
     }
 
     fn revalidated(&mut self, now: Now, session: SessionId, valid: bool, fx: &mut Fx) {
@@ -255,12 +266,23 @@ impl Size for TreeService {
 
 impl Leading {
     fn new(settings: &Settings) -> Self {
-        Leading {
-            tracker: SessionTracker::new(settings.tick_ms),
-            outstanding: Outstanding::new(settings.hash_key),
-            reaped_at: 0,
-        }
+        Leading { tracker: tracker(settings), outstanding: Outstanding::new(settings.hash_key), reaped_at: 0 }
     }
+}
+
+/// A tracker with this server's buckets.
+fn tracker(settings: &Settings) -> SessionTracker {
+    let tracker = SessionTracker::new(settings.tick_ms);
+    #[cfg(feature = "mutants")]
+    let tracker = tracker.breaking(settings.mutation);
+    tracker
+}
+
+fn no_watches(settings: &Settings) -> WatchManager {
+    let watches = WatchManager::new(settings.hash_key);
+    #[cfg(feature = "mutants")]
+    let watches = watches.breaking(settings.mutation);
+    watches
 }
 
 /// The leader's own request to end a session.

@@ -15,6 +15,7 @@ use super::outstanding::{Future, Outstanding};
 use super::settings::Settings;
 use crate::auth;
 use crate::ids::{Now, Touch, Zxid};
+use crate::mutation::mutated;
 use crate::payload::Origin;
 use crate::session::{SessionError, SessionTracker};
 use crate::tree::owner::MAX_TTL;
@@ -138,7 +139,10 @@ impl Preparation<'_> {
     }
 
     fn close_session(&mut self) -> TxnBody {
-        let paths = self.outstanding.ephemerals(self.tree, self.request.session);
+        let mut paths = self.outstanding.ephemerals(self.tree, self.request.session);
+        if mutated!(self.settings, CloseSessionSeesTreeOnly) {
+            paths.retain(|path| self.tree.get(path).is_some());
+        }
         for path in &paths {
             if let (Some(znode), Some(parent)) = (self.look(path), path::parent(path)) {
                 self.remove(path, &znode, parent);
@@ -163,7 +167,7 @@ impl Preparation<'_> {
                 TxnBody::Error(code.to_i32())
             }));
         }
-        if failed.is_some() {
+        if failed.is_some() && !mutated!(self.settings, MultiNotRolledBack) {
             self.outstanding.roll_back();
         }
         Ok(TxnBody::Multi(bodies))
@@ -202,7 +206,9 @@ impl Preparation<'_> {
         let parent = self.look(parent_path).ok_or(ErrorCode::NoNode)?;
         self.check_acl(&parent.acl, perms::CREATE)?;
         let path = if mode.is_sequential() {
-            format!("{}{:010}", new.path, parent.meta.cversion)
+            let from_children = mutated!(self.settings, SequenceFromChildren);
+            let next = if from_children { parent.children as i32 } else { parent.meta.cversion };
+            format!("{}{next:010}", new.path)
         } else {
             String::from(new.path)
         };
@@ -219,7 +225,8 @@ impl Preparation<'_> {
             CreateMode::PersistentWithTtl | CreateMode::PersistentSequentialWithTtl => Owner::Ttl(new.ttl),
             CreateMode::Persistent | CreateMode::PersistentSequential => Owner::Nobody,
         };
-        let parent_cversion = parent.meta.cversion.wrapping_add(1);
+        let one_more = i32::from(!mutated!(self.settings, CversionNotRaised));
+        let parent_cversion = parent.meta.cversion.wrapping_add(one_more);
         self.add(&path, new.data.as_deref(), &acl, owner, (parent_path, parent, parent_cversion));
         let (path, data) = (path, new.data.clone());
         Ok(match new.op {
@@ -275,7 +282,7 @@ impl Preparation<'_> {
         let parent = self.look(parent_path).ok_or(ErrorCode::NoNode)?;
         self.check_acl(&parent.acl, perms::DELETE)?;
         let znode = self.look(&r.path).ok_or(ErrorCode::NoNode)?;
-        check_version(r.version, znode.meta.version)?;
+        self.compare(r.version, znode.meta.version)?;
         if znode.children > 0 {
             return Err(ErrorCode::NotEmpty);
         }
@@ -302,7 +309,9 @@ impl Preparation<'_> {
     fn remove(&mut self, path: &str, znode: &Future, parent_path: &str) {
         if let Some(before) = self.look(parent_path) {
             let mut parent = before.clone();
-            parent.meta.pzxid = parent.meta.pzxid.max(self.zxid);
+            if !mutated!(self.settings, DeleteLeavesPzxid) {
+                parent.meta.pzxid = parent.meta.pzxid.max(self.zxid);
+            }
             parent.children = parent.children.saturating_sub(1);
             self.outstanding.put(self.zxid, parent_path, Some(&before), Some(parent));
         }
@@ -312,7 +321,7 @@ impl Preparation<'_> {
     fn set_data(&mut self, r: SetDataRequest) -> Prepared {
         self.check_session()?;
         let before = self.existing(&r.path, perms::WRITE)?;
-        let version = check_version(r.version, before.meta.version)?;
+        let version = self.compare(r.version, before.meta.version)?;
         let mut after = before.clone();
         after.meta.version = version;
         after.meta.mzxid = self.zxid;
@@ -327,7 +336,7 @@ impl Preparation<'_> {
         path::validate(&r.path).map_err(|_| ErrorCode::BadArguments)?;
         let acl = auth::fix_acl(&r.acl, self.ids())?;
         let before = self.existing(&r.path, perms::ADMIN)?;
-        let version = check_version(r.version, before.meta.aversion)?;
+        let version = self.compare(r.version, before.meta.aversion)?;
         let mut after = before.clone();
         after.meta.aversion = version;
         after.acl = acl.as_slice().into();
@@ -338,8 +347,13 @@ impl Preparation<'_> {
     fn check(&mut self, r: CheckVersionRequest) -> Prepared {
         self.check_session()?;
         let znode = self.existing(&r.path, perms::READ)?;
-        let version = check_version(r.version, znode.meta.version)?;
+        let version = self.compare(r.version, znode.meta.version)?;
         Ok(TxnBody::Check(CheckVersionTxn { path: r.path, version }))
+    }
+
+    fn compare(&self, expected: i32, current: i32) -> Result<i32, ErrorCode> {
+        let any = mutated!(self.settings, VersionNotCompared);
+        check_version(if any { -1 } else { expected }, current)
     }
 
     /// The znode at a valid path, if the client may do this with it.
@@ -351,6 +365,9 @@ impl Preparation<'_> {
     }
 
     fn look(&self, path: &str) -> Option<Future> {
+        if mutated!(self.settings, OutstandingIgnored) {
+            return Outstanding::new(self.settings.hash_key).look(self.tree, path);
+        }
         self.outstanding.look(self.tree, path)
     }
 

@@ -14,6 +14,7 @@ use super::prepare::create_mode;
 use super::{Fx, TreeService};
 use crate::auth::digest;
 use crate::ids::{ConnId, Now, SessionId, Touch};
+use crate::mutation::mutated;
 use crate::payload::{Effect, Origin};
 use crate::session::SessionError;
 use crate::wire::client::{AuthPacket, CreateMode, OpCode, ReplyHeader, Request, RequestHeader, Response};
@@ -93,7 +94,11 @@ impl TreeService {
         }
         let is_ordered = matches!(work, Work::Commit { .. } | Work::Sync { .. });
         let pending = Pending { conn, xid, work };
-        if !is_ordered && !self.queues.is_waiting(session) {
+        if mutated!(self.settings, SyncNotForwarded) && matches!(pending.work, Work::Sync { .. }) {
+            return self.answer_sync(pending, fx);
+        }
+        let waits = self.queues.is_waiting(session) && !mutated!(self.settings, ReadBeforeOwnWrite);
+        if !is_ordered && !waits {
             return self.answer(now, pending, fx);
         }
         self.queues.push(session, pending);

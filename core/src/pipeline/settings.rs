@@ -45,6 +45,9 @@ pub struct Settings {
     /// What `/zookeeper/config` shows: the text of the configuration and its version. `None`
     /// (standalone, or reconfiguration is on) leaves the znode as it is.
     pub config: Option<ConfigNode>,
+    /// The rule this server breaks.
+    #[cfg(feature = "mutants")]
+    pub mutation: Option<crate::mutation::Mutation>,
 }
 
 /// The contents of `/zookeeper/config` of a server whose configuration comes from its file.
@@ -76,6 +79,8 @@ impl Settings {
             container_max_never_used_ms: 5 * 60_000,
             leader_serves: true,
             config: None,
+            #[cfg(feature = "mutants")]
+            mutation: None,
         }
     }
 

@@ -9,7 +9,7 @@ use super::connection::Stage;
 use crate::ids::{ConnId, SessionId, Zxid};
 use crate::payload::ServingRole;
 use crate::session::ExpiryQueue;
-use crate::tree::Owned;
+use crate::tree::{DataTree, Owned};
 use crate::watch::WatchTable;
 use crate::wire::record::Id;
 
@@ -120,6 +120,11 @@ impl TreeService {
     pub fn expiry(&self) -> Option<&ExpiryQueue> {
         let tracker = self.leading.as_ref().map(|leading| &leading.tracker).or(self.local.as_ref());
         tracker.map(|tracker| tracker.queue())
+    }
+
+    /// The znodes.
+    pub fn tree(&self) -> &DataTree {
+        &self.tree
     }
 
     /// Which znodes belong to sessions.

@@ -8,6 +8,7 @@ use super::message::ClientReply;
 use super::{Fx, TreeService};
 use crate::auth;
 use crate::ids::{ConnId, Zxid};
+use crate::mutation::mutated;
 use crate::payload::Effect;
 use crate::watch::Told;
 use crate::wire::client::{EventType, SetWatchesRequest, WatcherEvent};
@@ -41,7 +42,8 @@ fn notification(conn: ConnId, zxid: i64, event: EventType, path: &str) -> Effect
 impl TreeService {
     /// Watches that the client had elsewhere: tell it what has happened since, and watch the rest.
     pub(super) fn set_watches(&mut self, conn: ConnId, r: &SetWatchesRequest, ids: &[Id], fx: &mut Fx) {
-        let seen = r.relative_zxid;
+        let own = mutated!(self.settings, SetWatchesComparesOwnZxid);
+        let seen = if own { self.applied.0 as i64 } else { r.relative_zxid };
         let newer = |zxid: Zxid| zxid.0 as i64 > seen;
         for path in &r.data {
             let event = match self.tree.get(path) {
@@ -83,6 +85,9 @@ impl TreeService {
     /// Send what a watch would have told. It carries no zxid, and only what the client may read.
     fn make_up_for(&self, conn: ConnId, event: Option<EventType>, path: &str, ids: &[Id], fx: &mut Fx) {
         let Some(event) = event else { return };
+        if mutated!(self.settings, SetWatchesTellsNothing) {
+            return;
+        }
         let hidden = self
             .tree
             .get(path)

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::ops::Bound;
 
 use crate::ids::SessionId;
+use crate::mutation::mutated;
 
 /// Sessions ordered by the bucket in which they expire.
 ///
@@ -16,12 +17,21 @@ pub struct ExpiryQueue {
     tick_ms: u64,
     bucket_of: BTreeMap<SessionId, u64>,
     buckets: BTreeMap<u64, BTreeSet<SessionId>>,
+    /// The rule this queue breaks.
+    #[cfg(feature = "mutants")]
+    pub(super) mutation: Option<crate::mutation::Mutation>,
 }
 
 impl ExpiryQueue {
     /// An empty queue whose buckets are `tick_ms` milliseconds wide (at least one).
     pub fn new(tick_ms: u64) -> Self {
-        ExpiryQueue { tick_ms: tick_ms.max(1), bucket_of: BTreeMap::new(), buckets: BTreeMap::new() }
+        ExpiryQueue {
+            tick_ms: tick_ms.max(1),
+            bucket_of: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+            #[cfg(feature = "mutants")]
+            mutation: None,
+        }
     }
 
     /// The session was heard from at `now_ms`: it lives for another `timeout_ms` (a negative
@@ -29,7 +39,8 @@ impl ExpiryQueue {
     pub fn update(&mut self, session: SessionId, now_ms: u64, timeout_ms: i32) {
         let timeout = u64::try_from(timeout_ms).unwrap_or(0);
         let bucket = now_ms.saturating_add(timeout) / self.tick_ms * self.tick_ms;
-        let bucket = bucket.saturating_add(self.tick_ms);
+        let up = if mutated!(self, BucketRoundsDown) { 0 } else { self.tick_ms };
+        let bucket = bucket.saturating_add(up);
         match self.bucket_of.insert(session, bucket) {
             Some(old) if old == bucket => return,
             Some(old) => self.leave(session, old),

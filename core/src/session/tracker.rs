@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::expiry::ExpiryQueue;
 use crate::ids::{SessionId, Touch};
+use crate::mutation::mutated;
 use crate::payload::Origin;
 
 /// Why a request of a session is refused.
@@ -36,6 +37,13 @@ impl SessionTracker {
         SessionTracker { sessions: BTreeMap::new(), queue: ExpiryQueue::new(tick_ms) }
     }
 
+    /// Break this rule.
+    #[cfg(feature = "mutants")]
+    pub fn breaking(mut self, mutation: Option<crate::mutation::Mutation>) -> Self {
+        self.queue.mutation = mutation;
+        self
+    }
+
     /// Know this session and give it its full timeout from now on; `owner` serves it, if known.
     pub fn track(&mut self, now_ms: u64, touch: Touch, owner: Option<Origin>) {
         self.sessions.insert(touch.session, Tracked { closing: false, owner });
@@ -44,7 +52,8 @@ impl SessionTracker {
 
     /// The session was heard from. `false` if it is not known or closing: then nothing happens.
     pub fn touch(&mut self, now_ms: u64, touch: Touch) -> bool {
-        let alive = self.sessions.get(&touch.session).is_some_and(|session| !session.closing);
+        let deaf = !mutated!(self.queue, ClosingSessionTouched);
+        let alive = self.sessions.get(&touch.session).is_some_and(|session| !(session.closing && deaf));
         if alive {
             self.queue.update(touch.session, now_ms, touch.timeout_ms);
         }
@@ -69,7 +78,7 @@ impl SessionTracker {
                     session.owner = Some(from);
                     Ok(())
                 }
-                Some(owner) if owner == from => Ok(()),
+                Some(owner) if owner == from || mutated!(self.queue, OwnerNotChecked) => Ok(()),
                 Some(_) => Err(SessionError::Moved),
             },
         }

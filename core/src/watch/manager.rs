@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::table::{Mode, Modes, WatchTable};
 use crate::ids::ConnId;
+use crate::mutation::mutated;
 use crate::tree::path::parent;
 use crate::wire::client::{EventType, WatcherType};
 
@@ -32,6 +33,14 @@ impl WatchManager {
     /// No watches. `key` is the key of path hashes.
     pub fn new(key: [u64; 2]) -> Self {
         WatchManager { data: WatchTable::new(key), child: WatchTable::new(key) }
+    }
+
+    /// Break this rule.
+    #[cfg(feature = "mutants")]
+    pub fn breaking(mut self, mutation: Option<crate::mutation::Mutation>) -> Self {
+        self.data.mutation = mutation;
+        self.child.mutation = mutation;
+        self
     }
 
     /// Watch a znode's data and existence, once.
@@ -68,7 +77,8 @@ impl WatchManager {
     pub fn deleted(&mut self, path: &str, mut tell: impl FnMut(Told<'_>)) {
         let told = self.data.fire(path);
         let also: Vec<ConnId> = self.child.fire(path);
-        let also = also.into_iter().filter(|conn| told.binary_search(conn).is_err());
+        let twice = mutated!(self.data, DeletionToldTwice);
+        let also = also.into_iter().filter(|conn| told.binary_search(conn).is_err() || twice);
         for conn in told.iter().copied().chain(also) {
             tell(Told { conn, event: EventType::NodeDeleted, path });
         }

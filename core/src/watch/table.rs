@@ -7,6 +7,7 @@ use core::cmp::Reverse;
 use core::ops::Bound;
 
 use crate::ids::ConnId;
+use crate::mutation::mutated;
 use crate::tree::path::parent;
 use crate::tree::path_map::PathMap;
 
@@ -68,12 +69,22 @@ pub struct WatchTable {
     len: usize,
     /// Those with [`Mode::PersistentRecursive`]: without any, ancestors need not be looked up.
     recursive: usize,
+    /// The rule this table breaks.
+    #[cfg(feature = "mutants")]
+    pub(super) mutation: Option<crate::mutation::Mutation>,
 }
 
 impl WatchTable {
     /// No watches. `key` is the key of path hashes.
     pub fn new(key: [u64; 2]) -> Self {
-        WatchTable { watchers: PathMap::new(key), paths: BTreeMap::new(), len: 0, recursive: 0 }
+        WatchTable {
+            watchers: PathMap::new(key),
+            paths: BTreeMap::new(),
+            len: 0,
+            recursive: 0,
+            #[cfg(feature = "mutants")]
+            mutation: None,
+        }
     }
 
     /// How many pairs of path and connection there are.
@@ -187,10 +198,17 @@ impl WatchTable {
             return told;
         }
         let mut used_up = Vec::new();
+        let mut spent = Modes::only(Mode::Standard);
+        if mutated!(self, PersistentFiresOnce) {
+            spent = spent.or(Modes::only(Mode::Persistent));
+        }
+        if mutated!(self, OneShotStays) {
+            spent = Modes::default();
+        }
         if let Some(list) = self.watchers.get_mut(path) {
             told.extend(list.iter().map(|(conn, _)| *conn));
             list.retain_mut(|(conn, modes)| {
-                *modes = modes.without(Modes::only(Mode::Standard));
+                *modes = modes.without(spent);
                 if modes.is_empty() {
                     used_up.push(*conn);
                 }

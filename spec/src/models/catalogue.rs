@@ -124,6 +124,7 @@ pub fn catalogue() -> Vec<ModelSpec> {
         },
     ];
     models.extend(super::comparison::catalogue());
+    models.extend(super::served::catalogue());
     models
 }
 

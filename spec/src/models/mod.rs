@@ -1,9 +1,12 @@
 //! The stateright models: worlds to begin with, properties to hold, states worth reaching.
 
+pub mod buckets;
 mod catalogue;
 mod comparison;
 mod deep;
 pub mod paxos;
+mod served;
+pub mod service;
 
 use stateright::{Model, Property};
 

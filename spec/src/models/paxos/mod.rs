@@ -52,6 +52,11 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     fn steps(&self, state: &Self::State, steps: &mut Vec<Self::Step>);
     /// The state after a step, which must be possible.
     fn after(&self, state: &Self::State, step: &Self::Step) -> Self::State;
+
+    /// Whether nothing more needs to happen in a state in which nothing can.
+    fn may_end(&self, _: &Self::State) -> bool {
+        true
+    }
 }
 
 /// A protocol as a model.
@@ -104,8 +109,20 @@ impl<P: Protocol> Model for Checked<P> {
         fn claim<P: Protocol, const I: usize>(_: &Checked<P>, state: &Salted<P::State>) -> bool {
             P::CLAIMS.get(I).is_none_or(|claim| (claim.holds)(&state.state))
         }
-        let at: [fn(&Self, &Self::State) -> bool; 4] =
-            [claim::<P, 0>, claim::<P, 1>, claim::<P, 2>, claim::<P, 3>];
+        let at: [fn(&Self, &Self::State) -> bool; 12] = [
+            claim::<P, 0>,
+            claim::<P, 1>,
+            claim::<P, 2>,
+            claim::<P, 3>,
+            claim::<P, 4>,
+            claim::<P, 5>,
+            claim::<P, 6>,
+            claim::<P, 7>,
+            claim::<P, 8>,
+            claim::<P, 9>,
+            claim::<P, 10>,
+            claim::<P, 11>,
+        ];
         assert!(P::CLAIMS.len() <= at.len(), "a function for each claim");
         let mut properties = vec![Property::always("a state", |_, _| true)];
         properties.extend(P::CLAIMS.iter().zip(at).map(|(c, holds)| Property::always(c.name, holds)));
@@ -138,8 +155,8 @@ impl<P: Protocol> Subject for Checked<P> {
         P::REACHES.iter().any(|c| c.name == name && (c.holds)(&state.state))
     }
 
-    fn may_end(&self, _: &Self::State) -> bool {
-        true
+    fn may_end(&self, state: &Self::State) -> bool {
+        self.protocol.may_end(&state.state)
     }
 
     fn show(&self, state: &Self::State) -> String {
