@@ -6,6 +6,7 @@ mod matrix;
 mod mutants;
 mod report;
 mod simulate;
+mod story;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -48,6 +49,8 @@ enum Command {
         #[arg(long, default_value = "127.0.0.1:3000")]
         listen: String,
     },
+    /// Tell a way through a model: to what is broken, into a livelock, or to what must be reachable.
+    Story(story::Options),
     /// Count messages and delays of Paxos, multi-Paxos and ZAB, in runs of their models.
     Compare,
     /// Break rules, one at a time, and see which property notices.
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
             report::costs(&tables::costs());
             ExitCode::SUCCESS
         }
+        Command::Story(options) => story::run(&options),
         Command::Simulate(options) => simulate::run(&options),
         Command::Mutants(options) => mutants::run(&options),
     }
@@ -113,10 +117,10 @@ fn run(name: &str, limits: Limits, salt: u64) -> ExitCode {
         let told = chosen.len() == 1 || verdict.is_err();
         bad += usize::from(verdict.is_err());
         if let Some(violation) = found.violation.as_ref().filter(|_| told) {
-            report::story(violation);
+            report::story(model.name, &*subject, &violation.indices);
         }
         if let Some(lasso) = progress.and_then(|p| p.lasso).filter(|_| told) {
-            report::lasso(&lasso);
+            report::story(model.name, &*subject, &lasso.indices);
         }
     }
     let end = if bad == 0 {

@@ -1,9 +1,8 @@
 //! What a person reads: one row per model, a counterexample as a story.
 
-use quorate_spec::liveness::Lasso;
 use quorate_spec::models::paxos::tables::Cost;
-use quorate_spec::models::{Ensemble, ModelSpec};
-use quorate_spec::search::{Report, Violation};
+use quorate_spec::models::{Ensemble, ModelSpec, catalogue};
+use quorate_spec::search::{Report, Searchable};
 use quorate_spec::simulate::{self, Failure};
 
 /// How a search stands, on stderr.
@@ -41,28 +40,46 @@ pub(crate) fn row(model: &ModelSpec, report: &Report, verdict: &str) {
     );
 }
 
-/// The shortest way to the broken state, with every state on it.
-pub(crate) fn story(violation: &Violation) {
-    let steps = violation.path.len();
-    println!("{} is broken after {steps} steps. At first:\n{}", violation.broken.name(), violation.states[0]);
-    for (step, action) in violation.path.iter().enumerate() {
-        println!("  {}. {action}", step + 1);
-        if let Some(state) = violation.states.get(step + 1) {
-            println!("{state}");
+/// A path of a model, told; and how to see it again.
+pub(crate) fn story(model: &str, subject: &dyn Searchable, path: &[usize]) {
+    match subject.story(path) {
+        Ok(mut story) => {
+            story.title = format!("{model}, {} steps:", story.steps.len());
+            story.again = crate::story::again(model, None, path);
+            println!("{}", story.text());
         }
+        Err(why) => println!("it cannot be told: {why}"),
     }
 }
 
-/// The way into a cycle that decides nothing.
-pub(crate) fn lasso(lasso: &Lasso) {
-    println!("Nothing is decided on this way:");
-    for (step, action) in lasso.stem.iter().enumerate() {
-        println!("  {}. {action}", step + 1);
+/// The model of this name.
+pub(crate) fn model(name: &str) -> Result<ModelSpec, String> {
+    let found = catalogue().into_iter().find(|m| m.name == name);
+    found.ok_or_else(|| unknown("model", name, &crate::story::names()))
+}
+
+/// A name that nothing has, the one that was probably meant, and all there are.
+pub(crate) fn unknown(what: &str, name: &str, names: &[String]) -> String {
+    let near = names.iter().min_by_key(|n| distance(&name.to_lowercase(), &n.to_lowercase()));
+    let meant = near.filter(|n| distance(name, n) <= name.len().div_ceil(2));
+    let meant = meant.map_or_else(String::new, |n| format!("; is '{n}' meant?"));
+    format!("there is no {what} '{name}'{meant} There are: {}", names.join(", "))
+}
+
+/// How many letters must be changed, added or left out (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut corner = i;
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let changed = corner + usize::from(x != *y);
+            corner = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(corner + 1);
+        }
     }
-    println!("and in this cycle, which begins and ends in the state\n{}", lasso.state);
-    for (step, action) in lasso.cycle.iter().enumerate() {
-        println!("  {}. {action}", step + 1);
-    }
+    row[b.len()]
 }
 
 /// What protocols cost, side by side.

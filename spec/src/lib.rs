@@ -15,6 +15,7 @@ pub mod mutants;
 pub mod properties;
 pub mod search;
 pub mod simulate;
+pub mod story;
 pub mod transcript;
 mod words;
 pub mod world;

@@ -13,6 +13,7 @@ use crate::deep::{DeepLimits, DeepReport, depth_first};
 use crate::fall::{Fall, fall};
 pub use crate::liveness::Progress;
 use crate::properties::Invariant;
+use crate::story::{self, NoSuchPath, Story, Teller};
 
 /// What a search needs to know of a model, apart from what stateright knows.
 pub trait Subject: Model<State: Clone, Action: Clone + Debug> {
@@ -42,6 +43,26 @@ pub trait Subject: Model<State: Clone, Action: Clone + Debug> {
     fn progress(&self) -> Option<Progress> {
         None
     }
+    /// A state in words, line by line.
+    fn rest(&self, state: &Self::State) -> Vec<String> {
+        self.show(state).lines().map(|line| line.trim_start().to_owned()).collect()
+    }
+    /// What a finding means, in a sentence.
+    fn says(&self, broken: &Broken) -> String {
+        broken.says().to_owned()
+    }
+    /// An action that is possible in this state, in words.
+    fn headline(&self, _: &Self::State, action: &Self::Action) -> String {
+        self.format_action(action)
+    }
+    /// Who takes part in a story that begins here.
+    fn teller(&self, state: &Self::State) -> Teller {
+        Teller::new(Vec::new(), Vec::new(), self.rest(state))
+    }
+    /// Tell an action that is possible in this state.
+    fn tell(&self, teller: &mut Teller, before: &Self::State, action: &Self::Action) {
+        teller.step(self.headline(before, action));
+    }
 }
 
 /// Any model, for those who do not need its type.
@@ -58,6 +79,15 @@ pub trait Searchable {
     fn claims(&self) -> Vec<&'static str>;
     /// [`depth_first`].
     fn deep(&self, limits: DeepLimits, progress: &mut dyn FnMut(&DeepReport)) -> DeepReport;
+    /// A path of the model, told.
+    ///
+    /// # Errors
+    /// There is no such path.
+    fn story(&self, path: &[usize]) -> Result<Story, NoSuchPath>;
+    /// The names of what must be reachable.
+    fn reaches(&self) -> Vec<&'static str>;
+    /// The shortest way to what is reachable by this name, if there is one within so many states.
+    fn way_to(&self, name: &str, states: usize) -> Option<Vec<usize>>;
     /// Serve stateright's explorer, for ever.
     fn explore(self: Box<Self>, listen: &str);
 }
@@ -91,6 +121,18 @@ where
 
     fn deep(&self, limits: DeepLimits, progress: &mut dyn FnMut(&DeepReport)) -> DeepReport {
         depth_first(self, limits, progress)
+    }
+
+    fn story(&self, path: &[usize]) -> Result<Story, NoSuchPath> {
+        story::tell(self, path)
+    }
+
+    fn reaches(&self) -> Vec<&'static str> {
+        Subject::reaches(self)
+    }
+
+    fn way_to(&self, name: &str, states: usize) -> Option<Vec<usize>> {
+        story::way_to(self, states, |state| self.reached(name, state))
     }
 
     fn explore(self: Box<Self>, listen: &str) {
@@ -155,6 +197,16 @@ impl Broken {
             Broken::Claim(name) => name,
             Broken::Terminal => "Terminal",
             Broken::Assertion => "Assertion",
+        }
+    }
+
+    /// What it means, in a sentence.
+    pub fn says(&self) -> &'static str {
+        match self {
+            Broken::Invariant(invariant) => invariant.claim,
+            Broken::Claim(_) => "a claim of the model",
+            Broken::Terminal => "nothing can happen any more, and it should",
+            Broken::Assertion => "core's own assertions stop the last step",
         }
     }
 }

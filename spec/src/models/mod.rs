@@ -13,6 +13,8 @@ use stateright::{Model, Property};
 use crate::byte::Byte;
 use crate::properties::Invariant;
 use crate::search::{Broken, Subject};
+use crate::story::{Teller, ensemble};
+use crate::words;
 use crate::world::{Action, World};
 
 pub use catalogue::{Expected, ModelSpec, Variant, catalogue, election, zab};
@@ -118,5 +120,21 @@ impl Subject for Ensemble {
 
     fn show(&self, world: &World) -> String {
         world.to_string()
+    }
+
+    fn rest(&self, world: &World) -> Vec<String> {
+        words::rest(world)
+    }
+
+    fn headline(&self, world: &World, action: &Action) -> String {
+        ensemble::headline(world, action)
+    }
+
+    fn teller(&self, world: &World) -> Teller {
+        ensemble::teller(world)
+    }
+
+    fn tell(&self, teller: &mut Teller, before: &World, action: &Action) {
+        ensemble::tell(teller, before, action);
     }
 }

@@ -1,0 +1,184 @@
+//! A story as a sequence diagram: lanes, rows, and arrows that slope as far as messages take time.
+
+use std::fmt::Write;
+
+use super::{Fate, Kind, Look, Story};
+
+/// Pixels between two lanes.
+const APART: usize = 230;
+/// Pixels before the first lane.
+const LEFT: usize = 70;
+/// Pixels above the first row.
+const TOP: usize = 52;
+/// Pixels of a line of text.
+const LINE: usize = 14;
+
+/// Every selector is below the class of the picture: a page may hold several, and other things.
+const STYLE: &str = "\
+.story text{font:11px ui-monospace,Menlo,Consolas,monospace;fill:#1b2733;paint-order:stroke;stroke:#fff;\
+stroke-width:3px;stroke-linejoin:round}\
+.story .name{font-weight:bold;text-anchor:middle}.story .no{fill:#8795a1;text-anchor:end}\
+.story .what{fill:#0b4f8a}.story .fault{fill:#b3261e;font-weight:bold}.story .disk{fill:#6a4a00}\
+.story line{stroke-linecap:round}.story .msg{stroke:#0b4f8a;stroke-width:1.3}\
+.story .lost{stroke:#b3261e;stroke-width:1.2;stroke-dasharray:4 3}\
+.story .open{stroke:#8795a1;stroke-width:1.2;stroke-dasharray:2 3}\
+.story .Plain{stroke:#aab7c4;stroke-width:2}.story .Down{stroke:#dde3e8;stroke-width:1;stroke-dasharray:2 5}\
+.story .Looking{stroke:#c9a227;stroke-width:3;stroke-dasharray:5 4}\
+.story .Following{stroke:#5b8fc7;stroke-width:3}.story .Leading{stroke:#2e8b57;stroke-width:6}\
+.story .row{fill:#f4f7f9}.story .turn{fill:none;stroke:#8e44ad;stroke-width:2}";
+
+impl Story {
+    /// The sequence diagram, as a picture that stands by itself.
+    pub fn svg(&self) -> String {
+        let rows = self.rows();
+        let end = rows.last().map_or(TOP, |(y, height)| y + height) + 12;
+        let width = LEFT + APART * self.lanes.len() + 60;
+        let mut out = format!(
+            "<svg xmlns='http://www.w3.org/2000/svg' class='story' width='{width}' height='{h}' \
+             viewBox='0 0 {width} {h}'><style>{STYLE}</style><defs><marker id='story-head' markerWidth='9' \
+             markerHeight='8' refX='8' refY='4' orient='auto'><path d='M0 0L9 4L0 8z' fill='#0b4f8a'/></marker>\
+             </defs><rect width='{width}' height='{h}' fill='#fff'/>\n",
+            h = end + 40
+        );
+        self.stripes(&mut out, &rows, width);
+        self.lanes(&mut out, &rows, end);
+        for arrow in &self.arrows {
+            self.arrow(&mut out, &rows, end, arrow);
+        }
+        for (at, beat) in self.beats.iter().enumerate() {
+            let (y, _) = rows[at];
+            let first = at == 0 || self.beats[at - 1].step != beat.step;
+            if first {
+                let _ = writeln!(out, "<text class='no' x='40' y='{}'>{}</text>", y + 12, beat.step + 1);
+            }
+            let class = match beat.kind {
+                Kind::Does => "does",
+                Kind::Disk => "disk",
+                Kind::Fault => "fault",
+            };
+            let x = self.x(beat.lane);
+            let read = usize::from(self.reads(at));
+            if read == 0 {
+                let mark = match beat.kind {
+                    Kind::Does => "●",
+                    Kind::Disk => "■",
+                    Kind::Fault => "✗",
+                };
+                let _ = writeln!(out, "<text class='{class}' x='{}' y='{}'>{mark}</text>", x - 4, y + 12);
+            }
+            for (i, note) in beat.notes.iter().enumerate() {
+                let (y, note) = (y + 12 + (i + read) * LINE, escape(note));
+                let _ = writeln!(out, "<text class='{class}' x='{}' y='{y}'>{note}</text>", x + 10);
+            }
+        }
+        if let Some(turn) = self.cycle.and_then(|step| self.beats.iter().position(|b| b.step == step)) {
+            let top = rows[turn].0;
+            let _ = writeln!(
+                out,
+                "<path class='turn' d='M12 {end}H6V{top}H12' marker-end='url(#story-head)'/>\
+                 <text x='2' y='{}'>again and again</text>",
+                end + 14
+            );
+        }
+        out + "</svg>\n"
+    }
+
+    /// Where each beat's row begins, and its height.
+    fn rows(&self) -> Vec<(usize, usize)> {
+        let mut y = TOP;
+        let row = |at: usize| {
+            let lines = self.beats[at].notes.len() + usize::from(self.reads(at));
+            let height = lines.max(1) * LINE + 8;
+            y += height;
+            (y - height, height)
+        };
+        (0..self.beats.len()).map(row).collect()
+    }
+
+    fn reads(&self, beat: usize) -> bool {
+        self.arrows.iter().any(|a| a.fate == Fate::Arrives(beat))
+    }
+
+    fn x(&self, lane: usize) -> usize {
+        LEFT + APART / 4 + lane * APART
+    }
+
+    /// Every second step has a background.
+    fn stripes(&self, out: &mut String, rows: &[(usize, usize)], width: usize) {
+        for (beat, (y, height)) in self.beats.iter().zip(rows).filter(|(b, _)| b.step % 2 == 0) {
+            let _ = beat;
+            let _ = writeln!(out, "<rect class='row' x='0' y='{y}' width='{width}' height='{height}'/>");
+        }
+    }
+
+    fn lanes(&self, out: &mut String, rows: &[(usize, usize)], end: usize) {
+        for (lane, name) in self.lanes.iter().enumerate() {
+            let x = self.x(lane);
+            let (mut from, mut look): (usize, Look) = (30, self.looks[lane]);
+            let turns = self.beats.iter().zip(rows).filter(|(b, _)| b.lane == lane && b.look != Look::Plain);
+            for (y, next) in turns.map(|(b, (y, _))| (y + 8, b.look)).chain([(end, Look::Plain)]) {
+                if next != look || y == end {
+                    let class = format!("{look:?}");
+                    let _ = writeln!(out, "<line class='{class}' x1='{x}' y1='{from}' x2='{x}' y2='{y}'/>");
+                    (from, look) = (y, next);
+                }
+            }
+            for y in [20, end + 22] {
+                let _ = writeln!(out, "<text class='name' x='{x}' y='{y}'>{}</text>", escape(name));
+            }
+        }
+    }
+
+    fn arrow(&self, out: &mut String, rows: &[(usize, usize)], end: usize, arrow: &super::Arrow) {
+        let (x1, x2) = (self.x(arrow.from) as i64, self.x(arrow.to) as i64);
+        let y1 = |fallback: usize| arrow.sent.map_or(fallback, |beat| rows[beat].0 + 10);
+        let what = escape(&arrow.what);
+        let away = if x2 > x1 { 1 } else { -1 };
+        // What is read is written beside the reader, on the side it came from.
+        match arrow.fate {
+            Fate::Arrives(beat) => {
+                let y2 = rows[beat].0 + 10;
+                let y1 = y1(y2);
+                let _ = writeln!(
+                    out,
+                    "<line class='msg' x1='{}' y1='{y1}' x2='{}' y2='{y2}' marker-end='url(#story-head)'/>",
+                    x1 + 3 * away,
+                    x2 - 4 * away
+                );
+                let (x, anchor) = if away > 0 { (x2 - 14, "end") } else { (x2 + 14, "start") };
+                let _ = writeln!(
+                    out,
+                    "<text class='what' x='{x}' y='{}' text-anchor='{anchor}'>{what}</text>",
+                    y2 + 4
+                );
+            }
+            Fate::Lost(beat) => {
+                let y2 = rows.get(beat).map_or(TOP, |(y, _)| y + 10);
+                let (x, y) = (x1 + (x2 - x1) * 2 / 5, y2);
+                let _ = writeln!(
+                    out,
+                    "<line class='lost' x1='{x1}' y1='{}' x2='{x}' y2='{y}'/><text class='fault' x='{}' \
+                     y='{}'>✗ {what}</text>",
+                    y1(y2),
+                    x - 4,
+                    y + 4
+                );
+            }
+            Fate::UnderWay => {
+                let (x, y) = (x1 + (x2 - x1) * 2 / 5, end - 2);
+                let _ = writeln!(out, "<line class='open' x1='{x1}' y1='{}' x2='{x}' y2='{y}'/>", y1(TOP));
+                let _ = writeln!(out, "<text x='{x}' y='{y}'>{what}</text>");
+            }
+            Fate::Dropped => {}
+        }
+    }
+}
+
+/// As text of XML and HTML.
+pub(super) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('\'', "&#39;")
+        .replace('"', "&quot;")
+}
