@@ -171,6 +171,29 @@ impl Teller {
         self.story.beats.push(Beat { step, lane, kind, lines, notes, look: self.looks[lane] });
     }
 
+    /// Somebody reads messages, does something (`notes`), and sends messages: each with the other side, the
+    /// number of the channel between them, and what it says.
+    pub fn act(
+        &mut self,
+        lane: usize,
+        reads: &[(usize, u32, String)],
+        notes: Vec<String>,
+        sends: &[(usize, u32, String)],
+    ) {
+        let name = |lane: usize| &self.story.lanes[lane];
+        let read = reads.iter().map(|(from, _, what)| format!("    reads from {}: {what}", name(*from)));
+        let did = notes.iter().map(|note| format!("    {note}"));
+        let sent = sends.iter().map(|(to, _, what)| format!("    → {}: {what}", name(*to)));
+        let lines = read.chain(did).chain(sent).collect();
+        self.beat(lane, Kind::Does, lines, notes);
+        for (from, channel, what) in reads {
+            self.read((*from, lane, *channel), what);
+        }
+        for (to, channel, what) in sends {
+            self.send((lane, *to, *channel), what);
+        }
+    }
+
     /// Who acts looks like this from now on.
     pub fn look(&mut self, look: Look) {
         let beat = self.story.beats.last_mut().expect("somebody acts");

@@ -8,8 +8,9 @@
 use std::fmt;
 
 use super::ballot::{ACCEPTORS, Acceptor, Ballot, Set, Vote, higher, majority, only};
-use super::{Claim, Protocol};
+use super::{Claim, Protocol, numbered};
 use crate::liveness::Goal;
+use crate::story::Teller;
 
 /// Proposers; number p proposes the value p.
 pub const PROPOSERS: usize = 2;
@@ -127,6 +128,14 @@ impl Protocol for Duel {
     fn after(&self, state: &State, step: &Step) -> State {
         state.after(step)
     }
+
+    fn lanes(&self) -> Vec<String> {
+        lanes()
+    }
+
+    fn tell(&self, teller: &mut Teller, before: &State, step: &Step, after: &State) {
+        tell(teller, before, step, after);
+    }
 }
 
 impl Protocol for Distinguished {
@@ -162,6 +171,42 @@ impl Protocol for Distinguished {
 
     fn after(&self, state: &State, step: &Step) -> State {
         state.after(step)
+    }
+
+    fn lanes(&self) -> Vec<String> {
+        lanes()
+    }
+
+    fn tell(&self, teller: &mut Teller, before: &State, step: &Step, after: &State) {
+        tell(teller, before, step, after);
+    }
+}
+
+fn lanes() -> Vec<String> {
+    numbered("proposer", PROPOSERS).chain(numbered("acceptor", ACCEPTORS)).collect()
+}
+
+fn tell(teller: &mut Teller, before: &State, step: &Step, after: &State) {
+    let lane = |a: usize| PROPOSERS + a;
+    let to_all = |what: &str| (0..ACCEPTORS).map(|a| (lane(a), 0, what.to_owned())).collect::<Vec<_>>();
+    let said = |link: &Option<Message>| link.map_or_else(String::new, |message| message.to_string());
+    match *step {
+        Step::Begin(p) => teller.act(p, &[], vec!["begins a higher ballot".into()], &to_all("PREPARE")),
+        Step::Ask(p) => {
+            let value = after.proposers[p].value;
+            let notes = vec![format!("asks for votes for value {value}")];
+            teller.act(p, &[], notes, &to_all(&format!("ACCEPT value {value}")));
+        }
+        Step::Hear(p, a) => {
+            let (heard, answer) = (said(&before.links[p][a]), said(&after.links[p][a]));
+            teller.act(lane(a), &[(p, 0, heard)], vec![], &[(p, 0, answer)]);
+        }
+        Step::Answer(p, a) => {
+            let phase = after.proposers[p].phase;
+            let changed = phase != before.proposers[p].phase;
+            let notes = changed.then(|| phase.to_string()).into_iter().collect();
+            teller.act(p, &[(lane(a), 0, said(&before.links[p][a]))], notes, &[]);
+        }
     }
 }
 
@@ -292,15 +337,41 @@ impl State {
     }
 }
 
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Message::Prepare => write!(f, "PREPARE"),
+            Message::Promise(None) => write!(f, "PROMISE, no vote yet"),
+            Message::Promise(Some(vote)) => write!(f, "PROMISE, last vote for value {}", vote.value),
+            Message::Accept => write!(f, "ACCEPT"),
+            Message::Accepted => write!(f, "ACCEPTED"),
+            Message::Refused => write!(f, "REFUSED"),
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Phase::Idle => "has no ballot",
+            Phase::Preparing => "waits for promises",
+            Phase::Ready => "has a majority's promises",
+            Phase::Asking => "waits for votes",
+            Phase::Done => "has a majority's votes",
+        })
+    }
+}
+
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (p, proposer) in self.proposers.iter().enumerate() {
-            write!(f, "P{} {:?} ballot {}; ", p + 1, proposer.phase, proposer.ballot)?;
+            write!(f, "P{} {} (ballot of rank {}); ", p + 1, proposer.phase, proposer.ballot)?;
         }
         for (a, acceptor) in self.acceptors.iter().enumerate() {
             write!(f, "A{} {acceptor}; ", a + 1)?;
         }
-        write!(f, "chosen {:#b}", self.chosen)
+        let values = (0..8).filter(|value| self.chosen & 1 << value != 0).map(|value| value.to_string());
+        write!(f, "chosen: {}", values.collect::<Vec<_>>().join(", "))
     }
 }
 

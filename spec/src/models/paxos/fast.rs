@@ -9,8 +9,9 @@
 use std::fmt;
 
 use super::ballot::{ACCEPTORS, Set};
-use super::{Claim, Protocol};
+use super::{Claim, Protocol, numbered};
 use crate::liveness::Goal;
+use crate::story::Teller;
 
 /// Clients; number c asks for the value c.
 const CLIENTS: usize = 2;
@@ -93,6 +94,33 @@ impl Protocol for Fast {
             }
         }
         next
+    }
+
+    fn lanes(&self) -> Vec<String> {
+        numbered("client", CLIENTS).chain(numbered("acceptor", ACCEPTORS)).collect()
+    }
+
+    fn tell(&self, teller: &mut Teller, before: &State, step: &Step, after: &State) {
+        let vote = |vote: Option<u8>| vote.map_or("nothing".to_owned(), |value| format!("value {value}"));
+        match *step {
+            Step::Arrive(c, a) => {
+                let notes = match before.votes[a] {
+                    None => format!("votes for {}", vote(after.votes[a])),
+                    Some(_) => "has voted".to_owned(),
+                };
+                teller.act(CLIENTS + a, &[(c, 0, format!("value {c}"))], vec![notes], &[]);
+            }
+            Step::Again(left_out) => {
+                for a in (0..ACCEPTORS).filter(|a| *a != left_out) {
+                    teller.act(CLIENTS + a, &[], vec![format!("had voted for {}", vote(before.votes[a]))], &[]);
+                }
+                let kept = match after.kept {
+                    None => "the next round begins: any value may be voted for".to_owned(),
+                    kept => format!("the next round begins, bound to {}", vote(kept)),
+                };
+                teller.act(CLIENTS, &[], vec![kept], &[]);
+            }
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use stateright::{Model, Property};
 use crate::hash::fingerprint;
 use crate::liveness::{self, Goal, Progress};
 use crate::search::{Broken, Subject};
+use crate::story::Teller;
 
 /// A statement about states.
 #[derive(Debug)]
@@ -52,11 +53,22 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     fn steps(&self, state: &Self::State, steps: &mut Vec<Self::Step>);
     /// The state after a step, which must be possible.
     fn after(&self, state: &Self::State, step: &Self::Step) -> Self::State;
+    /// Who takes part, as a story has it: its columns. None, and a story is a list of steps.
+    fn lanes(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// Tell a step that has begun ([`Teller::step`]): who does it, what it reads and sends.
+    fn tell(&self, _: &mut Teller, _before: &Self::State, _: &Self::Step, _after: &Self::State) {}
 
     /// Whether nothing more needs to happen in a state in which nothing can.
     fn may_end(&self, _: &Self::State) -> bool {
         true
     }
+}
+
+/// So many of a kind, numbered from 1.
+fn numbered(kind: &str, n: usize) -> impl Iterator<Item = String> {
+    (1..=n).map(move |i| format!("{kind} {i}"))
 }
 
 /// A protocol as a model.
@@ -161,6 +173,25 @@ impl<P: Protocol> Subject for Checked<P> {
 
     fn show(&self, state: &Self::State) -> String {
         format!("    {}\n", state.state)
+    }
+
+    fn rest(&self, state: &Self::State) -> Vec<String> {
+        state.state.to_string().split("; ").map(str::to_owned).collect()
+    }
+
+    fn says(&self, broken: &Broken) -> String {
+        let claim = P::CLAIMS.iter().find(|claim| claim.name == broken.name());
+        claim.map_or(broken.says(), |claim| claim.says).to_owned()
+    }
+
+    fn teller(&self, state: &Self::State) -> Teller {
+        Teller::new(self.protocol.lanes(), Vec::new(), self.rest(state))
+    }
+
+    fn tell(&self, teller: &mut Teller, before: &Self::State, step: &P::Step) {
+        teller.step(step.to_string());
+        let after = self.protocol.after(&before.state, step);
+        self.protocol.tell(teller, &before.state, step, &after);
     }
 
     fn progress(&self) -> Option<Progress> {

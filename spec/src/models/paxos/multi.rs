@@ -12,7 +12,8 @@
 use std::fmt;
 
 use super::ballot::{ACCEPTORS, Ballot, Set, Vote, higher, majority, only};
-use super::{Claim, Protocol};
+use super::{Claim, Protocol, numbered};
+use crate::story::Teller;
 
 /// Multi-Paxos within bounds.
 #[derive(Clone, Copy, Debug)]
@@ -197,6 +198,72 @@ impl Protocol for Multi {
             Step::Learn(_, l) => next.learned[l] += 1,
         }
         next
+    }
+
+    fn lanes(&self) -> Vec<String> {
+        let both = numbered("primary", self.primaries).chain(numbered("acceptor", ACCEPTORS));
+        both.chain(numbered("learner", self.learners)).collect()
+    }
+
+    fn tell(&self, teller: &mut Teller, before: &State, step: &Step, after: &State) {
+        let lane = |a: usize| self.primaries + a;
+        // The channel of phase 1; those of phase 2 have the number of their slot, from 1.
+        const PHASE_1: u32 = 0;
+        let promise = |votes: &Votes| {
+            let vote = |vote: &Option<Vote<Value>>| match vote {
+                Some(vote) => format!("{} in ballot {}", vote.value, vote.ballot),
+                None => "none".to_owned(),
+            };
+            format!("1b, last votes: {}", votes.iter().map(vote).collect::<Vec<_>>().join(", "))
+        };
+        match *step {
+            Step::Promise(p, a) => {
+                let ballot = p + 1;
+                let answer = after.primaries[p].promises[a].as_ref().map(promise);
+                let sends: Vec<_> = answer.into_iter().map(|what| (p, PHASE_1, what)).collect();
+                let reads = [(p, PHASE_1, format!("1a ballot {ballot}"))];
+                teller.act(lane(a), &reads, vec![format!("promises ballot {ballot}")], &sends);
+            }
+            Step::Lead(p, a, b) => {
+                let read = |a: usize| {
+                    let votes = before.primaries[p].promises[a].as_ref();
+                    (lane(a), PHASE_1, votes.map_or_else(String::new, promise))
+                };
+                teller.act(p, &[read(a), read(b)], vec![format!("leads ballot {}", p + 1)], &[]);
+            }
+            Step::Propose(p) => {
+                let slot = before.primaries[p].asked.len();
+                let value = after.primaries[p].asked[slot];
+                let bound = if usize::from(value.primary) == p + 1 { "its own" } else { "as it must" };
+                let what = format!("2a slot {}: {value}", slot + 1);
+                let sends: Vec<_> =
+                    (0..ACCEPTORS).map(|a| (lane(a), slot as u32 + 1, what.clone())).collect();
+                teller.act(p, &[], vec![format!("proposes {value} in slot {}, {bound}", slot + 1)], &sends);
+            }
+            Step::Accept(p, a) => {
+                let slot = usize::from(before.acceptors[a].heard);
+                let (value, number) = (before.primaries[p].asked[slot], slot as u32 + 1);
+                let mut notes = vec![format!("votes for {value} in slot {}", slot + 1)];
+                let chosen = |s: &State| s.chosen(slot).next();
+                if chosen(before).is_none() && chosen(after).is_some() {
+                    notes.push(format!("a majority has voted: {value} is chosen in slot {}", slot + 1));
+                }
+                let reads = [(p, number, format!("2a slot {}: {value}", slot + 1))];
+                teller.act(lane(a), &reads, notes, &[(p, number, format!("2b slot {}", slot + 1))]);
+            }
+            Step::Know(p) => {
+                let slot = usize::from(before.primaries[p].known);
+                let voted = (0..ACCEPTORS).filter(|a| before.primaries[p].votes[slot] & only(*a) != 0);
+                let reads: Vec<_> =
+                    voted.map(|a| (lane(a), slot as u32 + 1, format!("2b slot {}", slot + 1))).collect();
+                teller.act(p, &reads, vec![format!("knows that slot {} is chosen", slot + 1)], &[]);
+            }
+            Step::Learn(p, l) => {
+                let slot = usize::from(before.learned[l]);
+                let what = format!("slot {}: {}", slot + 1, before.primaries[p].asked[slot]);
+                teller.act(lane(ACCEPTORS + l), &[(p, PHASE_1, what)], vec![], &[]);
+            }
+        }
     }
 }
 

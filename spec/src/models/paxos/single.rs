@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::ballot::{ACCEPTORS, Acceptor, Ballot, Set, Vote, higher, majority, only};
-use super::{Claim, Protocol};
+use super::{Claim, Protocol, numbered};
+use crate::story::Teller;
 
 /// Proposers; number p proposes the value p.
 pub const PROPOSERS: usize = 2;
@@ -139,6 +140,68 @@ impl Protocol for Single {
         }
         next
     }
+
+    fn lanes(&self) -> Vec<String> {
+        let both = numbered("proposer", PROPOSERS).chain(numbered("acceptor", ACCEPTORS));
+        both.chain(numbered("learner", self.learners)).collect()
+    }
+
+    fn tell(&self, teller: &mut Teller, before: &State, step: &Step, after: &State) {
+        let (lane, reads) = match step {
+            Step::Begin(p) => (*p, vec![]),
+            Step::Deliver(message, to) => {
+                let (from, lanes) = message.way(before);
+                (lanes.start + to, vec![(from, message.channel(), message.to_string())])
+            }
+        };
+        let mut sends = Vec::new();
+        for message in after.sent.difference(&before.sent) {
+            let (_, lanes) = message.way(after);
+            let all = match message {
+                Message::Promise(b, ..) | Message::Accepted(b, _) => owner(*b)..owner(*b) + 1,
+                Message::Learn(_) => lanes.start..lanes.start + self.learners,
+                _ => lanes,
+            };
+            sends.extend(all.map(|to| (to, message.channel(), message.to_string())));
+        }
+        let mut notes = Vec::new();
+        if let Step::Begin(p) = step {
+            notes.push(format!("begins ballot {}", after.proposers[*p].ballot));
+        }
+        if after.chosen != before.chosen {
+            let value = (after.chosen & !before.chosen).trailing_zeros();
+            notes.push(format!("a majority has voted: value {value} is chosen"));
+        }
+        teller.act(lane, &reads, notes, &sends);
+    }
+}
+
+impl Message {
+    /// The column it comes from, and those of its possible receivers.
+    fn way(&self, state: &State) -> (usize, std::ops::Range<usize>) {
+        let (proposers, acceptors) = (0..PROPOSERS, PROPOSERS..PROPOSERS + ACCEPTORS);
+        match *self {
+            Message::Prepare(b) => (owner(b), acceptors),
+            Message::Accept(vote) => (owner(vote.ballot), acceptors),
+            Message::Promise(_, a, _) | Message::Accepted(_, a) => (PROPOSERS + usize::from(a), proposers),
+            Message::Learn(value) => {
+                let told = |p: &Proposer| p.decided && p.asked == Some(value);
+                let from = state.proposers.iter().position(told).unwrap_or(0);
+                (from, PROPOSERS + ACCEPTORS..usize::MAX)
+            }
+        }
+    }
+
+    /// Messages of one kind and ballot do not overtake themselves.
+    fn channel(&self) -> u32 {
+        match *self {
+            Message::Prepare(b) => u32::from(b),
+            Message::Promise(b, ..) => 1 << 8 | u32::from(b),
+            Message::Accept(vote) => 2 << 8 | u32::from(vote.ballot),
+            Message::Accepted(b, _) => 3 << 8 | u32::from(b),
+            Message::Learn(value) => 4 << 8 | u32::from(value),
+        }
+    }
 }
 
 fn next_ballot(last: Ballot, proposer: usize) -> Ballot {
@@ -223,15 +286,35 @@ pub const LEARNED_IS_CHOSEN: Claim<State> = Claim {
     holds: |s| s.learned.iter().flatten().all(|value| s.chosen & 1 << value != 0),
 };
 
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Message::Prepare(b) => write!(f, "PREPARE ballot {b}"),
+            Message::Promise(b, _, None) => write!(f, "PROMISE ballot {b}, no vote yet"),
+            Message::Promise(b, _, Some(vote)) => {
+                write!(f, "PROMISE ballot {b}, last vote for value {} in ballot {}", vote.value, vote.ballot)
+            }
+            Message::Accept(vote) => write!(f, "ACCEPT value {} in ballot {}", vote.value, vote.ballot),
+            Message::Accepted(b, _) => write!(f, "ACCEPTED in ballot {b}"),
+            Message::Learn(value) => write!(f, "LEARN value {value}"),
+        }
+    }
+}
+
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (p, proposer) in self.proposers.iter().enumerate() {
-            write!(f, "P{} ballot {} asks {:?}; ", p + 1, proposer.ballot, proposer.asked)?;
+            write!(f, "P{} ballot {}", p + 1, proposer.ballot)?;
+            proposer.asked.iter().try_for_each(|value| write!(f, " asks for value {value}"))?;
+            write!(f, "; ")?;
         }
         for (a, acceptor) in self.acceptors.iter().enumerate() {
             write!(f, "A{} {acceptor}; ", a + 1)?;
         }
-        write!(f, "chosen {:#b}, learned {:?}", self.chosen, self.learned)
+        let values = (0..8).filter(|value| self.chosen & 1 << value != 0).map(|value| value.to_string());
+        write!(f, "chosen: {}", values.collect::<Vec<_>>().join(", "))?;
+        let learned = self.learned.iter().flatten();
+        learned.into_iter().try_for_each(|value| write!(f, "; learned {value}"))
     }
 }
 
@@ -239,7 +322,14 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Step::Begin(p) => write!(f, "proposer {} begins its next ballot", p + 1),
-            Step::Deliver(message, to) => write!(f, "{message:?} arrives at {}", to + 1),
+            Step::Deliver(message, to) => {
+                let who = match message {
+                    Message::Prepare(_) | Message::Accept(_) => "acceptor",
+                    Message::Promise(..) | Message::Accepted(..) => "proposer",
+                    Message::Learn(_) => "learner",
+                };
+                write!(f, "{who} {} hears {message}", to + 1)
+            }
         }
     }
 }
