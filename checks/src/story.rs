@@ -29,6 +29,9 @@ pub(crate) struct Options {
     /// Write it to a file: .html, .svg, or text.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Print it as a transcript: a file for spec/transcripts, which the tests perform.
+    #[arg(long)]
+    transcript: bool,
     /// Search no more than so many states.
     #[arg(long, default_value_t = 20_000_000)]
     states: usize,
@@ -96,6 +99,12 @@ fn tell(options: &Options, Candidate { spec, variant }: Candidate) -> Result<Str
         (None, Some(part)) => reach(&spec, &*subject, part, options.states)?,
         (None, None) => broken(&spec, &*subject, options.states)?,
     };
+    if options.transcript {
+        let story = subject.story(&path).map_err(|e| e.to_string())?;
+        let title = title(&spec, &story, found);
+        let told = subject.transcript(&title, &path);
+        return told.ok_or("only ensembles have transcripts")?.map_err(|e| e.to_string());
+    }
     let mut story = subject.story(&path).map_err(|e| e.to_string())?;
     story.title = title(&spec, &story, found);
     story.again = again(spec.name, options.mutant.as_deref(), &path);

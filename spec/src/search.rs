@@ -14,6 +14,7 @@ use crate::fall::{Fall, fall};
 pub use crate::liveness::Progress;
 use crate::properties::Invariant;
 use crate::story::{self, NoSuchPath, Story, Teller};
+use crate::transcript::Unwritable;
 
 /// What a search needs to know of a model, apart from what stateright knows.
 pub trait Subject: Model<State: Clone, Action: Clone + Debug> {
@@ -63,6 +64,10 @@ pub trait Subject: Model<State: Clone, Action: Clone + Debug> {
     fn tell(&self, teller: &mut Teller, before: &Self::State, action: &Self::Action) {
         teller.step(self.headline(before, action));
     }
+    /// A path as a transcript that [`crate::transcript::perform`] performs, if the model has such.
+    fn transcript(&self, _title: &str, _path: &[usize]) -> Option<Result<String, Unwritable>> {
+        None
+    }
 }
 
 /// Any model, for those who do not need its type.
@@ -84,6 +89,8 @@ pub trait Searchable {
     /// # Errors
     /// There is no such path.
     fn story(&self, path: &[usize]) -> Result<Story, NoSuchPath>;
+    /// A path as a transcript, if the model has such.
+    fn transcript(&self, title: &str, path: &[usize]) -> Option<Result<String, Unwritable>>;
     /// The names of what must be reachable.
     fn reaches(&self) -> Vec<&'static str>;
     /// The shortest way to what is reachable by this name, if there is one within so many states.
@@ -125,6 +132,10 @@ where
 
     fn story(&self, path: &[usize]) -> Result<Story, NoSuchPath> {
         story::tell(self, path)
+    }
+
+    fn transcript(&self, title: &str, path: &[usize]) -> Option<Result<String, Unwritable>> {
+        Subject::transcript(self, title, path)
     }
 
     fn reaches(&self) -> Vec<&'static str> {

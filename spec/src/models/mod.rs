@@ -14,6 +14,7 @@ use crate::byte::Byte;
 use crate::properties::Invariant;
 use crate::search::{Broken, Subject};
 use crate::story::{Teller, ensemble};
+use crate::transcript::{self, Unwritable};
 use crate::words;
 use crate::world::{Action, World};
 
@@ -136,5 +137,9 @@ impl Subject for Ensemble {
 
     fn tell(&self, teller: &mut Teller, before: &World, action: &Action) {
         ensemble::tell(teller, before, action);
+    }
+
+    fn transcript(&self, title: &str, path: &[usize]) -> Option<Result<String, Unwritable>> {
+        Some(transcript::write(self, title, path))
     }
 }

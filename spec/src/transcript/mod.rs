@@ -18,10 +18,12 @@
 //! happens unless a command says so: `settle` is "and now everything that can happen without a
 //! fault, votes first, then packets, then disks, and time passes only when all is quiet".
 
+mod script;
 mod stage;
 
 use std::fmt;
 
+pub use script::{Unwritable, write};
 pub use stage::Stage;
 
 #[allow(unused_imports, reason = "documentation")]

@@ -55,19 +55,23 @@ type Said = Result<Vec<String>, String>;
 impl Stage {
     /// Do what one command says.
     ///
-    /// * `servers N [observers M] [remember K] [diff K] [groups 1,2,3/4,5,6/7,8,9]` begins: N voters,
-    ///   all down, with empty disks; each remembers K committed transactions for those who are
-    ///   behind, and sends at most K of them one by one
+    /// * `servers N [observers M] [remember K] [diff K] [groups 1,2,3/4,5,6/7,8,9] [oracle] [eager]`
+    ///   begins: N voters, all down, with empty disks; each remembers K committed transactions for
+    ///   those who are behind, and sends at most K of them one by one. With `oracle` nobody votes:
+    ///   leaders are named. With `eager`, deliveries that only their receiver can notice happen at
+    ///   once, as in the models
+    /// * `config I [remember K] [diff K]` one server is different in this
     /// * `disk I epochs ACCEPTED/CURRENT [snapshot Z=x…] [log Z=x…]` what a server has before
     /// * `start I…`, `crash I [keeping N]`: a process; of the pending writes the first N take effect
-    /// * `vote I -> J`, `deliver I -> J [N]`, `deliver I -> J new`: one vote, N packets, a packet of
-    ///   the newest connection between the two arrives at J
-    /// * `notice I J`: I sees that its connection to J is down
+    /// * `lead I`, `follow I J`: the oracle names a leader; the first follows the second
+    /// * `vote I -> J`, `deliver I -> J [N]`, `deliver I -> J new`, `deliver I -> J of G`: one vote, N
+    ///   packets, a packet of the newest connection between the two, or of generation G, arrives at J
+    /// * `notice I J [of G]`: I sees that its connection to J is down
     /// * `connect I`: I's attempt to connect to its leader succeeds
     /// * `sync I [N]`: N pending writes of I become durable
     /// * `submit I x…`: clients hand I transactions
     /// * `alarm I NAME`: an alarm fires
-    /// * `cut I J`: the connections between these break
+    /// * `cut I J [of G]`: the connections between these break
     /// * `hold I -> J`, `hold I`, `hold disk I`, `release …`: `settle` delivers nothing in this
     ///   direction, from or to this server, from this disk; `release` alone releases all
     /// * `settle`: everything else happens
@@ -81,6 +85,9 @@ impl Stage {
         match words.as_slice() {
             ["servers", rest @ ..] => self.servers(rest),
             ["disk", i, rest @ ..] => self.disk(i, rest),
+            ["config", i, rest @ ..] => self.config(i, rest),
+            ["lead", i] => self.act(Action::Lead(self.index(i)?)),
+            ["follow", i, j] => self.act(Action::Follow(self.index(i)?, self.index(j)?)),
             ["quietly", rest @ ..] => {
                 self.command(&rest.join(" "))?;
                 Ok(vec![])
@@ -92,15 +99,18 @@ impl Stage {
                 let (from, to) = (self.index(i)?, self.index(j)?);
                 self.act(Action::Vote { from, to })
             }
-            ["deliver", i, "->", j] => self.deliver(i, j, 1, false),
-            ["deliver", i, "->", j, "new"] => self.deliver(i, j, 1, true),
-            ["deliver", i, "->", j, n] => self.deliver(i, j, number(n)?, false),
-            ["notice", i, j] => {
+            ["deliver", i, "->", j] => self.deliver(i, j, 1, Which::Oldest),
+            ["deliver", i, "->", j, "new"] => self.deliver(i, j, 1, Which::Newest),
+            ["deliver", i, "->", j, "of", g] => self.deliver(i, j, 1, Which::Generation(number(g)? as u32)),
+            ["deliver", i, "->", j, n] => self.deliver(i, j, number(n)?, Which::Oldest),
+            ["notice", i, j, rest @ ..] => {
                 let (i, j) = (self.index(i)?, self.index(j)?);
+                let generation = generation(rest)?;
                 let all = self.world()?.connections().iter().enumerate();
                 let ends = all.flat_map(|(c, connection)| SIDES.map(|side| (c, connection, side)));
                 let found = ends
                     .filter(|(_, connection, side)| connection.between(*side) == (j, i))
+                    .filter(|(_, connection, _)| generation.is_none_or(|g| connection.generation == g))
                     .find(|(_, connection, side)| connection.sees_down(*side));
                 let (c, _, side) = found.ok_or("there is no such connection that is down")?;
                 self.act(Action::Down(c, side))
@@ -110,7 +120,7 @@ impl Stage {
             ["sync", i, n] => each(&vec![*i; number(n)?], |i| self.act(Action::Sync(self.index(i)?))),
             ["submit", i, letters @ ..] => each(letters, |letter| self.submit(i, letter)),
             ["alarm", i, name] => self.alarm(i, name),
-            ["cut", i, j] => self.cut(i, j),
+            ["cut", i, j, rest @ ..] => self.cut(i, j, generation(rest)?),
             ["hold", rest @ ..] => self.hold(rest, true),
             ["release"] => {
                 self.held_links.clear();
@@ -132,7 +142,15 @@ impl Stage {
         let voters = number(voters)?;
         let (mut all, mut remember, mut verifier) = (voters, 500, QuorumVerifier::Majority(ids(voters)));
         let mut diff_limit = DiffLimit::NONE;
-        while let [key, value, more @ ..] = rest {
+        let (mut election, mut eager) = (ElectionMode::Fast, false);
+        while let Some((key, more)) = rest.split_first() {
+            rest = more;
+            let oracle = *key == "oracle";
+            if oracle || *key == "eager" {
+                (election, eager) = if oracle { (ElectionMode::Oracle, eager) } else { (election, true) };
+                continue;
+            }
+            let (value, more) = rest.split_first().ok_or_else(|| format!("`{key}` of how many?"))?;
             match *key {
                 "observers" => all = voters + number(value)?,
                 "remember" => remember = number(value)?,
@@ -147,7 +165,7 @@ impl Stage {
                 id,
                 verifiers: vec![verifier.clone()],
                 observers: ids(all).split_off(voters),
-                election: ElectionMode::Fast,
+                election,
                 commit_log_count: remember,
                 read_only: false,
                 commit_log_bytes: usize::MAX,
@@ -164,10 +182,32 @@ impl Stage {
             configs: ids(all).into_iter().map(config).collect(),
             quorum_port: true,
             submit_anywhere: true,
-            eager: false,
+            eager,
             salt: 0,
         });
         self.begin(setting, vec![Durable::empty(); all]);
+        Ok(vec![])
+    }
+
+    /// One server is configured differently.
+    fn config(&mut self, i: &str, words: &[&str]) -> Said {
+        let i = self.index(i)?;
+        let play = self.play.take().ok_or(NO_SERVERS)?;
+        if play.world.peers().next().is_some() {
+            return Err("servers are configured before anybody starts".to_owned());
+        }
+        let mut setting = Setting::clone(&play.setting);
+        let mut config = PeerConfig::clone(&setting.configs[i]);
+        for pair in words.chunks(2) {
+            match pair {
+                ["remember", k] => config.commit_log_count = number(k)?,
+                ["diff", k] => config.diff_limit = DiffLimit { bytes: number(k)?, percent: 0 },
+                other => return Err(format!("`{}` is nothing that a server has", other.join(" "))),
+            }
+        }
+        setting.configs[i] = Constant::new(config);
+        let disks = play.world.servers().map(|s| s.disk.durable.clone()).collect();
+        self.begin(Arc::new(setting), disks);
         Ok(vec![])
     }
 
@@ -269,10 +309,13 @@ impl Stage {
         Ok(said)
     }
 
-    fn cut(&mut self, i: &str, j: &str) -> Said {
+    fn cut(&mut self, i: &str, j: &str, generation: Option<u32>) -> Said {
         let (i, j) = (self.index(i)?, self.index(j)?);
         let joins = |c: &Connection| {
-            !c.cut && [(i, j), (j, i)].contains(&(c.learner, c.leader)) && c.learner_end == End::Open
+            generation.is_none_or(|g| c.generation == g)
+                && !c.cut
+                && [(i, j), (j, i)].contains(&(c.learner, c.leader))
+                && c.learner_end == End::Open
         };
         let lost = words::under_way(self.world()?, |c| joins(c));
         let all = self.world()?.connections().iter().enumerate();
@@ -288,18 +331,24 @@ impl Stage {
         Ok(said)
     }
 
-    fn deliver(&mut self, i: &str, j: &str, packets: usize, newest: bool) -> Said {
+    fn deliver(&mut self, i: &str, j: &str, packets: usize, which: Which) -> Said {
         let (from, to) = (self.index(i)?, self.index(j)?);
         let mut said = Vec::new();
         for _ in 0..packets {
-            let all = self.world()?.connections().iter().enumerate();
+            let world = self.world()?;
+            let all = world.connections().iter().enumerate();
             let ends = all.flat_map(|(c, connection)| SIDES.map(|side| (c, connection, side)));
             let ready = ends.filter(|(_, connection, side)| {
                 let open = connection.end(*side) != End::Closed;
                 open && connection.between(*side) == (from, to) && !connection.queue(*side).is_empty()
             });
             let ready: Vec<(usize, Side)> = ready.map(|(c, _, side)| (c, side)).collect();
-            let found = if newest { ready.last() } else { ready.first() };
+            let of = |g: u32| ready.iter().find(|(c, _)| world.connections()[*c].generation == g);
+            let found = match which {
+                Which::Oldest => ready.first(),
+                Which::Newest => ready.last(),
+                Which::Generation(g) => of(g),
+            };
             let &(c, side) =
                 found.ok_or_else(|| format!("nothing is under way from {} to {}", from + 1, to + 1))?;
             said.extend(self.act(Action::Deliver(c, side))?);
@@ -402,7 +451,11 @@ impl Stage {
         Ok(play.world.take_trace().iter().flat_map(|event| words::event(event, done)).collect())
     }
 
-    fn world(&self) -> Result<&World, String> {
+    /// The world as it is.
+    ///
+    /// # Errors
+    /// Nobody has said how many servers there are.
+    pub fn world(&self) -> Result<&World, String> {
         self.play.as_ref().map(|play| &play.world).ok_or_else(|| NO_SERVERS.to_owned())
     }
 
@@ -419,6 +472,23 @@ impl Stage {
     fn up(&self, i: usize) -> Result<(), String> {
         let up = self.world()?.peers().any(|(j, _)| j == i);
         if up { Ok(()) } else { Err(format!("server {} is down", i + 1)) }
+    }
+}
+
+/// Which of several connections.
+#[derive(Clone, Copy)]
+enum Which {
+    Oldest,
+    Newest,
+    Generation(u32),
+}
+
+/// `of G`, or nothing.
+fn generation(words: &[&str]) -> Result<Option<u32>, String> {
+    match words {
+        [] => Ok(None),
+        ["of", g] => Ok(Some(number(g)? as u32)),
+        other => Err(format!("`{}` is not like `of 1`", other.join(" "))),
     }
 }
 

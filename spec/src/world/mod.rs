@@ -170,6 +170,16 @@ impl World {
             || self.peers().any(|(_, p)| p.status().round >= u64::from(self.budget.elections))
     }
 
+    /// What is fixed for all states of the model.
+    pub fn setting(&self) -> &Setting {
+        &self.setting
+    }
+
+    /// Whether everything is the same but what may still happen and what properties look back on.
+    pub fn looks_like(&self, other: &World) -> bool {
+        (&self.servers, &self.votes, &self.connections) == (&other.servers, &other.votes, &other.connections)
+    }
+
     /// The connections of the quorum port.
     pub fn connections(&self) -> &[Connection] {
         &self.connections

@@ -79,6 +79,11 @@ impl World {
                 self.connections[c].cut();
             }
         }
+        self.come_to_rest();
+    }
+
+    /// What happens at once after every action.
+    fn come_to_rest(&mut self) {
         while self.setting.eager && self.settle() {}
         self.connections.retain(|c| !c.gone());
     }
@@ -86,6 +91,7 @@ impl World {
     /// A client hands a server this transaction, whatever the budget.
     pub fn submit(&mut self, i: usize, byte: Byte) {
         self.step(i, Input::Client(ConnId(0), byte));
+        self.come_to_rest();
     }
 
     /// Whether an alarm of a server that is up is set.
@@ -97,6 +103,7 @@ impl World {
     pub fn fire(&mut self, i: usize, timer: Timer) {
         assert!(self.armed(i, timer), "{timer:?} of server {} is not set", i + 1);
         self.alarm(i, timer);
+        self.come_to_rest();
     }
 
     fn start(&mut self, i: usize) {

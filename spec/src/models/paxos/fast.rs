@@ -112,7 +112,12 @@ impl Protocol for Fast {
             }
             Step::Again(left_out) => {
                 for a in (0..ACCEPTORS).filter(|a| *a != left_out) {
-                    teller.act(CLIENTS + a, &[], vec![format!("had voted for {}", vote(before.votes[a]))], &[]);
+                    teller.act(
+                        CLIENTS + a,
+                        &[],
+                        vec![format!("had voted for {}", vote(before.votes[a]))],
+                        &[],
+                    );
                 }
                 let kept = match after.kept {
                     None => "the next round begins: any value may be voted for".to_owned(),
