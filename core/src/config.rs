@@ -14,6 +14,7 @@ pub type SettingsOf<P> = <<P as Payload>::Service as Service>::Settings;
 
 /// How a leader is found.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub enum ElectionMode {
     /// Fast Leader Election.
     #[default]
@@ -25,6 +26,7 @@ pub enum ElectionMode {
 
 /// What a DIFF may take: the larger of the two. A learner that lacks more is sent the state.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct DiffLimit {
     /// So many bytes in any case.
     pub bytes: usize,
@@ -44,6 +46,14 @@ impl DiffLimit {
 
 /// A member's fixed configuration.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "recording",
+    serde(bound(
+        serialize = "SettingsOf<P>: serde::Serialize",
+        deserialize = "SettingsOf<P>: serde::Deserialize<'de>"
+    ))
+)]
 pub struct PeerConfig<P: Payload> {
     /// This server.
     pub id: ServerId,
@@ -73,6 +83,7 @@ pub struct PeerConfig<P: Payload> {
     pub settings: SettingsOf<P>,
     /// The rule this peer breaks.
     #[cfg(feature = "mutants")]
+    #[cfg_attr(feature = "recording", serde(skip))]
     pub mutation: Option<crate::mutation::Mutation>,
 }
 

@@ -5,6 +5,7 @@ use core::fmt;
 /// A server's `myid`. Voters and observers share one space; negative values are
 /// assigned by listeners to anonymous observers and never vote.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct ServerId(pub i64);
 
 impl fmt::Display for ServerId {
@@ -24,6 +25,7 @@ pub const LAST_EPOCH: Epoch = i32::MAX as Epoch;
 /// Counter 0 belongs to no transaction: `Zxid::new(e, 0)` names the start of epoch `e`
 /// (the NEWLEADER point).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct Zxid(pub u64);
 
 impl Zxid {
@@ -79,6 +81,7 @@ impl fmt::Display for Zxid {
 /// A generation is never used again for the same server while either end may still hold something
 /// of the old connection, so a packet of a replaced connection is recognised and dropped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct Link {
     /// The server at the other end.
     pub server: ServerId,
@@ -88,18 +91,22 @@ pub struct Link {
 
 /// The receipt of a storage operation. Operations complete in the order of their tickets.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ticket(pub u64);
 
 /// A client's connection on this server, chosen by the shell, never used twice by one process.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct ConnId(pub u64);
 
 /// A session, the same on every server of the ensemble.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct SessionId(pub i64);
 
 /// Time as the shell saw it when it called `step`. Election and ZAB look at neither field.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct Now {
     /// Milliseconds of a monotonic clock: session expiry.
     pub elapsed_ms: u64,
@@ -109,6 +116,7 @@ pub struct Now {
 
 /// A session and the timeout (ms) its client negotiated, as learners report it to the leader.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct Touch {
     /// The session that was heard from.
     pub session: SessionId,

@@ -11,6 +11,14 @@ pub type ClientOf<P> = <<P as Payload>::Service as Service>::Client;
 
 /// One input of [`QuorumPeer::step`](crate::QuorumPeer::step).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "recording",
+    serde(bound(
+        serialize = "P: serde::Serialize, ClientOf<P>: serde::Serialize, Packet<P>: serde::Serialize",
+        deserialize = "P: serde::Deserialize<'de>, ClientOf<P>: serde::Deserialize<'de>, Packet<P>: serde::Deserialize<'de>"
+    ))
+)]
 pub enum Input<P: Payload> {
     /// The process is up: begin. The first input of a peer, once.
     Start,

@@ -46,6 +46,8 @@ pub mod payload;
 mod peer;
 pub mod pipeline;
 pub mod quorum;
+#[cfg(feature = "recording")]
+pub mod recording;
 mod recovered;
 pub mod session;
 mod status;

@@ -2,7 +2,7 @@
 
 use crate::config::{Constant, ElectionMode, PeerConfig};
 use crate::election::{FastLeaderElection, Notification, ServerState, Vote};
-use crate::ids::{Now, ServerId, Zxid};
+use crate::ids::{Epoch, Now, ServerId, Zxid};
 use crate::input::Input;
 use crate::mutation::mutated;
 use crate::output::{Output, Outputs, Reason};
@@ -77,29 +77,18 @@ impl<P: Payload> QuorumPeer<P> {
     /// What this server tells about itself.
     pub fn status(&self) -> Status {
         let m = &self.member;
-        let (zab, leader, learners) = match &self.role {
-            Role::Looking(_) => (ZabState::Election, None, alloc::vec![]),
+        let zab = self.zab();
+        let (leader, learners) = match &self.role {
+            Role::Looking(_) => (None, alloc::vec![]),
             Role::Leading(leader) => {
-                let zab = match leader.established() {
-                    Some(_) => ZabState::Broadcast,
-                    None if leader.discovering() => ZabState::Discovery,
-                    None => ZabState::Synchronization,
-                };
                 let learner = |(id, l): (&ServerId, &crate::zab::LearnerHandler)| LearnerStatus {
                     id: *id,
                     voter: l.voter,
                     in_service: l.in_service(),
                 };
-                (zab, Some(m.config.id), leader.learners().iter().map(learner).collect())
+                (Some(m.config.id), leader.learners().iter().map(learner).collect())
             }
-            Role::Learning(learner) => {
-                let zab = match learner.in_service() {
-                    Some(_) => ZabState::Broadcast,
-                    None if learner.discovering() => ZabState::Discovery,
-                    None => ZabState::Synchronization,
-                };
-                (zab, Some(learner.leader()), alloc::vec![])
-            }
+            Role::Learning(learner) => (Some(learner.leader()), alloc::vec![]),
         };
         let pending_syncs = match &self.role {
             Role::Leading(leader) => leader.pending_syncs(),
@@ -117,6 +106,20 @@ impl<P: Payload> QuorumPeer<P> {
             round: self.election.round(),
             pending_syncs,
             learners,
+        }
+    }
+
+    /// The phase of ZAB.
+    pub fn zab(&self) -> ZabState {
+        let (serves, discovers) = match &self.role {
+            Role::Looking(_) => return ZabState::Election,
+            Role::Leading(leader) => (leader.established().is_some(), leader.discovering()),
+            Role::Learning(learner) => (learner.in_service().is_some(), learner.discovering()),
+        };
+        match (serves, discovers) {
+            (true, _) => ZabState::Broadcast,
+            (false, true) => ZabState::Discovery,
+            (false, false) => ZabState::Synchronization,
         }
     }
 
@@ -165,6 +168,11 @@ impl<P: Payload> QuorumPeer<P> {
             Role::Leading(_) => true,
             Role::Learning(_) => false,
         }
+    }
+
+    /// `acceptedEpoch` and `currentEpoch` as this server has them in memory.
+    pub fn epochs(&self) -> (Epoch, Epoch) {
+        (self.member.accepted_epoch, self.member.current_epoch)
     }
 
     /// Whether clients are served.

@@ -6,6 +6,7 @@ use crate::ids::ServerId;
 
 /// Decides whether a set of servers is a quorum of one configuration.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub enum QuorumVerifier {
     /// More than half of the voters (`QuorumMaj`).
     Majority(Vec<ServerId>),
@@ -15,6 +16,7 @@ pub enum QuorumVerifier {
 
 /// Voters that live together, for example in one room.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct Group {
     /// Each member and its weight; a weight of 0 takes part without counting.
     pub members: Vec<(ServerId, u32)>,

@@ -9,6 +9,14 @@ use crate::zab::SnapshotOf;
 
 /// The durable state of a server.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "recording",
+    serde(bound(
+        serialize = "P: serde::Serialize, SnapshotOf<P>: serde::Serialize",
+        deserialize = "P: serde::Deserialize<'de>, SnapshotOf<P>: serde::Deserialize<'de>"
+    ))
+)]
 pub struct Recovered<P: Payload> {
     /// `acceptedEpoch`.
     pub accepted_epoch: Epoch,

@@ -19,7 +19,7 @@ pub enum ZabState {
 }
 
 /// A read-only view of a peer.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Status {
     /// This server.
     pub id: ServerId,
@@ -46,7 +46,7 @@ pub struct Status {
 }
 
 /// A leader's learner.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct LearnerStatus {
     /// Which server.
     pub id: ServerId,

@@ -5,6 +5,7 @@
 
 /// The alarms a peer can set. Setting one that is armed moves it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub enum Timer {
     /// LOOKING: nothing decisive was heard, say the vote again.
     ElectionResend,

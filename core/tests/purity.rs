@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Crates that core may depend on: neither does I/O, reads a clock or draws random numbers.
-const DEPENDENCIES: &[&str] = &["bytes", "crc32fast", "hashbrown"];
+const DEPENDENCIES: &[&str] = &["bytes", "crc32fast", "hashbrown", "postcard", "serde", "xxhash-rust"];
 
 /// Words that core's source must not contain, and what to do instead.
 const BANNED: &[(&str, &str)] = &[

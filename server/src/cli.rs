@@ -69,6 +69,10 @@ struct ServerArgs {
     /// Refuse to start if anything in the file would be ignored.
     #[arg(long)]
     strict: bool,
+    /// Write every step down, in a file of its own in this directory: for `quorate-checks replay`. It
+    /// contains everything that clients say, passwords too.
+    #[arg(long, value_name = "DIR", env = RECORD)]
+    record: Option<PathBuf>,
     /// Stop when standard input ends: how `quorate ensemble` keeps its servers from outliving it.
     #[arg(long, hide = true)]
     stop_on_stdin_eof: bool,
@@ -94,6 +98,9 @@ pub(crate) struct StartOptions {
     /// Log to quorate-server-ID.log in this directory, instead of in dataLogDir (or dataDir).
     #[arg(long, value_name = "DIR", env = "ZOO_LOG_DIR")]
     pub(crate) log_dir: Option<PathBuf>,
+    /// Write every step down, each server in a file of its own in this directory.
+    #[arg(long, value_name = "DIR", env = RECORD)]
+    pub(crate) record: Option<PathBuf>,
     /// Fail if a server does not serve after so many seconds. By default a server that is alone and several
     /// servers together get 60 from when they are up; one member of an ensemble gets 5, and may go on waiting
     /// for a quorum after that.
@@ -169,10 +176,16 @@ pub(crate) struct EnsembleArgs {
     /// tickTime of the servers, in milliseconds.
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(10..=60_000))]
     pub(crate) tick_time: u32,
+    /// Write every step of every server down, for `quorate-checks replay`.
+    #[arg(long, value_name = "DIR", env = RECORD)]
+    pub(crate) record: Option<PathBuf>,
     /// A further line for every server's zoo.cfg, for example `snapCount=1000`. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
 }
+
+/// The environment variable that says where servers record their steps.
+pub(crate) const RECORD: &str = "QUORATE_RECORD";
 
 /// The exit code of a command that did what it was asked to.
 const DONE: u8 = 0;
@@ -198,7 +211,9 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Server(args) => {
             let announcer = args.background.then(service::Announcer::detach);
-            driver::run(&args.zoo_cfg, args.strictness(), args.stop_on_stdin_eof, announcer).map(|()| DONE)
+            let record = args.record.as_deref();
+            driver::run(&args.zoo_cfg, args.strictness(), args.stop_on_stdin_eof, record, announcer)
+                .map(|()| DONE)
         }
         Command::Start(args) => service::start(&args.service, &args.start, cli.log),
         Command::Stop(args) => service::stop(&args.service, &args.stop),

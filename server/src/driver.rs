@@ -2,6 +2,7 @@
 
 mod backlog;
 mod disk;
+mod recorder;
 mod start;
 
 use std::time::{Duration, Instant};
@@ -23,6 +24,7 @@ use crate::net::{Net, Occurrence, PIECE, Wake};
 use crate::service::{Announcer, Progress};
 use crate::timer::{Alarms, Durations};
 use disk::{DiskThreads, Finished, Op};
+use recorder::Recorder;
 
 pub(crate) use start::run;
 
@@ -44,6 +46,7 @@ pub(crate) struct Driver {
     outputs: Outputs<ClientTxn>,
     shown: Option<(ServerState, Option<Mode>)>,
     metrics: Metrics,
+    recorder: Option<Recorder>,
     /// Until this server has served for the first time.
     announcer: Option<Announcer>,
 }
@@ -66,7 +69,10 @@ impl Driver {
             }
         }
         info!("stopping");
-        let Driver { net, disk, peer, .. } = self;
+        let Driver { net, disk, peer, recorder, .. } = self;
+        if let Some(recorder) = recorder {
+            recorder.end(&peer);
+        }
         // Clients and servers are to look for somebody else at once, whatever the disk still does.
         drop(net);
         let stopped = disk.stop();
@@ -156,6 +162,9 @@ impl Driver {
 
     /// The log writer gets one batch, every socket is written once.
     fn end_turn(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.flush();
+        }
         self.disk.submit();
         self.net.set_pressure(self.disk.pressure());
         self.net.flush(Instant::now());
@@ -164,7 +173,13 @@ impl Driver {
 
     fn step(&mut self, at: Instant, now: Now, input: Input<ClientTxn>) {
         let mut outputs = std::mem::take(&mut self.outputs);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.before(now, &input, |link| self.net.ends(link));
+        }
         self.peer.step(now, input, &mut outputs);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.after(&outputs, &self.peer);
+        }
         for output in outputs.drain(..) {
             if let Some(output) = self.net.perform(at, output) {
                 self.perform(at, output);

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tracing::level_filters::LevelFilter;
 
-use crate::cli::EnsembleArgs;
+use crate::cli::{EnsembleArgs, RECORD};
 use crate::config::LearnerType;
 use crate::error::{Error, system};
 use crate::service::{Health, LogFile, health};
@@ -306,6 +306,7 @@ fn start_server(
     let child = Command::new(program)
         .args(["--log", &log.to_string(), "server", "--stop-on-stdin-eof"])
         .arg(&config)
+        .envs(args.record.iter().map(|dir| (RECORD, dir)))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(stderr)
@@ -342,6 +343,7 @@ mod tests {
 
     fn args(voters: u8, observers: u8, client_port: u16) -> EnsembleArgs {
         EnsembleArgs {
+            record: None,
             voters,
             observers,
             client_port,

@@ -13,6 +13,7 @@ pub mod models;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 pub mod properties;
+pub mod replay;
 pub mod search;
 pub mod simulate;
 pub mod story;

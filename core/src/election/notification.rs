@@ -4,6 +4,7 @@ use super::Vote;
 
 /// A server's state as the election knows it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub enum ServerState {
     /// Searching for a leader.
     Looking,
@@ -17,6 +18,7 @@ pub enum ServerState {
 
 /// What a server tells another about its vote.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct Notification {
     /// The sender's state.
     pub state: ServerState,

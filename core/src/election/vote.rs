@@ -4,6 +4,7 @@ use crate::ids::{Epoch, ServerId, Zxid};
 
 /// Who should lead, and what is known of that server's history.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct Vote {
     /// The proposed leader.
     pub leader: ServerId,

@@ -138,6 +138,12 @@ impl TreeImage {
         builder.tree
     }
 
+    /// The same for whoever has other settings than the tree it was read into.
+    #[cfg(feature = "recording")]
+    pub(crate) fn without_tree(self) -> Self {
+        TreeImage { tree: None, ..self }
+    }
+
     /// Everything by path, for comparisons.
     fn contents(&self) -> BTreeMap<String, Content> {
         let mut contents = BTreeMap::new();

@@ -20,6 +20,7 @@ use crate::wire::record::Id;
 ///
 /// It is encoded once, by the leader; everybody else keeps the bytes as they came.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct ClientTxn(pub Bytes);
 
 impl Payload for ClientTxn {
@@ -34,6 +35,7 @@ impl Size for ClientTxn {
 
 /// What a client's connection delivers.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub enum ClientEvent {
     /// The first frame: a ConnectRequest (without its length). Once per connection, first.
     Connect {
@@ -85,6 +87,7 @@ impl ClientReply {
 
 /// A request that needs the leader: what REQUEST carries.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct ClientRequest {
     /// Whose.
     pub session: SessionId,

@@ -9,6 +9,7 @@ use crate::wire::jute::DEFAULT_MAX_FIELD;
 
 /// The settings of a [`TreeService`](super::TreeService).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct Settings {
     /// `myid`: the high byte of the session ids given out here. Standalone: 1.
     pub server_id: ServerId,
@@ -52,6 +53,7 @@ pub struct Settings {
 
 /// The contents of `/zookeeper/config` of a server whose configuration comes from its file.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct ConfigNode {
     /// The text: one line per server, then `version=…`.
     pub text: Bytes,

@@ -25,6 +25,7 @@ pub mod perms {
 
 /// Somebody, as an authentication scheme names them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct Id {
     /// The scheme: `world`, `ip`, `digest`, `x509`, `sasl`, `auth`, `super`.
     pub scheme: String,
@@ -60,6 +61,7 @@ impl Id {
 record! {
     /// What somebody may do: one entry of a znode's access control list.
     #[derive(PartialOrd, Ord)]
+    #[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
     pub struct Acl {
         /// Bits of [`perms`].
         pub perms: i32,
@@ -159,6 +161,7 @@ impl Jute for Stat {
 record! {
     /// A znode's metadata as snapshots keep it: 60 bytes.
     #[derive(Copy, Default)]
+    #[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
     pub struct StatPersisted {
         /// The transaction that created the znode.
         pub czxid: Zxid,

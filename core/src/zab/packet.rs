@@ -16,6 +16,14 @@ pub type SnapshotOf<P> = <<P as Payload>::Service as Service>::Snapshot;
 
 /// A message between a learner and the leader.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "recording",
+    serde(bound(
+        serialize = "P: serde::Serialize, RequestOf<P>: serde::Serialize, SnapshotOf<P>: serde::Serialize",
+        deserialize = "P: serde::Deserialize<'de>, RequestOf<P>: serde::Deserialize<'de>, SnapshotOf<P>: serde::Deserialize<'de>"
+    ))
+)]
 pub enum Packet<P: Payload> {
     /// Follower → leader, discovery: "I want to follow; I have accepted up to this epoch" (CEPOCH).
     FollowerInfo {

@@ -14,6 +14,7 @@ use quorate_core::pipeline::TreeImage;
 use tracing::{error, info, warn};
 
 use super::backlog::{Backlog, Word};
+use super::recorder::SyncedUpTo;
 use crate::config::Autopurge;
 use crate::error::{Error, system};
 use crate::net::Pressure;
@@ -61,6 +62,7 @@ impl<I: Image> DiskThreads<I> {
         storage: Storage<RealDisk>,
         waker: Arc<Waker>,
         autopurge: Option<Autopurge>,
+        synced: SyncedUpTo,
     ) -> Result<Self, Error> {
         let (ops, ops_inbox) = channel();
         let (jobs, jobs_inbox) = channel();
@@ -72,7 +74,10 @@ impl<I: Image> DiskThreads<I> {
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             thread::Builder::new().name(name.into()).spawn(run).map_err(system("starting a disk thread"))
         };
-        spawn("log-writer", Box::new(move || write_log(storage, &ops_inbox, &jobs, &teller, &close)))?;
+        spawn(
+            "log-writer",
+            Box::new(move || write_log(storage, &ops_inbox, &jobs, &teller, &synced, &close)),
+        )?;
         spawn("snapshot", Box::new(move || write_snapshots(&jobs_inbox, &tell, purges)))?;
         Ok(DiskThreads {
             ops: Some(ops),
@@ -195,6 +200,7 @@ fn write_log<I: Image>(
     inbox: &Receiver<Vec<StorageOp<I>>>,
     jobs: &Sender<Job<I>>,
     teller: &Teller,
+    synced: &SyncedUpTo,
     close: &Sender<Storage<RealDisk>>,
 ) {
     while let Ok(first) = inbox.recv() {
@@ -206,6 +212,7 @@ fn write_log<I: Image>(
         match storage.execute(batch) {
             Ok(executed) => {
                 if let Some(ticket) = executed.done {
+                    synced.set(ticket);
                     teller.tell(Finished::Done(ticket, began.elapsed()));
                 }
                 for job in executed.snapshots {
@@ -338,7 +345,7 @@ mod tests {
         let waker = Arc::new(Waker::new(poll.registry(), mio::Token(0)).unwrap());
         let config = StorageConfig { pre_alloc_size: 0, ..StorageConfig::new(dir) };
         let (storage, _) = Storage::open(RealDisk::default(), &config, &NoBuilder, || Slow(None)).unwrap();
-        (DiskThreads::start(storage, waker, None).unwrap(), poll)
+        (DiskThreads::start(storage, waker, None, SyncedUpTo::default()).unwrap(), poll)
     }
 
     /// Its header names the transaction; it is an error transaction.

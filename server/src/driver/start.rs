@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use super::Driver;
 use super::disk::DiskThreads;
+use super::recorder::Recorder;
 use crate::admin::metrics::Metrics;
 use crate::clock::Clock;
 use crate::config::{ServerConfig, Strictness};
@@ -30,7 +31,7 @@ const COMMIT_LOG_BYTES: usize = 64 << 20;
 const DIFF_LIMIT: DiffLimit = DiffLimit { bytes: 16 << 20, percent: 33 };
 
 /// Run the server that a `zoo.cfg` describes until the process is asked to stop. `announcer` tells
-/// how far the start has come.
+/// how far the start has come; `record` is where every step is written down.
 ///
 /// # Errors
 /// Whatever keeps it from starting or going on; the exit code is in the error.
@@ -38,17 +39,18 @@ pub(crate) fn run(
     zoo_cfg: &Path,
     strictness: Strictness,
     stop_on_stdin_eof: bool,
+    record: Option<&Path>,
     announcer: Option<Announcer>,
 ) -> Result<(), Error> {
     let (config, warnings) = ServerConfig::load(zoo_cfg, strictness)?;
     for warning in warnings {
         warn!("{warning}");
     }
-    start(config, stop_on_stdin_eof)?.serve(announcer)
+    start(config, stop_on_stdin_eof, record)?.serve(announcer)
 }
 
 /// Take the ports and the data directory; nothing is sent before [`Driver::serve`].
-fn start(config: ServerConfig, stop_on_stdin_eof: bool) -> Result<Driver, Error> {
+fn start(config: ServerConfig, stop_on_stdin_eof: bool, record: Option<&Path>) -> Result<Driver, Error> {
     let settings = settings(&config);
     let net = Net::bind(&config, TravellingImage::new(&settings), stop_on_stdin_eof)?;
     let blank = StoredImage::new(&settings);
@@ -74,8 +76,14 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool) -> Result<Driver, Error>
     );
     let durations =
         Durations { tick: config.tick_time, init_limit: config.init_limit, vote_pauses: config.vote_pauses };
-    let disk = DiskThreads::start(storage, net.waker(), config.files.autopurge)?;
-    let peer = QuorumPeer::new(Constant::new(peer_config(&config, settings)), recovered);
+    let clock = Clock::start();
+    let peer_config = peer_config(&config, settings);
+    let recorder = record
+        .map(|dir| Recorder::start(dir, &peer_config, &recovered, clock.now().1.wall_ms))
+        .transpose()?;
+    let synced = recorder.as_ref().map(Recorder::synced).unwrap_or_default();
+    let disk = DiskThreads::start(storage, net.waker(), config.files.autopurge, synced)?;
+    let peer = QuorumPeer::new(Constant::new(peer_config), recovered);
     Ok(Driver {
         config,
         peer,
@@ -84,10 +92,11 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool) -> Result<Driver, Error>
         alarms: Alarms::default(),
         forgave: false,
         durations,
-        clock: Clock::start(),
+        clock,
         outputs: Vec::new(),
         shown: None,
         metrics: Metrics::default(),
+        recorder,
         announcer: None,
     })
 }

@@ -20,6 +20,7 @@ mod token;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,7 +28,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpListener;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Waker};
-use quorate_core::ids::{ConnId, ServerId};
+use quorate_core::ids::{ConnId, Link, ServerId};
 use quorate_core::pipeline::{ClientTxn, TravellingImage};
 use quorate_core::{Input, Output};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -257,6 +258,11 @@ impl Net {
             other => return Some(other),
         }
         None
+    }
+
+    /// The addresses of a connection of the quorum port: this end's, the other end's.
+    pub(crate) fn ends(&self, link: Link) -> Option<(SocketAddr, SocketAddr)> {
+        self.quorum.ends(link)
     }
 
     /// Write each socket that has something to say, once.

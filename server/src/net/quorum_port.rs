@@ -225,6 +225,12 @@ impl<P: WirePayload> QuorumPort<P> {
         self.events.retain(|event| !of_link(event));
     }
 
+    /// The addresses of a connection: this end's, the other end's.
+    pub(crate) fn ends(&self, link: Link) -> Option<(SocketAddr, SocketAddr)> {
+        let conn = self.conns.get(*self.links.get(&link)?)?;
+        Some((conn.socket.stream.local_addr().ok()?, conn.socket.stream.peer_addr().ok()?))
+    }
+
     // --- what the event loop saw ---------------------------------------------------------------
 
     /// The listener is readable.

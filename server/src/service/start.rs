@@ -15,7 +15,7 @@ use super::announce::Progress;
 use super::log_file::LogFile;
 use super::pid_file::Claim;
 use super::{DONE, FAILED, Instance, complain, process, say};
-use crate::cli::{ServiceArgs, StartOptions};
+use crate::cli::{RECORD, ServiceArgs, StartOptions};
 use crate::error::{Error, system};
 
 /// How long is waited for a server that is up to serve, if nothing is said: a whole ensemble (or a
@@ -50,7 +50,7 @@ pub(crate) fn start(service: &ServiceArgs, options: &StartOptions, log: LevelFil
     let mut launched = Vec::new();
     let (teller, news) = channel();
     for (instance, log_path) in instances.iter().zip(&logs) {
-        match launch(instance, log_path.clone(), log) {
+        match launch(instance, log_path.clone(), options, log) {
             Ok(server) => launched.push(server),
             Err(why) => {
                 complain(instance, &why.to_string());
@@ -106,7 +106,12 @@ fn log_paths(instances: &[Instance], options: &StartOptions) -> Result<Vec<PathB
     Ok(paths)
 }
 
-fn launch(instance: &Instance, log_path: PathBuf, log: LevelFilter) -> Result<Launched<'_>, Error> {
+fn launch<'a>(
+    instance: &'a Instance,
+    log_path: PathBuf,
+    options: &StartOptions,
+    log: LevelFilter,
+) -> Result<Launched<'a>, Error> {
     let refused = |text: String| Err(Error::Service(text));
     let Some(mut claim) = Claim::take(&instance.pid_file).map_err(system("writing the pid file"))? else {
         return refused("is being started already".to_owned());
@@ -123,6 +128,7 @@ fn launch(instance: &Instance, log_path: PathBuf, log: LevelFilter) -> Result<La
     let child = Command::new(program)
         .args(["--log", &log.to_string(), "server", "--background"])
         .arg(&instance.zoo_cfg)
+        .envs(options.record.iter().map(|dir| (RECORD, dir)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(stderr)

@@ -2,29 +2,42 @@
 
 use std::sync::Arc;
 
-use quorate_core::ids::Zxid;
-use quorate_core::payload::Size;
+use quorate_core::ids::{Epoch, Zxid};
+use quorate_core::payload::{Payload, Size};
 use quorate_core::zab::Packet;
 
 use super::{Broken, World};
 use crate::byte::Byte;
 
+/// Whether a packet says no more than what is on its sender's disk: `accepted` is the epoch it has
+/// promised, `on_disk` acceptedEpoch and currentEpoch, `all_up_to` tells whether its whole history up to a
+/// zxid is on disk, `has` whether one transaction is.
+pub(crate) fn acknowledges_what_is_durable<P: Payload>(
+    packet: &Packet<P>,
+    accepted: Epoch,
+    on_disk: (Epoch, Epoch),
+    all_up_to: impl FnOnce(Zxid) -> bool,
+    has: impl FnOnce(Zxid) -> bool,
+) -> bool {
+    match packet {
+        Packet::Ack { zxid } if zxid.counter() == 0 => on_disk.1 >= zxid.epoch() && all_up_to(*zxid),
+        Packet::Ack { zxid } => has(*zxid),
+        Packet::AckEpoch { current_epoch: Some(_), .. } => on_disk.0 >= accepted,
+        Packet::LeaderInfo { epoch } => on_disk.0 >= *epoch,
+        _ => true,
+    }
+}
+
 impl World {
     pub(super) fn check_ack(&mut self, i: usize, packet: &Packet<Byte>) {
         let durable = &self.servers[i].disk.durable;
-        let kept = match packet {
-            Packet::Ack { zxid } if zxid.counter() == 0 => {
-                let history = self.servers[i].peer.as_ref().expect("it is up").history();
-                let start: Vec<Zxid> =
-                    history.after(history.base()).map(|(z, _)| *z).filter(|z| z <= zxid).collect();
-                let has = |z: &Zxid| durable.history().iter().any(|(d, _)| d == z);
-                durable.current_epoch >= zxid.epoch() && start.iter().all(has)
-            }
-            Packet::Ack { zxid } => durable.history().iter().any(|(z, _)| z == zxid),
-            Packet::AckEpoch { current_epoch: Some(_), .. } => durable.accepted_epoch >= self.accepted(i),
-            Packet::LeaderInfo { epoch } => durable.accepted_epoch >= *epoch,
-            _ => true,
+        let has = |zxid: Zxid| durable.history().iter().any(|(d, _)| *d == zxid);
+        let all_up_to = |zxid| {
+            let history = self.servers[i].peer.as_ref().expect("it is up").history();
+            history.after(history.base()).map(|(z, _)| *z).filter(|z| *z <= zxid).all(has)
         };
+        let epochs = (durable.accepted_epoch, durable.current_epoch);
+        let kept = acknowledges_what_is_durable(packet, self.accepted(i), epochs, all_up_to, has);
         self.note(!kept, |broken| broken.ack_durable = true);
     }
 

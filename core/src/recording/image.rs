@@ -1,0 +1,50 @@
+//! An image as a value in a recording: the znodes with their lists and stats, and the sessions.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::ids::{ServerId, SessionId, Zxid};
+use crate::pipeline::{ImageBuilder, Settings, TreeImage};
+use crate::wire::record::{Acl, StatPersisted};
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    applied: Zxid,
+    sessions: Vec<(SessionId, i32)>,
+    lists: Vec<(i64, Vec<Acl>)>,
+    znodes: Vec<(String, Option<Vec<u8>>, i64, StatPersisted)>,
+}
+
+impl Serialize for TreeImage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut znodes = Vec::with_capacity(self.node_count());
+        let mut nodes = self.nodes();
+        while let Some(node) = nodes.next() {
+            znodes.push((node.path.to_string(), node.data.map(<[u8]>::to_vec), node.acl, node.stat));
+        }
+        let lists = self.acls().map(|(index, list)| (index, list.to_vec())).collect();
+        Stored { applied: self.applied(), sessions: self.sessions().collect(), lists, znodes }
+            .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TreeImage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = Stored::deserialize(deserializer)?;
+        // Which server's tree it becomes is not known here: it will be made anew with its settings.
+        let mut builder = ImageBuilder::new(&Settings::new(ServerId(0), 1));
+        for (session, timeout_ms) in stored.sessions {
+            builder.session(session, timeout_ms);
+        }
+        for (index, list) in &stored.lists {
+            builder.acl(*index, list).map_err(D::Error::custom)?;
+        }
+        for (path, data, acl, stat) in &stored.znodes {
+            builder.node(path, data.as_deref(), *acl, *stat).map_err(D::Error::custom)?;
+        }
+        Ok(builder.finish(stored.applied).map_err(D::Error::custom)?.without_tree())
+    }
+}
