@@ -4,6 +4,7 @@ mod deep;
 #[cfg(feature = "mutants")]
 mod matrix;
 mod mutants;
+mod replay;
 mod report;
 mod simulate;
 mod story;
@@ -55,6 +56,8 @@ enum Command {
     Compare,
     /// Break rules, one at a time, and see which property notices.
     Mutants(mutants::Options),
+    /// Run recordings of real servers again, and judge what all of them did together.
+    Replay(replay::Options),
     /// Walk ensembles at random that are too large to be searched.
     Simulate(simulate::Options),
 }
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Story(options) => story::run(&options),
+        Command::Replay(options) => replay::run(&options),
         Command::Simulate(options) => simulate::run(&options),
         Command::Mutants(options) => mutants::run(&options),
     }

@@ -71,14 +71,14 @@ pub fn replay_all(
     progress: &mut dyn FnMut(&Summary),
 ) -> Result<Summary, ReplayError> {
     let mut merged = Merged::new(recordings)?;
-    // What the first starts found in snapshots is not looked into.
-    loop {
-        match merged.advance()? {
-            Happened::Step if merged.summary().steps.is_multiple_of(1 << 18) => progress(&merged.summary()),
-            Happened::Step => {}
-            Happened::End => return Ok(merged.summary()),
+    let mut records = 0u64;
+    while let Happened::Step = merged.advance()? {
+        records += 1;
+        if records.is_multiple_of(1 << 18) {
+            progress(&merged.summary());
         }
     }
+    Ok(merged.summary())
 }
 
 /// Where the newest snapshot of those stands that the first starts found: nothing before is compared.

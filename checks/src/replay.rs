@@ -1,0 +1,77 @@
+//! `quorate-checks replay`: what recorded servers did, run again and judged.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use quorate_spec::replay::{ReplayError, Summary, replay};
+
+/// What `quorate-checks replay` takes.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Recordings (`quorate server --record`), or directories of them: those of all voters of one
+    /// ensemble.
+    #[arg(required = true)]
+    recordings: Vec<PathBuf>,
+    /// Fail if there are fewer steps than this: a check of nothing says nothing.
+    #[arg(long, default_value_t = 1)]
+    at_least: u64,
+}
+
+/// Exit code when something is broken, and when there is nothing to judge.
+const BROKEN: u8 = 1;
+const UNREADABLE: u8 = 2;
+
+pub(crate) fn run(options: &Options) -> ExitCode {
+    let started = Instant::now();
+    let mut progress = |so_far: &Summary| {
+        let Summary { steps, delivered, .. } = so_far;
+        eprintln!("{steps} steps, {delivered} transactions, {:.0} s", started.elapsed().as_secs_f64());
+    };
+    match replay(&options.recordings, &mut progress) {
+        Ok(summary) => {
+            let seconds = started.elapsed().as_secs_f64();
+            told(&summary, seconds);
+            if summary.steps < options.at_least {
+                println!("{} steps are wanted at least", options.at_least);
+                return ExitCode::from(BROKEN);
+            }
+            let Summary { servers, starts, steps, .. } = summary;
+            println!(
+                "{servers} servers, {starts} starts, {steps} steps: replayed, contract kept, properties hold"
+            );
+            ExitCode::SUCCESS
+        }
+        Err(ReplayError::Failed(failure)) => {
+            println!("What led there, of all servers, the newest last:");
+            for line in &failure.story {
+                println!("  {line}");
+            }
+            println!("{failure}");
+            ExitCode::from(BROKEN)
+        }
+        Err(unreadable) => {
+            eprintln!("quorate-checks: {unreadable}");
+            ExitCode::from(UNREADABLE)
+        }
+    }
+}
+
+fn told(summary: &Summary, seconds: f64) {
+    let Summary { steps, states, packets, votes, delivered, unpaired, torn, .. } = summary;
+    println!(
+        "{delivered} transactions delivered; {packets} packets and {votes} votes received as they were sent; {states} \
+         states compared; {:.0} steps/s",
+        *steps as f64 / seconds
+    );
+    if *torn > 0 {
+        println!("{torn} recordings end within a record, as a killed process leaves them");
+    }
+    if *unpaired > 0 {
+        println!(
+            "NOT COMPARED with what was sent: what came over {unpaired} connections whose other end is in no \
+             recording (a proxy between the servers?)"
+        );
+    }
+}
