@@ -48,6 +48,7 @@ pub struct Settings {
     pub config: Option<ConfigNode>,
     /// The rule this server breaks.
     #[cfg(feature = "mutants")]
+    #[cfg_attr(feature = "recording", serde(skip))]
     pub mutation: Option<crate::mutation::Mutation>,
 }
 
