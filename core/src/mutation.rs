@@ -57,6 +57,8 @@ pub enum Mutation {
     LobbyForgotten,
     /// A session expires in the bucket in which its timeout ends, not in the one after it.
     BucketRoundsDown,
+    /// A session expires a bucket too late.
+    BucketTooLate,
     /// Sessions expire by the wall clock, which may be set.
     ExpiryByWallClock,
     /// A new leader counts the sessions' timeouts from its process's start, not from now.

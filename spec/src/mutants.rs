@@ -110,10 +110,21 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     // Sessions in time.
     mutant(Mutation::BucketRoundsDown, &["buckets"]),
+    mutant(Mutation::BucketTooLate, &["buckets"]),
     mutant(Mutation::ExpiryByWallClock, &["buckets"]),
     mutant(Mutation::NewLeaderKeepsDeadlines, &["buckets"]),
     mutant(Mutation::TouchIgnored, &["buckets"]),
     mutant(Mutation::ClosingSessionTouched, &["buckets"]),
+    // Requests.
+    mutant(Mutation::OutstandingIgnored, &["road"]),
+    mutant(Mutation::MultiNotRolledBack, &["road"]),
+    mutant(Mutation::MultiAppliesPartly, &["road"]),
+    mutant(Mutation::SequenceFromChildren, &["road"]),
+    mutant(Mutation::CversionNotRaised, &["road"]),
+    mutant(Mutation::DeleteLeavesPzxid, &["road"]),
+    mutant(Mutation::VersionNotCompared, &["road"]),
+    mutant(Mutation::EphemeralsOutliveSession, &["road"]),
+    mutant(Mutation::CloseSessionSeesTreeOnly, &["road"]),
     // Bugs of ZooKeeper.
     bug("ZOOKEEPER-4643", Mutation::EpochBeforeHistory, &["zab-sync", "zab-oracle"]),
     bug("ZOOKEEPER-4646", Mutation::NewLeaderAckBeforeSync, &["zab-oracle"]),

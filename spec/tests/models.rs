@@ -43,6 +43,11 @@ fn sessions_in_time() {
 }
 
 #[test]
+fn the_road_of_a_request() {
+    exhausts_to_its_count("road");
+}
+
+#[test]
 fn a_search_that_is_cut_says_so() {
     let limits = Limits { states: Some(1000), ..Limits::default() };
     let report = (model("whole").build)(Variant::default()).search(limits, &mut |_| {});

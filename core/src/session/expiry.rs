@@ -40,7 +40,8 @@ impl ExpiryQueue {
         let timeout = u64::try_from(timeout_ms).unwrap_or(0);
         let bucket = now_ms.saturating_add(timeout) / self.tick_ms * self.tick_ms;
         let up = if mutated!(self, BucketRoundsDown) { 0 } else { self.tick_ms };
-        let bucket = bucket.saturating_add(up);
+        let late = if mutated!(self, BucketTooLate) { self.tick_ms } else { 0 };
+        let bucket = bucket.saturating_add(up + late);
         match self.bucket_of.insert(session, bucket) {
             Some(old) if old == bucket => return,
             Some(old) => self.leave(session, old),

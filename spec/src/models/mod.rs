@@ -5,6 +5,7 @@ mod catalogue;
 mod comparison;
 mod deep;
 pub mod paxos;
+pub mod road;
 mod served;
 pub mod service;
 

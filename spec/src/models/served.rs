@@ -2,18 +2,31 @@
 
 use super::buckets::Buckets;
 use super::paxos::Checked;
+use super::road::Road;
 use super::{Expected, ModelSpec};
 
 pub(super) fn catalogue() -> Vec<ModelSpec> {
-    vec![ModelSpec {
-        name: "buckets",
-        composes: "the leader's session tracker in time: touches, proposals of ends, a change of leaders",
-        bounds: "2 sessions of 6 and 8 ms, buckets of 3 ms, 20 ms, 1 change of leaders, wall clock set once",
-        unique: 133_810,
-        expected: Expected::Holds,
-        build: |variant| {
-            let protocol = Buckets { until: 20, reigns: 1, jumps: 1, variant };
-            Box::new(Checked { protocol, salt: variant.salt })
+    vec![
+        ModelSpec {
+            name: "buckets",
+            composes: "the leader's session tracker in time: touches, proposals of ends, a change of leaders",
+            bounds: "2 sessions of 6 and 8 ms, buckets of 3 ms, 20 ms, 1 change of leaders, wall clock set once",
+            unique: 133_810,
+            expected: Expected::Holds,
+            build: |variant| {
+                let protocol = Buckets { until: 20, reigns: 1, jumps: 1, variant };
+                Box::new(Checked { protocol, salt: variant.salt })
+            },
         },
-    }]
+        ModelSpec {
+            name: "road",
+            composes: "requests of two clients at a leader that prepares ahead, beside one that takes them one by one",
+            bounds: "3 requests of 22 kinds in every order, up to 3 outstanding, 2 sessions, 6 znodes",
+            unique: 35_522,
+            expected: Expected::Holds,
+            build: |variant| {
+                Box::new(Checked { protocol: Road { requests: 3, variant }, salt: variant.salt })
+            },
+        },
+    ]
 }

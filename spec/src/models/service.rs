@@ -9,8 +9,10 @@ use quorate_core::ids::{ConnId, Now, ServerId, SessionId, Zxid};
 use quorate_core::payload::{Effects, Service};
 use quorate_core::pipeline::{ClientEvent, Settings, TreeService};
 use quorate_core::session::password::password;
+use quorate_core::tree::DataTree;
 use quorate_core::wire::client::{ConnectRequest, Request, RequestHeader};
 use quorate_core::wire::jute::Jute;
+use quorate_core::wire::record::Stat;
 
 use super::Variant;
 use crate::hash::fingerprint;
@@ -96,4 +98,19 @@ pub fn frame(xid: i32, request: &Request) -> ClientEvent {
     let mut frame = RequestHeader { xid, op: request.op().to_i32() }.to_bytes();
     frame.extend_from_slice(&request.body());
     ClientEvent::Frame(frame.into())
+}
+
+/// Every znode but the system's, with its stat, in order of paths.
+pub type Znodes = Vec<(String, Stat)>;
+
+/// What a client would find below a path.
+pub fn znodes(tree: &DataTree, path: &str) -> Znodes {
+    let Some(node) = tree.get(path) else { return Vec::new() };
+    let mut found = vec![(path.to_string(), tree.stat(&node))];
+    let mut names: Vec<&str> = tree.children(path).into_iter().flatten().collect();
+    names.sort_unstable();
+    for name in names {
+        found.extend(znodes(tree, &format!("{}/{name}", path.trim_end_matches('/'))));
+    }
+    found
 }
