@@ -226,9 +226,9 @@ mod broken {
     fn tell(mutant: &Mutant, death: &Death) {
         let models = catalogue();
         let spec = models.iter().find(|m| m.name == death.model).expect("a model of the catalogue");
-        let report = (spec.build)(Variant::broken(mutant.mutation)).search(Limits::default(), &mut |_| {});
-        if let Some(violation) = &report.violation {
-            crate::report::story(violation);
+        let subject = (spec.build)(Variant::broken(mutant.mutation));
+        if let Some(violation) = subject.search(Limits::default(), &mut |_| {}).violation {
+            crate::report::story(spec.name, Some(&mutant.name()), &*subject, &violation.indices);
         }
     }
 }

@@ -2,51 +2,17 @@
 
 use quorate_spec::models::paxos::tables::Cost;
 use quorate_spec::models::{Ensemble, ModelSpec, catalogue};
-use quorate_spec::search::{Report, Searchable};
+use quorate_spec::search::Searchable;
 use quorate_spec::simulate::{self, Failure};
 
-/// How a search stands, on stderr.
-pub(crate) fn progress(report: &Report) {
-    eprintln!(
-        "  … {} unique, {} generated, depth {}, {:.0}/s",
-        report.unique,
-        report.generated,
-        report.depth,
-        report.unique as f64 / report.time.as_secs_f64()
-    );
-}
-
-/// The headings of [`row`].
-pub(crate) fn headings() {
-    println!(
-        "{:<12} {:>9} {:>10} {:>5} {:>8} {:>7} {:>9} {:>6} {:>6}  verdict",
-        "model", "unique", "generated", "depth", "terminal", "s", "states/s", "packed", "memory"
-    );
-}
-
-/// One model's row: counts, speed, bytes per packed state, bytes of process memory per state.
-pub(crate) fn row(model: &ModelSpec, report: &Report, verdict: &str) {
-    println!(
-        "{:<12} {:>9} {:>10} {:>5} {:>8} {:>7.1} {:>9.0} {:>6} {:>6}  {verdict}",
-        model.name,
-        report.unique,
-        report.generated,
-        report.depth,
-        report.terminal,
-        report.time.as_secs_f64(),
-        report.unique as f64 / report.time.as_secs_f64(),
-        report.packed,
-        peak_memory() / report.unique.max(1),
-    );
-}
-
-/// A path of a model, told; and how to see it again.
-pub(crate) fn story(model: &str, subject: &dyn Searchable, path: &[usize]) {
+/// A path of a model, with the shipped rules or one broken, told; and how to see it again.
+pub(crate) fn story(model: &str, mutant: Option<&str>, subject: &dyn Searchable, path: &[usize]) {
     match subject.story(path) {
         Ok(mut story) => {
-            story.title = format!("{model}, {} steps:", story.steps.len());
-            story.again = crate::story::again(model, None, path);
-            println!("{}", story.text());
+            let broken = mutant.map_or_else(String::new, |name| format!(" with {name}"));
+            story.title = format!("{model}{broken}, {} steps:", story.steps.len());
+            story.again = crate::story::again(model, mutant, path);
+            println!("\n{}", story.text());
         }
         Err(why) => println!("it cannot be told: {why}"),
     }
@@ -97,14 +63,6 @@ pub(crate) fn costs(costs: &[Cost]) {
             cost.everybody
         );
     }
-}
-
-/// The most memory this process has held, in bytes (0 where the system does not tell).
-fn peak_memory() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|l| l.trim().trim_end_matches(" kB").parse::<usize>().ok());
-    kib.unwrap_or(0) * 1024
 }
 
 /// The way of a random walk to what is broken: every action, and the states at its end.

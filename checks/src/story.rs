@@ -8,6 +8,7 @@ use quorate_spec::models::{Expected, ModelSpec, Variant, catalogue};
 use quorate_spec::search::{Limits, Searchable};
 use quorate_spec::story::{Story, parse_path, show_path};
 
+use crate::progress::Board;
 use crate::report;
 
 /// What to tell, and how.
@@ -134,7 +135,9 @@ fn reach(spec: &ModelSpec, subject: &dyn Searchable, part: &str, states: usize) 
 fn broken(spec: &ModelSpec, subject: &dyn Searchable, states: usize) -> Result<Found, String> {
     if !matches!(spec.expected, Expected::Livelock(..)) {
         let limits = Limits { states: Some(states), ..Limits::default() };
-        let report = subject.search(limits, &mut report::progress);
+        let board = Board::new();
+        let report = subject.search(limits, &mut |report| board.tell(spec.name, report));
+        board.end(spec.name);
         if let Some(violation) = report.violation {
             return Ok((violation.indices, None));
         }

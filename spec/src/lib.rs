@@ -6,6 +6,7 @@
 
 pub mod byte;
 pub mod deep;
+mod explorer;
 pub mod fall;
 pub mod hash;
 pub mod liveness;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use stateright::{Checker, Model};
 
 use crate::deep::{DeepLimits, DeepReport, depth_first};
+use crate::explorer;
 use crate::fall::{Fall, fall};
 pub use crate::liveness::Progress;
 use crate::properties::Invariant;
@@ -147,7 +148,7 @@ where
     }
 
     fn explore(self: Box<Self>, listen: &str) {
-        (*self).checker().serve(listen.to_string());
+        explorer::serve(*self, listen);
     }
 }
 
@@ -162,6 +163,8 @@ pub struct Report {
     pub depth: usize,
     /// States in which nothing can happen.
     pub terminal: usize,
+    /// States that wait to be visited.
+    pub frontier: usize,
     /// Whether every state was visited: nothing was cut, and nothing broken ended the search.
     pub exhausted: bool,
     /// The shortest way to break something.
@@ -257,6 +260,7 @@ pub fn breadth_first<M: Subject>(model: &M, limits: Limits, mut progress: impl F
         generated: 0,
         depth: 0,
         terminal: 0,
+        frontier: 0,
         exhausted: false,
         violation: None,
         unreached: model.reaches(),
@@ -318,6 +322,7 @@ pub fn breadth_first<M: Subject>(model: &M, limits: Limits, mut progress: impl F
         }
         if report.unique.is_multiple_of(1 << 17) {
             report.time = started.elapsed();
+            report.frontier = frontier.len();
             progress(&report);
         }
     }
