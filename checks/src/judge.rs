@@ -31,7 +31,7 @@ pub(crate) fn first_opinion(
     }
     let Some(progress) = progress else { return Ok(verdict) };
     if progress.hopeless > 0 {
-        return Err(format!("no way to a decision from {} states", progress.hopeless));
+        return Err(format!("no way to the goal from {} states", progress.hopeless));
     }
     match (model.expected, &progress.lasso) {
         (Expected::Livelock(stem, cycle), Some(lasso)) => {
@@ -44,8 +44,8 @@ pub(crate) fn first_opinion(
             }
         }
         (Expected::Livelock(..), None) => Err("NO LIVELOCK".into()),
-        _ if progress.avoidable => Err("a decision can be AVOIDED".into()),
-        _ => Ok(format!("{verdict}, every way decides")),
+        _ if progress.avoidable => Err("the goal can be AVOIDED".into()),
+        _ => Ok(format!("{verdict}, {}", progress.claim)),
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Goal<S> {
 /// What the graph shows.
 #[derive(Debug)]
 pub struct Progress {
+    /// What is shown if nothing is wrong.
+    pub claim: &'static str,
     /// States from which the goal cannot be reached any more.
     pub hopeless: usize,
     /// Whether some way avoids the goal for ever, or ends without it. If not, every way of enough
@@ -76,6 +78,15 @@ impl<M: Subject> Graph<M> {
         Graph { states, edges, first }
     }
 
+    /// From which states each is entered.
+    fn before(&self) -> Vec<Vec<usize>> {
+        let mut before = vec![Vec::new(); self.states.len()];
+        for (s, out) in self.edges.iter().enumerate() {
+            out.iter().for_each(|(_, next)| before[*next].push(s));
+        }
+        before
+    }
+
     /// The shortest way from `from` to a state that `to` accepts, by at least one step, through `via` alone:
     /// states, and the number of the step that is taken from each.
     fn way(
@@ -114,6 +125,29 @@ impl<M: Subject> Graph<M> {
     }
 }
 
+/// Whether there is a way to the goal from every initial state.
+pub fn possible<M: Subject>(model: &M, reached: impl Fn(&M::State) -> bool) -> Progress {
+    let graph = Graph::of(model);
+    let done: Vec<bool> = graph.states.iter().map(reached).collect();
+    let hopeful = hopeful(&graph.before(), &done);
+    let hopeless = hopeful[..graph.first].iter().filter(|h| !**h).count();
+    Progress { claim: "from every beginning a way gets there", hopeless, avoidable: false, lasso: None }
+}
+
+/// Backwards from the goal: the states from which there is a way to it.
+fn hopeful(before: &[Vec<usize>], done: &[bool]) -> Vec<bool> {
+    let mut hopeful = done.to_vec();
+    let mut queue: Vec<usize> = (0..done.len()).filter(|s| done[*s]).collect();
+    while let Some(at) = queue.pop() {
+        for s in &before[at] {
+            if !std::mem::replace(&mut hopeful[*s], true) {
+                queue.push(*s);
+            }
+        }
+    }
+    hopeful
+}
+
 /// Search the whole graph.
 pub fn progress<M: Subject>(
     model: &M,
@@ -123,21 +157,8 @@ pub fn progress<M: Subject>(
     let graph = Graph::of(model);
     let n = graph.states.len();
     let done: Vec<bool> = graph.states.iter().map(reached).collect();
-    let mut before = vec![Vec::new(); n];
-    for (s, out) in graph.edges.iter().enumerate() {
-        out.iter().for_each(|(_, next)| before[*next].push(s));
-    }
-
-    // Backwards from the goal.
-    let mut hopeful = done.clone();
-    let mut queue: Vec<usize> = (0..n).filter(|s| done[*s]).collect();
-    while let Some(at) = queue.pop() {
-        for s in &before[at] {
-            if !std::mem::replace(&mut hopeful[*s], true) {
-                queue.push(*s);
-            }
-        }
-    }
+    let before = graph.before();
+    let hopeful = hopeful(&before, &done);
 
     // Take away what leads only to the goal, again and again: what remains avoids it.
     let mut open: Vec<usize> = graph.edges.iter().map(Vec::len).collect();
@@ -174,6 +195,7 @@ pub fn progress<M: Subject>(
         model.init_states().iter().position(|s| model.key(s) == key).expect("an initial state")
     };
     Progress {
+        claim: "every way gets there",
         hopeless: hopeful.iter().filter(|h| !**h).count(),
         avoidable: stuck || avoids.iter().any(|a| *a),
         lasso: lasso.map(|(stem, cycle, turn)| {

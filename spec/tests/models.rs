@@ -17,6 +17,12 @@ fn exhausts_to_its_count(name: &str) {
     assert_eq!((broken, unique), (vec![], spec.unique), "{name}: stateright, other salt");
 }
 
+fn reaches_its_goal(name: &str) {
+    exhausts_to_its_count(name);
+    let progress = (model(name).build)(Variant::default()).progress().expect("a goal");
+    assert!(progress.hopeless == 0 && !progress.avoidable, "{name}: {progress:?}");
+}
+
 #[test]
 fn election() {
     exhausts_to_its_count("election");
@@ -35,6 +41,36 @@ fn synchronisation() {
 #[test]
 fn an_election_that_nothing_disturbs() {
     exhausts_to_its_count("quiet");
+}
+
+#[test]
+fn a_late_joiner_and_a_stale_leader() {
+    exhausts_to_its_count("election-late");
+}
+
+#[test]
+fn elections_with_an_observer() {
+    exhausts_to_its_count("election-observer");
+}
+
+#[test]
+fn elections_with_weights() {
+    exhausts_to_its_count("election-weights");
+}
+
+#[test]
+fn hierarchical_quorums() {
+    exhausts_to_its_count("groups");
+}
+
+#[test]
+fn who_is_cut_off_gives_up() {
+    reaches_its_goal("cut-off");
+}
+
+#[test]
+fn once_faults_are_over_everybody_can_serve() {
+    reaches_its_goal("recovers");
 }
 
 #[test]

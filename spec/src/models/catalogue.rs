@@ -9,11 +9,11 @@ use quorate_core::ids::{ServerId, Zxid};
 use quorate_core::quorum::QuorumVerifier;
 use quorate_core::zab::Packet;
 
-use super::{Ensemble, Reachable};
+use super::{Ensemble, Reachable, faults, groups, observers, recovery, sync};
 use crate::byte::Byte;
 use crate::properties;
 use crate::search::Searchable;
-use crate::world::{Action, Budget, Durable, Setting, World};
+use crate::world::{Action, Budget, Durable, QuorumPort, Setting, World};
 
 /// A model and what is known of it.
 pub struct ModelSpec {
@@ -100,7 +100,82 @@ pub fn catalogue() -> Vec<ModelSpec> {
             bounds: "3 servers, logs of ≤ 2 transactions over 2 epochs, 2 elections, no fault",
             unique: 330_095,
             expected: Expected::Holds,
-            build: |variant| Box::new(sync(variant)),
+            build: |variant| Box::new(sync::everywhere(variant)),
+        },
+        ModelSpec {
+            name: "sync-faults",
+            composes: "as zab-sync, and somebody dies in the middle of DIFF, TRUNC and SNAP; window of committed \
+                       proposals too small",
+            bounds: "3 servers, 3 divergences of logs, 2 elections, 1 fault",
+            unique: 254_740,
+            expected: Expected::Holds,
+            build: |variant| Box::new(sync::interrupted(variant)),
+        },
+        ModelSpec {
+            name: "election-faults",
+            composes: "as election; servers die, start again, and give their leader up",
+            bounds: "3 servers, the first with the best epoch, 1 fault (crash, or giving up without cause), 2 rounds",
+            unique: 516_221,
+            expected: Expected::Holds,
+            build: |variant| Box::new(faults::election(variant)),
+        },
+        ModelSpec {
+            name: "election-late",
+            composes: "as election; one server looks for the leader of a running ensemble while a former leader still \
+                       claims to lead",
+            bounds: "5 voters of which 3 have a leader, or these and an observer that looks",
+            unique: 3_116,
+            expected: Expected::Holds,
+            build: |variant| Box::new(faults::late(variant)),
+        },
+        ModelSpec {
+            name: "election-observer",
+            composes: "as election, with an observer that asks for the leader",
+            bounds: "2 voters, 1 observer, started in any order, 2 assignments of (epoch, last zxid), 1 repeated vote",
+            unique: 4_122,
+            expected: Expected::Holds,
+            build: |variant| Box::new(observers::election(variant)),
+        },
+        ModelSpec {
+            name: "observer",
+            composes: "as zab-oracle, with an observer; clients write at every server, observers and followers forward",
+            bounds: "3 voters, 1 observer, an established leader, 1 more election, 1 transaction, 1 fault",
+            unique: 184_114,
+            expected: Expected::Holds,
+            build: |variant| Box::new(observers::zab(variant)),
+        },
+        ModelSpec {
+            name: "election-weights",
+            composes: "as election, with hierarchical quorums",
+            bounds: "3 servers in one group, started in any order; weights 2, 1, 1 or 1, 1, 0; 2 assignments of (epoch, \
+                     last zxid) each; 2 rounds",
+            unique: 86_182,
+            expected: Expected::Holds,
+            build: |variant| Box::new(groups::weights(variant)),
+        },
+        ModelSpec {
+            name: "groups",
+            composes: "as zab-oracle, with hierarchical quorums",
+            bounds: "4 servers in groups {1}, {2}, {3, 4}, 2 elections, 1 transaction, no fault",
+            unique: 100_895,
+            expected: Expected::Holds,
+            build: |variant| Box::new(groups::zab(variant)),
+        },
+        ModelSpec {
+            name: "cut-off",
+            composes: "from every state of zab-oracle, all connections lead nowhere for good: everybody gives up",
+            bounds: "3 servers, 1 election, 1 transaction, no fault before the cut",
+            unique: 10_596,
+            expected: Expected::Holds,
+            build: |variant| Box::new(recovery::cut_off(variant)),
+        },
+        ModelSpec {
+            name: "recovers",
+            composes: "from every state of zab-oracle, faults over: everybody can serve again",
+            bounds: "3 servers, 1 election and 1 fault before, 1 election after",
+            unique: 38_869,
+            expected: Expected::Holds,
+            build: |variant| Box::new(recovery::recovers(variant)),
         },
         ModelSpec {
             name: "whole",
@@ -129,14 +204,26 @@ pub fn catalogue() -> Vec<ModelSpec> {
 }
 
 pub(super) fn setting(n: usize, election: ElectionMode, variant: Variant) -> Setting {
-    let voters: Vec<ServerId> = (1..=n as i64).map(ServerId).collect();
-    let config = |id: &ServerId| {
+    let voters = QuorumVerifier::Majority((1..=n as i64).map(ServerId).collect());
+    setting_of(&voters, 0, election, variant)
+}
+
+/// Voters who decide like this, numbered from 1, and so many observers after them.
+pub(super) fn setting_of(
+    verifier: &QuorumVerifier,
+    observers: usize,
+    election: ElectionMode,
+    variant: Variant,
+) -> Setting {
+    let voters = verifier.voters().count() as i64;
+    let observers: Vec<ServerId> = (1..=observers as i64).map(|i| ServerId(voters + i)).collect();
+    let config = |id| {
         // One server forgets what it has applied, and sends the state rather than two transactions.
-        let forgetful = *id == ServerId(1);
+        let forgetful = id == ServerId(1);
         Constant::new(PeerConfig::<Byte> {
-            id: *id,
-            verifiers: vec![QuorumVerifier::Majority(voters.clone())],
-            observers: vec![],
+            id,
+            verifiers: vec![verifier.clone()],
+            observers: observers.clone(),
             election,
             read_only: false,
             commit_log_count: if forgetful { 0 } else { 500 },
@@ -151,8 +238,8 @@ pub(super) fn setting(n: usize, election: ElectionMode, variant: Variant) -> Set
         })
     };
     Setting {
-        configs: voters.iter().map(config).collect(),
-        quorum_port: true,
+        configs: (1..=voters + observers.len() as i64).map(|i| config(ServerId(i))).collect(),
+        quorum_port: QuorumPort::Open,
         submit_anywhere: false,
         eager: true,
         salt: variant.salt,
@@ -178,9 +265,14 @@ pub(super) fn election_of(n: usize, codes: &[usize], variant: Variant) -> Ensemb
 }
 
 fn elections(n: usize, budget: Budget, codes: &[usize], variant: Variant) -> Ensemble {
-    let mut setting = setting(n, ElectionMode::Fast, variant);
-    setting.quorum_port = false;
-    setting.eager = false;
+    let setting = Setting { eager: false, ..setting(n, ElectionMode::Fast, variant) };
+    election_in(setting, budget, codes)
+}
+
+/// The same of any shape.
+pub(super) fn election_in(mut setting: Setting, budget: Budget, codes: &[usize]) -> Ensemble {
+    setting.quorum_port = QuorumPort::Absent;
+    let n = setting.configs.len();
     let setting = Arc::new(setting);
     let disk = |kind: usize| {
         let (epoch, len) = (kind as u32 % 2 + 1, kind as u32 / 2 + 1);
@@ -199,24 +291,36 @@ fn elections(n: usize, budget: Budget, codes: &[usize], variant: Variant) -> Ens
             Reachable { name: "server 2 leads", reached: |w| leads(w, 1) },
             Reachable { name: "server 3 leads", reached: |w| leads(w, 2) },
         ],
-        terminal: |w| {
-            // A quorum follows one that leads. A voter may still follow one that changed its mind
-            // (ZOOKEEPER-3109): it cannot connect and looks again.
-            let follows = |voter: ServerId, leader: ServerId| {
-                w.peers().any(|(i, p)| i as i64 + 1 == voter.0 && p.status().leader == Some(leader))
-            };
-            let mut leaders = w.peers().filter(|(_, p)| p.state() == ServerState::Leading);
-            leaders.any(|(_, l)| l.config().is_quorum(|id| follows(id, l.config().id)))
-        },
+        terminal: led_by_quorum,
+        goal: None,
     }
 }
 
-fn leads(world: &World, i: usize) -> bool {
+/// A quorum follows one that leads. A voter may still follow one that changed its mind (ZOOKEEPER-3109): it cannot
+/// connect and looks again.
+pub(super) fn led_by_quorum(w: &World) -> bool {
+    let follows = |voter: ServerId, leader: ServerId| {
+        w.peers().any(|(i, p)| i as i64 + 1 == voter.0 && p.status().leader == Some(leader))
+    };
+    let mut leaders = w.peers().filter(|(_, p)| p.state() == ServerState::Leading);
+    leaders.any(|(_, l)| l.config().is_quorum(|id| follows(id, l.config().id)))
+}
+
+pub(super) fn leads(world: &World, i: usize) -> bool {
     let follows = |(j, peer): (usize, &QuorumPeer<Byte>)| {
         j == i || peer.status().leader == Some(ServerId(i as i64 + 1))
     };
     let leading = |s: ServerState| s == ServerState::Leading;
     world.peers().any(|(j, p)| j == i && leading(p.state())) && world.peers().all(follows)
+}
+
+/// Everybody has been started, and nothing has arrived yet.
+pub(super) fn all_started(ensemble: Ensemble) -> Ensemble {
+    let start = |mut world: World| {
+        (0..world.servers().count()).for_each(|i| world.act(&Action::Start(i)));
+        world
+    };
+    Ensemble { init: ensemble.init.into_iter().map(start).collect(), ..ensemble }
 }
 
 /// A whole ensemble, everybody up, that elects, synchronises and broadcasts.
@@ -227,57 +331,35 @@ pub fn zab(
     disks: Vec<Durable>,
     variant: Variant,
 ) -> Ensemble {
-    let setting = Arc::new(setting(n, election, variant));
-    let mut world = World::new(setting, disks, budget);
-    for i in 0..n {
-        world = world.next(&Action::Start(i));
-    }
+    ensemble(setting(n, election, variant), disks, budget)
+}
+
+/// The same of any shape.
+pub(super) fn ensemble(setting: Setting, disks: Vec<Durable>, budget: Budget) -> Ensemble {
+    let n = disks.len();
+    let mut world = World::new(Arc::new(setting), disks, budget);
+    (0..n).for_each(|i| world.act(&Action::Start(i)));
     Ensemble {
         init: vec![world],
         invariants: properties::ZAB,
         sometimes: ZAB_REACHES,
         terminal: quiet_ensemble_agrees,
+        goal: None,
     }
 }
 
-/// Synchronisation from every combination of logs that agree up to each zxid they share.
-fn sync(variant: Variant) -> Ensemble {
-    let entry = |(epoch, counter): &(u32, u32)| {
-        let zxid = Zxid::new(*epoch, *counter);
-        (zxid, Byte::logged(zxid))
-    };
-    let logs: [&[(u32, u32)]; 6] =
-        [&[], &[(1, 1)], &[(1, 1), (1, 2)], &[(1, 1), (2, 1)], &[(2, 1)], &[(2, 1), (2, 2)]];
-    let agree = |a: &[(u32, u32)], b: &[(u32, u32)]| {
-        a.iter().enumerate().all(|(i, z)| !b.contains(z) || b.get(..=i) == Some(&a[..=i]))
-    };
-    let disk = |log: &[(u32, u32)], accepted: u32| {
-        let epoch = log.last().map_or(0, |z| z.0);
-        let log = log.iter().map(entry).collect();
-        Durable { accepted_epoch: accepted.max(epoch), current_epoch: epoch, snapshot: None, log }
-    };
-    let budget = Budget { faults: 0, txns: 0, elections: 2, resends: 0 };
-    let mut ensemble = zab(3, ElectionMode::Oracle, budget, vec![Durable::empty(); 3], variant);
-    ensemble.init.clear();
-    for code in 0..logs.len().pow(3) {
-        let log = |i: u32| logs[code / logs.len().pow(i) % logs.len()];
-        let (a, b, c) = (log(0), log(1), log(2));
-        if agree(a, b) && agree(b, c) && agree(a, c) {
-            // The third has promised an epoch that nobody was established in.
-            let disks = vec![disk(a, 0), disk(b, 2), disk(c, 3)];
-            ensemble.init.extend(zab(3, ElectionMode::Oracle, budget, disks, variant).init);
+/// The first that may lead does, the others follow, and nobody has anything to do any more.
+pub(super) fn lead_undisturbed(world: &mut World) {
+    let mut actions = Vec::new();
+    loop {
+        actions.clear();
+        world.actions(&mut actions);
+        // The others follow before anything times out.
+        match actions.iter().find(|a| !matches!(a, Action::PhaseLimit(_))) {
+            Some(action) => world.act(action),
+            None => break,
         }
     }
-    ensemble.sometimes = &[
-        Reachable { name: "everybody serves", reached: |w| w.servers().all(|s| s.serving()) },
-        Reachable {
-            name: "DIFF",
-            reached: |w| sends(w, |p| matches!(p, Packet::Diff { .. } | Packet::Proposal { .. })),
-        },
-        Reachable { name: "TRUNC", reached: |w| sends(w, |p| matches!(p, Packet::Trunc { .. })) },
-        Reachable { name: "SNAP", reached: |w| sends(w, |p| matches!(p, Packet::Snap { .. })) },
-    ];
-    ensemble
 }
 
 /// The beginning, without faults and without timeouts: whoever is elected comes to lead.
@@ -295,15 +377,15 @@ pub(super) fn quiet(variant: Variant) -> Ensemble {
     }
 }
 
-fn leads_established(world: &World, i: usize) -> bool {
+pub(super) fn leads_established(world: &World, i: usize) -> bool {
     world.peers().any(|(j, p)| j == i && p.established_epoch().is_some())
 }
 
-fn sends(world: &World, what: impl Fn(&Packet<Byte>) -> bool) -> bool {
+pub(super) fn sends(world: &World, what: impl Fn(&Packet<Byte>) -> bool) -> bool {
     world.connections().iter().any(|c| c.to_learner.iter().any(&what))
 }
 
-const ZAB_REACHES: &[Reachable] = &[
+pub(super) const ZAB_REACHES: &[Reachable] = &[
     Reachable { name: "a transaction is delivered", reached: |w| !w.ghost().delivered.is_empty() },
     Reachable { name: "a proposal is discarded", reached: |w| !w.ghost().discarded.is_empty() },
     Reachable {
@@ -318,15 +400,15 @@ const ZAB_REACHES: &[Reachable] = &[
 
 /// Where nothing can happen any more, everybody who serves has everything that was delivered, an
 /// established leader among them; or there is none, and the bound on elections is used up.
-fn quiet_ensemble_agrees(w: &World) -> bool {
+pub(super) fn quiet_ensemble_agrees(w: &World) -> bool {
     (led(w) || w.elections_used_up()) && serving_agree(w)
 }
 
-fn led(w: &World) -> bool {
+pub(super) fn led(w: &World) -> bool {
     w.peers().any(|(_, p)| p.established_epoch().is_some())
 }
 
-fn serving_agree(w: &World) -> bool {
+pub(super) fn serving_agree(w: &World) -> bool {
     let mut serving = w.peers().filter(|(_, p)| p.serving());
     serving.all(|(_, p)| **p.service().applied() == w.ghost().delivered)
 }

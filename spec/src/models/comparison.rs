@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quorate_core::config::ElectionMode;
 use quorate_core::ids::Zxid;
 
-use super::catalogue::{quiet, setting, zab};
+use super::catalogue::{lead_undisturbed, quiet, setting, zab};
 use super::paxos::duel::{Distinguished, Duel};
 use super::paxos::fast::Fast;
 use super::paxos::multi::Multi;
@@ -112,18 +112,8 @@ fn paxos<P: Protocol>(protocol: P, variant: Variant) -> Box<dyn Searchable> {
 fn order(variant: Variant, invariants: &'static [Invariant]) -> Ensemble {
     let quiet = Budget { elections: 1, ..Budget::default() };
     let mut ensemble = zab(3, ElectionMode::Oracle, quiet, vec![Durable::empty(); 3], variant);
-    let mut actions = Vec::new();
     let world = &mut ensemble.init[0];
-    loop {
-        actions.clear();
-        world.actions(&mut actions);
-        // The first that may lead does; the others follow before anything times out.
-        let last = |a: &&Action| !matches!(a, Action::PhaseLimit(_));
-        match actions.iter().find(last) {
-            Some(action) => world.act(action),
-            None => break,
-        }
-    }
+    lead_undisturbed(world);
     world.allow(Budget { faults: 1, txns: 2, elections: 2, resends: 0 });
     Ensemble { invariants, ..ensemble }
 }

@@ -3,7 +3,7 @@
 use quorate_core::config::ElectionMode;
 
 use super::catalogue::{election_of, zab};
-use super::{Ensemble, Variant};
+use super::{Ensemble, Variant, groups};
 use crate::search::Searchable;
 use crate::world::{Budget, Durable};
 
@@ -54,6 +54,14 @@ pub fn deep() -> Vec<DeepSpec> {
             bounds: "5 servers that have the same (epoch, last zxid), started in any order",
             unique: None,
             build: |variant| Box::new(election_of(5, &[0], variant)),
+        },
+        DeepSpec {
+            name: "election-groups",
+            composes: ELECTION,
+            bounds: "4 servers in groups {1}, {2}, {3, 4} with the same (epoch, last zxid), all started; who has a leader \
+                     answers at once",
+            unique: None,
+            build: |variant| Box::new(groups::election(variant)),
         },
         DeepSpec {
             name: "zab-3-2-2",

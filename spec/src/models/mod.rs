@@ -4,14 +4,20 @@ pub mod buckets;
 mod catalogue;
 mod comparison;
 mod deep;
+mod faults;
+mod groups;
+mod observers;
 pub mod paxos;
+mod recovery;
 pub mod road;
 mod served;
 pub mod service;
+mod sync;
 
 use stateright::{Model, Property};
 
 use crate::byte::Byte;
+use crate::liveness::{self, Progress};
 use crate::properties::Invariant;
 use crate::search::{Broken, Subject};
 use crate::story::{Teller, ensemble};
@@ -36,6 +42,17 @@ pub struct Ensemble {
     pub sometimes: &'static [Reachable],
     /// What must hold where nothing can happen any more.
     pub terminal: fn(&World) -> bool,
+    /// What the graph as a whole must show.
+    pub goal: Option<Goal>,
+}
+
+/// States that must be reached, and how surely.
+#[derive(Clone, Copy, Debug)]
+pub enum Goal {
+    /// From every initial state there is a way. (From others a bound may stand in the way.)
+    Possible(fn(&World) -> bool),
+    /// Every way comes there, whatever the order of steps.
+    Inevitable(fn(&World) -> bool),
 }
 
 /// A state that a search must come across, or the model is too small to mean anything.
@@ -142,5 +159,12 @@ impl Subject for Ensemble {
 
     fn transcript(&self, title: &str, path: &[usize]) -> Option<Result<String, Unwritable>> {
         Some(transcript::write(self, title, path))
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        Some(match self.goal? {
+            Goal::Possible(reached) => liveness::possible(self, reached),
+            Goal::Inevitable(reached) => liveness::progress(self, reached, |_| true),
+        })
     }
 }

@@ -17,6 +17,7 @@ mod prefix_consistency;
 mod primary_integrity;
 mod scene;
 mod serving_leader_has_quorum;
+mod step_down_without_quorum;
 mod stored_data_is_accepted;
 
 pub use scene::Scene;
@@ -53,14 +54,15 @@ pub const ZAB: &[Invariant] = &[
     stored_data_is_accepted::STORED_DATA_IS_ACCEPTED,
     no_offence::NO_OFFENCE,
     diff_within_limit::DIFF_WITHIN_LIMIT,
+    step_down_without_quorum::STEP_DOWN_WITHOUT_QUORUM,
 ];
 
 /// A predicate over what a recording shows.
 pub type Predicate<S> = fn(&S) -> bool;
 
 /// The properties of ZAB again, the same predicates over any scene.
-pub fn zab_in<S: Scene>() -> [(&'static Invariant, Predicate<S>); 14] {
-    let holds: [Predicate<S>; 14] = [
+pub fn zab_in<S: Scene>() -> [(&'static Invariant, Predicate<S>); 15] {
+    let holds: [Predicate<S>; 15] = [
         prefix_consistency::holds,
         leadership::holds,
         integrity::holds,
@@ -75,6 +77,7 @@ pub fn zab_in<S: Scene>() -> [(&'static Invariant, Predicate<S>); 14] {
         stored_data_is_accepted::holds,
         no_offence::holds,
         diff_within_limit::holds,
+        step_down_without_quorum::holds,
     ];
     std::array::from_fn(|k| (&ZAB[k], holds[k]))
 }

@@ -108,8 +108,11 @@ impl<'a> Merged<'a> {
             current: None,
             next: None,
         };
-        // How much is sent before NEWLEADER is not written down where it could be counted.
-        let judged = |(invariant, _): &(&Invariant, _)| invariant.name != "DiffWithinLimit";
+        // How much is sent before NEWLEADER is not written down where it could be counted, nor how long nothing
+        // was heard.
+        let judged = |(invariant, _): &(&Invariant, _)| {
+            !["DiffWithinLimit", "StepDownWithoutQuorum"].contains(&invariant.name)
+        };
         Ok(Merged {
             recordings,
             ids: by_server.keys().copied().collect(),

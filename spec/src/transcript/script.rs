@@ -174,7 +174,13 @@ fn prelude(world: &World) -> Option<(Vec<Durable>, Vec<Action>)> {
     let empty = vec![Durable::empty(); n];
     let mut begun = World::new(setting, empty.clone(), calm());
     starts.iter().for_each(|start| begun.act(start));
-    let search = Ensemble { init: vec![begun.clone()], invariants: &[], sometimes: &[], terminal: |_| true };
+    let search = Ensemble {
+        init: vec![begun.clone()],
+        invariants: &[],
+        sometimes: &[],
+        terminal: |_| true,
+        goal: None,
+    };
     let path = way_to(&search, PRELUDE, |w| w.looks_like(world))?;
     let mut actions = starts;
     for index in &path[1..] {

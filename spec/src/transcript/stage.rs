@@ -12,7 +12,7 @@ use crate::byte::Byte;
 use crate::models::Ensemble;
 use crate::properties;
 use crate::words;
-use crate::world::{Action, Budget, Connection, DiskOp, Durable, End, Setting, Side, World};
+use crate::world::{Action, Budget, Connection, DiskOp, Durable, End, QuorumPort, Setting, Side, World};
 
 /// More steps than any scenario needs to come to rest.
 const MOST_STEPS: usize = 10_000;
@@ -180,7 +180,7 @@ impl Stage {
         };
         let setting = Arc::new(Setting {
             configs: ids(all).into_iter().map(config).collect(),
-            quorum_port: true,
+            quorum_port: QuorumPort::Open,
             submit_anywhere: true,
             eager,
             salt: 0,
@@ -252,6 +252,7 @@ impl Stage {
             invariants: properties::ZAB,
             sometimes: &[],
             terminal: |_| true,
+            goal: None,
         };
         self.play = Some(Play { setting, world, judge });
     }

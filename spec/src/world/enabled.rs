@@ -6,7 +6,7 @@ use quorate_core::election::ServerState;
 use quorate_core::ids::ServerId;
 use quorate_core::timer::Timer;
 
-use super::{Action, Connection, End, Server, Side, World, bit, index};
+use super::{Action, Connection, End, QuorumPort, Server, Side, World, bit, index};
 use crate::byte::Byte;
 
 impl World {
@@ -54,7 +54,8 @@ impl World {
                 if self.budget.elections > 0 && peer.config().is_voter(peer.config().id) {
                     actions.push(Action::Lead(i));
                 }
-                let leads = |j: &usize| self.state(*j) == Some(ServerState::Leading);
+                let dead = self.setting.quorum_port == QuorumPort::Dead;
+                let leads = |j: &usize| !dead && self.state(*j) == Some(ServerState::Leading);
                 actions.extend(self.oracle.filter(leads).map(|j| Action::Follow(i, j)));
             }
             ServerState::Looking => {
@@ -83,17 +84,19 @@ impl World {
         // A learner that gives its leader up without cause is a cut that the learner sees first.
         let leading = peer.state() == ServerState::Leading;
         let may_fail = self.budget.faults > 0;
-        if armed(Timer::PhaseLimit) && self.setting.quorum_port {
+        let port = self.setting.quorum_port;
+        if armed(Timer::PhaseLimit) && port != QuorumPort::Absent {
             let looking = peer.state() == ServerState::Looking;
             let again = oracle || looking || peer.status().round < u64::from(self.budget.elections);
-            if again && (may_fail && leading || self.waits_in_vain(i, peer)) {
+            let fault = may_fail && (leading || port == QuorumPort::Imagined);
+            if again && (fault || self.waits_in_vain(i, peer)) {
                 actions.push(Action::PhaseLimit(i));
             }
         }
+        if armed(Timer::Liveness) && (may_fail && leading || port == QuorumPort::Dead) {
+            actions.push(Action::Silence(i));
+        }
         if may_fail {
-            if armed(Timer::Liveness) && leading {
-                actions.push(Action::Silence(i));
-            }
             actions.extend((0..=server.disk.pending.len()).map(|kept| Action::Crash(i, kept)));
         }
     }
@@ -111,8 +114,18 @@ impl World {
     /// established, a learner whose leader is no leader: for these a timeout is no fault.
     pub(super) fn waits_in_vain(&self, i: usize, peer: &QuorumPeer<Byte>) -> bool {
         let me = ServerId(i as i64 + 1);
-        match peer.state() {
-            ServerState::Leading => {
+        match (peer.state(), self.setting.quorum_port) {
+            // Its own disk is no matter of the network.
+            (_, QuorumPort::Dead) => self.servers[i].disk.pending.is_empty(),
+            (ServerState::Leading, QuorumPort::Imagined) => {
+                let leader = |id: ServerId| self.servers[index(id)].peer.as_ref()?.status().leader;
+                !peer.config().is_quorum(|id| leader(id) == Some(me))
+            }
+            (ServerState::Following | ServerState::Observing, QuorumPort::Imagined) => {
+                let leader = peer.status().leader.map(index);
+                leader.is_none_or(|j| self.state(j) != Some(ServerState::Leading))
+            }
+            (ServerState::Leading, _) => {
                 let follows = |id: ServerId| {
                     id == me || {
                         let j = index(id);
@@ -129,12 +142,12 @@ impl World {
                 let mut mine = self.connections.iter().filter(|c| c.leader == i);
                 !peer.config().is_quorum(follows) || disk_done(i) && mine.all(quiet)
             }
-            ServerState::Following | ServerState::Observing => {
+            (ServerState::Following | ServerState::Observing, _) => {
                 let server = &self.servers[i];
                 server.dialing.is_some() && self.dial_succeeds(server).is_none()
             }
             // Whoever waits for it to win: if it could, it would.
-            ServerState::Looking => {
+            (ServerState::Looking, _) => {
                 let deciding = self.servers[i].alarms & bit(Timer::ElectionDecide) != 0;
                 !deciding && self.has_heard_everything(i)
             }
@@ -146,6 +159,6 @@ impl World {
     pub(super) fn dial_succeeds(&self, server: &Server) -> Option<usize> {
         let leader = index(server.dialing?);
         let accepts = self.servers[leader].peer.as_ref()?.receives_learners();
-        (self.setting.quorum_port && accepts).then_some(leader)
+        (self.setting.quorum_port == QuorumPort::Open && accepts).then_some(leader)
     }
 }

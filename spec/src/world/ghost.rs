@@ -40,6 +40,8 @@ pub struct Broken {
     pub offence: bool,
     /// A learner was sent more transactions one by one than its leader may send.
     pub oversized_diff: bool,
+    /// A leader went on leading though it was silent around it for longer than it may be.
+    pub leads_unheard: bool,
 }
 
 impl<T> Default for Ghost<T> {

@@ -48,13 +48,27 @@ pub struct Budget {
     pub resends: u8,
 }
 
+/// What there is of the connections between learners and leaders.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum QuorumPort {
+    /// They are made, carry packets and break.
+    Open,
+    /// There are none, and nobody minds: whoever has decided stays with it.
+    Absent,
+    /// There are none, but servers act as if: who follows a server that does not lead, and who leads without a
+    /// quorum, may look for another leader; anybody may as a fault.
+    Imagined,
+    /// They lead nowhere for good: nothing arrives, nobody is told, every alarm about it may fire.
+    Dead,
+}
+
 /// What is fixed for all states of a model.
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// The configuration of each server, in the order of their ids.
     pub configs: Vec<Constant<PeerConfig<Byte>>>,
-    /// Whether servers may connect to the leader they elected.
-    pub quorum_port: bool,
+    /// What becomes of attempts to connect to an elected leader.
+    pub quorum_port: QuorumPort,
     /// Whether clients submit to every serving server, or only to leaders.
     pub submit_anywhere: bool,
     /// Whether deliveries that only their receiver can notice happen at once (see
@@ -158,6 +172,16 @@ impl World {
     /// Let this happen from now on.
     pub fn allow(&mut self, budget: Budget) {
         self.budget = budget;
+    }
+
+    /// The same ensemble with another quorum port from now on. If it is dead, nothing is left of its connections.
+    pub fn with_quorum_port(&self, quorum_port: QuorumPort) -> World {
+        let mut world = self.clone();
+        Arc::make_mut(&mut world.setting).quorum_port = quorum_port;
+        if quorum_port == QuorumPort::Dead {
+            world.connections.clear();
+        }
+        world
     }
 
     /// Calls of `QuorumPeer::step` so far.

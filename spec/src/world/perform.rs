@@ -9,7 +9,7 @@ use quorate_core::ids::{ConnId, Link, Now};
 use quorate_core::timer::Timer;
 use quorate_core::{Input, Output, QuorumPeer, Reason};
 
-use super::{Action, Connection, End, Event, Side, View, World, bit, id, index};
+use super::{Action, Connection, End, Event, QuorumPort, Side, View, World, bit, id, index};
 use crate::byte::Byte;
 
 impl World {
@@ -63,12 +63,18 @@ impl World {
                 self.alarm(i, Timer::PhaseLimit);
             }
             Action::Silence(i) => {
-                self.budget.faults -= 1;
+                if self.setting.quorum_port != QuorumPort::Dead {
+                    self.budget.faults -= 1;
+                }
                 for _ in 0..=self.config(i).sync_limit {
                     if self.servers[i].alarms & bit(Timer::Liveness) != 0 {
                         self.alarm(i, Timer::Liveness);
                     }
                 }
+                let alone = self.servers[i].peer.as_ref().expect("it is up");
+                let enough = alone.config().is_quorum(|server| server == id(i));
+                let leads = alone.state() == ServerState::Leading && !enough;
+                self.note(leads, |broken| broken.leads_unheard = true);
             }
             Action::Crash(i, kept) => {
                 self.budget.faults -= 1;
