@@ -1,9 +1,12 @@
 //! What a person reads: one row per model, a counterexample as a story.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use quorate_spec::models::paxos::tables::Cost;
-use quorate_spec::models::{Ensemble, ModelSpec, catalogue};
+use quorate_spec::models::{ModelSpec, catalogue};
 use quorate_spec::search::Searchable;
-use quorate_spec::simulate::{self, Failure};
+use quorate_spec::story::Story;
 
 /// A path of a model, with the shipped rules or one broken, told; and how to see it again.
 pub(crate) fn story(model: &str, mutant: Option<&str>, subject: &dyn Searchable, path: &[usize]) {
@@ -16,6 +19,27 @@ pub(crate) fn story(model: &str, mutant: Option<&str>, subject: &dyn Searchable,
         }
         Err(why) => println!("it cannot be told: {why}"),
     }
+}
+
+/// A story as the name of the file wants it: HTML, SVG, or text.
+pub(crate) fn formatted(story: &Story, file: Option<&Path>) -> String {
+    match file.and_then(Path::extension).and_then(OsStr::to_str) {
+        Some("html" | "htm") => story.html(),
+        Some("svg") => story.svg(),
+        _ => story.text(),
+    }
+}
+
+/// Print a text, or write it to a file and print the file's name.
+pub(crate) fn deliver(text: &str, file: Option<&Path>) -> Result<(), String> {
+    match file {
+        None => print!("{text}"),
+        Some(file) => {
+            std::fs::write(file, text).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+            println!("{}", file.display());
+        }
+    }
+    Ok(())
 }
 
 /// The model of this name.
@@ -63,21 +87,4 @@ pub(crate) fn costs(costs: &[Cost]) {
             cost.everybody
         );
     }
-}
-
-/// The way of a random walk to what is broken: every action, and the states at its end.
-pub(crate) fn walk(ensemble: &Ensemble, failure: &Failure) {
-    /// How many of the last states are printed.
-    const SHOWN: usize = 12;
-    let name = failure.broken.name();
-    println!("{name} is broken after {} actions:", failure.path.len());
-    let hidden = failure.path.len().saturating_sub(SHOWN);
-    let mut step = 0;
-    simulate::states(ensemble, &failure.path, |action, world| {
-        step += 1;
-        println!("  {step}. {action}");
-        if step > hidden {
-            println!("{world}");
-        }
-    });
 }

@@ -1,5 +1,6 @@
 //! `simulate`: random walks, one seed after the other, until enough steps were made or one fails.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use quorate_spec::models::Variant;
-use quorate_spec::simulate::{Failure, Plan, Walk, shrink};
+use quorate_spec::simulate::{Failure, Plan, Walk, shrink, story};
 
 use crate::report;
 
@@ -29,6 +30,9 @@ pub(crate) struct Options {
     /// Walks at a time.
     #[arg(long, default_value_t = 1)]
     threads: usize,
+    /// Write the story of a failing walk to this file: .html, .svg, or text.
+    #[arg(long)]
+    out: Option<PathBuf>,
     /// Break rules, one at a time, and walk until something notices.
     #[arg(long)]
     mutants: bool,
@@ -40,6 +44,8 @@ const HEAL: usize = 200_000;
 const STEPS: u64 = 10_000_000;
 /// Steps for each broken rule, if nobody says how many.
 const MUTANT_STEPS: u64 = 2_000_000;
+/// Actions at the end of a walk that are told, if it does not get shorter than that.
+const TOLD: usize = 60;
 /// Attempts to shorten a failing walk.
 const SHRINK: usize = 20_000;
 
@@ -128,7 +134,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
             ExitCode::SUCCESS
         }
         Some((seed, failure)) => {
-            tell(&plan, seed, &failure);
+            tell(options, &plan, seed, &failure);
             ExitCode::FAILURE
         }
     }
@@ -199,16 +205,18 @@ fn mutants(options: &Options) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn tell(plan: &Plan, seed: u64, failure: &Failure) {
+fn tell(options: &Options, plan: &Plan, seed: u64, failure: &Failure) {
     let name = failure.broken.name();
     println!("seed {seed}: {name} is broken after {} actions; making that shorter", failure.path.len());
     let ensemble = plan.ensemble();
     let short = shrink(&ensemble, failure, SHRINK);
-    report::walk(&ensemble, &short);
-    println!(
-        "again: quorate-checks simulate --servers {} --length {} --seed {seed}",
-        plan.servers, plan.chaos
-    );
+    let mut story = story(&ensemble, &short, TOLD);
+    story.again =
+        format!("quorate-checks simulate --servers {} --length {} --seed {seed}", plan.servers, plan.chaos);
+    let text = report::formatted(&story, options.out.as_deref());
+    if let Err(why) = report::deliver(&text, options.out.as_deref()) {
+        eprintln!("{why}");
+    }
 }
 
 fn progress(sum: &Sum, time: Duration) {

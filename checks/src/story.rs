@@ -51,7 +51,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         let mut stories = all.into_iter().enumerate().map(|(i, c)| (i, tell(options, c)));
         stories.find(|(i, told)| told.is_ok() || *i == last).expect("at least one model").1
     });
-    match told.and_then(|text| show(options, text)) {
+    match told.and_then(|text| report::deliver(&text, options.out.as_deref())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("{why}");
@@ -109,12 +109,7 @@ fn tell(options: &Options, Candidate { spec, variant }: Candidate) -> Result<Str
     let mut story = subject.story(&path).map_err(|e| e.to_string())?;
     story.title = title(&spec, &story, found);
     story.again = again(spec.name, options.mutant.as_deref(), &path);
-    let extension = options.out.as_ref().and_then(|f| f.extension()).unwrap_or_default();
-    Ok(match extension.to_str() {
-        Some("html" | "htm") => story.html(),
-        Some("svg") => story.svg(),
-        _ => story.text(),
-    })
+    Ok(report::formatted(&story, options.out.as_deref()))
 }
 
 type Found = (Vec<usize>, Option<String>);
@@ -178,20 +173,6 @@ fn title(spec: &ModelSpec, story: &Story, found: Option<String>) -> String {
 pub(crate) fn again(model: &str, mutant: Option<&str>, path: &[usize]) -> String {
     let mutant = mutant.map_or_else(String::new, |name| format!("--mutant {name} "));
     format!("quorate-checks story {mutant}{model} {}", show_path(path))
-}
-
-fn show(options: &Options, text: String) -> Result<(), String> {
-    match &options.out {
-        None => {
-            print!("{text}");
-            Ok(())
-        }
-        Some(file) => {
-            std::fs::write(file, text).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
-            println!("{}", file.display());
-            Ok(())
-        }
-    }
 }
 
 /// The names of the models.

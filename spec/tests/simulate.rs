@@ -3,7 +3,7 @@
 use quorate_spec::models::Variant;
 use quorate_spec::properties::Invariant;
 use quorate_spec::search::Broken;
-use quorate_spec::simulate::{Failure, Plan, shrink, states};
+use quorate_spec::simulate::{Failure, Plan, shrink, states, story};
 
 fn plan(servers: usize) -> Plan {
     Plan { servers, chaos: 1500, heal: 100_000, variant: Variant::default() }
@@ -59,6 +59,10 @@ fn a_failing_walk_becomes_short() {
     states(&ensemble, &short.path, |_, world| held.push((MODEST.holds)(&ensemble, world)));
     assert_eq!(held.len(), short.path.len());
     assert_eq!(held.iter().position(|h| !h), Some(held.len() - 1));
+    let told = story(&ensemble, &short, usize::MAX);
+    assert_eq!(told.steps.len(), short.path.len());
+    assert!(told.verdict[0].starts_with(&format!("{} is broken: ", MODEST.name)), "{:?}", told.verdict);
+    assert_eq!(story(&ensemble, &short, 3).steps.len(), 3, "the end of it");
     let again: Failure = shrink(&ensemble, &short, 20_000);
     assert_eq!(again.path.len(), short.path.len(), "no single action can be left out");
 }

@@ -19,7 +19,7 @@ use crate::models::{Ensemble, Variant, zab};
 use crate::search::Broken;
 use crate::world::{Action, Budget, Durable, World};
 
-pub use shrink::{shrink, states};
+pub use shrink::{shrink, states, story};
 
 /// How walks are made.
 #[derive(Clone, Copy, Debug)]

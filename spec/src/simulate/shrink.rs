@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::{Failure, budget_for};
 use crate::models::Ensemble;
 use crate::search::Broken;
+use crate::story::{Story, ensemble};
+use crate::words;
 use crate::world::{Action, World};
 
 /// A path to the same finding from which no single action can be left out, or the shortest after
@@ -64,6 +66,37 @@ fn replay(ensemble: &Ensemble, path: &[Action]) -> Option<(Broken, Vec<Action>)>
         }
     }
     None
+}
+
+/// The end of a walk to what is broken, at most so many actions of it, told.
+pub fn story(ensemble: &Ensemble, failure: &Failure, most: usize) -> Story {
+    let mut world = ensemble.init[0].clone();
+    let (mut submitted, mut teller) = (0, ensemble::teller(&world));
+    let left_out = failure.path.len().saturating_sub(most);
+    for (at, action) in failure.path.iter().enumerate() {
+        world.allow(budget_for(action, submitted));
+        submitted += usize::from(matches!(action, Action::Submit(_)));
+        if at == left_out {
+            teller = ensemble::teller(&world);
+        }
+        if at >= left_out {
+            ensemble::tell(&mut teller, &world, action);
+        }
+        if catch_unwind(AssertUnwindSafe(|| world.act(action))).is_err() {
+            break;
+        }
+        if at >= left_out {
+            teller.after(words::rest(&world));
+        }
+    }
+    let mut story = teller.end();
+    let broken = failure.broken;
+    story.verdict.push(format!("{} is broken: {}", broken.name(), broken.says()));
+    story.title = match left_out {
+        0 => format!("{} is broken after {} actions", broken.name(), failure.path.len()),
+        _ => format!("{} is broken after {} actions; the last {most}", broken.name(), failure.path.len()),
+    };
+    story
 }
 
 /// The states on a path, one after each action that is possible.

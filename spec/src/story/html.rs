@@ -24,8 +24,10 @@ impl Story {
         for line in &self.verdict {
             let _ = write!(out, "<p>{}</p>", escape(line));
         }
-        let path = show_path(&self.path);
-        let _ = writeln!(out, "</div>\n<p>The path as numbers: <code>{path}</code></p>");
+        out += "</div>\n";
+        if !self.path.is_empty() {
+            let _ = writeln!(out, "<p>The path as numbers: <code>{}</code></p>", show_path(&self.path));
+        }
         if !self.again.is_empty() {
             let _ = writeln!(out, "<p>To see it again: <code>{}</code></p>", escape(&self.again));
         }

@@ -42,7 +42,9 @@ impl Story {
         for line in &self.verdict {
             let _ = writeln!(out, "{line}");
         }
-        let _ = writeln!(out, "path: {}", show_path(&self.path));
+        if !self.path.is_empty() {
+            let _ = writeln!(out, "path: {}", show_path(&self.path));
+        }
         if !self.again.is_empty() {
             let _ = writeln!(out, "again: {}", self.again);
         }
