@@ -1,5 +1,5 @@
-//! `run --deep`: the models that take hours, searched within limits of time and memory; the results go to a
-//! file, with everything that one needs to judge them.
+//! `run --deep`: the models that take hours, searched within limits of time and memory; each result goes to a
+//! file of its own, with everything that one needs to judge it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -22,16 +22,9 @@ pub(crate) struct Options {
     /// With --deep: stop a search after so many minutes.
     #[arg(long, default_value_t = 150)]
     minutes: u64,
-    /// With --deep: where the results go [default: checks/results/deep.md].
+    /// With --deep: the directory that the results go to [default: checks/results].
     #[arg(long)]
     results: Option<PathBuf>,
-}
-
-/// What is known of one model so far.
-struct Row {
-    model: DeepSpec,
-    found: DeepReport,
-    verdict: Result<String, String>,
 }
 
 pub(crate) fn run(name: &str, salt: u64, options: &Options) -> ExitCode {
@@ -44,14 +37,17 @@ pub(crate) fn run(name: &str, salt: u64, options: &Options) -> ExitCode {
         memory: (options.memory * f64::from(1 << 30)) as usize,
         time: Duration::from_secs(60 * options.minutes),
     };
-    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("results/deep.md");
-    let file = options.results.clone().unwrap_or_else(default);
-    let mut rows: Vec<Row> = Vec::new();
+    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+    let folder = options.results.clone().unwrap_or_else(default);
+    let mut bad = 0;
     for model in chosen {
         println!("{}: {}", model.name, model.bounds);
+        let before = processor_seconds();
         let found = (model.build)(Variant::salted(salt)).deep(limits, &mut progress);
+        let worked = processor_seconds() - before;
         let verdict = verdict(&model, &found);
         let said = verdict.as_ref().unwrap_or_else(|bad| bad);
+        bad += usize::from(verdict.is_err());
         println!(
             "  {} unique, {} generated, {:.0} s: {said}",
             found.unique,
@@ -61,18 +57,14 @@ pub(crate) fn run(name: &str, salt: u64, options: &Options) -> ExitCode {
         if let Some((_, path)) = &found.violation {
             path.iter().enumerate().for_each(|(step, action)| println!("  {}. {action}", step + 1));
         }
-        rows.push(Row { model, found, verdict });
-        // Written after every model: who stops a run keeps what is there.
-        if let Err(error) = write(&file, &page(&rows, &limits, salt)) {
+        let file = folder.join(format!("{}.md", model.name));
+        if let Err(error) = write(&file, &page(&model, &found, said, worked, &limits, salt)) {
             eprintln!("cannot write {}: {error}", file.display());
-            return ExitCode::FAILURE;
+            return ExitCode::from(2);
         }
     }
-    println!("the results are in {}", file.display());
-    match rows.iter().all(|row| row.verdict.is_ok()) {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    }
+    println!("the results are in {}", folder.display());
+    if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// A search that was cut has found nothing, and has shown nothing about what it did not reach.
@@ -119,40 +111,50 @@ fn write(file: &Path, text: &str) -> std::io::Result<()> {
     std::fs::write(file, text)
 }
 
-fn page(rows: &[Row], limits: &DeepLimits, salt: u64) -> String {
-    let mut text = String::from("# Results of `checks run --deep`\n\n");
-    let _ = writeln!(text, "Written by the program; [README.md](README.md) says how to read it.\n");
-    let _ = writeln!(text, "- revision: {}", revision());
-    let _ = writeln!(text, "- date: {} (UTC)", date());
-    let _ = writeln!(text, "- machine: {}, one thread", machine());
-    let _ = writeln!(
-        text,
-        "- limits for each model: {} min, {:.1} GiB of fingerprints; salt {salt}\n",
-        limits.time.as_secs() / 60,
-        gib(limits.memory)
-    );
-    let _ = writeln!(
-        text,
-        "| model | bounds | unique states | generated | longest way | ends | s | states/s | memory | verdict |"
-    );
-    let _ = writeln!(text, "|---|---|---:|---:|---:|---:|---:|---:|---:|---|");
-    for Row { model, found, verdict } in rows {
-        let seconds = found.time.as_secs_f64();
-        let _ = writeln!(
-            text,
-            "| `{}` | {} | {} | {} | {} | {} | {seconds:.0} | {:.0} | {:.2} GiB | {} |",
-            model.name,
-            model.bounds,
-            grouped(found.unique),
-            grouped(found.generated),
-            found.longest,
-            grouped(found.terminal),
-            found.unique as f64 / seconds.max(0.001),
-            gib(found.memory),
-            verdict.as_ref().unwrap_or_else(|bad| bad)
-        );
+fn page(
+    model: &DeepSpec,
+    found: &DeepReport,
+    verdict: &str,
+    worked: f64,
+    limits: &DeepLimits,
+    salt: u64,
+) -> String {
+    let facts = [
+        ("composed", model.composes.to_string()),
+        ("bounds", model.bounds.to_string()),
+        ("verdict", verdict.to_string()),
+        ("unique states", grouped(found.unique)),
+        ("states generated", grouped(found.generated)),
+        ("longest way walked", found.longest.to_string()),
+        ("states in which nothing can happen", grouped(found.terminal)),
+        ("claims of reachability that were not met", found.unreached.len().to_string()),
+        ("seconds", format!("{:.0}", found.time.as_secs_f64())),
+        ("seconds on a processor", format!("{worked:.0}")),
+        ("states per second on a processor", format!("{:.0}", found.unique as f64 / worked.max(0.001))),
+        ("fingerprints", format!("{:.2} GiB", gib(found.memory))),
+        ("the process at its largest", format!("{:.2} GiB", gib(crate::progress::memory("VmHWM:")))),
+        (
+            "limits",
+            format!("{} min, {:.1} GiB of fingerprints", limits.time.as_secs() / 60, gib(limits.memory)),
+        ),
+        ("salt", salt.to_string()),
+        ("revision", revision()),
+        ("date", format!("{} (UTC)", date())),
+        ("machine", format!("{}, one thread", machine())),
+    ];
+    let mut text =
+        format!("# `{}`\n\n[README.md](README.md) says how to read this.\n\n| | |\n|---|---|\n", model.name);
+    for (name, value) in facts {
+        let _ = writeln!(text, "| {name} | {value} |");
     }
     text
+}
+
+/// How long this thread has run on a processor (0 where the system does not tell).
+fn processor_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split_whitespace().next().and_then(|n| n.parse::<f64>().ok());
+    nanoseconds.unwrap_or(0.0) / 1e9
 }
 
 /// With a comma between thousands.

@@ -95,6 +95,36 @@ pub fn catalogue() -> Vec<ModelSpec> {
             },
         },
         ModelSpec {
+            name: "zab-two",
+            composes: "as zab-oracle, with two transactions",
+            bounds: "3 servers, 2 elections, 2 transactions, 1 fault",
+            unique: 2_467_698,
+            expected: Expected::Holds,
+            build: |variant| {
+                let budget = Budget { faults: 1, txns: 2, elections: 2, resends: 0 };
+                Box::new(zab(3, ElectionMode::Oracle, budget, vec![Durable::empty(); 3], variant))
+            },
+        },
+        ModelSpec {
+            name: "zab-faults",
+            composes: "as zab-oracle, with two faults",
+            bounds: "3 servers, 2 elections, 1 transaction, 2 faults",
+            unique: 4_105_141,
+            expected: Expected::Holds,
+            build: |variant| {
+                let budget = Budget { faults: 2, txns: 1, elections: 2, resends: 0 };
+                Box::new(zab(3, ElectionMode::Oracle, budget, vec![Durable::empty(); 3], variant))
+            },
+        },
+        ModelSpec {
+            name: "zab-four",
+            composes: "as zab-oracle, with four servers: half of them are no quorum",
+            bounds: "4 servers, 2 elections, 1 transaction, no fault",
+            unique: 55_793,
+            expected: Expected::Holds,
+            build: |variant| Box::new(four(variant)),
+        },
+        ModelSpec {
             name: "zab-sync",
             composes: "as zab-oracle, from every divergence of logs: DIFF, TRUNC, SNAP",
             bounds: "3 servers, logs of ≤ 2 transactions over 2 epochs, 2 elections, no fault",
@@ -345,6 +375,26 @@ pub(super) fn ensemble(setting: Setting, disks: Vec<Durable>, budget: Budget) ->
         sometimes: ZAB_REACHES,
         terminal: quiet_ensemble_agrees,
         goal: None,
+    }
+}
+
+/// Four servers, two of which may lead at a time, followed by one each or by two.
+fn four(variant: Variant) -> Ensemble {
+    let budget = Budget { faults: 0, txns: 1, elections: 2, resends: 0 };
+    Ensemble {
+        sometimes: &[
+            Reachable { name: "a transaction is delivered", reached: |w| !w.ghost().delivered.is_empty() },
+            Reachable {
+                name: "two lead, and two follow",
+                reached: |w| {
+                    let states = || w.peers().map(|(_, p)| p.state());
+                    let two = |state| states().filter(|s| *s == state).count() == 2;
+                    two(ServerState::Leading) && two(ServerState::Following)
+                },
+            },
+            Reachable { name: "everybody serves", reached: |w| w.servers().all(|s| s.serving()) },
+        ],
+        ..zab(4, ElectionMode::Oracle, budget, vec![Durable::empty(); 4], variant)
     }
 }
 

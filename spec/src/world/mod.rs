@@ -184,6 +184,13 @@ impl World {
         world
     }
 
+    /// The same ensemble, in which deliveries that only their receiver can notice happen at once from now on, or not.
+    pub fn with_eager(&self, eager: bool) -> World {
+        let mut world = self.clone();
+        Arc::make_mut(&mut world.setting).eager = eager;
+        world
+    }
+
     /// Calls of `QuorumPeer::step` so far.
     pub fn steps(&self) -> u64 {
         self.steps

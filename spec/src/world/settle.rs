@@ -15,15 +15,10 @@ impl World {
     /// * A leader reads a newcomer's first packet at once: a connection that nobody has read from
     ///   is the same as none.
     /// * DIFF, and COMMIT before UPTODATE, change one note in the learner and nothing on disk.
-    /// * A server that will try to connect again does so: only an attempt that succeeds is a step.
     /// * A vote that reaches a server which has a leader is answered at once. Late votes of this
     ///   kind, which may reach it when it looks again, are the election models' business.
     pub(super) fn settle(&mut self) -> bool {
         let has_leader = |to: usize| self.state(to).is_some_and(|state| state != ServerState::Looking);
-        if let Some(i) = (0..self.servers.len()).find(|i| self.servers[*i].alarms & bit(Timer::Redial) != 0) {
-            self.alarm(i, Timer::Redial);
-            return true;
-        }
         let n = self.servers.len();
         if let Some(slot) = (0..n * n).find(|slot| self.votes[*slot].is_some() && has_leader(slot % n)) {
             self.vote(slot);
@@ -50,5 +45,12 @@ impl World {
             _ => return false,
         }
         true
+    }
+
+    /// A server that will try to connect again does so, if there is one: only an attempt that succeeds is a step.
+    pub(super) fn redial(&mut self) -> bool {
+        let waits = |i: &usize| self.servers[*i].alarms & bit(Timer::Redial) != 0;
+        let found = (0..self.servers.len()).find(waits);
+        found.inspect(|i| self.alarm(*i, Timer::Redial)).is_some()
     }
 }

@@ -1,0 +1,77 @@
+//! The deliveries that happen at once take nothing away: small models show the same with and without them.
+
+use std::collections::{BTreeSet, HashSet};
+
+use quorate_core::config::ElectionMode;
+use quorate_spec::models::{Ensemble, Variant, zab};
+use quorate_spec::world::{Budget, Durable, Ghost, World};
+
+/// What a search of a whole model shows of it, apart from how many states it has.
+#[derive(PartialEq, Eq, Debug, Default)]
+struct Shown {
+    /// Everything that properties can look back on, in any state: what was proposed, delivered, discarded, and
+    /// who was established.
+    looked_back: BTreeSet<String>,
+    /// What servers have on disk, serve and have applied, in any state where nothing can happen.
+    ends: BTreeSet<String>,
+    /// Properties that are broken somewhere.
+    broken: BTreeSet<&'static str>,
+    /// Claims of reachability that are met.
+    reached: BTreeSet<&'static str>,
+}
+
+fn ghost(ghost: &Ghost) -> String {
+    format!("{:?} {:?} {:?} {:?}", ghost.proposed, ghost.delivered, ghost.discarded, ghost.newest)
+}
+
+fn end(world: &World) -> String {
+    let server = |s: &quorate_spec::world::Server| {
+        let applied = s.peer.as_ref().map(|p| p.service().applied().clone());
+        format!("{:?} {} {applied:?}; ", s.disk.durable, s.serving())
+    };
+    world.servers().map(server).collect()
+}
+
+/// Search the model with or without the reduction.
+fn search(ensemble: &Ensemble, eager: bool) -> (usize, Shown) {
+    let mut stack: Vec<World> = ensemble.init.iter().map(|world| world.with_eager(eager)).collect();
+    let mut known: HashSet<u64> = stack.iter().map(World::fingerprint).collect();
+    let (mut shown, mut actions) = (Shown::default(), Vec::new());
+    while let Some(world) = stack.pop() {
+        shown.looked_back.insert(ghost(world.ghost()));
+        shown.broken.extend(ensemble.broken(&world).map(|property| property.name));
+        shown.reached.extend(ensemble.sometimes.iter().filter(|s| (s.reached)(&world)).map(|s| s.name));
+        actions.clear();
+        world.actions(&mut actions);
+        if actions.is_empty() {
+            shown.ends.insert(end(&world));
+        }
+        let next = actions.iter().map(|action| world.next(action));
+        stack.extend(next.filter(|world| known.insert(world.fingerprint())));
+    }
+    (known.len(), shown)
+}
+
+fn agrees(ensemble: &Ensemble) {
+    let ((fewer, with), (more, without)) = (search(ensemble, true), search(ensemble, false));
+    assert!(fewer < more, "{fewer} states with the reduction, {more} without");
+    assert!(with.broken.is_empty(), "{:?}", with.broken);
+    assert_eq!((with.reached, with.looked_back), (without.reached, without.looked_back));
+    let lost: Vec<&String> = without.ends.difference(&with.ends).collect();
+    let made_up: Vec<&String> = with.ends.difference(&without.ends).collect();
+    assert!(lost.is_empty() && made_up.is_empty(), "lost: {lost:#?}\nmade up: {made_up:#?}");
+}
+
+fn ensemble(election: ElectionMode, budget: Budget) -> Ensemble {
+    zab(3, election, budget, vec![Durable::empty(); 3], Variant::default())
+}
+
+#[test]
+fn a_transaction_without_faults() {
+    agrees(&ensemble(ElectionMode::Oracle, Budget { faults: 0, txns: 1, elections: 2, resends: 0 }));
+}
+
+#[test]
+fn a_fault_and_a_transaction() {
+    agrees(&ensemble(ElectionMode::Oracle, Budget { faults: 1, txns: 1, elections: 1, resends: 0 }));
+}
