@@ -111,6 +111,110 @@ pub enum Mutation {
     EndedSessionRevalidated,
     /// The connection of a session that has ended stays.
     EndedSessionKeepsConnection,
+    /// Of two equal votes the one for the smaller server id wins.
+    VoteOrderReversesIds,
+    /// A vote of a higher round does not make a server forget the votes of its old round.
+    HigherRoundKeepsReceived,
+    /// In a higher round a server goes on with its old vote, not with its own.
+    HigherRoundKeepsVote,
+    /// A voter that is in an older round is not told the newer one.
+    LaggardNotAnswered,
+    /// A server does not count its own vote.
+    DecidesWithoutItself,
+    /// A server that has a leader does not answer one that looks for it.
+    LookerNotAnswered,
+    /// A vote that loses is not answered with the one that beats it.
+    LoserNotAnswered,
+    /// An observer that asks who leads is not answered.
+    ObserverNotAnswered,
+    /// A leader counts the promise of an epoch that was promised before, perhaps to another leader.
+    RepeatedPromiseCounts,
+    /// A learner promises an epoch again as if it had not promised it before.
+    EqualEpochPromisedAgain,
+    /// Whether a follower is ahead is told by its last zxid alone.
+    AheadByZxidOnly,
+    /// Whether a follower is ahead is told by its epoch alone.
+    AheadByEpochOnly,
+    /// A leader synchronises before a quorum has promised its epoch.
+    PromisesNotAwaited,
+    /// A leader offers its epoch before that is on its own disk.
+    OwnPromiseNotAwaited,
+    /// An observer's promise counts.
+    ObserverPromiseCounts,
+    /// currentEpoch is raised with the promise, not with the history.
+    CurrentEpochAtPromise,
+    /// The learner truncates one transaction too many.
+    TruncatesTooFar,
+    /// The learner truncates one transaction too few.
+    TruncatesTooLittle,
+    /// A state that is installed does not replace what was listed.
+    SnapKeepsLog,
+    /// A learner is sent what comes after its last transaction, whether or not they agree up to it.
+    SyncAlwaysDiff,
+    /// A learner that lacks more than is listed is sent what is listed.
+    WindowIgnored,
+    /// The state that an initial history is sent as lacks what was not applied.
+    SnapWithoutTail,
+    /// A state is said to contain what is still outstanding.
+    SnapLabelledLate,
+    /// A leader is established without having applied its initial history.
+    InitialHistoryNotCommitted,
+    /// A leader is established before its own currentEpoch and history are on disk.
+    OwnHistoryNotAwaited,
+    /// Half of the voters establish a leader.
+    EstablishedAtHalf,
+    /// An observer that is synchronised counts when a leader is to be established.
+    ObserverSynchronizedCounts,
+    /// A learner serves as soon as it has acknowledged NEWLEADER.
+    ServesBeforeUpToDate,
+    /// What was logged before NEWLEADER was acknowledged is never acknowledged.
+    EarlyProposalsNotAcked,
+    /// A leader counts its own log before it is on disk.
+    OwnAckBeforeSync,
+    /// Half of the voters commit a transaction.
+    CommitAtHalf,
+    /// COMMIT is sent for the newest proposal, not for the oldest.
+    CommitsOutOfOrder,
+    /// COMMIT makes a learner apply everything it has logged.
+    CommitAppliesAll,
+    /// A new epoch goes on counting where the last one stopped.
+    CounterNotReset,
+    /// A proposal is numbered in the epoch of the one before it.
+    EpochNotInZxid,
+    /// A learner whose connection is gone still counts.
+    DisconnectedStillCounts,
+    /// That a learner's connection is gone is no reason to look whether there still is a quorum.
+    LossNotChecked,
+    /// A silent learner is never given up.
+    SilentFollowerKept,
+    /// Observers are not told what is committed.
+    ObserverNotInformed,
+    /// What was logged but not committed is in the state that a server goes into the next election with (ZOOKEEPER-2845).
+    StateKeptThroughElection,
+    /// A synchronisation tells what is only proposed as committed (ZOOKEEPER-3911).
+    UncommittedSentAsCommitted,
+    /// A learner serves before it has applied what it was told is committed (ZOOKEEPER-3023).
+    ServesBeforeApplied,
+    /// COMMIT is sent between NEWLEADER and UPTODATE (ZOOKEEPER-4394).
+    CommitDuringSync,
+    /// A proposal's acknowledgement overtakes NEWLEADER's, and is taken for it (ZOOKEEPER-4685).
+    ProposalAckForNewLeader,
+    /// When a role ends, memory forgets what is not on disk yet, and the log queue still writes it (ZOOKEEPER-4712).
+    LogQueueNotDrained,
+    /// Proposals between NEWLEADER and UPTODATE are lost (ZOOKEEPER-4785).
+    ProposalsDuringSyncLost,
+    /// A DIFF is sent from a list that has a hole (ZOOKEEPER-4925).
+    DiffWithHole,
+    /// A truncation is done on disk and not in memory (ZOOKEEPER-5094).
+    TruncatedOnDiskOnly,
+    /// A vote for a server that is not in the configuration counts (ZOOKEEPER-2988).
+    StrangerElected,
+    /// Whether a leader says itself that it leads is looked up among the wrong votes (ZOOKEEPER-3537).
+    CheckLeaderInWrongSet,
+    /// A state that a leader sent is acknowledged without ever being on disk (ZOOKEEPER-3642).
+    SnapNotOnDisk,
+    /// NEWLEADER is sent before the history that it ends (ZOOKEEPER-3104).
+    NewLeaderBeforeHistory,
 }
 
 /// Whether this peer is to break this rule: always `false` in a shipped build.

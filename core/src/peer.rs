@@ -302,6 +302,9 @@ impl<P: Payload> QuorumPeer<P> {
         let config = &self.member.config;
         if !config.is_voter(from) {
             // An observer asks who leads.
+            if mutated!(config, ObserverNotAnswered) {
+                return Ok(());
+            }
             cx.out.push(Output::Elect(from, self.election.notification(state)));
             return Ok(());
         }
@@ -311,7 +314,7 @@ impl<P: Payload> QuorumPeer<P> {
                 None => Ok(()),
             };
         }
-        if heard.state == ServerState::Looking {
+        if heard.state == ServerState::Looking && !mutated!(config, LookerNotAnswered) {
             cx.out.push(Output::Elect(from, self.election.notification(state)));
         }
         Ok(())
@@ -402,6 +405,13 @@ impl<P: Payload> QuorumPeer<P> {
             Role::Looking(lobby) => lobby.turn_away(cx),
             Role::Leading(leader) => leader.stop(cx),
             Role::Learning(learner) => learner.stop(cx),
+        }
+        if mutated!(self.member.config, StateKeptThroughElection) {
+            let _ = self.member.apply_to(self.member.history.last(), cx);
+        }
+        if mutated!(self.member.config, LogQueueNotDrained) {
+            let history = &mut self.member.history;
+            history.truncate(history.logged().max(history.applied()));
         }
         self.member.storage.forget_role();
         let mut effects = alloc::vec![];

@@ -124,7 +124,8 @@ impl FastLeaderElection {
         out: &mut Outputs<P>,
     ) -> Option<Vote> {
         // ZOOKEEPER-2988: neither a stranger's vote nor a vote for a stranger counts.
-        let known = config.is_voter(from) && config.is_voter(heard.vote.leader);
+        let voter = |id: ServerId| config.is_voter(id) || mutated!(config, StrangerElected);
+        let known = voter(from) && voter(heard.vote.leader);
         if !known || heard.round > LAST_ROUND {
             return None;
         }
@@ -173,18 +174,22 @@ impl FastLeaderElection {
         }
         if heard.round > self.round {
             self.round = heard.round;
-            self.received.clear();
+            if !mutated!(config, HigherRoundKeepsReceived) {
+                self.received.clear();
+            }
             self.outside.clear();
-            let better = beats(config, &heard.vote, &self.initial);
-            self.vote = if better { heard.vote } else { self.initial };
+            let own = if mutated!(config, HigherRoundKeepsVote) { self.vote } else { self.initial };
+            self.vote = if beats(config, &heard.vote, &own) { heard.vote } else { own };
             self.changed_mind(config, out);
         } else if heard.round < self.round && !mutated!(config, LowerRoundCounts) {
-            out.push(Output::Elect(from, self.notification(ServerState::Looking)));
+            if !mutated!(config, LaggardNotAnswered) {
+                out.push(Output::Elect(from, self.notification(ServerState::Looking)));
+            }
             return None;
         } else if beats(config, &heard.vote, &self.vote) {
             self.vote = heard.vote;
             self.changed_mind(config, out);
-        } else if self.vote.beats(&heard.vote) {
+        } else if self.vote.beats(&heard.vote) && !mutated!(config, LoserNotAnswered) {
             // It has not heard this vote: perhaps it still had a leader when it came, and has
             // forgotten it. Without an answer both would wait until votes are said again.
             out.push(Output::Elect(from, self.notification(ServerState::Looking)));
@@ -218,7 +223,9 @@ impl FastLeaderElection {
             (ballot.vote.leader, ballot.vote.peer_epoch) == (heard.vote.leader, heard.vote.peer_epoch)
         };
         let agrees = |id| self.outside.get(&id).is_some_and(agree);
-        if config.is_quorum(agrees) && self.leader_confirms(config, &self.outside, &heard) {
+        let wrong_set = mutated!(config, CheckLeaderInWrongSet);
+        let asked = if wrong_set { &self.received } else { &self.outside };
+        if config.is_quorum(agrees) && self.leader_confirms(config, asked, &heard) {
             self.round = heard.round;
             return Some(heard.vote);
         }
@@ -230,7 +237,7 @@ impl FastLeaderElection {
     fn tally<P: Payload>(&mut self, config: &PeerConfig<P>, out: &mut Outputs<P>) -> Option<Vote> {
         let agrees = |id: ServerId| {
             if id == config.id {
-                self.vote.zxid.is_some()
+                self.vote.zxid.is_some() && !mutated!(config, DecidesWithoutItself)
             } else {
                 self.received.get(&id).is_some_and(|ballot| ballot.vote == self.vote)
             }
@@ -292,8 +299,11 @@ fn beats<P: Payload>(config: &PeerConfig<P>, new: &Vote, old: &Vote) -> bool {
     if mutated!(config, VoteOrderIgnoresZxid) {
         return (new.peer_epoch, new.leader) > (old.peer_epoch, old.leader);
     }
+    if mutated!(config, VoteOrderReversesIds) {
+        return (new.peer_epoch, new.zxid, old.leader) > (old.peer_epoch, old.zxid, new.leader);
+    }
     if mutated!(config, VoteOrderIgnoresEpoch) {
         return (new.zxid, new.leader) > (old.zxid, old.leader);
     }
-    config.may_lead(new.leader) && new.beats(old)
+    (config.may_lead(new.leader) || mutated!(config, StrangerElected)) && new.beats(old)
 }

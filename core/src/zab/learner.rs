@@ -172,6 +172,13 @@ impl<P: Payload> Learner<P> {
                     return self.refuse(m, cx, Reason::TruncatesCommitted);
                 }
                 self.synchronize(m, cx, link, epoch, zxid);
+                let zxid = if mutated!(m.config, TruncatesTooFar) {
+                    Zxid(zxid.0 - 1)
+                } else if mutated!(m.config, TruncatesTooLittle) {
+                    Zxid(zxid.0 + 1)
+                } else {
+                    zxid
+                };
                 if !mutated!(m.config, TruncationSkipped) {
                     m.truncate(zxid, cx);
                 }
@@ -264,7 +271,11 @@ impl<P: Payload> Learner<P> {
     pub(crate) fn done(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, awaited: Awaited) -> Outcome {
         match (awaited, self.phase) {
             (Awaited::AcceptedEpoch(epoch), Phase::Promising(link, promised)) if epoch == promised => {
-                self.promised(m, cx, link, epoch, Some(m.current_epoch));
+                let current = m.current_epoch;
+                if mutated!(m.config, CurrentEpochAtPromise) {
+                    m.enter_epoch(epoch, cx);
+                }
+                self.promised(m, cx, link, epoch, Some(current));
                 Ok(())
             }
             (
@@ -272,10 +283,20 @@ impl<P: Payload> Learner<P> {
                 Phase::Synchronizing { epoch, newleader: NewLeader::Writing, .. },
             ) if written == epoch => {
                 self.ack_newleader(m, cx);
-                Ok(())
+                match self.phase {
+                    Phase::Synchronizing { link, epoch, committed, .. }
+                        if mutated!(m.config, ServesBeforeUpToDate) =>
+                    {
+                        self.up_to_date(m, cx, link, epoch, committed)
+                    }
+                    _ => Ok(()),
+                }
             }
             (Awaited::Logged(zxid), phase) => {
                 let acks_proposals = match phase {
+                    Phase::Synchronizing { epoch, .. } if mutated!(m.config, ProposalAckForNewLeader) => {
+                        zxid.epoch() == epoch
+                    }
                     Phase::Synchronizing { epoch, newleader: NewLeader::Acked, .. }
                     | Phase::Broadcast(_, epoch) => zxid.epoch() == epoch,
                     _ => false,
@@ -376,7 +397,8 @@ impl<P: Payload> Learner<P> {
         }
         if epoch == m.accepted_epoch {
             // Promised before, perhaps to another leader: this promise must not count again.
-            self.promised(m, cx, link, epoch, None);
+            let again = mutated!(m.config, EqualEpochPromisedAgain);
+            self.promised(m, cx, link, epoch, again.then_some(m.current_epoch));
         } else if mutated!(m.config, AcceptedEpochNotSaved) {
             self.promised(m, cx, link, epoch, Some(m.current_epoch));
         } else {
@@ -425,6 +447,13 @@ impl<P: Payload> Learner<P> {
         if mutated!(m.config, TruncationSkipped) && zxid <= m.history.last() {
             return Ok(());
         }
+        let between = matches!(
+            self.phase,
+            Phase::Synchronizing { newleader: NewLeader::Writing | NewLeader::Acked, .. }
+        );
+        if mutated!(m.config, ProposalsDuringSyncLost) && between {
+            return Ok(());
+        }
         if zxid <= m.history.base() && matches!(self.phase, Phase::Synchronizing { .. }) {
             // ZooKeeper cuts the stream before it takes the snapshot: this is in it already.
             return Ok(());
@@ -451,7 +480,7 @@ impl<P: Payload> Learner<P> {
         self.phase = Phase::Synchronizing { link, epoch, committed, newleader: NewLeader::Acked };
         let start = Zxid::new(epoch, 0);
         self.ack(cx, start);
-        if self.voter {
+        if self.voter && !mutated!(m.config, EarlyProposalsNotAcked) {
             let logged = m.history.logged();
             for (zxid, _) in m.history.after(start.max(committed)).take_while(|(z, _)| *z <= logged) {
                 self.ack(cx, *zxid);
@@ -470,8 +499,10 @@ impl<P: Payload> Learner<P> {
         self.phase = Phase::Broadcast(link, epoch);
         cx.out.push(Output::CancelAlarm(Timer::PhaseLimit));
         cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::Tick));
-        let effects = m.apply_to(committed.max(Zxid::new(epoch, 0)), cx);
-        self.carry_out(cx, effects)?;
+        if !mutated!(m.config, ServesBeforeApplied) {
+            let effects = m.apply_to(committed.max(Zxid::new(epoch, 0)), cx);
+            self.carry_out(cx, effects)?;
+        }
         m.trim();
         let mut effects = Vec::new();
         m.service.serve(cx.now, ServingRole::Learner, m.applied_for_clients(epoch), &mut effects);
@@ -483,7 +514,8 @@ impl<P: Payload> Learner<P> {
         if m.history.oldest_unapplied() != Some(zxid) {
             return self.refuse(m, cx, Reason::CommitOutOfOrder);
         }
-        let effects = m.apply_to(zxid, cx);
+        let limit = if mutated!(m.config, CommitAppliesAll) { m.history.last() } else { zxid };
+        let effects = m.apply_to(limit, cx);
         m.trim();
         self.carry_out(cx, effects)
     }

@@ -108,7 +108,9 @@ impl<P: Payload> Member<P> {
 
     /// Drop every transaction after `zxid`, which the history must pass and not have applied past.
     pub(crate) fn truncate(&mut self, zxid: Zxid, cx: &mut Context<'_, P>) {
-        self.history.truncate(zxid);
+        if !mutated!(self.config, TruncatedOnDiskOnly) {
+            self.history.truncate(zxid);
+        }
         self.storage.forget_logged_after(zxid);
         let ticket = self.storage.issue(Awaited::Nothing);
         cx.out.push(Output::Truncate(ticket, zxid));
@@ -117,10 +119,15 @@ impl<P: Payload> Member<P> {
     /// Replace everything by a leader's state.
     pub(crate) fn install(&mut self, zxid: Zxid, snapshot: SnapshotOf<P>, cx: &mut Context<'_, P>) {
         self.service.install(&snapshot);
-        self.history.reset(zxid);
+        if !mutated!(self.config, SnapKeepsLog) {
+            self.history.reset(zxid);
+        }
         self.storage.forget_logged_after(Zxid::ZERO);
         self.reaches = Zxid::ZERO;
         self.resync = false;
+        if mutated!(self.config, SnapNotOnDisk) {
+            return;
+        }
         let ticket = self.storage.issue(Awaited::Nothing);
         cx.out.push(Output::InstallSnapshot(ticket, zxid, snapshot));
     }

@@ -228,12 +228,13 @@ pub fn catalogue() -> Vec<ModelSpec> {
             build: |variant| Box::new(quiet(variant)),
         },
     ];
+    models.extend(super::prepared::catalogue());
     models.extend(super::comparison::catalogue());
     models.extend(super::served::catalogue());
     models
 }
 
-pub(super) fn setting(n: usize, election: ElectionMode, variant: Variant) -> Setting {
+pub(crate) fn setting(n: usize, election: ElectionMode, variant: Variant) -> Setting {
     let voters = QuorumVerifier::Majority((1..=n as i64).map(ServerId).collect());
     setting_of(&voters, 0, election, variant)
 }
@@ -458,7 +459,12 @@ pub(super) fn led(w: &World) -> bool {
     w.peers().any(|(_, p)| p.established_epoch().is_some())
 }
 
+/// Everybody who serves has delivered the same, and whoever leads has committed what it proposed.
 pub(super) fn serving_agree(w: &World) -> bool {
     let mut serving = w.peers().filter(|(_, p)| p.serving());
-    serving.all(|(_, p)| **p.service().applied() == w.ghost().delivered)
+    let outstanding = |p: &QuorumPeer<Byte>| p.history().last() != p.history().applied();
+    serving.all(|(_, p)| {
+        let stuck = p.established_epoch().is_some() && outstanding(p);
+        **p.service().applied() == w.ghost().delivered && !stuck
+    })
 }

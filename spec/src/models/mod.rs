@@ -8,6 +8,7 @@ mod faults;
 mod groups;
 mod observers;
 pub mod paxos;
+mod prepared;
 mod recovery;
 pub mod road;
 mod served;
@@ -25,6 +26,8 @@ use crate::transcript::{self, Unwritable};
 use crate::words;
 use crate::world::{Action, World};
 
+#[cfg(test)]
+pub(crate) use catalogue::setting;
 pub use catalogue::{Expected, ModelSpec, Variant, catalogue, election, zab};
 pub use comparison::started;
 pub use deep::{DeepSpec, deep};

@@ -9,6 +9,7 @@ mod discarded_stays_dead;
 mod elected_is_best_of_quorum;
 mod epochs_monotone;
 mod integrity;
+mod leader_is_in_config;
 mod leadership;
 mod local_primary_order;
 mod memory_matches_disk;
@@ -19,6 +20,10 @@ mod scene;
 mod serving_leader_has_quorum;
 mod step_down_without_quorum;
 mod stored_data_is_accepted;
+mod vote_is_not_worse;
+
+#[cfg(test)]
+mod tests;
 
 pub use scene::Scene;
 
@@ -55,14 +60,15 @@ pub const ZAB: &[Invariant] = &[
     no_offence::NO_OFFENCE,
     diff_within_limit::DIFF_WITHIN_LIMIT,
     step_down_without_quorum::STEP_DOWN_WITHOUT_QUORUM,
+    vote_is_not_worse::VOTE_IS_NOT_WORSE,
 ];
 
 /// A predicate over what a recording shows.
 pub type Predicate<S> = fn(&S) -> bool;
 
 /// The properties of ZAB again, the same predicates over any scene.
-pub fn zab_in<S: Scene>() -> [(&'static Invariant, Predicate<S>); 15] {
-    let holds: [Predicate<S>; 15] = [
+pub fn zab_in<S: Scene>() -> [(&'static Invariant, Predicate<S>); 16] {
+    let holds: [Predicate<S>; 16] = [
         prefix_consistency::holds,
         leadership::holds,
         integrity::holds,
@@ -78,6 +84,7 @@ pub fn zab_in<S: Scene>() -> [(&'static Invariant, Predicate<S>); 15] {
         no_offence::holds,
         diff_within_limit::holds,
         step_down_without_quorum::holds,
+        vote_is_not_worse::holds,
     ];
     std::array::from_fn(|k| (&ZAB[k], holds[k]))
 }
@@ -85,6 +92,8 @@ pub fn zab_in<S: Scene>() -> [(&'static Invariant, Predicate<S>); 15] {
 /// The properties of an election.
 pub const ELECTION: &[Invariant] = &[
     elected_is_best_of_quorum::ELECTED_IS_BEST_OF_QUORUM,
+    vote_is_not_worse::VOTE_IS_NOT_WORSE,
+    leader_is_in_config::LEADER_IS_IN_CONFIG,
     memory_matches_disk::MEMORY_MATCHES_DISK,
     stored_data_is_accepted::STORED_DATA_IS_ACCEPTED,
 ];

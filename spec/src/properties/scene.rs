@@ -5,7 +5,7 @@ use quorate_core::{LearnerStatus, QuorumPeer};
 
 use crate::byte::Byte;
 use crate::models::Ensemble;
-use crate::world::{Ghost, Server, World};
+use crate::world::{Connection, End, Ghost, Server, World};
 
 /// An ensemble at one moment. Servers are named by their index.
 pub trait Scene {
@@ -92,7 +92,13 @@ impl Scene for Searched<'_> {
 
     fn learners(&self, i: usize) -> Vec<(usize, LearnerStatus)> {
         let learners = self.peer(i).map(|peer| peer.status().learners).unwrap_or_default();
-        learners.into_iter().map(|learner| (learner.id.0 as usize - 1, learner)).collect()
+        let named = learners.into_iter().map(|learner| (learner.id.0 as usize - 1, learner));
+        // Who has no connection any more is no learner, whatever the leader thinks.
+        let connected = |j: usize| {
+            let open = |c: &Connection| (c.learner, c.leader) == (j, i) && c.leader_end == End::Open;
+            self.1.connections().iter().any(open)
+        };
+        named.filter(|(j, _)| connected(*j)).collect()
     }
 
     fn epochs_on_disk(&self, i: usize) -> (Epoch, Epoch) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use quorate_core::election::{Notification, ServerState, Vote};
 use quorate_core::ids::{Epoch, Zxid};
 use quorate_core::payload::{Payload, Size};
 use quorate_core::zab::Packet;
@@ -53,6 +54,20 @@ impl World {
         let peer = self.servers[i].peer.as_ref().expect("it is up");
         let oversized = sent > peer.config().diff_limit.of(peer.service().size());
         self.note(oversized, |broken| broken.oversized_diff = true);
+    }
+
+    /// Who looks for a leader says nothing worse than its own vote.
+    pub(super) fn check_vote(&mut self, i: usize, said: &Notification) {
+        if said.state != ServerState::Looking || said.vote.zxid.is_none() {
+            return;
+        }
+        let peer = self.servers[i].peer.as_ref().expect("it is up");
+        let status = peer.status();
+        let zxid = Some(status.last_zxid);
+        let own = Vote { leader: status.id, zxid, peer_epoch: status.current_epoch };
+        // An observer has no vote of its own.
+        let worse = peer.config().is_voter(own.leader) && own.beats(&said.vote);
+        self.note(worse, |broken| broken.worse_vote = true);
     }
 
     fn accepted(&self, i: usize) -> u32 {

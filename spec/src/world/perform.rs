@@ -231,6 +231,7 @@ impl World {
     fn perform(&mut self, i: usize, output: Output<Byte>) {
         match output {
             Output::Elect(to, vote) => {
+                self.check_vote(i, &vote);
                 let to = index(to);
                 if self.servers[to].peer.is_some() {
                     let slot = i * self.servers.len() + to;

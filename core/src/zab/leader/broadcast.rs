@@ -31,7 +31,14 @@ impl<P: Payload> Leader<P> {
             }
             RequestKind::Write => {
                 // An exhausted counter ends the epoch: the next leader begins a new one.
-                let zxid = m.history.last().max(Zxid::new(epoch, 0)).next().ok_or(RoleEnded)?;
+                let before = if mutated!(m.config, EpochNotInZxid) {
+                    m.history.last()
+                } else if mutated!(m.config, CounterNotReset) {
+                    Zxid::new(epoch, m.history.last().counter())
+                } else {
+                    m.history.last().max(Zxid::new(epoch, 0))
+                };
+                let zxid = before.next().ok_or(RoleEnded)?;
                 let txn = m.service.prepare(cx.now, zxid, &request, origin);
                 m.append(zxid, txn.clone(), cx).expect("the next zxid follows the last one");
                 let only_in_service = mutated!(m.config, ProposalOnlyInService);
@@ -56,13 +63,15 @@ impl<P: Payload> Leader<P> {
         while let Some(zxid) = m.history.oldest_unapplied() {
             let has = |id: ServerId| {
                 if id == m.config.id {
-                    m.history.logged() >= zxid
+                    m.history.logged() >= zxid || mutated!(m.config, OwnAckBeforeSync)
                 } else {
                     self.voter_is(id, |l| l.has(zxid))
                 }
             };
             let enough = if mutated!(m.config, CommitOnMinority) {
                 m.config.voters().any(has)
+            } else if mutated!(m.config, CommitAtHalf) {
+                m.config.voters().filter(|id| has(*id)).count() * 2 >= m.config.voters().count()
             } else {
                 m.config.is_quorum(has)
             };
@@ -72,9 +81,13 @@ impl<P: Payload> Leader<P> {
             let txn =
                 m.history.after(m.history.applied()).next().map(|(_, t)| t.clone()).expect("it is listed");
             for learner in self.learners.values() {
-                if learner.voter && learner.in_service() {
+                let told =
+                    learner.in_service() || mutated!(m.config, CommitDuringSync) && learner.forwarding();
+                if learner.voter && told {
+                    let newest = mutated!(m.config, CommitsOutOfOrder);
+                    let zxid = if newest { m.history.last() } else { zxid };
                     cx.send(learner.link, Packet::Commit { zxid });
-                } else if !learner.voter && learner.forwarding() {
+                } else if !learner.voter && learner.forwarding() && !mutated!(m.config, ObserverNotInformed) {
                     cx.send(learner.link, Packet::Inform { zxid, txn: txn.clone() });
                 }
             }

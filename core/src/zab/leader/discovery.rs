@@ -67,6 +67,9 @@ impl<P: Payload> Leader<P> {
         };
         self.phase = Phase::Promising(epoch);
         m.accept_epoch(epoch, cx);
+        if mutated!(m.config, OwnPromiseNotAwaited) {
+            let _ = self.epoch_promised(m, cx, epoch);
+        }
     }
 
     /// The new epoch is on this server's disk: ask the others to promise it.
@@ -95,7 +98,16 @@ impl<P: Payload> Leader<P> {
         last: Zxid,
     ) -> Outcome {
         if matches!(self.phase, Phase::Epoch(_)) {
-            let ahead = current.is_some_and(|c| (c, last) > (m.current_epoch, m.history.last()));
+            let (epoch, own_last) = (m.current_epoch, m.history.last());
+            let ahead = current.is_some_and(|c| {
+                if mutated!(m.config, AheadByZxidOnly) {
+                    last > own_last
+                } else if mutated!(m.config, AheadByEpochOnly) {
+                    c > epoch
+                } else {
+                    (c, last) > (epoch, own_last)
+                }
+            });
             if ahead && !mutated!(m.config, AheadFollowerIgnored) {
                 return self.drop_learner(m, cx, link, Reason::AheadOfLeader);
             }
@@ -113,10 +125,17 @@ impl<P: Payload> Leader<P> {
     fn check_epoch_quorum(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>) -> Outcome {
         let Phase::Epoch(epoch) = self.phase else { return Ok(()) };
         let promised = |id: ServerId| {
-            let acked = |l: &LearnerHandler| matches!(l.stage, Stage::EpochAcked { current: Some(_), .. });
+            let repeated = mutated!(m.config, RepeatedPromiseCounts);
+            let acked = |l: &LearnerHandler| matches!(l.stage, Stage::EpochAcked { current, .. } if current.is_some() || repeated);
             id == m.config.id || self.voter_is(id, acked)
         };
-        if !m.config.is_quorum(promised) {
+        let enough = if mutated!(m.config, ObserverPromiseCounts) {
+            let acked = |l: &&LearnerHandler| matches!(l.stage, Stage::EpochAcked { .. });
+            (self.learners.values().filter(acked).count() + 1) * 2 > m.config.voters().count()
+        } else {
+            m.config.is_quorum(promised) || mutated!(m.config, PromisesNotAwaited)
+        };
+        if !enough {
             return Ok(());
         }
         self.phase = Phase::Synchronization { epoch, own: false };

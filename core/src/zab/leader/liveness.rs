@@ -22,7 +22,7 @@ impl<P: Payload> Leader<P> {
                 in_service.saturating_add(m.config.init_limit)
             };
             learner.silent = learner.silent.saturating_add(1);
-            let alive = learner.silent <= limit;
+            let alive = learner.silent <= limit || mutated!(m.config, SilentFollowerKept);
             if !alive {
                 cx.hangup(learner.link, Reason::Silent);
             }

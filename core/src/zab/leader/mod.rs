@@ -116,8 +116,13 @@ impl<P: Payload> Leader<P> {
 
     pub(crate) fn down(&mut self, m: &Member<P>, link: Link) -> Outcome {
         if self.learners.get(&link.server).is_some_and(|l| l.link == link) {
+            if mutated!(m.config, DisconnectedStillCounts) {
+                return Ok(());
+            }
             self.learners.remove(&link.server);
-            self.check_quorum(m)?;
+            if !mutated!(m.config, LossNotChecked) {
+                self.check_quorum(m)?;
+            }
         }
         Ok(())
     }

@@ -28,7 +28,11 @@ impl<P: Payload> Leader<P> {
         // Everything before the epoch is its initial history: told as committed, because
         // ZooKeeper's learners put only what is committed on disk before they acknowledge
         // NEWLEADER; nobody applies it before UPTODATE.
-        let committed = m.applied_for_clients(epoch);
+        let committed = if mutated!(m.config, UncommittedSentAsCommitted) {
+            m.history.last().max(Zxid::new(epoch, 0))
+        } else {
+            m.applied_for_clients(epoch)
+        };
         let initial = self.established().is_none();
         let learner = self.learners.get_mut(&id).expect("a connected learner");
         let link = learner.link;
@@ -36,7 +40,10 @@ impl<P: Payload> Leader<P> {
         // matches COMMITs only with proposals of its own connection.
         let applied = m.history.applied();
         let again = !initial && last > applied && m.history.passes(last) && applied.counter() > 0;
-        let plan = if again {
+        let window_ignored = mutated!(m.config, WindowIgnored) && last < m.history.base();
+        let plan = if mutated!(m.config, SyncAlwaysDiff) || window_ignored {
+            SyncPlan::Diff { after: last }
+        } else if again {
             SyncPlan::Trunc { to: applied }
         } else {
             sync_plan(&m.history, last, committed, m.diff_limit())
@@ -51,17 +58,28 @@ impl<P: Payload> Leader<P> {
                 to
             }
             SyncPlan::Snap if initial && m.history.applied() < m.history.last() => {
-                let snapshot = self.initial.get_or_insert_with(|| m.whole_state(cx.now)).clone();
+                let snapshot = if mutated!(m.config, SnapWithoutTail) {
+                    m.service.snapshot()
+                } else {
+                    self.initial.get_or_insert_with(|| m.whole_state(cx.now)).clone()
+                };
                 cx.send(link, Packet::Snap { zxid: Zxid::new(epoch, 0), snapshot });
                 m.history.last()
             }
             SyncPlan::Snap => {
-                let zxid = m.applied_for_clients(epoch);
+                let late = mutated!(m.config, SnapLabelledLate);
+                let stands = if late { m.history.last() } else { m.history.applied() };
+                let zxid = stands.max(Zxid::new(epoch, 0));
                 cx.send(link, Packet::Snap { zxid, snapshot: m.service.snapshot() });
-                m.history.applied()
+                stands
             }
         };
-        for (zxid, txn) in m.history.after(from) {
+        let holes = usize::from(mutated!(m.config, DiffWithHole));
+        let newleader_first = mutated!(m.config, NewLeaderBeforeHistory);
+        if newleader_first {
+            cx.send(link, Packet::NewLeader { epoch });
+        }
+        for (zxid, txn) in m.history.after(from).skip(holes) {
             let is_committed = *zxid <= committed;
             if is_committed || learner.voter {
                 cx.send(link, Packet::Proposal { zxid: *zxid, txn: txn.clone() });
@@ -70,7 +88,9 @@ impl<P: Payload> Leader<P> {
                 cx.send(link, Packet::Commit { zxid: *zxid });
             }
         }
-        cx.send(link, Packet::NewLeader { epoch });
+        if !newleader_first {
+            cx.send(link, Packet::NewLeader { epoch });
+        }
         learner.stage = Stage::Synchronizing { committed, acked: Zxid::ZERO };
     }
 
@@ -83,7 +103,9 @@ impl<P: Payload> Leader<P> {
     ) -> Outcome {
         let epoch = self.epoch().expect("an epoch was promised");
         let learner = self.learners.get_mut(&link.server).expect("the packet's learner");
-        if zxid == Zxid::new(epoch, 0) {
+        let taken_for_it = mutated!(m.config, ProposalAckForNewLeader)
+            && matches!(learner.stage, Stage::Synchronizing { .. });
+        if zxid == Zxid::new(epoch, 0) || taken_for_it {
             // NEWLEADER; the same number again acknowledges UPTODATE and means nothing new.
             let Stage::Synchronizing { committed, acked } = learner.stage else { return Ok(()) };
             learner.stage = Stage::Synchronized { committed, acked };
@@ -115,17 +137,31 @@ impl<P: Payload> Leader<P> {
     pub(super) fn check_established(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>) -> Outcome {
         let Phase::Synchronization { epoch, own } = self.phase else { return Ok(()) };
         let has = |id: ServerId| {
-            if id == m.config.id { own } else { self.voter_is(id, LearnerHandler::has_initial_history) }
+            if id == m.config.id {
+                own || mutated!(m.config, OwnHistoryNotAwaited)
+            } else {
+                self.voter_is(id, LearnerHandler::has_initial_history)
+            }
         };
-        if m.config.is_quorum(has) { self.establish(m, cx, epoch) } else { Ok(()) }
+        let enough = if mutated!(m.config, EstablishedAtHalf) {
+            m.config.voters().filter(|id| has(*id)).count() * 2 >= m.config.voters().count()
+        } else if mutated!(m.config, ObserverSynchronizedCounts) {
+            let synchronized = self.learners.values().filter(|l| l.has_initial_history()).count();
+            (synchronized + usize::from(own)) * 2 > m.config.voters().count()
+        } else {
+            m.config.is_quorum(has)
+        };
+        if enough { self.establish(m, cx, epoch) } else { Ok(()) }
     }
 
     /// A quorum has the initial history on disk: it is committed, serve.
     pub(super) fn establish(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, epoch: Epoch) -> Outcome {
         self.phase = Phase::Broadcast(epoch);
         self.initial.clear();
-        let effects = m.apply_to(m.history.last().max(Zxid::new(epoch, 0)), cx);
-        self.carry_out(m, cx, effects)?;
+        if !mutated!(m.config, InitialHistoryNotCommitted) {
+            let effects = m.apply_to(m.history.last().max(Zxid::new(epoch, 0)), cx);
+            self.carry_out(m, cx, effects)?;
+        }
         m.trim();
         cx.out.push(Output::CancelAlarm(Timer::PhaseLimit));
         cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::Tick));
