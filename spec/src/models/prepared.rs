@@ -14,7 +14,7 @@ use super::catalogue::{led, serving_agree, setting};
 use super::{Ensemble, Expected, ModelSpec, Reachable, Variant};
 use crate::byte::Byte;
 use crate::properties;
-use crate::world::{Action, Budget, Durable, Setting, World};
+use crate::world::{Action, Budget, Durable, QuorumPort, Setting, World};
 
 pub(super) fn catalogue() -> Vec<ModelSpec> {
     vec![
@@ -159,6 +159,7 @@ fn ensemble(init: Vec<World>) -> Ensemble {
         invariants: properties::ZAB,
         sometimes: &[],
         terminal: |w| (led(w) || w.elections_used_up()) && serving_agree(w),
+        goal: None,
     }
 }
 
@@ -322,7 +323,7 @@ fn rounds(variant: Variant) -> Ensemble {
     let mut init = Vec::new();
     for best in 0..3 {
         let mut setting = setting(3, ElectionMode::Fast, variant);
-        (setting.quorum_port, setting.eager) = (false, false);
+        (setting.quorum_port, setting.eager) = (QuorumPort::Absent, false);
         let mut disks = vec![Durable { accepted_epoch: 2, current_epoch: 1, ..Durable::empty() }; 3];
         let zxid = Zxid::new(1, 1);
         disks[best].log.push((zxid, Byte::logged(zxid)));
@@ -361,6 +362,7 @@ fn rounds(variant: Variant) -> Ensemble {
             // Nobody looks any more, and a quorum follows one that leads.
             w.peers().all(|(_, p)| p.state() != ServerState::Looking) && quorum_follows(w)
         },
+        goal: None,
     }
 }
 
@@ -375,7 +377,7 @@ fn quorum_follows(w: &World) -> bool {
 /// Servers 2 and 3 vote among three; server 1 knows only itself and server 2.
 fn stranger(variant: Variant) -> Ensemble {
     let mut setting = setting(3, ElectionMode::Fast, variant);
-    (setting.quorum_port, setting.eager) = (false, false);
+    (setting.quorum_port, setting.eager) = (QuorumPort::Absent, false);
     let verifiers = vec![QuorumVerifier::Majority(vec![ServerId(1), ServerId(2)])];
     setting.configs[0] = Constant::new(PeerConfig { verifiers, ..(*setting.configs[0]).clone() });
     let run = Run::start(setting, vec![Durable::empty(); 3]);
@@ -384,5 +386,6 @@ fn stranger(variant: Variant) -> Ensemble {
         invariants: properties::ELECTION,
         sometimes: &[Reachable { name: "a quorum follows", reached: quorum_follows }],
         terminal: |_| true,
+        goal: None,
     }
 }
