@@ -5,7 +5,7 @@ use quorate_core::{LearnerStatus, QuorumPeer};
 
 use crate::byte::Byte;
 use crate::models::Ensemble;
-use crate::world::{Connection, End, Ghost, Server, World};
+use crate::world::{Connection, End, Ghost, QuorumPort, Server, World};
 
 /// An ensemble at one moment. Servers are named by their index.
 pub trait Scene {
@@ -98,7 +98,9 @@ impl Scene for Searched<'_> {
             let open = |c: &Connection| (c.learner, c.leader) == (j, i) && c.leader_end == End::Open;
             self.1.connections().iter().any(open)
         };
-        named.filter(|(j, _)| connected(*j)).collect()
+        // Where every connection leads nowhere nobody is told.
+        let told = self.1.quorum_port() != QuorumPort::Dead;
+        named.filter(|(j, _)| !told || connected(*j)).collect()
     }
 
     fn epochs_on_disk(&self, i: usize) -> (Epoch, Epoch) {

@@ -29,6 +29,7 @@ impl MadeUp {
     /// disk held from the start, and one of epoch 2.
     fn good() -> Self {
         let mut ghost = Ghost::default();
+        ghost.deliver(0, &[(Zxid::new(1, 1), 7)]);
         ghost.establish(2, 0, &[(Zxid::new(1, 1), 7)]);
         ghost.propose(Zxid::new(2, 1), 8);
         ghost.deliver(0, &[(Zxid::new(1, 1), 7), (Zxid::new(2, 1), 8)]);
@@ -80,8 +81,11 @@ impl Scene for MadeUp {
     }
 }
 
+/// The properties that something breaks, and what that is.
+type Spoilt = (&'static [&'static str], fn(&mut MadeUp));
+
 /// What breaks which property, and no other one that is not named with it.
-const SPOILT: &[(&[&str], fn(&mut MadeUp))] = &[
+const SPOILT: &[Spoilt] = &[
     // Two servers have delivered different second transactions.
     (&["PrefixConsistency"], |s| s.ghost.deliver(0, &[(Zxid::new(1, 1), 7), (Zxid::new(2, 1), 9)])),
     // Server 3 is established in the same epoch.

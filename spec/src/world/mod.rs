@@ -174,6 +174,11 @@ impl World {
         self.budget = budget;
     }
 
+    /// What there is of the connections between learners and leaders.
+    pub fn quorum_port(&self) -> QuorumPort {
+        self.setting.quorum_port
+    }
+
     /// The same ensemble with another quorum port from now on. If it is dead, nothing is left of its connections.
     pub fn with_quorum_port(&self, quorum_port: QuorumPort) -> World {
         let mut world = self.clone();
