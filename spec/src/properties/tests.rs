@@ -107,7 +107,7 @@ const SPOILT: &[Spoilt] = &[
         s.ghost.delivered[0].0 = Zxid::new(1, 2);
     }),
     // A later primary begins without what was delivered.
-    (&["PrimaryIntegrity"], |s| s.ghost.establish(3, 0, &[(Zxid::new(1, 1), 7)])),
+    (&["PrimaryIntegrity", "DiscardedStaysDead"], |s| s.ghost.establish(3, 0, &[(Zxid::new(1, 1), 7)])),
     // Something of epoch 1 comes after epoch 2 has begun.
     (&["PrimaryIntegrity"], |s| {
         s.preloaded.push((Zxid::new(1, 2), 9));
