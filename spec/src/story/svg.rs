@@ -15,9 +15,9 @@ const LINE: usize = 14;
 
 /// Every selector is below the class of the picture: a page may hold several, and other things.
 const STYLE: &str = "\
-.story text{font:11px ui-monospace,Menlo,Consolas,monospace;fill:#1b2733;paint-order:stroke;stroke:#fff;\
-stroke-width:3px;stroke-linejoin:round}\
-.story .name{font-weight:bold;text-anchor:middle}.story .no{fill:#8795a1;text-anchor:end}\
+.story text{font:11px ui-monospace,Menlo,Consolas,monospace;fill:#1b2733}\
+.story .halo{stroke:#fff;stroke-width:3px;stroke-linejoin:round}\
+.story .name{font-weight:bold}.story .no{fill:#8795a1}\
 .story .what{fill:#0b4f8a}.story .fault{fill:#b3261e;font-weight:bold}.story .disk{fill:#6a4a00}\
 .story line{stroke-linecap:round}.story .msg{stroke:#0b4f8a;stroke-width:1.3}\
 .story .lost{stroke:#b3261e;stroke-width:1.2;stroke-dasharray:4 3}\
@@ -49,7 +49,7 @@ impl Story {
             let (y, _) = rows[at];
             let first = at == 0 || self.beats[at - 1].step != beat.step;
             if first {
-                let _ = writeln!(out, "<text class='no' x='40' y='{}'>{}</text>", y + 12, beat.step + 1);
+                write(&mut out, "no", (40, y + 12), "end", &(beat.step + 1).to_string());
             }
             let class = match beat.kind {
                 Kind::Does => "does",
@@ -64,21 +64,17 @@ impl Story {
                     Kind::Disk => "■",
                     Kind::Fault => "✗",
                 };
-                let _ = writeln!(out, "<text class='{class}' x='{}' y='{}'>{mark}</text>", x - 4, y + 12);
+                write(&mut out, class, (x - 4, y + 12), "start", mark);
             }
             for (i, note) in beat.notes.iter().enumerate() {
-                let (y, note) = (y + 12 + (i + read) * LINE, escape(note));
-                let _ = writeln!(out, "<text class='{class}' x='{}' y='{y}'>{note}</text>", x + 10);
+                write(&mut out, class, (x + 10, y + 12 + (i + read) * LINE), "start", note);
             }
         }
         if let Some(turn) = self.cycle.and_then(|step| self.beats.iter().position(|b| b.step == step)) {
             let top = rows[turn].0;
-            let _ = writeln!(
-                out,
-                "<path class='turn' d='M12 {end}H6V{top}H12' marker-end='url(#story-head)'/>\
-                 <text x='2' y='{}'>again and again</text>",
-                end + 14
-            );
+            let _ =
+                writeln!(out, "<path class='turn' d='M12 {end}H6V{top}H12' marker-end='url(#story-head)'/>");
+            write(&mut out, "does", (2, end + 14), "start", "again and again");
         }
         out + "</svg>\n"
     }
@@ -124,53 +120,53 @@ impl Story {
                 }
             }
             for y in [20, end + 22] {
-                let _ = writeln!(out, "<text class='name' x='{x}' y='{y}'>{}</text>", escape(name));
+                write(out, "name", (x, y), "middle", name);
             }
         }
     }
 
     fn arrow(&self, out: &mut String, rows: &[(usize, usize)], end: usize, arrow: &super::Arrow) {
-        let (x1, x2) = (self.x(arrow.from) as i64, self.x(arrow.to) as i64);
+        let (x1, x2) = (self.x(arrow.from), self.x(arrow.to));
         let y1 = |fallback: usize| arrow.sent.map_or(fallback, |beat| rows[beat].0 + 10);
-        let what = escape(&arrow.what);
-        let away = if x2 > x1 { 1 } else { -1 };
-        // What is read is written beside the reader, on the side it came from.
+        let right = x2 > x1;
+        // Two fifths of the way: as far as what does not arrive gets.
+        let part = if right { x1 + (x2 - x1) * 2 / 5 } else { x1 - (x1 - x2) * 2 / 5 };
         match arrow.fate {
             Fate::Arrives(beat) => {
                 let y2 = rows[beat].0 + 10;
-                let y1 = y1(y2);
+                let (y1, tail, head) =
+                    (y1(y2), if right { x1 + 3 } else { x1 - 3 }, if right { x2 - 4 } else { x2 + 4 });
                 let _ = writeln!(
                     out,
-                    "<line class='msg' x1='{}' y1='{y1}' x2='{}' y2='{y2}' marker-end='url(#story-head)'/>",
-                    x1 + 3 * away,
-                    x2 - 4 * away
+                    "<line class='msg' x1='{tail}' y1='{y1}' x2='{head}' y2='{y2}' marker-end='url(#story-head)'/>"
                 );
-                let (x, anchor) = if away > 0 { (x2 - 14, "end") } else { (x2 + 14, "start") };
-                let _ = writeln!(
-                    out,
-                    "<text class='what' x='{x}' y='{}' text-anchor='{anchor}'>{what}</text>",
-                    y2 + 4
-                );
+                // What is read is written beside the reader, on the side it came from.
+                let (x, anchor) = if right { (x2 - 16, "end") } else { (x2 + 16, "start") };
+                write(out, "what", (x, y2 + 4), anchor, &arrow.what);
             }
             Fate::Lost(beat) => {
-                let y2 = rows.get(beat).map_or(TOP, |(y, _)| y + 10);
-                let (x, y) = (x1 + (x2 - x1) * 2 / 5, y2);
-                let _ = writeln!(
-                    out,
-                    "<line class='lost' x1='{x1}' y1='{}' x2='{x}' y2='{y}'/><text class='fault' x='{}' \
-                     y='{}'>✗ {what}</text>",
-                    y1(y2),
-                    x - 4,
-                    y + 4
-                );
+                // Several that are lost at the same time are written below each other.
+                let same = self.arrows.iter().filter(|a| a.fate == arrow.fate);
+                let before = same.take_while(|a| !std::ptr::eq(*a, arrow)).count();
+                let y = rows.get(beat).map_or(TOP, |(y, _)| y + 10) + before * LINE;
+                let _ = writeln!(out, "<line class='lost' x1='{x1}' y1='{}' x2='{part}' y2='{y}'/>", y1(y));
+                write(out, "fault", (part - 4, y + 4), "start", &format!("✗ {}", arrow.what));
             }
             Fate::UnderWay => {
-                let (x, y) = (x1 + (x2 - x1) * 2 / 5, end - 2);
-                let _ = writeln!(out, "<line class='open' x1='{x1}' y1='{}' x2='{x}' y2='{y}'/>", y1(TOP));
-                let _ = writeln!(out, "<text x='{x}' y='{y}'>{what}</text>");
+                let y = end - 2;
+                let _ = writeln!(out, "<line class='open' x1='{x1}' y1='{}' x2='{part}' y2='{y}'/>", y1(TOP));
+                write(out, "does", (part, y), "start", &arrow.what);
             }
             Fate::Dropped => {}
         }
+    }
+}
+
+/// A text, and below it the same one broader and white: so it can be read where lines cross it.
+fn write(out: &mut String, class: &str, (x, y): (usize, usize), anchor: &str, text: &str) {
+    let text = escape(text);
+    for class in [format!("halo {class}"), class.to_owned()] {
+        let _ = writeln!(out, "<text class='{class}' x='{x}' y='{y}' text-anchor='{anchor}'>{text}</text>");
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{Fate, Kind, Look, Story, show_path};
 
 /// Columns between two lanes.
-const APART: usize = 10;
+const APART: usize = 12;
 /// Columns for a step's number.
 const NUMBER: usize = 6;
 

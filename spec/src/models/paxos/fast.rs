@@ -138,7 +138,13 @@ pub const AGREEMENT: Claim<State> = Claim {
 
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "votes {:?}, to be kept {:?}, chosen {:#b}", self.votes, self.kept, self.chosen)
+        for (a, vote) in self.votes.iter().enumerate() {
+            let vote = vote.map_or("nothing".to_owned(), |value| format!("value {value}"));
+            write!(f, "A{} voted for {vote}; ", a + 1)?;
+        }
+        self.kept.iter().try_for_each(|value| write!(f, "this round is bound to value {value}; "))?;
+        let values = (0..8).filter(|value| self.chosen & 1 << value != 0).map(|value| value.to_string());
+        write!(f, "chosen: {}", values.collect::<Vec<_>>().join(", "))
     }
 }
 
