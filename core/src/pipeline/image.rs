@@ -135,13 +135,28 @@ impl TreeImage {
             // What came out of a tree fits into one.
             let _ = builder.node(node.path, node.data, node.acl, node.stat);
         }
+        builder.release_lists();
         builder.tree
     }
 
-    /// The same for whoever has other settings than the tree it was read into.
+    /// The same as if it had been read by a server with these settings.
+    ///
+    /// # Errors
+    /// It is no image.
     #[cfg(feature = "recording")]
-    pub(crate) fn without_tree(self) -> Self {
-        TreeImage { tree: None, ..self }
+    pub fn read_again(&self, settings: &Settings) -> Result<Self, ImageError> {
+        let mut builder = ImageBuilder::new(settings);
+        for (session, timeout_ms) in self.sessions() {
+            builder.session(session, timeout_ms);
+        }
+        for (index, list) in self.acls() {
+            builder.acl(index, list)?;
+        }
+        let mut nodes = self.nodes();
+        while let Some(node) = nodes.next() {
+            builder.node(node.path, node.data, node.acl, node.stat)?;
+        }
+        builder.finish(self.applied)
     }
 
     /// Everything by path, for comparisons.
@@ -322,6 +337,13 @@ impl ImageBuilder {
         })
     }
 
+    /// From now on only znodes use the lists: one that the last of them gives up is forgotten.
+    fn release_lists(&mut self) {
+        for id in core::mem::take(&mut self.lists).into_values() {
+            self.tree.release_acl(id);
+        }
+    }
+
     /// How many znodes named a list that was not there.
     pub fn missing_lists(&self) -> u64 {
         self.missing_lists
@@ -336,9 +358,7 @@ impl ImageBuilder {
         if !self.has_root {
             return Err(ImageError::NoRoot);
         }
-        for id in self.lists.into_values() {
-            self.tree.release_acl(id);
-        }
+        self.release_lists();
         self.tree.complete();
         let mut image = TreeImage::take(&self.tree, &self.sessions, applied);
         image.tree = Some(Arc::new(self.tree));

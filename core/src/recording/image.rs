@@ -34,7 +34,7 @@ impl Serialize for TreeImage {
 impl<'de> Deserialize<'de> for TreeImage {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored = Stored::deserialize(deserializer)?;
-        // Which server's tree it becomes is not known here: it will be made anew with its settings.
+        // Which server's it is is not known here: whoever knows reads it again, with its settings.
         let mut builder = ImageBuilder::new(&Settings::new(ServerId(0), 1));
         for (session, timeout_ms) in stored.sessions {
             builder.session(session, timeout_ms);
@@ -45,6 +45,6 @@ impl<'de> Deserialize<'de> for TreeImage {
         for (path, data, acl, stat) in &stored.znodes {
             builder.node(path, data.as_deref(), *acl, *stat).map_err(D::Error::custom)?;
         }
-        Ok(builder.finish(stored.applied).map_err(D::Error::custom)?.without_tree())
+        builder.finish(stored.applied).map_err(D::Error::custom)
     }
 }

@@ -1,6 +1,8 @@
 //! A log that ZooKeeper 3.8.0 wrote, replayed: every digest on the way must be the recorded one.
 
 use super::*;
+use crate::pipeline::ImageBuilder;
+use crate::wire::record::{Acl, StatPersisted};
 use crate::wire::txn::{Txn, TxnBody};
 
 const LOG: &[u8] = include_bytes!("../../../../tests/golden/log.1.bin");
@@ -123,4 +125,19 @@ fn damaged_images_are_named() {
     // A znode whose list is missing is closed to everybody.
     assert!(image.acls().any(|(_, list)| list[0].perms == 0));
     assert_eq!(image.node_count(), 5);
+}
+
+#[test]
+fn a_list_of_an_installed_state_is_forgotten_with_its_last_znode() {
+    let settings = Settings::new(ServerId(1), 2000);
+    let read = || {
+        let mut builder = ImageBuilder::new(&settings);
+        builder.acl(1, &[Acl::new(1, "digest", "a:b")]).unwrap();
+        builder.node("", Some(b""), -1, StatPersisted::default()).unwrap();
+        builder.node("/private", None, 1, StatPersisted::default()).unwrap();
+        TreeService::new(&settings, Some(&builder.finish(Zxid::ZERO).unwrap()))
+    };
+    // Taken from a running service, as a first start has it, it comes to the same as read from a file.
+    let taken = TreeService::new(&settings, Some(&read().snapshot()));
+    assert_eq!(taken, read());
 }
