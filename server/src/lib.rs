@@ -23,6 +23,7 @@ mod driver;
 mod ensemble;
 pub mod error;
 mod glue;
+mod mutation;
 mod net;
 mod panic_hook;
 mod service;

@@ -52,7 +52,7 @@ fn a_short_absence_is_made_up_for_by_diff() {
 #[test]
 fn a_long_absence_is_made_up_for_by_a_snapshot() {
     // The leader remembers ten transactions once they are in a snapshot.
-    let mut ensemble = Setup::voters(3).line("commitLogCount=10").line("snapCount=20").start();
+    let mut ensemble = Setup::voters(3).line("commitLogCount=10").line("snapCount=20").recorded().start();
     let (leader, follower) = away_for(&mut ensemble, 200);
     let before = snapshots(&ensemble, follower);
     ensemble.start_all();
@@ -63,6 +63,7 @@ fn a_long_absence_is_made_up_for_by_a_snapshot() {
     ensemble.kill(follower);
     ensemble.start_all();
     assert_eq!(contents(&ensemble, follower, "/w"), contents(&ensemble, leader, "/w"));
+    ensemble.replay();
 }
 
 #[test]
@@ -130,7 +131,7 @@ fn a_state_of_many_megabytes_travels() {
 
 #[test]
 fn what_only_a_deposed_leader_logged_is_truncated() {
-    let mut ensemble = Setup::voters(3).line("maxSessionTimeout=60000").wired().start();
+    let mut ensemble = Setup::voters(3).line("maxSessionTimeout=60000").wired().recorded().start();
     let old = ensemble.await_leader();
     let mut client = ensemble.connect_for(old, 60_000);
     client.create("/d", b"", CreateMode::Persistent).unwrap();
@@ -162,4 +163,5 @@ fn what_only_a_deposed_leader_logged_is_truncated() {
     for id in ensemble.ids() {
         assert_eq!(contents(&ensemble, id, "/d"), expected, "server {id}");
     }
+    ensemble.replay();
 }

@@ -18,6 +18,7 @@ mod quorum_loss;
 mod quorums;
 mod random_kills;
 mod read_only;
+mod recorded;
 mod restarts;
 mod service_commands;
 mod sessions;

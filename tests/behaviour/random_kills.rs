@@ -72,8 +72,11 @@ fn what_was_acknowledged_survives_random_kills() {
     println!("QUORATE_E2E_SEED={seed} QUORATE_KILLS={kills}");
     let mut rng = Rng::new(seed);
     // Snapshots, short memories: returning servers get DIFF, TRUNC and SNAP.
-    let setup =
-        Setup::voters(3).line("maxSessionTimeout=120000").line("snapCount=400").line("commitLogCount=60");
+    let setup = Setup::voters(3)
+        .line("maxSessionTimeout=120000")
+        .line("snapCount=400")
+        .line("commitLogCount=60")
+        .recorded();
     let mut ensemble = setup.start();
     let ids = ensemble.ids();
     let leader = ensemble.await_leader();
@@ -117,4 +120,6 @@ fn what_was_acknowledged_survives_random_kills() {
         let (data, _) = &contents(&ensemble, id, "/c")["number"];
         assert_eq!(String::from_utf8_lossy(data), counted.to_string(), "server {id}");
     }
+    let replayed = ensemble.replay();
+    assert!(replayed.starts > killed && replayed.delivered as u64 >= written, "{replayed:?}");
 }

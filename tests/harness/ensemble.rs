@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use quorate_spec::replay::{ReplayError, Summary};
 use rustix::process::Signal;
 
 use super::network::Network;
@@ -24,12 +25,13 @@ pub(crate) struct Setup {
     tick_ms: u32,
     lines: Vec<String>,
     wired: bool,
+    recorded: bool,
 }
 
 impl Setup {
     /// `voters` servers that vote; 1 is a standalone server.
     pub(crate) fn voters(voters: u64) -> Setup {
-        Setup { voters, observers: 0, tick_ms: 200, lines: Vec::new(), wired: false }
+        Setup { voters, observers: 0, tick_ms: 200, lines: Vec::new(), wired: false, recorded: false }
     }
 
     /// And servers that do not.
@@ -46,6 +48,12 @@ impl Setup {
     /// Servers reach each other by wires that can be cut ([`Ensemble::network`]).
     pub(crate) fn wired(self) -> Setup {
         Setup { wired: true, ..self }
+    }
+
+    /// Every server records its steps ([`Ensemble::replay`]). `QUORATE_E2E_RECORD` names a directory to keep
+    /// the recordings of all tests in; then every test records.
+    pub(crate) fn recorded(self) -> Setup {
+        Setup { recorded: true, ..self }
     }
 
     /// Directories and configurations; nothing runs.
@@ -66,7 +74,12 @@ impl Setup {
             fs::write(server.config(), self.zoo_cfg(server, &servers, &mut network))
                 .expect("zoo.cfg can be written");
         }
-        Ensemble { setup: self, servers, network, _dir: dir }
+        let name = dir.path().file_name().expect("it has a name");
+        let recordings = match std::env::var_os("QUORATE_E2E_RECORD") {
+            Some(kept) => Some(PathBuf::from(kept).join(name)),
+            None => self.recorded.then(|| dir.path().join("recordings")),
+        };
+        Ensemble { setup: self, servers, network, recordings, _dir: dir }
     }
 
     /// All servers, serving.
@@ -168,6 +181,7 @@ pub(crate) struct Ensemble {
     setup: Setup,
     servers: BTreeMap<u64, Server>,
     network: Network,
+    recordings: Option<PathBuf>,
     _dir: tempfile::TempDir,
 }
 
@@ -200,9 +214,10 @@ impl Ensemble {
 
     /// Start a server.
     pub(crate) fn start(&mut self, id: u64) {
+        let record = self.recordings.clone();
         let server = self.server_mut(id);
         assert!(server.process.is_none(), "server {id} runs already");
-        server.process = Some(Process::server(&server.config(), &server.log_path()));
+        server.process = Some(Process::server(&server.config(), &server.log_path(), record.as_deref()));
     }
 
     /// Start everything that does not run and wait until all serve.
@@ -219,7 +234,7 @@ impl Ensemble {
     pub(crate) fn start_refused(&mut self, id: u64) -> Exit {
         let server = self.server(id);
         let log = server.home.join("refused.log");
-        Process::server(&server.config(), &log).ended()
+        Process::server(&server.config(), &log, None).ended()
     }
 
     /// kill -9.
@@ -252,6 +267,29 @@ impl Ensemble {
     /// SIGCONT.
     pub(crate) fn resume(&self, id: u64) {
         self.signal(id, Signal::CONT);
+    }
+
+    /// Where the servers record.
+    pub(crate) fn recordings(&self) -> PathBuf {
+        self.recordings.clone().expect("the servers record")
+    }
+
+    /// Stop what runs, and run everything again that was recorded: the same steps must have the same
+    /// outcome, the shell must have kept its contract, the ensemble the properties of ZAB.
+    #[track_caller]
+    pub(crate) fn replay(&mut self) -> Summary {
+        for id in self.running() {
+            self.stop(id);
+        }
+        let recordings = self.recordings();
+        match quorate_spec::replay::replay(&[recordings], &mut |_| {}) {
+            Ok(summary) => {
+                println!("replayed: {summary:?}");
+                summary
+            }
+            Err(ReplayError::Failed(failure)) => panic!("{}\n{failure}", failure.story.join("\n")),
+            Err(other) => panic!("{other}"),
+        }
     }
 
     /// Whether the process has not ended.

@@ -37,12 +37,14 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// `quorate server` with this configuration; says what it has to say at the end of `log`.
-    pub(crate) fn server(config: &Path, log: &Path) -> Process {
+    /// `quorate server` with this configuration; says what it has to say at the end of `log`, and
+    /// records its steps in `record`.
+    pub(crate) fn server(config: &Path, log: &Path, record: Option<&Path>) -> Process {
         let file = OpenOptions::new().create(true).append(true).open(log).expect("the log can be opened");
         let child = quorate()
             .args(["server", "--stop-on-stdin-eof"])
             .arg(config)
+            .envs(record.iter().map(|dir| ("QUORATE_RECORD", dir)))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(file)

@@ -26,6 +26,7 @@ use super::resolver::{Asker, Resolver};
 use super::slab::Slab;
 use super::socket::{Side, Socket};
 use super::token::{PortKind, Source};
+use crate::mutation::mutated;
 
 /// Appends the next piece of a snapshot's body; `true`: that was all.
 pub(crate) type SnapshotBody = Box<dyn FnMut(&mut Vec<u8>, usize) -> bool + Send>;
@@ -94,6 +95,9 @@ struct Conn<P: WirePayload> {
     dirty: bool,
     /// Until UPTODATE: when core is told next that bytes move.
     progress: Option<Instant>,
+    /// What came last.
+    #[cfg(feature = "mutants")]
+    latest: Option<Packet<P>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -329,6 +333,16 @@ impl<P: WirePayload> QuorumPort<P> {
                         info!("quorum port: synchronised by server {} by {how}", link.server);
                     }
                     conn.note_stage(now, &packet);
+                    if mutated!(LinkReordered)
+                        && let Ok(Some(second)) = conn.decoder.next_packet()
+                    {
+                        self.events.push_back(Input::Packet(link, packet));
+                        return Some(Input::Packet(link, second));
+                    }
+                    #[cfg(feature = "mutants")]
+                    {
+                        conn.latest = Some(packet.clone());
+                    }
                     return Some(Input::Packet(link, packet));
                 }
                 (Ok(Some(packet)), Stage::Unknown(_)) => self.introduce(now, index, packet),
@@ -456,6 +470,8 @@ impl<P: WirePayload> QuorumPort<P> {
             read: false,
             dirty: false,
             progress: None,
+            #[cfg(feature = "mutants")]
+            latest: None,
         });
         Ok(())
     }
@@ -493,6 +509,10 @@ impl<P: WirePayload> QuorumPort<P> {
             Stage::Up(link) => {
                 info!("quorum port: the connection with server {} is gone: {why}", link.server);
                 self.events.push_back(Input::Down(link));
+                #[cfg(feature = "mutants")]
+                if mutated!(OldConnectionDelivered) {
+                    self.events.extend(conn.latest.map(|packet| Input::Packet(link, packet)));
+                }
             }
             Stage::Dialing(link, _) => self.not_reached(link),
             Stage::Unknown(_) => {

@@ -11,6 +11,7 @@ use simd_adler32::adler32;
 use super::disk::{Disk, SyncPoint};
 use super::error::{During, StorageError};
 use super::paths::Paths;
+use crate::mutation::mutated;
 
 /// This much is collected before it is written, in bytes.
 const CHUNK: usize = 1 << 20;
@@ -92,7 +93,7 @@ impl<D: Disk> LogWriter<D> {
         self.flush()?;
         let Some(active) = self.active.as_mut().filter(|active| active.dirty) else { return Ok(()) };
         self.disk.sync(&active.file, SyncPoint::LogRecords).during("sync", &active.path)?;
-        if !active.named {
+        if !active.named && !mutated!(DirectorySyncForgotten) {
             self.disk.sync_dir(&self.paths.log, SyncPoint::LogCreated).during("sync", &self.paths.log)?;
         }
         (active.named, active.dirty) = (true, false);

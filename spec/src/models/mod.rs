@@ -2,7 +2,6 @@
 
 pub mod buckets;
 mod catalogue;
-pub mod clients;
 mod comparison;
 mod deep;
 mod faults;

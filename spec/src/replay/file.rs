@@ -68,11 +68,15 @@ impl Recording {
         let first = frames.offset();
         let content = frames.next().map_err(|why| damaged(first, why))?;
         let content = content.ok_or_else(|| unreadable(first, "the file ends before its header".into()))?;
-        let header = match recording::read(content).map_err(|why| malformed(first, why))? {
+        let mut header = match recording::read(content).map_err(|why| malformed(first, why))? {
             Record::Header(header) => *header,
             other => return Err(unreadable(first, format!("{} where the header must be", kind(&other)))),
         };
-        let (mut opened, mut torn, mut ended, mut wall_ms) = (Vec::new(), false, false, header.wall_ms);
+        if let Some((_, image)) = &mut header.recovered.snapshot {
+            let settings = &header.config.settings;
+            *image = image.read_again(settings).map_err(|why| unreadable(first, why.to_string()))?;
+        }
+        let (mut opened, mut torn, mut ended): (Vec<Opened>, _, _) = (Vec::new(), false, false);
         loop {
             let at = frames.offset();
             let content = match frames.next() {
@@ -93,11 +97,14 @@ impl Recording {
                 Some(1) => {
                     let (_, now): (u8, Now) =
                         postcard::take_from_bytes(content).map_err(|why| malformed(at, why))?.0;
-                    wall_ms = now.wall_ms;
+                    if let Some(opened) = opened.last_mut().filter(|opened| opened.wall_ms == i64::MIN) {
+                        opened.wall_ms = now.wall_ms;
+                    }
                 }
                 _ => match recording::read(content).map_err(|why| malformed(at, why))? {
                     Record::Opened { link, dialed, local, remote } => {
-                        opened.push(Opened { link, dialed, local, remote, wall_ms });
+                        // The next step's time is its.
+                        opened.push(Opened { link, dialed, local, remote, wall_ms: i64::MIN });
                     }
                     Record::End => ended = true,
                     _ => {}

@@ -108,11 +108,6 @@ impl<'a> Merged<'a> {
             current: None,
             next: None,
         };
-        // How much is sent before NEWLEADER is not written down where it could be counted, nor how long nothing
-        // was heard.
-        let judged = |(invariant, _): &(&Invariant, _)| {
-            !["DiffWithinLimit", "StepDownWithoutQuorum"].contains(&invariant.name)
-        };
         Ok(Merged {
             recordings,
             ids: by_server.keys().copied().collect(),
@@ -127,7 +122,7 @@ impl<'a> Merged<'a> {
             preloaded,
             floor,
             digests: HashMap::new(),
-            properties: zab_in().into_iter().filter(judged).collect(),
+            properties: zab_in(),
             story: VecDeque::new(),
             summary,
         })
@@ -168,7 +163,15 @@ impl<'a> Merged<'a> {
         let (r, offset) = (*r, frames.offset());
         let content = frames.next().expect("it was checked");
         match content.map(recording::read) {
-            Some(Ok(record)) => {
+            Some(Ok(mut record)) => {
+                if let Record::Step { input: Input::Packet(_, Packet::Snap { snapshot, .. }), .. } =
+                    &mut record
+                {
+                    let Recording { path, header, .. } = &self.recordings[r];
+                    *snapshot = snapshot.read_again(&header.config.settings).map_err(|why| {
+                        ReplayError::Unreadable { path: path.clone(), offset, why: why.to_string() }
+                    })?;
+                }
                 if let Record::Step { now, .. } = &record {
                     reader.wall_ms = reader.wall_ms.max(now.wall_ms);
                 }
@@ -202,7 +205,10 @@ impl<'a> Merged<'a> {
             return true;
         };
         match input {
-            Input::Packet(link, _) => self.wires.arrives((*r, *link)).unwrap_or(true),
+            Input::Packet(link, _) => {
+                let end = (*r, *link);
+                self.wires.phase(end) != Phase::Open || self.wires.arrives(end).unwrap_or(true)
+            }
             Input::Notification(from, vote) => {
                 let Some(j) = self.index(*from) else { return true };
                 self.votes.contains(&(j, self.ids[i], of_vote(vote)))

@@ -1,14 +1,14 @@
 //! Which connection of one recording is which of another, and what is under way on it.
 //!
-//! An end that dialed has the address that the other end was dialed from. Addresses are used again, so of several
-//! the first that was accepted after the dial is taken.
+//! The two ends know each other by their addresses; where something is between them that gives them others, the last
+//! dial before a connection was accepted is taken for its other end, by the servers' clocks.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use quorate_core::ids::{Link, ServerId, Zxid};
 
 use super::chain::Chain;
-use super::file::Recording;
+use super::file::{Opened, Recording};
 
 /// One end of a connection: which recording, and what it is called there.
 pub(super) type End = (usize, Link);
@@ -43,45 +43,60 @@ pub(super) enum Phase {
     Closed,
 }
 
+/// A connection may seem to have been accepted so much before it was dialed, in milliseconds: clocks
+/// differ, and a turn has one time for all that happens in it.
+const SLACK: i64 = 20;
+
+/// Bring dialers and accepters with the same key together.
+fn pair<K: Ord>(wires: &mut BTreeMap<End, Wire>, ends: &[(End, Opened)], key: impl Fn(&(End, Opened)) -> K) {
+    type Found = Vec<(i64, End)>;
+    let mut by_key: BTreeMap<K, (Found, Found)> = BTreeMap::new();
+    for found in ends {
+        let (dialed, accepted) = by_key.entry(key(found)).or_default();
+        let (end, opened) = found;
+        if opened.dialed { dialed } else { accepted }.push((opened.wall_ms, *end));
+    }
+    for (mut dialed, mut accepted) in by_key.into_values() {
+        dialed.sort_unstable();
+        accepted.sort_unstable();
+        let mut dialed = dialed.into_iter().peekable();
+        for (when, other) in accepted {
+            let Some((_, mut one)) = dialed.next() else { break };
+            // Dials that nobody noticed before the next one.
+            while let Some((_, next)) = dialed.next_if(|(next, _)| *next <= when + SLACK) {
+                one = next;
+            }
+            wires.entry(one).or_default().other = Some(other);
+            wires.entry(other).or_default().other = Some(one);
+        }
+    }
+}
+
 /// All of them.
 pub(super) struct Wires(BTreeMap<End, Wire>);
 
 impl Wires {
     pub(super) fn new(recordings: &[Recording]) -> Self {
         let mut wires: BTreeMap<End, Wire> = BTreeMap::new();
-        // By the two addresses, the dialer's first: who dialed and who accepted, each with its time.
-        type Found = Vec<(i64, End)>;
-        let mut by_address: BTreeMap<_, (Found, Found)> = BTreeMap::new();
+        let mut ends = Vec::new();
         for (r, recording) in recordings.iter().enumerate() {
             for opened in &recording.opened {
-                let end = (r, opened.link);
-                wires.insert(end, Wire::default());
-                let at = (opened.wall_ms, end);
-                if opened.dialed {
-                    by_address.entry((opened.local, opened.remote)).or_default().0.push(at);
-                } else {
-                    by_address.entry((opened.remote, opened.local)).or_default().1.push(at);
-                }
+                wires.insert((r, opened.link), Wire::default());
+                ends.push(((r, opened.link), *opened));
             }
         }
-        for (mut dialed, mut accepted) in by_address.into_values() {
-            dialed.sort_unstable();
-            accepted.sort_unstable();
-            let (mut dialed, mut accepted) = (dialed.into_iter().peekable(), accepted.into_iter().peekable());
-            while let (Some((_, one)), Some((when, other))) = (dialed.next(), accepted.peek().copied()) {
-                // A dial that nobody noticed before the next one.
-                if dialed.peek().is_some_and(|(next, _)| *next <= when) {
-                    continue;
-                }
-                accepted.next();
-                let matches =
-                    recordings[one.0].id() == other.1.server && recordings[other.0].id() == one.1.server;
-                if matches {
-                    wires.entry(one).or_default().other = Some(other);
-                    wires.entry(other).or_default().other = Some(one);
-                }
-            }
-        }
+        // By the two addresses, the dialer's first; then, of what is left, by the two servers.
+        let addresses = |(_, o): &(End, Opened)| match o.dialed {
+            true => (o.local, o.remote),
+            false => (o.remote, o.local),
+        };
+        let servers = |(end, o): &(End, Opened)| match o.dialed {
+            true => (recordings[end.0].id(), o.link.server),
+            false => (o.link.server, recordings[end.0].id()),
+        };
+        pair(&mut wires, &ends, addresses);
+        ends.retain(|(end, _)| wires[end].other.is_none());
+        pair(&mut wires, &ends, servers);
         Wires(wires)
     }
 
