@@ -47,7 +47,7 @@ pub(super) fn imagining(ensemble: Ensemble) -> Ensemble {
     let imagined = |world: &World| world.with_quorum_port(QuorumPort::Imagined);
     Ensemble {
         init: ensemble.init.iter().map(imagined).collect(),
-        terminal: |w| led_by_quorum(w) || w.elections_used_up(),
+        terminal: |w| led_by_quorum(w) || w.bound_holds_somebody(),
         ..ensemble
     }
 }

@@ -101,6 +101,15 @@ impl World {
         }
     }
 
+    /// Whether somebody would give its leader up, if it were not for the bound on rounds.
+    pub fn bound_holds_somebody(&self) -> bool {
+        self.peers().any(|(i, peer)| {
+            let has_leader = peer.state() != ServerState::Looking && self.armed(i, Timer::PhaseLimit);
+            let last = peer.status().round >= u64::from(self.budget.elections);
+            has_leader && last && self.waits_in_vain(i, peer)
+        })
+    }
+
     pub(super) fn state(&self, i: usize) -> Option<ServerState> {
         self.servers[i].peer.as_ref().map(QuorumPeer::state)
     }
