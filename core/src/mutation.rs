@@ -85,8 +85,10 @@ pub enum Mutation {
     EphemeralsOutliveSession,
     /// The end of a session is prepared without the ephemerals that are outstanding.
     CloseSessionSeesTreeOnly,
-    /// A client that has seen a later state than this server's is let in.
+    /// A client that has seen a later state than this server's may ask for its session.
     ReconnectBehindAccepted,
+    /// Such a client is let in at once, without the leader.
+    ReconnectBehindLetIn,
     /// A read does not wait for its session's writes before it.
     ReadBeforeOwnWrite,
     /// A watch event is sent after the reply to the write that caused it.

@@ -84,6 +84,11 @@ fn the_road_of_a_request() {
 }
 
 #[test]
+fn clients_and_their_watches() {
+    exhausts_to_its_count("clients");
+}
+
+#[test]
 fn a_search_that_is_cut_says_so() {
     let limits = Limits { states: Some(1000), ..Limits::default() };
     let report = (model("whole").build)(Variant::default()).search(limits, &mut |_| {});

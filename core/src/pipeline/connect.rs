@@ -33,7 +33,8 @@ impl TreeService {
         // The client has seen a future that this server does not know yet: let it go elsewhere.
         // (Negative: no server has ever been there.)
         let ahead = u64::try_from(request.last_zxid_seen).is_ok_and(|seen| seen > self.applied.0);
-        if ahead && !mutated!(self.settings, ReconnectBehindAccepted) {
+        let let_in = ahead && mutated!(self.settings, ReconnectBehindLetIn);
+        if ahead && !let_in && !mutated!(self.settings, ReconnectBehindAccepted) {
             return fx.push(Effect::Close(conn));
         }
         let timeout_ms = self.settings.negotiate(request.timeout_ms);
@@ -78,6 +79,8 @@ impl TreeService {
             self.queues.push(session, Pending { conn, xid: 0, work });
             let body = Request::CreateSession(timeout_ms).body();
             fx.push(Effect::Submit(ClientRequest::internal(session, OpCode::CreateSession, body)));
+        } else if let_in {
+            self.establish(now, conn, fx);
         } else {
             fx.push(Effect::Revalidate(Touch { session, timeout_ms }));
         }

@@ -2,6 +2,7 @@
 
 pub mod buckets;
 mod catalogue;
+pub mod clients;
 mod comparison;
 mod deep;
 mod faults;

@@ -1,6 +1,8 @@
 //! The models of what serves clients, with their bounds, counts and what must come out.
 
 use super::buckets::Buckets;
+use super::clients::Clients;
+use super::clients::menu::THEMES;
 use super::paxos::Checked;
 use super::road::Road;
 use super::{Expected, ModelSpec};
@@ -26,6 +28,17 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
             expected: Expected::Holds,
             build: |variant| {
                 Box::new(Checked { protocol: Road { requests: 3, variant }, salt: variant.salt })
+            },
+        },
+        ModelSpec {
+            name: "clients",
+            composes: "services over an atomic broadcast; clients that watch, write, go from server to server, expire",
+            bounds: "2 servers, 2 clients, 2 znodes; watches: 2 requests each, 1 cut; sessions: 2 and 1, 1 cut, 1 silence; order: 3 and 1",
+            unique: 371_025,
+            expected: Expected::Holds,
+            build: |variant| {
+                let protocol = Clients { servers: 2, themes: THEMES, variant };
+                Box::new(Checked { protocol, salt: variant.salt })
             },
         },
     ]

@@ -1,0 +1,326 @@
+//! A client as ZooKeeper's libraries are ones, and what it may expect to be told.
+
+use std::collections::VecDeque;
+
+use quorate_core::ids::{ConnId, SessionId, Zxid};
+use quorate_core::pipeline::ClientReply;
+use quorate_core::wire::client::{EventType, Request, Response, SetWatchesRequest, WatcherEvent, xid};
+use quorate_core::wire::error_code::ErrorCode;
+
+use super::broadcast::{Change, Chosen};
+
+/// Where a client stands with the servers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Link {
+    /// It has no connection.
+    Nowhere,
+    /// It has asked this server for its session.
+    Greeting(usize, ConnId),
+    /// It speaks to this server.
+    Up(usize, ConnId),
+    /// It was told that its session is over, or has closed it.
+    Over,
+}
+
+/// What a watch looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Kind {
+    /// The data of a znode that is there.
+    Data,
+    /// A znode that is not there.
+    Exist,
+    /// The children.
+    Child,
+    /// Everything, until further notice.
+    Persistent,
+}
+
+/// A watch as the client knows it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Armed {
+    /// At which path.
+    pub path: String,
+    /// What it looks at.
+    pub kind: Kind,
+    /// The state it was set at; for a persistent one also the last change it has told of.
+    pub at: Zxid,
+}
+
+/// A request without its answer.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Waiting {
+    /// Its xid.
+    pub xid: i32,
+    /// The request.
+    pub request: Request,
+    /// What was chosen when it was sent.
+    pub fresh: Zxid,
+}
+
+/// What a client can be told wrongly.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Wrong {
+    /// An answer out of turn, or a read that shows no state, or not the one of its zxid.
+    Inconsistent,
+    /// A state before one that was seen.
+    WentBack,
+    /// A change is shown before the event of a watch on it.
+    EventLate,
+    /// A watch on something that has changed is set again and tells nothing.
+    RearmedSilent,
+    /// A persistent watch leaves a change out.
+    PersistentSilent,
+    /// An event without a watch, or without a change.
+    EventUnasked,
+    /// A `sync` that was overtaken.
+    SyncStale,
+    /// A session's old server has changed something.
+    OldServerSpoke,
+}
+
+/// Everything that went wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Wrongs(u16);
+
+impl Wrongs {
+    /// Note this.
+    pub fn note(&mut self, wrong: Wrong) {
+        self.0 |= 1 << wrong as u16;
+    }
+
+    /// Whether this went wrong.
+    pub fn has(self, wrong: Wrong) -> bool {
+        self.0 & 1 << wrong as u16 != 0
+    }
+}
+
+/// A client.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Client {
+    /// Its session.
+    pub session: SessionId,
+    /// Where it stands.
+    pub link: Link,
+    /// How many connections it has had.
+    pub links: u64,
+    /// The newest state it has seen.
+    pub seen: Zxid,
+    /// Requests without answers, in order.
+    pub waiting: VecDeque<Waiting>,
+    /// Its watches.
+    pub armed: Vec<Armed>,
+    /// The xid of the last request.
+    pub xid: i32,
+    /// Whether it has asked for its session's end.
+    pub closes: bool,
+    /// Whether a creation and deletion while it was away went unnoticed, as they may.
+    pub gap: bool,
+    /// What it was told wrongly.
+    pub wrong: Wrongs,
+}
+
+/// Without a session.
+impl Default for Client {
+    fn default() -> Self {
+        Client {
+            session: SessionId(0),
+            link: Link::Nowhere,
+            links: 0,
+            seen: Zxid::ZERO,
+            waiting: VecDeque::new(),
+            armed: vec![],
+            xid: 0,
+            closes: false,
+            gap: false,
+            wrong: Wrongs::default(),
+        }
+    }
+}
+
+impl Client {
+    /// The request that sets its watches again behind a new connection, if it has any.
+    pub fn set_watches(&self) -> Option<Request> {
+        let of = |kind| self.armed.iter().filter(|w| w.kind == kind).map(|w| w.path.clone()).collect();
+        (!self.armed.is_empty()).then(|| {
+            Request::SetWatches2(SetWatchesRequest {
+                relative_zxid: self.seen.0 as i64,
+                data: of(Kind::Data),
+                exist: of(Kind::Exist),
+                child: of(Kind::Child),
+                persistent: of(Kind::Persistent),
+                persistent_recursive: vec![],
+            })
+        })
+    }
+
+    /// The connection is gone, and nobody knows what became of the requests.
+    pub fn lose(&mut self) {
+        if self.link != Link::Over {
+            self.link = if self.closes && self.waiting.is_empty() { Link::Over } else { Link::Nowhere };
+        }
+        if self.link == Link::Over {
+            self.armed.clear();
+        }
+        self.waiting.clear();
+    }
+
+    /// Something arrives. Says whether the client is let in by it.
+    pub fn hear(&mut self, reply: &ClientReply, chosen: &[Chosen]) -> bool {
+        match reply {
+            ClientReply::Connect(response) => {
+                if let (Link::Greeting(server, conn), true) = (self.link, response.timeout_ms != 0) {
+                    self.session = response.session;
+                    self.link = Link::Up(server, conn);
+                    return true;
+                }
+                (self.link, self.armed) = (Link::Over, vec![]);
+            }
+            ClientReply::Notification { zxid, event } => self.notified(*zxid, event, chosen),
+            ClientReply::Reply { header, body } => {
+                let zxid = Zxid(header.zxid.unsigned_abs());
+                self.answered(header.xid, zxid, header.err, body, chosen);
+            }
+        }
+        false
+    }
+
+    fn notified(&mut self, zxid: i64, event: &WatcherEvent, chosen: &[Chosen]) {
+        // What setWatches makes up for has no zxid.
+        let told = u64::try_from(zxid).ok().map(Zxid);
+        let concerns = |w: &Armed| w.path == event.path && tells(w.kind, event.event);
+        let happened = |zxid: Zxid| {
+            chosen.iter().any(|c| c.zxid == zxid && event_of(c, &event.path) == Some(event.event))
+        };
+        let asked = self.armed.iter().any(concerns);
+        let again = |w: &Armed| concerns(w) && told.is_some_and(|zxid| zxid <= w.at);
+        if !asked || told.is_some_and(|zxid| !happened(zxid)) || self.armed.iter().any(again) {
+            self.wrong.note(Wrong::EventUnasked);
+        }
+        for watch in self.armed.iter_mut().filter(|w| concerns(w) && w.kind == Kind::Persistent) {
+            let Some(zxid) = told else { continue };
+            let between = |c: &Chosen| c.zxid > watch.at && c.zxid < zxid;
+            if chosen.iter().any(|c| between(c) && event_of(c, &watch.path).is_some()) {
+                self.wrong.note(Wrong::PersistentSilent);
+            }
+            watch.at = zxid;
+        }
+        // One event is all that a one-shot watch has; a deletion ends every one on the znode.
+        let deleted = event.event == EventType::NodeDeleted;
+        let ends = |w: &Armed| w.kind != Kind::Persistent && (concerns(w) || deleted && w.path == event.path);
+        self.armed.retain(|w| !ends(w));
+    }
+
+    fn answered(&mut self, xid: i32, zxid: Zxid, err: i32, body: &Response, chosen: &[Chosen]) {
+        let Some(waiting) = self.waiting.pop_front().filter(|w| w.xid == xid) else {
+            return self.wrong.note(Wrong::Inconsistent);
+        };
+        if zxid < self.seen {
+            self.wrong.note(Wrong::WentBack);
+        }
+        self.seen = self.seen.max(zxid);
+        let rearmed = waiting.xid == xid::SET_WATCHES;
+        for i in 0..self.armed.len() {
+            self.judge(i, zxid, rearmed, chosen);
+        }
+        let there = |path: &str| exists(path, zxid, chosen);
+        match (&waiting.request, body) {
+            (Request::Sync(_), _) if zxid < waiting.fresh => self.wrong.note(Wrong::SyncStale),
+            (Request::GetData(r), Response::Data { stat, .. }) => {
+                if there(&r.path) != Some(stat.mzxid) {
+                    self.wrong.note(Wrong::Inconsistent);
+                }
+                self.arm(&r.path, Kind::Data, zxid, r.watch);
+            }
+            (Request::Exists(r), Response::Stat(stat)) => {
+                if there(&r.path) != Some(stat.mzxid) {
+                    self.wrong.note(Wrong::Inconsistent);
+                }
+                self.arm(&r.path, Kind::Data, zxid, r.watch);
+            }
+            (Request::Exists(r), _) if err == ErrorCode::NoNode.to_i32() => {
+                if there(&r.path).is_some() {
+                    self.wrong.note(Wrong::Inconsistent);
+                }
+                self.arm(&r.path, Kind::Exist, zxid, r.watch);
+            }
+            (Request::GetChildren(r), Response::Children(names)) => {
+                let right = names.iter().all(|name| there(&format!("{}/{name}", r.path)).is_some());
+                if !right {
+                    self.wrong.note(Wrong::Inconsistent);
+                }
+                self.arm(&r.path, Kind::Child, zxid, r.watch);
+            }
+            (Request::AddWatch(r), _) => self.arm(&r.path, Kind::Persistent, zxid, true),
+            _ => {}
+        }
+    }
+
+    fn arm(&mut self, path: &str, kind: Kind, at: Zxid, watch: bool) {
+        let same = |w: &Armed| w.path == path && w.kind == kind;
+        if watch && !self.armed.iter().any(same) {
+            self.armed.push(Armed { path: path.into(), kind, at });
+        }
+    }
+
+    /// The client has seen the state at `zxid`: what has this watch not told?
+    fn judge(&mut self, i: usize, zxid: Zxid, rearmed: bool, chosen: &[Chosen]) {
+        let Armed { path, kind, at } = &self.armed[i];
+        let concerns = |c: &&Chosen| {
+            c.zxid > *at && c.zxid <= zxid && event_of(c, path).is_some_and(|event| tells(*kind, event))
+        };
+        let changed = chosen.iter().any(|c| concerns(&c));
+        let wrong = match (kind, rearmed) {
+            // It tells what happens from now on.
+            (Kind::Persistent, true) => None,
+            (Kind::Persistent, false) => Some(Wrong::PersistentSilent),
+            // ZooKeeper's own gap: it came and went, and nothing is left to tell of it.
+            (Kind::Exist, true) if exists(path, zxid, chosen).is_none() => {
+                self.gap |= changed;
+                None
+            }
+            (_, true) => Some(Wrong::RearmedSilent),
+            (_, false) => Some(Wrong::EventLate),
+        };
+        if let (true, Some(wrong)) = (changed, wrong) {
+            self.wrong.note(wrong);
+        }
+        if rearmed {
+            self.armed[i].at = zxid;
+        }
+    }
+}
+
+/// The event that a transaction is to those who watch `path`.
+fn event_of(chosen: &Chosen, path: &str) -> Option<EventType> {
+    let below = |child: &str| child.rsplit_once('/').is_some_and(|(parent, _)| parent == path);
+    chosen.changes.iter().find_map(|change| match change {
+        Change::Created(at, _) if at == path => Some(EventType::NodeCreated),
+        Change::Set(at) if at == path => Some(EventType::NodeDataChanged),
+        Change::Deleted(at) if at == path => Some(EventType::NodeDeleted),
+        Change::Created(at, _) | Change::Deleted(at) if below(at) => Some(EventType::NodeChildrenChanged),
+        _ => None,
+    })
+}
+
+fn tells(kind: Kind, event: EventType) -> bool {
+    match kind {
+        Kind::Data | Kind::Exist => event != EventType::NodeChildrenChanged,
+        Kind::Child => matches!(event, EventType::NodeChildrenChanged | EventType::NodeDeleted),
+        Kind::Persistent => true,
+    }
+}
+
+/// The last change of the znode's data up to `zxid`, if it is there then.
+pub fn exists(path: &str, zxid: Zxid, chosen: &[Chosen]) -> Option<Zxid> {
+    let mut last = None;
+    for c in chosen.iter().take_while(|c| c.zxid <= zxid) {
+        for change in &c.changes {
+            match change {
+                Change::Created(at, _) | Change::Set(at) if at == path => last = Some(c.zxid),
+                Change::Deleted(at) if at == path => last = None,
+                _ => {}
+            }
+        }
+    }
+    last
+}
