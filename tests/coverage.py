@@ -5,10 +5,10 @@
     tests/coverage.py --list               also print every line that is not executed
     tests/coverage.py quiet zab-oracle     only these models (then nothing is compared)
 
-Only core is instrumented (-C instrument-coverage), and only the models run: what a line needs to count is that a
-search comes across it. LLVM's tools must be able to read what rustc writes: llvm-19 of Debian can, for Rust 1.88 to
-1.95; LLVM_BIN names a directory with others. Gaps are in spec/coverage-gaps.txt: a file, a function (or * for all of
-them) and a reason. An explained gap that is none any more fails, too.
+Only core is counted, and spec instrumented with it because core's generic and small functions are compiled there
+(-C instrument-coverage); only the models run: what a line needs to count is that a search comes across it. LLVM's tools must be able to read what rustc writes: llvm-19 of Debian can, for Rust 1.88 to
+1.95; LLVM_BIN names a directory with others. Gaps are in spec/coverage-gaps.txt: a file (or a directory/), a function (or *
+for all of them) and a reason. An explained gap that is none any more fails, too.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def build():
     wrapper = TARGET / "rustc"
     wrapper.write_text(
         '#!/bin/sh\ncase " $* " in\n'
-        '*" --crate-name quorate_core "*) exec "$@" -C instrument-coverage ;;\n'
+        '*" --crate-name quorate_core "* | *" --crate-name quorate_spec "*) exec "$@" -C instrument-coverage ;;\n'
         '*" --crate-type bin "*) exec "$@" -C instrument-coverage ;;\n'
         '*) exec "$@" ;;\nesac\n'
     )
@@ -165,7 +165,8 @@ def main():
         for line in lines:
             by_function.setdefault(around.get(line, "-"), []).append(line)
         for function, lines in by_function.items():
-            key = next((k for k in [(path, function), (path, "*")] if k in gaps), None)
+            above = [(f"{directory}/", "*") for directory in Path(path).parents]
+            key = next((k for k in [(path, function), (path, "*"), *above] if k in gaps), None)
             if options.list or key is None:
                 print(f"{path}: {function}: {ranges(lines)}{'' if key is None else ' (' + gaps[key] + ')'}")
             if key is None:
