@@ -63,8 +63,17 @@ impl Matrix {
             (0, Some(why)) => format!("implied: {why}"),
             (0, None) if killers.is_empty() => "no mutant".into(),
             (0, None) => {
-                let first = killers.iter().filter(|row| row.fallen[0].0 == property).count();
-                format!("falls with others only: {} mutants, of {first} the first to notice", killers.len())
+                let n = killers.len();
+                let always = |other: &&&str| {
+                    **other != property && killers.iter().all(|row| row.steps(other).is_some())
+                };
+                let company: Vec<&str> = self.columns.iter().filter(always).copied().collect();
+                match company.is_empty() {
+                    true => format!("notices {n}, each together with some other"),
+                    false => {
+                        format!("notices {n}, never without {}", company.join(" and "))
+                    }
+                }
             }
             (n, _) => {
                 let more = if n > 3 { format!(" and {} more", n - 3) } else { String::new() };

@@ -20,14 +20,19 @@ pub(crate) struct Options {
     /// Write the matrix of mutants and properties to this file.
     #[arg(long)]
     write: Option<PathBuf>,
+    /// Fail if the matrix is not the one in this file: every mutant dies of the same properties, in as many steps.
+    #[arg(long)]
+    check: Option<PathBuf>,
 }
 
 #[cfg(not(feature = "mutants"))]
 pub(crate) fn run(options: &Options) -> ExitCode {
     let threads = options.threads.to_string();
     let write = options.write.as_ref().map(|file| format!("--write={}", file.display()));
+    let check = options.check.as_ref().map(|file| format!("--check={}", file.display()));
     let name = options.name.as_deref().unwrap_or_default();
-    in_mutants_build(&["mutants", "--threads", &threads, write.as_deref().unwrap_or_default(), name])
+    let (write, check) = (write.unwrap_or_default(), check.unwrap_or_default());
+    in_mutants_build(&["mutants", "--threads", &threads, &write, &check, name])
 }
 
 /// Run this program with these arguments in a build that has broken rules. Empty ones are left out.
@@ -96,6 +101,14 @@ mod broken {
                 return ExitCode::FAILURE;
             }
         }
+        let differs = options.check.as_ref().is_some_and(|file| {
+            let known = std::fs::read_to_string(file).unwrap_or_default();
+            let differs = !known.ends_with(&matrix.markdown());
+            if differs {
+                println!("the matrix is NOT THE ONE in {}", file.display());
+            }
+            differs
+        });
         let toothless = if name.is_empty() { matrix.toothless() } else { Vec::new() };
         for property in &toothless {
             println!("{property}: NO MUTANT breaks it");
@@ -104,7 +117,7 @@ mod broken {
             tell(mutant, death);
         }
         println!("{}, {:.0} s", count.line(), started.elapsed().as_secs_f64());
-        if count.bad() || !toothless.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        if count.bad() || differs || !toothless.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
 
     /// One line for each mutant, in order, as soon as it and those before it are decided.
