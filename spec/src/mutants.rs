@@ -209,7 +209,13 @@ pub const MUTANTS: &[Mutant] = &[
 ];
 
 /// Properties that no mutant needs to break, and why.
-pub const IMPLIED: &[(&str, &str)] = &[(
-    "LocalPrimaryOrder",
-    "a history refuses what does not follow its last transaction: a hole is an offence before it can be delivered",
-)];
+pub const IMPLIED: &[(&str, &str)] = &[
+    (
+        "LocalPrimaryOrder",
+        "a history refuses what does not follow its last transaction: a hole is an offence before it can be delivered",
+    ),
+    (
+        "EphemeralsHaveSessions",
+        "EphemeralsLiveWithSession says it of every server; its mutants are searched there first",
+    ),
+];

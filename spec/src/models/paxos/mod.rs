@@ -159,6 +159,10 @@ impl<P: Protocol> Subject for Checked<P> {
         P::CLAIMS.iter().find(|c| !(c.holds)(&state.state)).map(|c| Broken::Claim(c.name))
     }
 
+    fn all_broken(&self, state: &Self::State, all: &mut Vec<Broken>) {
+        all.extend(P::CLAIMS.iter().filter(|c| !(c.holds)(&state.state)).map(|c| Broken::Claim(c.name)));
+    }
+
     fn reaches(&self) -> Vec<&'static str> {
         P::REACHES.iter().map(|c| c.name).collect()
     }
