@@ -10,6 +10,8 @@ use crate::harness::{Ensemble, Setup, Writer, lost, number, quorate, until};
 
 /// Steps unless somebody says otherwise.
 const STEPS: u64 = 50_000;
+/// More bytes than a step of this load takes in a recording (some 110).
+const STEP: u64 = 150;
 /// A leader remembers so many transactions, once they are in a snapshot.
 const REMEMBERED: u32 = 200;
 
@@ -22,6 +24,12 @@ fn load(ensemble: &Ensemble, seconds: u64) {
     );
     let done = quorate().args(words.split_whitespace()).output().expect("the program can be started");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// How many bytes have been recorded.
+fn recorded(ensemble: &Ensemble) -> u64 {
+    let files = fs::read_dir(ensemble.recordings()).expect("they are there");
+    files.map(|file| file.and_then(|file| file.metadata()).expect("it is there").len()).sum()
 }
 
 /// Make so many znodes below `path` with whoever leads.
@@ -60,7 +68,9 @@ fn what_servers_did_can_be_run_again() {
     let wanted = number("QUORATE_REPLAY_STEPS").unwrap_or(STEPS);
     let setup = Setup::voters(3).observers(1).wired().recorded().line("maxSessionTimeout=60000");
     let mut ensemble = setup.line("snapCount=500").line(&format!("commitLogCount={REMEMBERED}")).start();
-    load(&ensemble, 1 + wanted / 300_000);
+    while recorded(&ensemble) < wanted * STEP {
+        load(&ensemble, 1);
+    }
     write(&ensemble, "/w", 0);
     let ports: Vec<u16> = ensemble.ids().iter().map(|id| ensemble.server(*id).client).collect();
     let writers = [0, 1].map(|n| Writer::start(ports.clone(), "/w", &format!("{n}-")));
