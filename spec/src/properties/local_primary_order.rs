@@ -5,11 +5,11 @@ use super::scene::{Scene, Searched};
 
 /// What one primary proposed is delivered in the order it was proposed, without holes.
 ///
-/// Source: DSN'11 §III; the published TLA+ statement of it is vacuous, this one is not.
+/// Source: DSN'11 §III, stated so that it can fail.
 pub(super) const LOCAL_PRIMARY_ORDER: Invariant = Invariant {
     name: "LocalPrimaryOrder",
     claim: "What one primary proposed is delivered in the order it was proposed, without holes.",
-    source: "DSN'11 §III; the published TLA+ statement of it is vacuous, this one is not",
+    source: "DSN'11 §III, stated so that it can fail",
     holds: |model, world| holds(&Searched(model, world)),
 };
 
