@@ -30,7 +30,8 @@ fn models() -> String {
             }
         };
         let unique = grouped(spec.unique);
-        writeln!(table, "| `{}` | {}{expected} | {} | {unique} |", spec.name, spec.composes, spec.bounds).unwrap();
+        writeln!(table, "| `{}` | {}{expected} | {} | {unique} |", spec.name, spec.composes, spec.bounds)
+            .unwrap();
         total += spec.unique;
     }
     writeln!(table, "\n{} models, {} unique states.", catalogue().len(), grouped(total)).unwrap();
