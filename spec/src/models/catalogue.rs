@@ -273,6 +273,7 @@ pub(super) fn setting_of(
         quorum_port: QuorumPort::Open,
         submit_anywhere: false,
         eager: true,
+        redials: true,
         salt: variant.salt,
     }
 }

@@ -59,7 +59,7 @@ impl Stage {
     ///   begins: N voters, all down, with empty disks; each remembers K committed transactions for
     ///   those who are behind, and sends at most K of them one by one. With `oracle` nobody votes:
     ///   leaders are named. With `eager`, deliveries that only their receiver can notice happen at
-    ///   once, as in the models
+    ///   once, as in the models. With either of them, who cannot connect tries again at once
     /// * `config I [remember K] [diff K]` one server is different in this
     /// * `disk I epochs ACCEPTED/CURRENT [snapshot Z=x…] [log Z=x…]` what a server has before
     /// * `start I…`, `crash I [keeping N]`: a process; of the pending writes the first N take effect
@@ -183,6 +183,7 @@ impl Stage {
             quorum_port: QuorumPort::Open,
             submit_anywhere: true,
             eager,
+            redials: eager || election == ElectionMode::Oracle,
             salt: 0,
         });
         self.begin(setting, vec![Durable::empty(); all]);

@@ -74,6 +74,9 @@ pub struct Setting {
     /// Whether deliveries that only their receiver can notice happen at once (see
     /// `World::settle`).
     pub eager: bool,
+    /// Whether a server whose attempt to connect failed tries again at once: only an attempt that succeeds is a
+    /// step. Otherwise the alarm waits for [`World::fire`].
+    pub redials: bool,
     /// Distinguishes two runs of the same search.
     pub salt: u64,
 }

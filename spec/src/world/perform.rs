@@ -90,7 +90,7 @@ impl World {
 
     /// What happens at once after every action.
     fn come_to_rest(&mut self) {
-        while self.redial() || self.setting.eager && self.settle() {}
+        while self.setting.redials && self.redial() || self.setting.eager && self.settle() {}
         self.connections.retain(|c| !c.gone());
     }
 
