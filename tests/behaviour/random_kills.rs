@@ -116,10 +116,11 @@ fn what_was_acknowledged_survives_random_kills() {
     let done: Vec<Acknowledged> = writers.into_iter().flat_map(Writer::stop).collect();
     ensemble.await_serving(&ids);
     check_acknowledged(&ensemble, "/w", done.iter().map(|a| a.name.as_str()));
-    for id in ids {
-        let (data, _) = &contents(&ensemble, id, "/c")["number"];
+    for id in &ids {
+        let (data, _) = &contents(&ensemble, *id, "/c")["number"];
         assert_eq!(String::from_utf8_lossy(data), counted.to_string(), "server {id}");
     }
+    // Some were killed again before they had begun a recording.
     let replayed = ensemble.replay();
-    assert!(replayed.starts > killed && replayed.delivered as u64 >= written, "{replayed:?}");
+    assert!(replayed.starts > ids.len() && replayed.delivered as u64 >= written, "{replayed:?}");
 }

@@ -71,25 +71,27 @@ impl Recorder {
     ) -> Result<Self, Error> {
         let failed = system("writing the recording");
         fs::create_dir_all(dir).map_err(&failed)?;
-        let (path, file) = create(dir, config.id, wall_ms).map_err(&failed)?;
-        let mut buffer = MAGIC.to_vec();
-        let header = Header {
+        let (path, mut file) = create(dir, config.id, wall_ms).map_err(&failed)?;
+        let mut header = MAGIC.to_vec();
+        let begin = Header {
             program: env!("CARGO_PKG_VERSION").to_owned(),
             wall_ms,
             config: config.clone(),
             recovered: recovered.clone(),
         };
-        recording::write(&mut buffer, &Record::Header(Box::new(header)));
-        let mut recorder = Recorder {
+        recording::write(&mut header, &Record::Header(Box::new(begin)));
+        file.write_all(&header).map_err(&failed)?;
+        // Whoever is killed before has begun no recording.
+        fs::rename(unfinished(&path), &path).map_err(&failed)?;
+        let recorder = Recorder {
             path,
             file: Some(file),
-            buffer,
+            buffer: Vec::new(),
             frame: 0,
             steps: 0,
             synced: SyncedUpTo::default(),
             said: None,
         };
-        recorder.flush();
         info!("recording every step in {}", recorder.path.display());
         Ok(recorder)
     }
@@ -167,16 +169,24 @@ impl Recorder {
     }
 }
 
-/// A file that is named after the server and the time, and is there for nobody else to read: it contains
+/// What a recording is called until its header is written.
+fn unfinished(path: &Path) -> PathBuf {
+    path.with_extension("unfinished")
+}
+
+/// A file that will be named after the server and the time, and is there for nobody else to read: it contains
 /// everything that clients say.
 fn create(dir: &Path, id: ServerId, wall_ms: i64) -> io::Result<(PathBuf, File)> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut at = wall_ms;
     loop {
         let path = dir.join(format!("server-{id}-{at}.qrec"));
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => at += 1,
-            opened => return opened.map(|file| (path, file)),
+        if !path.try_exists()? {
+            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(unfinished(&path)) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                opened => return opened.map(|file| (path, file)),
+            }
         }
+        at += 1;
     }
 }
