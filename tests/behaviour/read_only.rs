@@ -33,6 +33,9 @@ fn a_reader_goes_on_without_a_quorum_and_writes_again_with_one() {
     before.create("/kept", b"1", CreateMode::Persistent).unwrap();
     before.create("/mine", b"", CreateMode::Ephemeral).unwrap();
     assert_eq!(says(&ensemble, survivor, "isro"), "rw");
+    // Nobody waits for an observer.
+    let mut observed = RawClient::connect(ensemble.server(4).client, &Session::new(20_000)).unwrap();
+    until("the observer has it, too", || observed.exists("/mine", false).unwrap());
     let gone: Vec<u64> = ensemble.voters().into_iter().filter(|id| *id != survivor).collect();
     for id in &gone {
         ensemble.kill(*id);

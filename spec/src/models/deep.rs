@@ -54,7 +54,7 @@ pub fn deep() -> Vec<DeepSpec> {
             name: "zab-3-2-2",
             composes: ZAB,
             bounds: "3 servers, 2 faults, 2 elections, 2 transactions",
-            unique: None,
+            unique: Some(34_374_688),
             build: |variant| oracle(3, Budget { faults: 2, txns: 2, elections: 2, resends: 0 }, variant),
         },
         DeepSpec {
