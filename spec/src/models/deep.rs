@@ -32,7 +32,7 @@ pub fn deep() -> Vec<DeepSpec> {
             name: "zab-4-1-1",
             composes: ZAB,
             bounds: "4 servers, 1 fault, 2 elections, 1 transaction",
-            unique: None,
+            unique: Some(6_274_662),
             build: |variant| oracle(4, Budget { faults: 1, txns: 1, elections: 2, resends: 0 }, variant),
         },
         DeepSpec {
