@@ -8,7 +8,6 @@ import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.apache.curator.framework.recipes.barriers.DistributedBarrier;
 import org.apache.curator.framework.recipes.barriers.DistributedDoubleBarrier;
 import org.apache.curator.framework.recipes.nodes.GroupMember;
@@ -87,6 +86,8 @@ class DoubleBarriers extends Check {
 
     private boolean meet(String path, List<Session> members, Random draw) throws Exception {
         int[] breaks = members.stream().mapToInt(m -> m.breaks.get()).toArray();
+        // Whose connection broke: a request may fail before its session hears of it.
+        Set<Integer> lost = ConcurrentHashMap.newKeySet();
         Map<String, Long> times = new ConcurrentHashMap<>();
         List<Thread> threads = new ArrayList<>();
         for (int i = 0; i < MEMBERS; i++) {
@@ -105,18 +106,20 @@ class DoubleBarriers extends Check {
                     if (barrier.leave(20, TimeUnit.SECONDS) && member.breaks.get() == breaks[me])
                         times.put("is out " + me, System.nanoTime());
                 } catch (Exception error) {
-                    if (member.breaks.get() == breaks[me]) throw error;
+                    if (broken(error)) lost.add(me);
+                    else if (member.breaks.get() == breaks[me]) throw error;
                 }
             }));
         }
         for (Thread thread : threads) thread.join((long) (60_000 * PATIENCE));
-        boolean broken = IntStream.range(0, MEMBERS).anyMatch(i -> members.get(i).breaks.get() != breaks[i]);
+        for (int i = 0; i < MEMBERS; i++) if (members.get(i).breaks.get() != breaks[i]) lost.add(i);
+        boolean broken = !lost.isEmpty();
         for (int i = 0; i < MEMBERS; i++)
             for (int j = 0; j < MEMBERS; j++) {
                 Long in = times.get("is in " + i), out = times.get("is out " + i);
                 if (in != null)
                     expect(before(times.get("enters " + j), in), i + " is in before " + j + " came: " + story(times));
-                if (out != null && members.get(j).breaks.get() == breaks[j])
+                if (out != null && !lost.contains(j))
                     expect(before(times.get("leaves " + j), out), i + " is out before " + j + " went: " + story(times));
             }
         expect(broken || times.size() == 4 * MEMBERS, path + " did not come to an end: " + story(times));
