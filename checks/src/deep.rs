@@ -39,6 +39,8 @@ pub(crate) fn run(name: &str, salt: u64, options: &Options) -> ExitCode {
     };
     let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
     let folder = options.results.clone().unwrap_or_else(default);
+    // A search takes hours: this is what it was begun with.
+    let revision = revision();
     let mut bad = 0;
     for model in chosen {
         println!("{}: {}", model.name, model.bounds);
@@ -58,7 +60,7 @@ pub(crate) fn run(name: &str, salt: u64, options: &Options) -> ExitCode {
             path.iter().enumerate().for_each(|(step, action)| println!("  {}. {action}", step + 1));
         }
         let file = folder.join(format!("{}.md", model.name));
-        if let Err(error) = write(&file, &page(&model, &found, said, worked, &limits, salt)) {
+        if let Err(error) = write(&file, &page(&model, &found, said, worked, &limits, salt, &revision)) {
             eprintln!("cannot write {}: {error}", file.display());
             return ExitCode::from(2);
         }
@@ -118,6 +120,7 @@ fn page(
     worked: f64,
     limits: &DeepLimits,
     salt: u64,
+    revision: &str,
 ) -> String {
     let facts = [
         ("composed", model.composes.to_string()),
@@ -138,7 +141,7 @@ fn page(
             format!("{} min, {:.1} GiB of fingerprints", limits.time.as_secs() / 60, gib(limits.memory)),
         ),
         ("salt", salt.to_string()),
-        ("revision", revision()),
+        ("revision", revision.to_string()),
         ("date", format!("{} (UTC)", date())),
         ("machine", format!("{}, one thread", machine())),
     ];

@@ -49,6 +49,7 @@ pub mod quorum;
 #[cfg(feature = "recording")]
 pub mod recording;
 mod recovered;
+pub mod rename;
 pub mod session;
 mod status;
 mod storage;

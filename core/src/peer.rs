@@ -8,6 +8,7 @@ use crate::mutation::mutated;
 use crate::output::{Output, Outputs, Reason};
 use crate::payload::{Effect, Payload, Service, ServingRole};
 use crate::recovered::Recovered;
+use crate::rename::{Names, Rename};
 use crate::status::{LearnerStatus, Status, ZabState};
 use crate::storage::Awaited;
 use crate::timer::{Delay, Timer};
@@ -446,5 +447,21 @@ fn deliver<P: Payload>(cx: &mut Context<'_, P>, effects: alloc::vec::Vec<Effect<
             Effect::Close(conn) => cx.out.push(Output::CloseClient(conn)),
             Effect::Submit(_) | Effect::Revalidate(_) => {}
         }
+    }
+}
+
+impl<P: Payload> QuorumPeer<P> {
+    /// The same state under other names, with the configuration of the server that this one is called then. What
+    /// the service holds stays as it is: it must not name servers.
+    #[must_use]
+    pub fn renamed(&self, config: Constant<PeerConfig<P>>, names: Names<'_>) -> Self {
+        let role = match &self.role {
+            Role::Looking(lobby) => Role::Looking(lobby.rename(names)),
+            Role::Leading(leader) => Role::Leading(leader.rename(names)),
+            Role::Learning(learner) => Role::Learning(learner.rename(names)),
+        };
+        let mut member = self.member.clone();
+        member.config = config;
+        QuorumPeer { member, election: self.election.rename(names), role, read_only: self.read_only.clone() }
     }
 }

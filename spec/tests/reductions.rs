@@ -4,6 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use quorate_core::config::ElectionMode;
 use quorate_spec::models::{Ensemble, Variant, zab};
+use quorate_spec::properties::Invariant;
+use quorate_spec::search::{Limits, breadth_first};
 use quorate_spec::world::{Budget, Durable, Ghost, World};
 
 /// What a search of a whole model shows of it, apart from how many states it has.
@@ -74,4 +76,33 @@ fn a_transaction_without_faults() {
 #[test]
 fn a_fault_and_a_transaction() {
     agrees(&ensemble(ElectionMode::Oracle, Budget { faults: 1, txns: 1, elections: 1, resends: 0 }));
+}
+
+#[test]
+fn a_fault_and_two_elections() {
+    agrees(&ensemble(ElectionMode::Oracle, Budget { faults: 1, txns: 0, elections: 2, resends: 0 }));
+}
+
+#[test]
+fn an_election_by_votes() {
+    agrees(&ensemble(ElectionMode::Fast, Budget::default()));
+}
+
+#[test]
+fn what_is_broken_with_it_is_broken_without_it() {
+    const ONE_REIGN: &[Invariant] = &[Invariant {
+        name: "OneReign",
+        claim: "There is one epoch at most.",
+        source: "this test",
+        holds: |_, world| world.peers().all(|(_, peer)| peer.established_epoch() <= Some(1)),
+    }];
+    let budget = Budget { elections: 2, faults: 1, ..Budget::default() };
+    let ensemble = Ensemble { invariants: ONE_REIGN, ..ensemble(ElectionMode::Oracle, budget) };
+    let steps = |eager| {
+        let init = ensemble.init.iter().map(|world| world.with_eager(eager)).collect();
+        let report = breadth_first(&Ensemble { init, ..ensemble.clone() }, Limits::default(), |_| {});
+        report.violation.expect("it is broken").path.len()
+    };
+    let (with, without) = (steps(true), steps(false));
+    assert!(with <= without, "{with} and {without}: what happens at once is no step");
 }

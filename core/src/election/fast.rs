@@ -13,6 +13,7 @@ use crate::ids::{Epoch, ServerId};
 use crate::mutation::mutated;
 use crate::output::{Output, Outputs};
 use crate::payload::Payload;
+use crate::rename::{Names, Rename};
 use crate::timer::{Delay, Timer};
 
 /// A clock that is ahead of this is nonsense: it could not go on for long.
@@ -306,4 +307,19 @@ fn beats<P: Payload>(config: &PeerConfig<P>, new: &Vote, old: &Vote) -> bool {
         return (new.zxid, new.leader) > (old.zxid, old.leader);
     }
     (config.may_lead(new.leader) || mutated!(config, StrangerElected)) && new.beats(old)
+}
+
+impl Rename for FastLeaderElection {
+    fn rename(&self, names: Names<'_>) -> Self {
+        FastLeaderElection {
+            round: self.round,
+            vote: self.vote.rename(names),
+            initial: self.initial.rename(names),
+            received: self.received.rename(names),
+            outside: self.outside.rename(names),
+            reachable: self.reachable.rename(names),
+            backoff: self.backoff,
+            deciding: self.deciding,
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The one message of the election port.
 
 use super::Vote;
+use crate::rename::{Names, Rename};
 
 /// A server's state as the election knows it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -26,4 +27,10 @@ pub struct Notification {
     pub vote: Vote,
     /// The sender's logical clock: the round the vote belongs to (`electionEpoch`).
     pub round: u64,
+}
+
+impl Rename for Notification {
+    fn rename(&self, names: Names<'_>) -> Self {
+        Notification { vote: self.vote.rename(names), ..*self }
+    }
 }

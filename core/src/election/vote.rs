@@ -1,6 +1,7 @@
 //! A vote and the total order on votes (Fast Leader Election).
 
 use crate::ids::{Epoch, ServerId, Zxid};
+use crate::rename::{Names, Rename};
 
 /// Who should lead, and what is known of that server's history.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -25,5 +26,12 @@ impl Vote {
     /// The vote of a server that has none: it loses against every other.
     pub const fn none() -> Self {
         Vote { leader: ServerId(i64::MIN), zxid: None, peer_epoch: 0 }
+    }
+}
+
+impl Rename for Vote {
+    fn rename(&self, names: Names<'_>) -> Self {
+        let leader = if *self == Vote::none() { self.leader } else { names(self.leader) };
+        Vote { leader, ..*self }
     }
 }

@@ -13,6 +13,7 @@ use crate::input::ClientOf;
 use crate::mutation::mutated;
 use crate::output::{Output, Reason};
 use crate::payload::{Effect, Payload, RequestKind, Service, ServingRole};
+use crate::rename::{Names, Rename};
 use crate::storage::Awaited;
 use crate::timer::{Delay, Timer};
 
@@ -537,5 +538,27 @@ impl<P: Payload> Learner<P> {
             }
         }
         Ok(())
+    }
+}
+
+impl<P: Payload> Rename for Learner<P> {
+    fn rename(&self, names: Names<'_>) -> Self {
+        let phase = match self.phase {
+            Phase::Dialing { .. } | Phase::Redialing { .. } => self.phase,
+            Phase::Introduced { link, attempts } => Phase::Introduced { link: link.rename(names), attempts },
+            Phase::Promising(link, epoch) => Phase::Promising(link.rename(names), epoch),
+            Phase::Promised(link, epoch) => Phase::Promised(link.rename(names), epoch),
+            Phase::Synchronizing { link, epoch, committed, newleader } => {
+                Phase::Synchronizing { link: link.rename(names), epoch, committed, newleader }
+            }
+            Phase::Broadcast(link, epoch) => Phase::Broadcast(link.rename(names), epoch),
+        };
+        Learner {
+            leader: names(self.leader),
+            voter: self.voter,
+            phase,
+            silent: self.silent,
+            syncs: self.syncs.clone(),
+        }
     }
 }

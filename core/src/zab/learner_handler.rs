@@ -1,6 +1,7 @@
 //! The leader's view of one learner: how far it has come, what it has acknowledged.
 
 use crate::ids::{Epoch, Link, Zxid};
+use crate::rename::{Names, Rename};
 
 /// One connected learner.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -83,5 +84,11 @@ impl LearnerHandler {
             Stage::Synchronized { acked, .. } | Stage::InService { acked } => acked >= zxid,
             _ => false,
         }
+    }
+}
+
+impl Rename for LearnerHandler {
+    fn rename(&self, names: Names<'_>) -> Self {
+        LearnerHandler { link: self.link.rename(names), ..self.clone() }
     }
 }

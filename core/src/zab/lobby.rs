@@ -8,6 +8,7 @@ use super::packet::Packet;
 use crate::ids::{Link, ServerId};
 use crate::output::{Output, Reason};
 use crate::payload::Payload;
+use crate::rename::{Names, Rename};
 use crate::timer::{Delay, Timer};
 
 /// The connections that wait for this server to win the election: one per server, for a time that
@@ -93,5 +94,17 @@ impl<P: Payload> Lobby<P> {
         if self.waiting.is_empty() {
             cx.out.push(Output::CancelAlarm(Timer::PhaseLimit));
         }
+    }
+}
+
+impl<P: Payload> Rename for Lobby<P> {
+    fn rename(&self, names: Names<'_>) -> Self {
+        Lobby { closed: self.closed, waiting: self.waiting.rename(names) }
+    }
+}
+
+impl<P: Payload> Rename for Guest<P> {
+    fn rename(&self, names: Names<'_>) -> Self {
+        Guest { link: self.link.rename(names), said: self.said.clone() }
     }
 }

@@ -118,11 +118,19 @@ pub fn catalogue() -> Vec<ModelSpec> {
         },
         ModelSpec {
             name: "zab-four",
-            composes: "as zab-oracle, with four servers: half of them are no quorum",
-            bounds: "4 servers, 2 elections, 1 transaction, no fault",
-            unique: 55_793,
+            composes: "as zab-oracle, with four servers, of which half are no quorum and three may change places",
+            bounds: "4 servers, 2 elections, 1 transaction, 1 fault",
+            unique: 1_078_349,
             expected: Expected::Holds,
-            build: |variant| Box::new(four(variant)),
+            build: |variant| Box::new(more(4, 1, variant)),
+        },
+        ModelSpec {
+            name: "zab-five",
+            composes: "as zab-oracle, with five servers, of which four may change places",
+            bounds: "5 servers, 2 elections, 1 transaction, no fault",
+            unique: 185_945,
+            expected: Expected::Holds,
+            build: |variant| Box::new(more(5, 0, variant)),
         },
         ModelSpec {
             name: "zab-sync",
@@ -274,6 +282,7 @@ pub(super) fn setting_of(
         submit_anywhere: false,
         eager: true,
         redials: true,
+        interchangeable: Vec::new(),
         salt: variant.salt,
     }
 }
@@ -281,24 +290,8 @@ pub(super) fn setting_of(
 /// Elections from every small assignment of (currentEpoch, last zxid).
 pub fn election(n: usize, budget: Budget, variant: Variant) -> Ensemble {
     let codes: Vec<usize> = (0..1 << (2 * n)).collect();
-    elections(n, budget, &codes, variant)
-}
-
-/// Elections from these assignments of (currentEpoch, last zxid), two bits for each server.
-pub(super) fn election_of(n: usize, codes: &[usize], variant: Variant) -> Ensemble {
-    let ensemble = elections(n, Budget { elections: u8::MAX, ..Budget::default() }, codes, variant);
-    // Of five that are alike, a quorum that has not heard of the last is led by the third at least.
-    let sometimes = &[
-        Reachable { name: "server 3 leads", reached: |w| leads(w, 2) },
-        Reachable { name: "server 4 leads", reached: |w| leads(w, 3) },
-        Reachable { name: "server 5 leads", reached: |w| leads(w, 4) },
-    ];
-    Ensemble { sometimes, ..ensemble }
-}
-
-fn elections(n: usize, budget: Budget, codes: &[usize], variant: Variant) -> Ensemble {
     let setting = Setting { eager: false, ..setting(n, ElectionMode::Fast, variant) };
-    election_in(setting, budget, codes)
+    election_in(setting, budget, &codes)
 }
 
 /// The same of any shape.
@@ -380,24 +373,25 @@ pub(super) fn ensemble(setting: Setting, disks: Vec<Durable>, budget: Budget) ->
     }
 }
 
-/// Four servers, two of which may lead at a time, followed by one each or by two.
-fn four(variant: Variant) -> Ensemble {
-    let budget = Budget { faults: 0, txns: 1, elections: 2, resends: 0 };
-    Ensemble {
+/// More than three servers, two of which may lead at a time, followed by some each.
+fn more(n: usize, faults: u8, variant: Variant) -> Ensemble {
+    let budget = Budget { faults, txns: 1, elections: 2, resends: 0 };
+    let ensemble = Ensemble {
         sometimes: &[
             Reachable { name: "a transaction is delivered", reached: |w| !w.ghost().delivered.is_empty() },
             Reachable {
-                name: "two lead, and two follow",
+                name: "two lead, and the others follow",
                 reached: |w| {
-                    let states = || w.peers().map(|(_, p)| p.state());
-                    let two = |state| states().filter(|s| *s == state).count() == 2;
-                    two(ServerState::Leading) && two(ServerState::Following)
+                    let count = |state| w.peers().filter(|(_, p)| p.state() == state).count();
+                    count(ServerState::Leading) == 2
+                        && count(ServerState::Following) == w.servers().count() - 2
                 },
             },
             Reachable { name: "everybody serves", reached: |w| w.servers().all(|s| s.serving()) },
         ],
-        ..zab(4, ElectionMode::Oracle, budget, vec![Durable::empty(); 4], variant)
-    }
+        ..zab(n, ElectionMode::Oracle, budget, vec![Durable::empty(); n], variant)
+    };
+    ensemble.with_symmetry()
 }
 
 /// The first that may lead does, the others follow, and nobody has anything to do any more.

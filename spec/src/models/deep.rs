@@ -1,11 +1,14 @@
 //! The models that take hours: larger bounds, four and five servers.
 
 use quorate_core::config::ElectionMode;
+use quorate_core::election::ServerState;
+use quorate_core::ids::ServerId;
+use quorate_core::quorum::QuorumVerifier;
 
-use super::catalogue::{election_of, zab};
-use super::{Ensemble, Variant, groups};
+use super::catalogue::{election_in, leads, setting_of, zab};
+use super::{Ensemble, Reachable, Variant, groups};
 use crate::search::Searchable;
-use crate::world::{Budget, Durable};
+use crate::world::{Budget, Durable, Setting};
 
 /// A model that is searched depth first, and what is known of it.
 pub struct DeepSpec {
@@ -22,6 +25,7 @@ pub struct DeepSpec {
 }
 
 const ZAB: &str = "QuorumPeer with an election oracle, quorum port, disks with separate write and sync";
+const SYMMETRIC: &str = "the same; all servers but the first may change places";
 const ELECTION: &str = "QuorumPeer with the election port alone; every order of votes";
 
 /// Every deep model, the quickest first. Those of ZAB are named by servers, faults and transactions, with a fourth number for more
@@ -29,18 +33,12 @@ const ELECTION: &str = "QuorumPeer with the election port alone; every order of 
 pub fn deep() -> Vec<DeepSpec> {
     vec![
         DeepSpec {
-            name: "zab-4-1-1",
-            composes: ZAB,
-            bounds: "4 servers, 1 fault, 2 elections, 1 transaction",
-            unique: Some(6_274_662),
-            build: |variant| oracle(4, Budget { faults: 1, txns: 1, elections: 2, resends: 0 }, variant),
-        },
-        DeepSpec {
             name: "election-5",
             composes: ELECTION,
-            bounds: "5 servers that have the same (epoch, last zxid), started in any order",
+            bounds: "5 voters, one of which never starts; the others start in any order, all 16 assignments of last zxid \
+                     in {1, 2}",
             unique: None,
-            build: |variant| Box::new(election_of(5, &[0], variant)),
+            build: |variant| Box::new(four_of_five(variant)),
         },
         DeepSpec {
             name: "election-groups",
@@ -49,6 +47,27 @@ pub fn deep() -> Vec<DeepSpec> {
                      answers at once",
             unique: None,
             build: |variant| Box::new(groups::election(variant)),
+        },
+        DeepSpec {
+            name: "zab-4-2-1",
+            composes: SYMMETRIC,
+            bounds: "4 servers, 2 faults, 2 elections, 1 transaction",
+            unique: None,
+            build: |variant| symmetric(4, Budget { faults: 2, txns: 1, elections: 2, resends: 0 }, variant),
+        },
+        DeepSpec {
+            name: "zab-5-1-1",
+            composes: SYMMETRIC,
+            bounds: "5 servers, 1 fault, 2 elections, 1 transaction",
+            unique: None,
+            build: |variant| symmetric(5, Budget { faults: 1, txns: 1, elections: 2, resends: 0 }, variant),
+        },
+        DeepSpec {
+            name: "zab-4-2-2",
+            composes: SYMMETRIC,
+            bounds: "4 servers, 2 faults, 2 elections, 2 transactions",
+            unique: None,
+            build: |variant| symmetric(4, Budget { faults: 2, txns: 2, elections: 2, resends: 0 }, variant),
         },
         DeepSpec {
             name: "zab-3-2-2",
@@ -61,22 +80,15 @@ pub fn deep() -> Vec<DeepSpec> {
             name: "zab-3-2-2-3",
             composes: ZAB,
             bounds: "3 servers, 2 faults, 3 elections, 2 transactions",
-            unique: None,
+            unique: Some(146_664_239),
             build: |variant| oracle(3, Budget { faults: 2, txns: 2, elections: 3, resends: 0 }, variant),
         },
         DeepSpec {
-            name: "zab-5-1-1",
+            name: "zab-3-3-2",
             composes: ZAB,
-            bounds: "5 servers, 1 fault, 2 elections, 1 transaction",
+            bounds: "3 servers, 3 faults, 2 elections, 2 transactions",
             unique: None,
-            build: |variant| oracle(5, Budget { faults: 1, txns: 1, elections: 2, resends: 0 }, variant),
-        },
-        DeepSpec {
-            name: "zab-3-3-3",
-            composes: ZAB,
-            bounds: "3 servers, 3 faults, 3 elections, 3 transactions",
-            unique: None,
-            build: |variant| oracle(3, Budget { faults: 3, txns: 3, elections: 3, resends: 0 }, variant),
+            build: |variant| oracle(3, Budget { faults: 3, txns: 2, elections: 2, resends: 0 }, variant),
         },
     ]
 }
@@ -84,4 +96,32 @@ pub fn deep() -> Vec<DeepSpec> {
 fn oracle(n: usize, budget: Budget, variant: Variant) -> Box<dyn Searchable> {
     let ensemble: Ensemble = zab(n, ElectionMode::Oracle, budget, vec![Durable::empty(); n], variant);
     Box::new(ensemble)
+}
+
+/// A quorum is three of four that start. What elections may come to depends on the order of their ids alone, so it does not matter
+/// which of the five is missing.
+fn four_of_five(variant: Variant) -> Ensemble {
+    let voters = QuorumVerifier::Majority((1..=5).map(ServerId).collect());
+    let mut setting = Setting { eager: false, ..setting_of(&voters, 0, ElectionMode::Fast, variant) };
+    setting.configs.truncate(4);
+    let longer = |code: usize, i: usize| (code >> i & 1) << (2 * i + 1);
+    let codes: Vec<usize> = (0..1 << 4).map(|code| (0..4).map(|i| longer(code, i)).sum()).collect();
+    let budget = Budget { elections: u8::MAX, ..Budget::default() };
+    Ensemble {
+        sometimes: &[
+            Reachable { name: "server 1 leads", reached: |w| leads(w, 0) },
+            Reachable { name: "server 4 leads", reached: |w| leads(w, 3) },
+            Reachable {
+                name: "three decide without the fourth",
+                reached: |w| {
+                    w.peers().count() == 3 && w.peers().all(|(_, p)| p.state() != ServerState::Looking)
+                },
+            },
+        ],
+        ..election_in(setting, budget, &codes)
+    }
+}
+
+fn symmetric(n: usize, budget: Budget, variant: Variant) -> Box<dyn Searchable> {
+    Box::new(zab(n, ElectionMode::Oracle, budget, vec![Durable::empty(); n], variant).with_symmetry())
 }

@@ -74,6 +74,12 @@ impl Ensemble {
         self.init.iter().any(|w| w.servers().any(|s| s.disk.durable.log.contains(&txn)))
     }
 
+    /// The same model, whose states are told apart by who is who only where that makes a difference.
+    #[must_use]
+    pub fn with_symmetry(self) -> Ensemble {
+        Ensemble { init: self.init.iter().map(World::with_symmetry).collect(), ..self }
+    }
+
     /// The first invariant that a state breaks.
     pub fn broken(&self, world: &World) -> Option<&'static Invariant> {
         self.invariants.iter().find(|i| !(i.holds)(self, world))

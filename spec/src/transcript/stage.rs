@@ -184,6 +184,7 @@ impl Stage {
             submit_anywhere: true,
             eager,
             redials: eager || election == ElectionMode::Oracle,
+            interchangeable: Vec::new(),
             salt: 0,
         });
         self.begin(setting, vec![Durable::empty(); all]);

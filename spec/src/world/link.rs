@@ -66,6 +66,11 @@ impl Connection {
         }
     }
 
+    /// Its place among all connections.
+    pub(super) fn place(&self) -> (usize, usize, u32) {
+        (self.learner, self.leader, self.generation)
+    }
+
     /// Who sits at an end.
     pub fn owner(&self, side: Side) -> usize {
         match side {

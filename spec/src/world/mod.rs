@@ -13,6 +13,7 @@ mod observe;
 mod perform;
 mod settle;
 mod show;
+mod symmetry;
 mod trace;
 
 use std::hash::{Hash, Hasher};
@@ -77,6 +78,8 @@ pub struct Setting {
     /// Whether a server whose attempt to connect failed tries again at once: only an attempt that succeeds is a
     /// step. Otherwise the alarm waits for [`World::fire`].
     pub redials: bool,
+    /// Servers, by index, that may change places: states that differ in that alone are one (see [`Setting::symmetric`]).
+    pub interchangeable: Vec<Vec<usize>>,
     /// Distinguishes two runs of the same search.
     pub salt: u64,
 }
@@ -230,8 +233,17 @@ impl World {
         &self.setting.configs[i]
     }
 
-    /// The state's identity: its packed bytes, hashed once with the setting's salt.
+    /// The state's identity: its packed bytes, hashed once with the setting's salt. States that differ only in which of
+    /// the interchangeable servers is which have the same.
     pub fn fingerprint(&self) -> u64 {
+        if self.setting.interchangeable.is_empty() {
+            self.plain_fingerprint()
+        } else {
+            self.shared_fingerprint()
+        }
+    }
+
+    fn plain_fingerprint(&self) -> u64 {
         fingerprint(&self.parts(), self.setting.salt).0
     }
 

@@ -168,7 +168,7 @@ impl World {
         };
         let generation = (0..).find(|g| !used(g)).expect("a free number");
         self.connections.push(Connection::new(learner, leader, generation));
-        self.connections.sort_unstable_by_key(|c| (c.learner, c.leader, c.generation));
+        self.connections.sort_unstable_by_key(Connection::place);
         Arc::make_mut(&mut self.servers[learner]).dialing = None;
         self.step(learner, Input::Up(Link { server: id(leader), generation }));
     }

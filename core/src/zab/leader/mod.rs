@@ -22,6 +22,7 @@ use crate::input::ClientOf;
 use crate::mutation::mutated;
 use crate::output::{Output, Reason};
 use crate::payload::{Origin, Payload, Service};
+use crate::rename::{Names, Rename};
 use crate::storage::Awaited;
 use crate::timer::{Delay, Timer};
 
@@ -242,5 +243,19 @@ impl<P: Payload> Leader<P> {
 
     fn voter_is(&self, id: ServerId, what: impl Fn(&LearnerHandler) -> bool) -> bool {
         self.learners.get(&id).is_some_and(|l| l.voter && what(l))
+    }
+}
+
+impl<P: Payload> Rename for Leader<P> {
+    fn rename(&self, names: Names<'_>) -> Self {
+        let sync = |(zxid, origin, request): &(Zxid, Origin, RequestOf<P>)| {
+            (*zxid, origin.rename(names), request.clone())
+        };
+        Leader {
+            phase: self.phase,
+            learners: self.learners.rename(names),
+            syncs: self.syncs.iter().map(sync).collect(),
+            initial: self.initial.clone(),
+        }
     }
 }
