@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use quorate_spec::mutants::Implied;
+
 /// Columns in a block of the printed matrix: it has to fit into 120 columns.
 const BLOCK: usize = 26;
 
@@ -23,7 +25,7 @@ pub(crate) struct Matrix {
     /// The claims, then what else can kill.
     columns: Vec<&'static str>,
     rows: Vec<Row>,
-    implied: &'static [(&'static str, &'static str)],
+    implied: &'static [Implied],
 }
 
 impl Matrix {
@@ -31,7 +33,7 @@ impl Matrix {
         claims: Vec<&'static str>,
         others: &[&'static str],
         rows: Vec<Row>,
-        implied: &'static [(&'static str, &'static str)],
+        implied: &'static [Implied],
     ) -> Self {
         let mut columns = claims.clone();
         let fallen = rows.iter().flat_map(|row| row.fallen.iter().map(|(name, _)| *name));
@@ -43,10 +45,25 @@ impl Matrix {
         Matrix { claims, columns, rows, implied }
     }
 
-    /// Claims that no mutant breaks and that are not listed as implied.
-    pub(crate) fn toothless(&self) -> Vec<&'static str> {
-        let listed = |name: &str| self.implied.iter().any(|(implied, _)| *implied == name);
-        self.claims.iter().copied().filter(|name| self.killers(name).is_empty() && !listed(name)).collect()
+    /// What is not shown of a claim: that some mutant breaks it and nothing else, or that it is implied; and what of
+    /// the list of the implied is not true any more.
+    pub(crate) fn unshown(&self) -> Vec<String> {
+        let listed = |name: &str| self.implied.iter().any(|implied| implied.property == name);
+        let alone = |name: &str| self.killers(name).iter().any(|row| row.fallen.len() == 1);
+        let bare = self.claims.iter().filter(|name| !alone(name) && !listed(name));
+        let bare =
+            bare.map(|name| format!("{name}: NO MUTANT breaks it alone, and it is not listed as implied"));
+        let stale = self.implied.iter().filter(|implied| alone(implied.property));
+        let stale = stale
+            .map(|implied| format!("{}: LISTED AS IMPLIED, but a mutant breaks it alone", implied.property));
+        let known = |name: &&str| self.claims.contains(name);
+        let names = self.implied.iter().flat_map(|implied| implied.by.iter().chain([&implied.property]));
+        let unknown = names
+            .filter(|name| !known(name))
+            .map(|name| format!("{name}: IS NO CLAIM, but listed with the implied"));
+        let circle = self.implied.iter().flat_map(|implied| implied.by).filter(|name| listed(name));
+        let circle = circle.map(|name| format!("{name}: IMPLIES, but is itself listed as implied"));
+        bare.chain(stale).chain(unknown).chain(circle).collect()
     }
 
     fn killers(&self, property: &str) -> Vec<&Row> {
@@ -58,9 +75,9 @@ impl Matrix {
         let killers = self.killers(property);
         let private: Vec<&str> =
             killers.iter().filter(|row| row.fallen.len() == 1).map(|row| row.mutant.as_str()).collect();
-        let implied = self.implied.iter().find(|(name, _)| *name == property).map(|(_, why)| *why);
+        let implied = self.implied.iter().find(|implied| implied.property == property);
         match (private.len(), implied) {
-            (0, Some(why)) => format!("implied: {why}"),
+            (0, Some(Implied { by, why, .. })) => format!("implied by {}: {why}", by.join(" and ")),
             (0, None) if killers.is_empty() => "no mutant".into(),
             (0, None) => {
                 let n = killers.len();

@@ -66,8 +66,8 @@ mod broken {
     use std::sync::mpsc;
     use std::time::{Duration, Instant};
 
-    use quorate_spec::models::{Variant, catalogue};
-    use quorate_spec::mutants::{Death, IMPLIED, MUTANTS, Mutant, REACHABLE};
+    use quorate_spec::models::{Expected, ModelSpec, Variant, catalogue};
+    use quorate_spec::mutants::{Death, IMPLIED, MUTANTS, Mutant, OTHER_PROTOCOLS, REACHABLE};
     use quorate_spec::search::Limits;
 
     use super::Options;
@@ -109,15 +109,15 @@ mod broken {
             }
             differs
         });
-        let toothless = if name.is_empty() { matrix.toothless() } else { Vec::new() };
-        for property in &toothless {
-            println!("{property}: NO MUTANT breaks it");
+        let unshown = if name.is_empty() { matrix.unshown() } else { Vec::new() };
+        for complaint in &unshown {
+            println!("{complaint}");
         }
         if let ([mutant], [Some(death)]) = (&chosen[..], &deaths[..]) {
             tell(mutant, death);
         }
         println!("{}, {:.0} s", count.line(), started.elapsed().as_secs_f64());
-        if count.bad() || differs || !toothless.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        if count.bad() || differs || !unshown.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
 
     /// One line for each mutant, in order, as soon as it and those before it are decided.
@@ -209,9 +209,16 @@ mod broken {
 
     fn matrix(chosen: &[&Mutant], deaths: &[Option<Death>]) -> Matrix {
         let models = catalogue();
-        let searched = models.iter().filter(|m| chosen.iter().any(|mutant| mutant.models.contains(&m.name)));
+        let all = chosen.len() == MUTANTS.len();
+        let of_core = |m: &&ModelSpec| m.expected == Expected::Holds && !OTHER_PROTOCOLS.contains(&m.name);
+        let searched = |m: &&ModelSpec| all || chosen.iter().any(|mutant| mutant.models.contains(&m.name));
         let mut claims: Vec<&'static str> = Vec::new();
-        for claim in searched.flat_map(|m| (m.build)(Variant::default()).claims()) {
+        for claim in models
+            .iter()
+            .filter(of_core)
+            .filter(searched)
+            .flat_map(|m| (m.build)(Variant::default()).claims())
+        {
             if !claims.contains(&claim) {
                 claims.push(claim);
             }

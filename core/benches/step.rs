@@ -62,6 +62,8 @@ impl Server {
             sync_limit: 5,
             snap_count: 0,
             settings: Settings::new(ME, 2000),
+            #[cfg(feature = "mutants")]
+            mutation: None,
         };
         let peer = QuorumPeer::new(Constant::new(config), Recovered::first_start());
         let (inputs, outputs) = (VecDeque::new(), Outputs::new());

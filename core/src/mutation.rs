@@ -83,6 +83,12 @@ pub enum Mutation {
     VersionNotCompared,
     /// The end of a session deletes none of its ephemerals.
     EphemeralsOutliveSession,
+    /// A multi whose part fails does what comes before that part.
+    MultiStopsAtFailure,
+    /// A transaction names the digest that the tree has before it.
+    DigestOfBefore,
+    /// Who may change a znode is told by its present ACL, not by the one that is outstanding.
+    PresentAclCounts,
     /// The end of a session is prepared without the ephemerals that are outstanding.
     CloseSessionSeesTreeOnly,
     /// A client that has seen a later state than this server's may ask for its session.
@@ -93,6 +99,8 @@ pub enum Mutation {
     ReadBeforeOwnWrite,
     /// A watch event is sent after the reply to the write that caused it.
     EventAfterReply,
+    /// A znode that is not there is not watched.
+    MissingZnodeNotWatched,
     /// A one-shot watch stays after it has fired.
     OneShotStays,
     /// A persistent watch goes when it has fired.
@@ -119,6 +127,10 @@ pub enum Mutation {
     HigherRoundKeepsReceived,
     /// In a higher round a server goes on with its old vote, not with its own.
     HigherRoundKeepsVote,
+    /// In a higher round a server takes the vote that it hears, however its own compares.
+    HigherRoundTakesAnyVote,
+    /// Whoever says that it leads is believed, whoever else follows it.
+    LeaderBelievedAlone,
     /// A voter that is in an older round is not told the newer one.
     LaggardNotAnswered,
     /// A server does not count its own vote.
@@ -137,6 +149,12 @@ pub enum Mutation {
     AheadByZxidOnly,
     /// Whether a follower is ahead is told by its epoch alone.
     AheadByEpochOnly,
+    /// A follower's currentEpoch is compared with the epoch that the leader has promised, its own.
+    AheadByPromisedEpoch,
+    /// acceptedEpoch is raised with NEWLEADER, not with the promise.
+    AcceptedEpochAtNewLeader,
+    /// A leader lets clients in once its history is chosen, before a quorum has it.
+    LeaderServesEarly,
     /// A leader synchronises before a quorum has promised its epoch.
     PromisesNotAwaited,
     /// A leader offers its epoch before that is on its own disk.
@@ -217,6 +235,8 @@ pub enum Mutation {
     SnapNotOnDisk,
     /// NEWLEADER is sent before the history that it ends (ZOOKEEPER-3104).
     NewLeaderBeforeHistory,
+    /// A session whose end is proposed may create ephemerals (ZOOKEEPER-1208).
+    ClosingSessionCreates,
 }
 
 /// Whether this peer is to break this rule: always `false` in a shipped build.

@@ -76,23 +76,13 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::VoteOrderIgnoresZxid, &["election"]),
     mutant(Mutation::VoteOrderIgnoresEpoch, &["election"]),
     mutant(Mutation::DecidesAtHalf, &["election"]),
-    survivor(
-        Mutation::LowerRoundCounts,
-        &["rounds"],
-        "a server's own vote is the same in all rounds of an election, and discovery refuses a leader that is behind",
-    ),
+    mutant(Mutation::LowerRoundCounts, &["shrunk"]),
     mutant(Mutation::CheckLeaderSkipped, &["election"]),
     mutant(Mutation::VoteOrderReversesIds, &["election"]),
-    survivor(
-        Mutation::HigherRoundKeepsReceived,
-        &["rounds"],
-        "an old vote for the same server only makes the decision earlier: the histories that the vote rests on have not changed",
-    ),
-    survivor(
-        Mutation::HigherRoundKeepsVote,
-        &["rounds"],
-        "the old vote was for the best server that was heard, which is still there: nothing here is gone for good",
-    ),
+    mutant(Mutation::HigherRoundKeepsReceived, &["grown"]),
+    mutant(Mutation::HigherRoundKeepsVote, &["shrunk"]),
+    mutant(Mutation::HigherRoundTakesAnyVote, &["grown"]),
+    mutant(Mutation::LeaderBelievedAlone, &["election-late"]),
     mutant(Mutation::LaggardNotAnswered, &["rounds"]),
     mutant(Mutation::DecidesWithoutItself, &["quiet"]),
     mutant(Mutation::LookerNotAnswered, &["rounds"]),
@@ -108,12 +98,14 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::EqualEpochPromisedAgain, &["two-leaders"]),
     mutant(Mutation::AheadByZxidOnly, &["discarded"]),
     mutant(Mutation::AheadByEpochOnly, &["one-behind"]),
+    mutant(Mutation::AheadByPromisedEpoch, &["joins"]),
+    mutant(Mutation::AcceptedEpochAtNewLeader, &["joins"]),
     mutant(Mutation::PromisesNotAwaited, &["one-behind"]),
     mutant(Mutation::OwnPromiseNotAwaited, &["zab-sync"]),
     mutant(Mutation::CurrentEpochAtPromise, &["one-behind"]),
     mutant(Mutation::ObserverPromiseCounts, &["observed"]),
     // Synchronisation.
-    mutant(Mutation::TruncationSkipped, &["zab-sync"]),
+    mutant(Mutation::TruncationSkipped, &["joins"]),
     mutant(Mutation::DiffPointIgnored, &["in-service"]),
     mutant(Mutation::DiffOfAnySize, &["zab-sync"]),
     mutant(Mutation::CurrentEpochNotRaised, &["zab-oracle"]),
@@ -127,6 +119,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::WindowIgnored, &["zab-sync"]),
     mutant(Mutation::SnapWithoutTail, &["zab-sync"]),
     mutant(Mutation::SnapLabelledLate, &["in-service"]),
+    mutant(Mutation::LeaderServesEarly, &["joins"]),
     mutant(Mutation::InitialHistoryNotCommitted, &["one-behind"]),
     mutant(Mutation::OwnHistoryNotAwaited, &["discarded"]),
     mutant(Mutation::ServesBeforeUpToDate, &["zab-sync"]),
@@ -164,11 +157,14 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::OutstandingIgnored, &["road"]),
     mutant(Mutation::MultiNotRolledBack, &["road"]),
     mutant(Mutation::MultiAppliesPartly, &["road"]),
+    mutant(Mutation::MultiStopsAtFailure, &["road"]),
+    mutant(Mutation::DigestOfBefore, &["road"]),
+    mutant(Mutation::PresentAclCounts, &["road"]),
     mutant(Mutation::SequenceFromChildren, &["road"]),
     mutant(Mutation::CversionNotRaised, &["road"]),
     mutant(Mutation::DeleteLeavesPzxid, &["road"]),
     mutant(Mutation::VersionNotCompared, &["road"]),
-    mutant(Mutation::EphemeralsOutliveSession, &["clients", "road"]),
+    mutant(Mutation::EphemeralsOutliveSession, &["road"]),
     mutant(Mutation::CloseSessionSeesTreeOnly, &["road"]),
     // Clients.
     mutant(Mutation::ReadBeforeOwnWrite, &["clients"]),
@@ -180,6 +176,7 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     mutant(Mutation::ReconnectBehindLetIn, &["clients"]),
     mutant(Mutation::EventAfterReply, &["clients"]),
+    mutant(Mutation::MissingZnodeNotWatched, &["clients"]),
     mutant(Mutation::OneShotStays, &["clients"]),
     mutant(Mutation::PersistentFiresOnce, &["clients"]),
     mutant(Mutation::DeletionToldTwice, &["clients"]),
@@ -204,18 +201,37 @@ pub const MUTANTS: &[Mutant] = &[
     bug("ZOOKEEPER-5094", Mutation::TruncatedOnDiskOnly, &["zab-sync"]),
     bug("ZOOKEEPER-3642", Mutation::SnapNotOnDisk, &["zab-sync"]),
     bug("ZOOKEEPER-3104", Mutation::NewLeaderBeforeHistory, &["zab-sync"]),
+    bug("ZOOKEEPER-1208", Mutation::ClosingSessionCreates, &["clients"]),
     bug("ZOOKEEPER-3537", Mutation::CheckLeaderInWrongSet, &["rounds"]),
     bug("ZOOKEEPER-2988", Mutation::StrangerElected, &["stranger"]),
 ];
 
-/// Properties that no mutant needs to break, and why.
-pub const IMPLIED: &[(&str, &str)] = &[
-    (
-        "LocalPrimaryOrder",
-        "a history refuses what does not follow its last transaction: a hole is an offence before it can be delivered",
-    ),
-    (
-        "EphemeralsHaveSessions",
-        "EphemeralsLiveWithSession says it of every server; its mutants are searched there first",
-    ),
+/// A property that no mutant breaks alone, because whatever breaks it breaks others.
+#[derive(Clone, Copy, Debug)]
+pub struct Implied {
+    /// The property.
+    pub property: &'static str,
+    /// What it follows from.
+    pub by: &'static [&'static str],
+    /// How.
+    pub why: &'static str,
+}
+
+/// Every property without a mutant of its own.
+pub const IMPLIED: &[Implied] = &[
+    Implied {
+        property: "LocalPrimaryOrder",
+        by: &["NoOffence"],
+        why: "a history refuses what does not follow its last transaction: a hole is an offence before it can be \
+              delivered",
+    },
+    Implied {
+        property: "DiscardedStaysDead",
+        by: &["PrimaryIntegrity"],
+        why: "a proposal is discarded when an epoch is established without it: if it was delivered before, that \
+              epoch's primary lacks what was delivered; if it is delivered later, that is of an earlier epoch and late",
+    },
 ];
+
+/// Models of protocols that are not core's: no broken rule of core shows in them.
+pub const OTHER_PROTOCOLS: &[&str] = &["paxos", "duel", "duel-ended", "multi-one", "multi-two", "fast"];

@@ -180,7 +180,8 @@ impl FastLeaderElection {
             }
             self.outside.clear();
             let own = if mutated!(config, HigherRoundKeepsVote) { self.vote } else { self.initial };
-            self.vote = if beats(config, &heard.vote, &own) { heard.vote } else { own };
+            let any = mutated!(config, HigherRoundTakesAnyVote);
+            self.vote = if beats(config, &heard.vote, &own) || any { heard.vote } else { own };
             self.changed_mind(config, out);
         } else if heard.round < self.round && !mutated!(config, LowerRoundCounts) {
             if !mutated!(config, LaggardNotAnswered) {
@@ -205,6 +206,10 @@ impl FastLeaderElection {
         from: ServerId,
         heard: Notification,
     ) -> Option<Vote> {
+        if mutated!(config, LeaderBelievedAlone) && heard.state == ServerState::Leading {
+            self.round = heard.round;
+            return Some(heard.vote);
+        }
         if heard.round == self.round {
             self.received.insert(from, heard);
             let agree = |ballot: &Notification| match ballot.state {

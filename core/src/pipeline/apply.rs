@@ -127,7 +127,7 @@ impl TreeService {
         fx: &mut Fx,
     ) -> Outcome<'a> {
         let mut first_error = parts.iter().position(|part| matches!(part, TxnBody::Error(_)));
-        if mutated!(self.settings, MultiAppliesPartly) {
+        if mutated!(self.settings, MultiAppliesPartly) || mutated!(self.settings, MultiStopsAtFailure) {
             first_error = None;
         }
         let outcomes = parts.iter().enumerate().map(|(i, part)| match (part, first_error) {

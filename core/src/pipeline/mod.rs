@@ -150,8 +150,11 @@ impl Service for TreeService {
         let tree = &self.tree;
         let preparation = Preparation { settings, tree, outstanding, tracker, now, zxid, request, origin };
         let (body, has_digest) = preparation.prepare();
-        let digest =
-            TxnDigest { version: crate::tree::digest::VERSION, tree_digest: leading.outstanding.digest() };
+        let tree_digest = match mutated!(settings, DigestOfBefore) {
+            true => leading.outstanding.digest_before(),
+            false => leading.outstanding.digest(),
+        };
+        let digest = TxnDigest { version: crate::tree::digest::VERSION, tree_digest };
         let header =
             TxnHeader { client_id: request.session, cxid: request.cxid, zxid, time: now.wall_ms, op: 0 };
         let mut out = Vec::with_capacity(TxnHeader::LEN + request.body.len() + 64);

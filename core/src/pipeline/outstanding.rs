@@ -143,6 +143,11 @@ impl Outstanding {
         self.digest as i64
     }
 
+    /// The digest of the tree before the current transaction.
+    pub(super) fn digest_before(&self) -> i64 {
+        self.digest_before as i64
+    }
+
     /// How many changes are outstanding.
     pub(super) fn len(&self) -> usize {
         self.order.len()

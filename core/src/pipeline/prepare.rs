@@ -143,6 +143,9 @@ impl Preparation<'_> {
         if mutated!(self.settings, CloseSessionSeesTreeOnly) {
             paths.retain(|path| self.tree.get(path).is_some());
         }
+        if mutated!(self.settings, EphemeralsOutliveSession) {
+            paths.clear();
+        }
         for path in &paths {
             if let (Some(znode), Some(parent)) = (self.look(path), path::parent(path)) {
                 self.remove(path, &znode, parent);
@@ -167,7 +170,9 @@ impl Preparation<'_> {
                 TxnBody::Error(code.to_i32())
             }));
         }
-        if failed.is_some() && !mutated!(self.settings, MultiNotRolledBack) {
+        let stays =
+            mutated!(self.settings, MultiNotRolledBack) || mutated!(self.settings, MultiStopsAtFailure);
+        if failed.is_some() && !stays {
             self.outstanding.roll_back();
         }
         Ok(TxnBody::Multi(bodies))
@@ -360,7 +365,9 @@ impl Preparation<'_> {
     fn existing(&self, path: &str, wanted: i32) -> Result<Future, ErrorCode> {
         path::validate(path).map_err(|_| ErrorCode::BadArguments)?;
         let znode = self.look(path).ok_or(ErrorCode::NoNode)?;
-        self.check_acl(&znode.acl, wanted)?;
+        let present = if mutated!(self.settings, PresentAclCounts) { self.tree.get(path) } else { None };
+        let acl = present.map_or(&znode.acl, |present| self.tree.acl(&present));
+        self.check_acl(acl, wanted)?;
         Ok(znode)
     }
 

@@ -12,6 +12,7 @@ use super::request::user_name;
 use super::{Fx, TreeService};
 use crate::auth;
 use crate::ids::ConnId;
+use crate::mutation::mutated;
 use crate::tree::path::ROOT;
 use crate::tree::store::Node;
 use crate::wire::client::{AddWatchMode, MultiResult, ReadOp, Request, Response, WatchRequest};
@@ -84,6 +85,9 @@ impl TreeService {
                     |id: &Id| ClientInfo { auth_scheme: id.scheme.clone(), user: user_name(id).to_string() };
                 Ok(Response::WhoAmI(ids.iter().map(info).collect()))
             }
+            Request::Sync(path) if mutated!(self.settings, SyncNotForwarded) => {
+                Ok(Response::Sync(path.clone()))
+            }
             // Everything else is a transaction, or has been dealt with.
             _ => Err(ErrorCode::Unimplemented),
         }
@@ -99,7 +103,7 @@ impl TreeService {
             Err(ErrorCode::NoNode) => Err(ErrorCode::NoNode),
             Err(refused) => return Err(refused),
         };
-        if r.watch {
+        if r.watch && !(stat.is_err() && mutated!(self.settings, MissingZnodeNotWatched)) {
             self.watches.watch_data(&r.path, conn);
         }
         stat

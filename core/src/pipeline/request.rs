@@ -75,6 +75,9 @@ impl TreeService {
         let touch = Touch { session, timeout_ms: connection.timeout_ms };
         let auth = Arc::clone(&connection.auth);
         let mut work = work_of(arrived.request, &auth);
+        if let (true, Work::Sync { path }) = (mutated!(self.settings, SyncNotForwarded), &work) {
+            work = Work::Read { request: Request::Sync(path.clone()), auth: Arc::clone(&auth) };
+        }
         if let Some(leading) = &mut self.leading {
             // A session whose end is proposed is not served any more; its connection is about to go.
             if !leading.tracker.touch(now.elapsed_ms, touch) {
@@ -94,9 +97,6 @@ impl TreeService {
         }
         let is_ordered = matches!(work, Work::Commit { .. } | Work::Sync { .. });
         let pending = Pending { conn, xid, work };
-        if mutated!(self.settings, SyncNotForwarded) && matches!(pending.work, Work::Sync { .. }) {
-            return self.answer_sync(pending, fx);
-        }
         let waits = self.queues.is_waiting(session) && !mutated!(self.settings, ReadBeforeOwnWrite);
         if !is_ordered && !waits {
             return self.answer(now, pending, fx);

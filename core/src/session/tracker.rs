@@ -72,7 +72,9 @@ impl SessionTracker {
     pub fn check(&mut self, session: SessionId, from: Origin) -> Result<(), SessionError> {
         match self.sessions.get_mut(&session) {
             None => Err(SessionError::Expired),
-            Some(session) if session.closing => Err(SessionError::Expired),
+            Some(session) if session.closing && !mutated!(self.queue, ClosingSessionCreates) => {
+                Err(SessionError::Expired)
+            }
             Some(session) => match session.owner {
                 None => {
                     session.owner = Some(from);

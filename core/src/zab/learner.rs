@@ -219,6 +219,9 @@ impl<P: Payload> Learner<P> {
                 self.phase = Phase::Synchronizing { link, epoch, committed, newleader: NewLeader::Writing };
                 let never_raised = mutated!(m.config, CurrentEpochNotRaised);
                 let too_early = mutated!(m.config, NewLeaderAckBeforeSync);
+                if mutated!(m.config, AcceptedEpochAtNewLeader) {
+                    m.accept_epoch(epoch, cx);
+                }
                 if !never_raised {
                     m.enter_epoch(epoch, cx);
                 }
@@ -400,7 +403,7 @@ impl<P: Payload> Learner<P> {
             // Promised before, perhaps to another leader: this promise must not count again.
             let again = mutated!(m.config, EqualEpochPromisedAgain);
             self.promised(m, cx, link, epoch, again.then_some(m.current_epoch));
-        } else if mutated!(m.config, AcceptedEpochNotSaved) {
+        } else if mutated!(m.config, AcceptedEpochNotSaved) || mutated!(m.config, AcceptedEpochAtNewLeader) {
             self.promised(m, cx, link, epoch, Some(m.current_epoch));
         } else {
             self.phase = Phase::Promising(link, epoch);

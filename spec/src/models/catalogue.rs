@@ -237,6 +237,8 @@ pub fn catalogue() -> Vec<ModelSpec> {
         },
     ];
     models.extend(super::prepared::catalogue());
+    models.extend(super::ballots::catalogue());
+    models.extend(super::joins::catalogue());
     models.extend(super::comparison::catalogue());
     models.extend(super::served::catalogue());
     models

@@ -1,5 +1,6 @@
 //! The stateright models: worlds to begin with, properties to hold, states worth reaching.
 
+mod ballots;
 pub mod buckets;
 mod catalogue;
 pub mod clients;
@@ -7,6 +8,7 @@ mod comparison;
 mod deep;
 mod faults;
 mod groups;
+mod joins;
 mod observers;
 pub mod paxos;
 mod prepared;
@@ -71,7 +73,7 @@ pub struct Reachable {
 impl Ensemble {
     /// Whether a disk held this transaction before anything happened.
     pub fn preloaded(&self, txn: (Zxid, Byte)) -> bool {
-        self.init.iter().any(|w| w.servers().any(|s| s.disk.durable.log.contains(&txn)))
+        self.init.iter().any(|w| w.preloaded(txn))
     }
 
     /// The same model, whose states are told apart by who is who only where that makes a difference.

@@ -93,15 +93,15 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
     ]
 }
 
-const NOTHING: Budget = Budget { faults: 0, txns: 0, elections: 0, resends: 0 };
+pub(super) const NOTHING: Budget = Budget { faults: 0, txns: 0, elections: 0, resends: 0 };
 const PLENTY: Budget = Budget { faults: 9, txns: 9, elections: 9, resends: 0 };
 
 /// A run that is being prepared.
-struct Run(World);
+pub(super) struct Run(pub(super) World);
 
 impl Run {
     /// Everybody starts.
-    fn start(setting: Setting, disks: Vec<Durable>) -> Run {
+    pub(super) fn start(setting: Setting, disks: Vec<Durable>) -> Run {
         let servers = 0..disks.len();
         let mut run = Run(World::new(Arc::new(setting), disks, NOTHING));
         servers.for_each(|i| run.act(&Action::Start(i)));
@@ -109,13 +109,17 @@ impl Run {
     }
 
     /// This happens, whatever the budget.
-    fn act(&mut self, action: &Action) {
+    pub(super) fn act(&mut self, action: &Action) {
         self.0.allow(PLENTY);
         self.0.act(action);
     }
 
     /// What is wanted of what has to happen sooner or later happens, as long as it is not enough.
-    fn go_on(&mut self, wanted: impl Fn(&World, &Action) -> bool, enough: impl Fn(&World) -> bool) {
+    pub(super) fn go_on(
+        &mut self,
+        wanted: impl Fn(&World, &Action) -> bool,
+        enough: impl Fn(&World) -> bool,
+    ) {
         self.0.allow(NOTHING);
         let mut possible = Vec::new();
         // Who breaks a rule may do so for ever.
@@ -132,28 +136,28 @@ impl Run {
     }
 
     /// Everything that has to happen happens.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         self.go_on(|_, _| true, |_| false);
     }
 
     /// The connection between these two breaks.
-    fn cut(&mut self, learner: usize, leader: usize) {
+    pub(super) fn cut(&mut self, learner: usize, leader: usize) {
         let between = |c: &crate::world::Connection| (c.learner, c.leader) == (learner, leader) && !c.cut;
         let c = self.0.connections().iter().position(between).expect("they are connected");
         self.act(&Action::Cut(c));
     }
 
-    fn end(mut self, budget: Budget) -> World {
+    pub(super) fn end(mut self, budget: Budget) -> World {
         self.0.allow(budget);
         self.0
     }
 }
 
-fn oracle(variant: Variant) -> Run {
+pub(super) fn oracle(variant: Variant) -> Run {
     Run::start(setting(3, ElectionMode::Oracle, variant), vec![Durable::empty(); 3])
 }
 
-fn ensemble(init: Vec<World>) -> Ensemble {
+pub(super) fn ensemble(init: Vec<World>) -> Ensemble {
     Ensemble {
         init,
         invariants: properties::ZAB,
@@ -202,7 +206,7 @@ fn discarded(variant: Variant) -> Ensemble {
 }
 
 /// Whether a server is asked to follow.
-fn concerns(action: &Action, server: usize) -> bool {
+pub(super) fn concerns(action: &Action, server: usize) -> bool {
     matches!(action, Action::Follow(i, _) if *i == server)
 }
 
@@ -245,7 +249,7 @@ fn two_leaders(variant: Variant) -> Ensemble {
     ensemble(vec![run.end(Budget { faults: 2, txns: 0, elections: 0, resends: 0 })])
 }
 
-fn phase(world: &World, i: usize) -> Option<ZabState> {
+pub(super) fn phase(world: &World, i: usize) -> Option<ZabState> {
     world.servers().nth(i)?.zab()
 }
 
@@ -366,7 +370,7 @@ fn rounds(variant: Variant) -> Ensemble {
     }
 }
 
-fn quorum_follows(w: &World) -> bool {
+pub(super) fn quorum_follows(w: &World) -> bool {
     let follows = |voter: ServerId, leader: ServerId| {
         w.peers().any(|(i, p)| i as i64 + 1 == voter.0 && p.status().leader == Some(leader))
     };

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use quorate_core::config::{Constant, PeerConfig};
 use quorate_core::election::Notification;
-use quorate_core::ids::ServerId;
+use quorate_core::ids::{ServerId, Zxid};
 use quorate_core::timer::Timer;
 use quorate_core::{QuorumPeer, ZabState};
 
@@ -107,6 +107,8 @@ pub struct World {
     oracle: Option<usize>,
     budget: Budget,
     ghost: Arc<Ghost>,
+    /// What the disks held before anything happened. No part of the state's identity.
+    preloaded: Arc<[(Zxid, Byte)]>,
     /// Every step so far, if somebody wants to know. No part of the state's identity.
     trace: Option<Vec<Event>>,
     /// How many steps there were. No part of the state's identity.
@@ -135,6 +137,7 @@ impl World {
     pub fn new(setting: Arc<Setting>, disks: Vec<Durable>, budget: Budget) -> Self {
         let n = setting.configs.len();
         assert_eq!(disks.len(), n, "a disk for each server");
+        let preloaded = disks.iter().flat_map(|disk| disk.log.iter().copied()).collect();
         let server =
             |durable| Arc::new(Server { peer: None, disk: Disk::new(durable), alarms: 0, dialing: None });
         World {
@@ -145,6 +148,7 @@ impl World {
             oracle: None,
             budget,
             ghost: Arc::default(),
+            preloaded,
             trace: None,
             steps: 0,
         }
@@ -170,6 +174,11 @@ impl World {
         &self.ghost
     }
 
+    /// Whether a disk held this transaction before anything happened.
+    pub fn preloaded(&self, txn: (Zxid, Byte)) -> bool {
+        self.preloaded.contains(&txn)
+    }
+
     /// What may still happen.
     pub fn budget(&self) -> Budget {
         self.budget
@@ -185,11 +194,11 @@ impl World {
         self.setting.quorum_port
     }
 
-    /// The same ensemble with another quorum port from now on. If it is dead, nothing is left of its connections.
+    /// The same ensemble with another quorum port from now on. If it is not open, nothing is left of its connections.
     pub fn with_quorum_port(&self, quorum_port: QuorumPort) -> World {
         let mut world = self.clone();
         Arc::make_mut(&mut world.setting).quorum_port = quorum_port;
-        if quorum_port == QuorumPort::Dead {
+        if quorum_port != QuorumPort::Open {
             world.connections.clear();
         }
         world

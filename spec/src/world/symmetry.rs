@@ -93,6 +93,7 @@ impl World {
             oracle: self.oracle.map(|leader| names[leader]),
             budget: self.budget,
             ghost,
+            preloaded: Arc::clone(&self.preloaded),
             trace: None,
             steps: self.steps,
         }

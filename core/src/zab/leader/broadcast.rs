@@ -18,7 +18,8 @@ impl<P: Payload> Leader<P> {
         request: RequestOf<P>,
         origin: Origin,
     ) -> Outcome {
-        let Some(epoch) = self.established() else { return Ok(()) };
+        let early = self.epoch().filter(|_| mutated!(m.config, LeaderServesEarly));
+        let Some(epoch) = self.established().or(early) else { return Ok(()) };
         match P::Service::kind(&request) {
             RequestKind::Sync => {
                 let last = m.history.last();

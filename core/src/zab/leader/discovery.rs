@@ -6,7 +6,7 @@ use super::{Leader, Outcome, Phase};
 use crate::ids::{Epoch, LAST_EPOCH, Link, ServerId, Zxid};
 use crate::mutation::mutated;
 use crate::output::{Output, Reason};
-use crate::payload::Payload;
+use crate::payload::{Payload, Service, ServingRole};
 use crate::timer::{Delay, Timer};
 use crate::zab::learner_handler::{LearnerHandler, Stage};
 use crate::zab::member::{Context, Member, RoleEnded};
@@ -104,6 +104,8 @@ impl<P: Payload> Leader<P> {
                     last > own_last
                 } else if mutated!(m.config, AheadByEpochOnly) {
                     c > epoch
+                } else if mutated!(m.config, AheadByPromisedEpoch) {
+                    (c, last) > (m.accepted_epoch, own_last)
                 } else {
                     (c, last) > (epoch, own_last)
                 }
@@ -153,6 +155,11 @@ impl<P: Payload> Leader<P> {
             .collect();
         for (id, last) in waiting {
             self.synchronize(m, cx, id, last);
+        }
+        if mutated!(m.config, LeaderServesEarly) {
+            let mut effects = Vec::new();
+            m.service.serve(cx.now, ServingRole::Leader, m.applied_for_clients(epoch), &mut effects);
+            self.carry_out(m, cx, effects)?;
         }
         if mutated!(m.config, UpToDateBeforeQuorum) {
             return self.establish(m, cx, epoch);

@@ -202,9 +202,8 @@ impl State {
         let connected = self.servers[leader].get().session_of(CONNS[i]) == Some(session);
         // Its end is proposed: nothing can be heard of it any more.
         if self.seen[i].ended.is_none() {
-            self.seen[i].heard = self.clock;
+            (self.seen[i].heard, self.seen[i].touched) = (self.clock, true);
         }
-        self.seen[i].touched = true;
         let fx = if connected && i == 0 {
             self.servers[leader].client(now, CONNS[i], frame(-2, &Request::Ping))
         } else {

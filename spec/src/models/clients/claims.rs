@@ -161,7 +161,7 @@ fn ephemerals(state: &State, session: SessionId, applied: usize) -> BTreeSet<Str
             match change {
                 Change::Created(path, Some(owner)) if *owner == session => drop(paths.insert(path.clone())),
                 Change::Deleted(path) => drop(paths.remove(path)),
-                Change::Ended(ended) if *ended == session => paths.clear(),
+                Change::Ended(ended) if *ended == session => return BTreeSet::new(),
                 _ => {}
             }
         }

@@ -211,9 +211,11 @@ impl Client {
     }
 
     fn answered(&mut self, xid: i32, zxid: Zxid, err: i32, body: &Response, chosen: &[Chosen]) {
-        let Some(waiting) = self.waiting.pop_front().filter(|w| w.xid == xid) else {
-            return self.wrong.note(Wrong::Inconsistent);
-        };
+        let turn = self.waiting.iter().position(|w| w.xid == xid);
+        if turn != Some(0) {
+            self.wrong.note(Wrong::Inconsistent);
+        }
+        let Some(waiting) = turn.and_then(|at| self.waiting.remove(at)) else { return };
         if zxid < self.seen {
             self.wrong.note(Wrong::WentBack);
         }

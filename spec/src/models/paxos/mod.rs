@@ -163,6 +163,10 @@ impl<P: Protocol> Subject for Checked<P> {
         all.extend(P::CLAIMS.iter().filter(|c| !(c.holds)(&state.state)).map(|c| Broken::Claim(c.name)));
     }
 
+    fn claims(&self) -> Vec<&'static str> {
+        P::CLAIMS.iter().map(|c| c.name).collect()
+    }
+
     fn reaches(&self) -> Vec<&'static str> {
         P::REACHES.iter().map(|c| c.name).collect()
     }
