@@ -5,7 +5,7 @@ use quorate_core::election::ServerState;
 use quorate_core::ids::ServerId;
 use quorate_core::quorum::QuorumVerifier;
 
-use super::catalogue::{election_in, leads, setting_of, zab};
+use super::catalogue::{election_in, leads, led_by_quorum, setting_of, zab};
 use super::{Ensemble, Reachable, Variant, groups};
 use crate::search::Searchable;
 use crate::world::{Budget, Durable, Setting};
@@ -25,7 +25,8 @@ pub struct DeepSpec {
 }
 
 const ZAB: &str = "QuorumPeer with an election oracle, quorum port, disks with separate write and sync";
-const SYMMETRIC: &str = "the same; all servers but the first may change places";
+const SYMMETRIC: &str = "QuorumPeer with an election oracle, quorum port, disks with separate write and sync; all servers but the first \
+                         may change places";
 const ELECTION: &str = "QuorumPeer with the election port alone; every order of votes";
 
 /// Every deep model, the quickest first. Those of ZAB are named by servers, faults and transactions, with a fourth number for more
@@ -36,7 +37,7 @@ pub fn deep() -> Vec<DeepSpec> {
             name: "election-5",
             composes: ELECTION,
             bounds: "5 voters, one of which never starts; the others start in any order, all 16 assignments of last zxid \
-                     in {1, 2}",
+                     in {1, 2}; who has decided stays with it",
             unique: None,
             build: |variant| Box::new(four_of_five(variant)),
         },
@@ -59,7 +60,7 @@ pub fn deep() -> Vec<DeepSpec> {
             name: "zab-5-1-1",
             composes: SYMMETRIC,
             bounds: "5 servers, 1 fault, 2 elections, 1 transaction",
-            unique: None,
+            unique: Some(36_427_317),
             build: |variant| symmetric(5, Budget { faults: 1, txns: 1, elections: 2, resends: 0 }, variant),
         },
         DeepSpec {
@@ -84,10 +85,17 @@ pub fn deep() -> Vec<DeepSpec> {
             build: |variant| oracle(3, Budget { faults: 2, txns: 2, elections: 3, resends: 0 }, variant),
         },
         DeepSpec {
+            name: "zab-3-2-3",
+            composes: ZAB,
+            bounds: "3 servers, 2 faults, 2 elections, 3 transactions",
+            unique: None,
+            build: |variant| oracle(3, Budget { faults: 2, txns: 3, elections: 2, resends: 0 }, variant),
+        },
+        DeepSpec {
             name: "zab-3-3-2",
             composes: ZAB,
             bounds: "3 servers, 3 faults, 2 elections, 2 transactions",
-            unique: None,
+            unique: Some(222_986_156),
             build: |variant| oracle(3, Budget { faults: 3, txns: 2, elections: 2, resends: 0 }, variant),
         },
     ]
@@ -118,6 +126,8 @@ fn four_of_five(variant: Variant) -> Ensemble {
                 },
             },
         ],
+        // Nobody gives up here: who leads without a quorum, or follows one that does not lead (ZOOKEEPER-3109), stays where it is.
+        terminal: |w| led_by_quorum(w) || w.peers().any(|(_, p)| p.state() != ServerState::Looking),
         ..election_in(setting, budget, &codes)
     }
 }

@@ -233,7 +233,8 @@ impl World {
             Output::Elect(to, vote) => {
                 self.check_vote(i, &vote);
                 let to = index(to);
-                if self.servers[to].peer.is_some() {
+                // A server that a configuration names may be missing from the world.
+                if self.servers.get(to).is_some_and(|server| server.peer.is_some()) {
                     let slot = i * self.servers.len() + to;
                     self.votes[slot] = Some(vote);
                 }
