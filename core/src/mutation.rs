@@ -197,6 +197,14 @@ pub enum Mutation {
     CommitsOutOfOrder,
     /// COMMIT makes a learner apply everything it has logged.
     CommitAppliesAll,
+    /// A sync is answered though proposals before it are outstanding.
+    SyncNotDelayed,
+    /// A sync waits for the oldest outstanding proposal, not for the newest.
+    SyncWaitsForOldest,
+    /// Of the syncs that waited for a commit one is answered.
+    SyncsNotDrained,
+    /// Of the syncs that wait the newest is answered first.
+    SyncsNewestFirst,
     /// A new epoch goes on counting where the last one stopped.
     CounterNotReset,
     /// A proposal is numbered in the epoch of the one before it.

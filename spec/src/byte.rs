@@ -11,12 +11,15 @@ use quorate_core::payload::{Effect, Effects, Origin, Payload, RequestKind, Servi
 pub struct Byte(pub u8);
 
 impl Byte {
+    /// No transaction but a `sync`.
+    pub const SYNC: Byte = Byte(u8::MAX);
+
     /// The `n`-th name: letters from z backwards, so that transactions that count down are named in
     /// the order of the alphabet, then capital letters and digits, then what has no name.
     pub fn nth(n: u8) -> Self {
         let named = (b'a'..=b'z').rev().chain((b'A'..=b'Z').rev()).chain((b'0'..=b'9').rev());
-        let unnamed = (0..=u8::MAX).filter(|b| !b.is_ascii_alphanumeric());
-        Byte(named.chain(unnamed).nth(usize::from(n).wrapping_sub(1) % 256).expect("all 256"))
+        let unnamed = (0..u8::MAX).filter(|b| !b.is_ascii_alphanumeric());
+        Byte(named.chain(unnamed).nth(usize::from(n).wrapping_sub(1) % 255).expect("all 255"))
     }
 
     /// The transaction that a log holds at a place before anything has happened: one letter
@@ -30,6 +33,7 @@ impl Byte {
 impl fmt::Display for Byte {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            _ if *self == Byte::SYNC => write!(f, "sync"),
             graphic @ 0x21..=0x7e => write!(f, "{}", char::from(graphic)),
             other => write!(f, "#{other}"),
         }
@@ -74,7 +78,8 @@ impl Service for ByteList {
     type Settings = ();
     type Snapshot = Applied;
     type Client = Byte;
-    type Reply = ();
+    /// A `sync` is answered under the last zxid that is applied.
+    type Reply = Zxid;
     type Request = Byte;
 
     fn new((): &(), snapshot: Option<&Applied>) -> Self {
@@ -91,15 +96,18 @@ impl Service for ByteList {
         *request
     }
 
-    fn kind(_: &Byte) -> RequestKind {
-        RequestKind::Write
+    fn kind(request: &Byte) -> RequestKind {
+        if *request == Byte::SYNC { RequestKind::Sync } else { RequestKind::Write }
     }
 
     fn apply(&mut self, _: Now, zxid: Zxid, txn: &Byte, _: &mut Effects<Self>) {
         Arc::make_mut(&mut self.applied).push((zxid, *txn));
     }
 
-    fn synced(&mut self, _: Now, _: &Byte, _: &mut Effects<Self>) {}
+    fn synced(&mut self, _: Now, _: &Byte, fx: &mut Effects<Self>) {
+        let last = self.applied.last().map_or(Zxid::ZERO, |(zxid, _)| *zxid);
+        fx.push(Effect::Reply(ConnId(0), last));
+    }
 
     fn snapshot(&self) -> Applied {
         Arc::clone(&self.applied)

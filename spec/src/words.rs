@@ -208,7 +208,8 @@ fn input(input: &Input<Byte>, done: Option<&DiskOp>) -> String {
 fn output(output: &Output<Byte>) -> Option<(Option<ServerId>, String)> {
     let alone = |what: String| Some((None, what));
     match output {
-        Output::Reply(..) | Output::CloseClient(_) => None,
+        Output::Reply(_, applied) => alone(format!("answers a sync, with all up to {applied:?} applied")),
+        Output::CloseClient(_) => None,
         Output::Elect(to, vote) => Some((Some(*to), notification(vote))),
         Output::Dial(to) => alone(format!("dials {to}")),
         Output::Send(link, p) => Some((Some(link.server), packet(p))),

@@ -239,6 +239,7 @@ pub fn catalogue() -> Vec<ModelSpec> {
     models.extend(super::prepared::catalogue());
     models.extend(super::ballots::catalogue());
     models.extend(super::joins::catalogue());
+    models.extend(super::syncs::catalogue());
     models.extend(super::comparison::catalogue());
     models.extend(super::served::catalogue());
     models
@@ -282,6 +283,7 @@ pub(super) fn setting_of(
         configs: (1..=voters + observers.len() as i64).map(|i| config(ServerId(i))).collect(),
         quorum_port: QuorumPort::Open,
         submit_anywhere: false,
+        syncs: false,
         eager: true,
         redials: true,
         interchangeable: Vec::new(),

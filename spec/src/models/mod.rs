@@ -17,6 +17,7 @@ pub mod road;
 mod served;
 pub mod service;
 mod sync;
+mod syncs;
 
 use stateright::{Model, Property};
 

@@ -20,6 +20,7 @@ mod scene;
 mod serving_leader_has_quorum;
 mod step_down_without_quorum;
 mod stored_data_is_accepted;
+mod sync_flushes;
 mod vote_is_not_worse;
 
 #[cfg(test)]
@@ -61,13 +62,14 @@ pub const ZAB: &[Invariant] = &[
     diff_within_limit::DIFF_WITHIN_LIMIT,
     step_down_without_quorum::STEP_DOWN_WITHOUT_QUORUM,
     vote_is_not_worse::VOTE_IS_NOT_WORSE,
+    sync_flushes::SYNC_FLUSHES,
 ];
 
 /// A predicate over what a recording shows.
 pub type Predicate<S> = fn(&S) -> bool;
 
 /// The properties of ZAB again, the same predicates over any scene. Not among them: DiffWithinLimit,
-/// StepDownWithoutQuorum and VoteIsNotWorse, which the models' world notices while it runs.
+/// StepDownWithoutQuorum, VoteIsNotWorse and SyncFlushes, which the models' world notices while it runs.
 pub fn zab_in<S: Scene>() -> Vec<(&'static Invariant, Predicate<S>)> {
     vec![
         (&prefix_consistency::PREFIX_CONSISTENCY, prefix_consistency::holds),

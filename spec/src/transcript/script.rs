@@ -220,6 +220,7 @@ fn commands(world: &World, action: &Action) -> Vec<String> {
             format!("notice {} {}{}", to + 1, from + 1, of(from, to, connection.generation))
         }
         Action::Submit(i) => format!("submit {} {}", i + 1, Byte::nth(world.budget().txns)),
+        Action::Ask(i) => format!("ask {}", i + 1),
         Action::Sync(i) => format!("sync {}", i + 1),
         Action::PhaseLimit(i) => format!("alarm {} PhaseLimit", i + 1),
         Action::Silence(i) => {

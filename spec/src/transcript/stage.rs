@@ -70,6 +70,7 @@ impl Stage {
     /// * `connect I`: I's attempt to connect to its leader succeeds
     /// * `sync I [N]`: N pending writes of I become durable
     /// * `submit I x…`: clients hand I transactions
+    /// * `ask I`: a client asks I, which serves, for `sync`
     /// * `alarm I NAME`: an alarm fires
     /// * `cut I J [of G]`: the connections between these break
     /// * `hold I -> J`, `hold I`, `hold disk I`, `release …`: `settle` delivers nothing in this
@@ -119,6 +120,11 @@ impl Stage {
             ["sync", i] => self.act(Action::Sync(self.index(i)?)),
             ["sync", i, n] => each(&vec![*i; number(n)?], |i| self.act(Action::Sync(self.index(i)?))),
             ["submit", i, letters @ ..] => each(letters, |letter| self.submit(i, letter)),
+            ["ask", i] => {
+                let i = self.index(i)?;
+                self.world_mut()?.ask(i);
+                self.tell(None)
+            }
             ["alarm", i, name] => self.alarm(i, name),
             ["cut", i, j, rest @ ..] => self.cut(i, j, generation(rest)?),
             ["hold", rest @ ..] => self.hold(rest, true),
@@ -182,6 +188,7 @@ impl Stage {
             configs: ids(all).into_iter().map(config).collect(),
             quorum_port: QuorumPort::Open,
             submit_anywhere: true,
+            syncs: true,
             eager,
             redials: eager || election == ElectionMode::Oracle,
             interchangeable: Vec::new(),

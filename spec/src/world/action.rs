@@ -33,6 +33,8 @@ pub enum Action {
     Down(usize, Side),
     /// A client hands a server a transaction.
     Submit(usize),
+    /// A client asks a server for `sync`.
+    Ask(usize),
     /// The oldest pending storage operation of a server becomes durable.
     Sync(usize),
     /// Discovery or synchronisation took too long.
@@ -59,6 +61,7 @@ impl fmt::Display for Action {
             Action::Deliver(c, side) => write!(f, "connection {c}: the {side:?} reads a packet"),
             Action::Down(c, side) => write!(f, "connection {c}: the {side:?} sees it down"),
             Action::Submit(i) => write!(f, "a client submits to {}", id(i)),
+            Action::Ask(i) => write!(f, "a client asks {} for sync", id(i)),
             Action::Sync(i) => write!(f, "{}'s disk completes an operation", id(i)),
             Action::PhaseLimit(i) => write!(f, "{} gives up its phase", id(i)),
             Action::Silence(i) => write!(f, "{} hears nothing for too long", id(i)),

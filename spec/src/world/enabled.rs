@@ -78,6 +78,9 @@ impl World {
         {
             actions.push(Action::Submit(i));
         }
+        if self.budget.txns > 0 && self.setting.syncs && peer.serving() {
+            actions.push(Action::Ask(i));
+        }
         if !server.disk.pending.is_empty() {
             actions.push(Action::Sync(i));
         }

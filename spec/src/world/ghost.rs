@@ -44,6 +44,8 @@ pub struct Broken {
     pub leads_unheard: bool,
     /// A server voted for one that has less than it has itself.
     pub worse_vote: bool,
+    /// A `sync` was answered before what was proposed when it was asked, or without having been asked.
+    pub sync_overtaken: bool,
 }
 
 impl<T> Default for Ghost<T> {

@@ -72,6 +72,8 @@ pub struct Setting {
     pub quorum_port: QuorumPort,
     /// Whether clients submit to every serving server, or only to leaders.
     pub submit_anywhere: bool,
+    /// Whether clients also ask serving servers for `sync`, as often as they may submit.
+    pub syncs: bool,
     /// Whether deliveries that only their receiver can notice happen at once (see
     /// `World::settle`).
     pub eager: bool,
@@ -93,6 +95,8 @@ pub struct Server {
     pub disk: Disk,
     alarms: u8,
     dialing: Option<ServerId>,
+    /// For each `sync` that its clients wait for, oldest first, what its leader had proposed when it was asked.
+    asked: Vec<Zxid>,
 }
 
 /// One state of an ensemble.
@@ -138,8 +142,15 @@ impl World {
         let n = setting.configs.len();
         assert_eq!(disks.len(), n, "a disk for each server");
         let preloaded = disks.iter().flat_map(|disk| disk.log.iter().copied()).collect();
-        let server =
-            |durable| Arc::new(Server { peer: None, disk: Disk::new(durable), alarms: 0, dialing: None });
+        let server = |durable| {
+            Arc::new(Server {
+                peer: None,
+                disk: Disk::new(durable),
+                alarms: 0,
+                dialing: None,
+                asked: Vec::new(),
+            })
+        };
         World {
             setting,
             servers: disks.into_iter().map(server).collect(),
@@ -275,6 +286,11 @@ impl Server {
     /// Whether the server serves clients.
     pub fn serving(&self) -> bool {
         self.peer.as_ref().is_some_and(QuorumPeer::serving)
+    }
+
+    /// How many `sync`s its clients wait for.
+    pub fn asked(&self) -> usize {
+        self.asked.len()
     }
 
     /// Its phase of ZAB; `None` while it is down.

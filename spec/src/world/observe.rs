@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use quorate_core::QuorumPeer;
 use quorate_core::election::{Notification, ServerState, Vote};
 use quorate_core::ids::{Epoch, Zxid};
 use quorate_core::payload::{Payload, Size};
 use quorate_core::zab::Packet;
 
-use super::{Broken, World};
+use super::{Broken, World, index};
 use crate::byte::Byte;
 
 /// Whether a packet says no more than what is on its sender's disk: `accepted` is the epoch it has
@@ -56,6 +57,21 @@ impl World {
         self.note(oversized, |broken| broken.oversized_diff = true);
     }
 
+    /// The last transaction that the leader of a server that serves has proposed, as long as it leads.
+    pub(super) fn proposed_by_leader(&self, i: usize) -> Zxid {
+        let status = self.servers[i].peer.as_ref().expect("it is up").status();
+        let leader = status.leader.and_then(|leader| self.servers[index(leader)].peer.as_ref());
+        let same_epoch = |peer: &&QuorumPeer<Byte>| peer.established_epoch() == Some(status.current_epoch);
+        leader.filter(same_epoch).map_or(status.applied, |leader| leader.history().last())
+    }
+
+    /// An answer to a `sync` is that to the oldest one, and comes behind what was proposed before that was asked.
+    pub(super) fn check_sync(&mut self, i: usize, applied: Zxid) {
+        let asked = &mut Arc::make_mut(&mut self.servers[i]).asked;
+        let overtaken = asked.is_empty() || asked.remove(0) > applied;
+        self.note(overtaken, |broken| broken.sync_overtaken = true);
+    }
+
     /// Who looks for a leader says nothing worse than its own vote.
     pub(super) fn check_vote(&mut self, i: usize, said: &Notification) {
         if said.state != ServerState::Looking || said.vote.zxid.is_none() {
@@ -78,6 +94,10 @@ impl World {
     pub(super) fn observe(&mut self, i: usize) {
         let peer = self.servers[i].peer.as_ref().expect("it is up");
         if !peer.serving() {
+            // Nobody answers any more.
+            if !self.servers[i].asked.is_empty() {
+                Arc::make_mut(&mut self.servers[i]).asked.clear();
+            }
             return;
         }
         let applied = Arc::clone(peer.service().applied());

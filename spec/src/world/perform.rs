@@ -50,6 +50,10 @@ impl World {
                 self.budget.txns -= 1;
                 self.submit(i, byte);
             }
+            Action::Ask(i) => {
+                self.budget.txns -= 1;
+                self.ask(i);
+            }
             Action::Sync(i) => {
                 let (ticket, backwards) = Arc::make_mut(&mut self.servers[i]).disk.sync();
                 self.note(backwards, |broken| broken.epoch_monotone = true);
@@ -100,6 +104,14 @@ impl World {
         self.come_to_rest();
     }
 
+    /// A client asks a server that serves for `sync`, whatever the budget.
+    pub fn ask(&mut self, i: usize) {
+        let proposed = self.proposed_by_leader(i);
+        Arc::make_mut(&mut self.servers[i]).asked.push(proposed);
+        self.step(i, Input::Client(ConnId(0), Byte::SYNC));
+        self.come_to_rest();
+    }
+
     /// Whether an alarm of a server that is up is set.
     pub fn armed(&self, i: usize, timer: Timer) -> bool {
         self.servers[i].alarms & bit(timer) != 0
@@ -137,6 +149,7 @@ impl World {
         let server = Arc::make_mut(&mut self.servers[i]);
         server.peer = None;
         server.disk.crash(kept);
+        server.asked.clear();
         server.alarms = 0;
         server.dialing = None;
         let n = self.servers.len();
@@ -279,7 +292,8 @@ impl World {
             | Output::InstallSnapshot(..)
             | Output::SaveAcceptedEpoch(..)
             | Output::SaveCurrentEpoch(..) => Arc::make_mut(&mut self.servers[i]).disk.accept(output),
-            Output::Reply(..) | Output::CloseClient(_) => {}
+            Output::Reply(_, applied) => self.check_sync(i, applied),
+            Output::CloseClient(_) => {}
             Output::TakeSnapshot(..) => unreachable!("models take no background snapshots"),
         }
     }

@@ -68,6 +68,7 @@ impl World {
                 disk: server.disk.clone(),
                 alarms: server.alarms,
                 dialing: server.dialing.map(to),
+                asked: server.asked.clone(),
             }));
         }
         let mut votes = vec![None; n * n];

@@ -23,10 +23,12 @@ impl<P: Payload> Leader<P> {
         match P::Service::kind(&request) {
             RequestKind::Sync => {
                 let last = m.history.last();
-                if last == m.history.applied() {
+                if last == m.history.applied() || mutated!(m.config, SyncNotDelayed) {
                     self.answer_sync(m, cx, origin, &request)
                 } else {
-                    self.syncs.push_back((last, origin, request));
+                    let too_early = mutated!(m.config, SyncWaitsForOldest);
+                    let oldest = if too_early { m.history.oldest_unapplied() } else { None };
+                    self.syncs.push_back((oldest.unwrap_or(last), origin, request));
                     Ok(())
                 }
             }
@@ -95,8 +97,13 @@ impl<P: Payload> Leader<P> {
             let effects = m.apply_to(zxid, cx);
             self.carry_out(m, cx, effects)?;
             while self.syncs.front().is_some_and(|(waits_for, ..)| *waits_for <= zxid) {
-                let (_, origin, request) = self.syncs.pop_front().expect("there is a front");
+                let newest_first = mutated!(m.config, SyncsNewestFirst);
+                let next = if newest_first { self.syncs.pop_back() } else { self.syncs.pop_front() };
+                let (_, origin, request) = next.expect("there is a front");
                 self.answer_sync(m, cx, origin, &request)?;
+                if mutated!(m.config, SyncsNotDrained) {
+                    break;
+                }
             }
         }
         m.trim();

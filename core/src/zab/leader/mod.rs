@@ -108,6 +108,9 @@ impl<P: Payload> Leader<P> {
             cx.hangup(link, Reason::NotInConfig);
             return Ok(());
         }
+        // What it asked over an earlier connection it has forgotten.
+        let earlier = |origin| matches!(origin, Origin::Learner(old) if old.server == link.server);
+        self.syncs.retain(|(_, origin, _)| !earlier(*origin));
         if let Some(old) = self.learners.insert(link.server, LearnerHandler::new(link)) {
             cx.hangup(old.link, Reason::Replaced);
             self.check_quorum(m)?;
