@@ -105,6 +105,8 @@ pub enum Mutation {
     OneShotStays,
     /// A persistent watch goes when it has fired.
     PersistentFiresOnce,
+    /// A recursive watch is not told of what happens below its znode.
+    RecursiveNotBelow,
     /// A deletion is told to a connection once for each of its watches.
     DeletionToldTwice,
     /// `setWatches` takes the server's own zxid for the client's.

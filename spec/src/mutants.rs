@@ -183,6 +183,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::MissingZnodeNotWatched, &["clients"]),
     mutant(Mutation::OneShotStays, &["clients"]),
     mutant(Mutation::PersistentFiresOnce, &["clients"]),
+    mutant(Mutation::RecursiveNotBelow, &["clients"]),
     mutant(Mutation::DeletionToldTwice, &["clients"]),
     mutant(Mutation::SetWatchesComparesOwnZxid, &["clients"]),
     mutant(Mutation::SetWatchesTellsNothing, &["clients"]),

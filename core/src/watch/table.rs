@@ -222,7 +222,7 @@ impl WatchTable {
         for conn in used_up {
             self.forget_path(conn, path);
         }
-        if self.recursive > 0 {
+        if self.recursive > 0 && !mutated!(self, RecursiveNotBelow) {
             let exact = told.len();
             let mut at = path;
             while let Some(ancestor) = parent(at).filter(|ancestor| *ancestor != at) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use quorate_core::ids::{SessionId, Zxid};
 
 use super::broadcast::{Change, Chosen};
-use super::client::{Kind, Link, Wrong};
+use super::client::{Armed, Kind, Link, Wrong};
 use super::{Claim, State};
 
 /// Every claim.
@@ -51,6 +51,18 @@ pub const REACHES: &[Claim<State>] = &[
         name: "a persistent watch has told of something",
         says: "",
         holds: |s| s.clients[0].armed.iter().any(|w| w.kind == Kind::Persistent && w.at > s.clients[0].seen),
+    },
+    Claim {
+        name: "a recursive watch has told of something below",
+        says: "",
+        holds: |s| {
+            let created = |w: &Armed| {
+                let it = |c: &Chosen| c.zxid == w.at && matches!(c.changes[..], [Change::Created(..)]);
+                s.broadcast.chosen.iter().any(it)
+            };
+            let told = |w: &Armed| w.kind == Kind::Recursive && w.at > s.clients[0].seen;
+            s.clients[0].armed.iter().any(|w| told(w) && created(w))
+        },
     },
     Claim {
         name: "a client is let in by a server that is behind another",

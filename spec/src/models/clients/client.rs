@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use quorate_core::ids::{ConnId, SessionId, Zxid};
 use quorate_core::pipeline::ClientReply;
-use quorate_core::wire::client::{EventType, Request, Response, SetWatchesRequest, WatcherEvent, xid};
+use quorate_core::wire::client::{
+    AddWatchMode, EventType, Request, Response, SetWatchesRequest, WatcherEvent, xid,
+};
 use quorate_core::wire::error_code::ErrorCode;
 
 use super::broadcast::{Change, Chosen};
@@ -33,6 +35,8 @@ pub enum Kind {
     Child,
     /// Everything, until further notice.
     Persistent,
+    /// What is created, set and deleted here and below, until further notice.
+    Recursive,
 }
 
 /// A watch as the client knows it.
@@ -148,7 +152,7 @@ impl Client {
                 exist: of(Kind::Exist),
                 child: of(Kind::Child),
                 persistent: of(Kind::Persistent),
-                persistent_recursive: vec![],
+                persistent_recursive: of(Kind::Recursive),
             })
         })
     }
@@ -187,7 +191,7 @@ impl Client {
     fn notified(&mut self, zxid: i64, event: &WatcherEvent, chosen: &[Chosen]) {
         // What setWatches makes up for has no zxid.
         let told = u64::try_from(zxid).ok().map(Zxid);
-        let concerns = |w: &Armed| w.path == event.path && tells(w.kind, event.event);
+        let concerns = |w: &Armed| w.kind.looks_at(&w.path, &event.path) && tells(w.kind, event.event);
         let happened = |zxid: Zxid| {
             chosen.iter().any(|c| c.zxid == zxid && event_of(c, &event.path) == Some(event.event))
         };
@@ -196,17 +200,17 @@ impl Client {
         if !asked || told.is_some_and(|zxid| !happened(zxid)) || self.armed.iter().any(again) {
             self.wrong.note(Wrong::EventUnasked);
         }
-        for watch in self.armed.iter_mut().filter(|w| concerns(w) && w.kind == Kind::Persistent) {
+        for watch in self.armed.iter_mut().filter(|w| concerns(w) && w.kind.stays()) {
             let Some(zxid) = told else { continue };
             let between = |c: &Chosen| c.zxid > watch.at && c.zxid < zxid;
-            if chosen.iter().any(|c| between(c) && event_of(c, &watch.path).is_some()) {
+            if chosen.iter().any(|c| between(c) && watch.is_told_of(c)) {
                 self.wrong.note(Wrong::PersistentSilent);
             }
             watch.at = zxid;
         }
         // One event is all that a one-shot watch has; a deletion ends every one on the znode.
         let deleted = event.event == EventType::NodeDeleted;
-        let ends = |w: &Armed| w.kind != Kind::Persistent && (concerns(w) || deleted && w.path == event.path);
+        let ends = |w: &Armed| !w.kind.stays() && (concerns(w) || deleted && w.path == event.path);
         self.armed.retain(|w| !ends(w));
     }
 
@@ -252,7 +256,11 @@ impl Client {
                 }
                 self.arm(&r.path, Kind::Child, zxid, r.watch);
             }
-            (Request::AddWatch(r), _) => self.arm(&r.path, Kind::Persistent, zxid, true),
+            (Request::AddWatch(r), _) => {
+                let recursive = r.mode == AddWatchMode::PersistentRecursive;
+                let kind = if recursive { Kind::Recursive } else { Kind::Persistent };
+                self.arm(&r.path, kind, zxid, true);
+            }
             _ => {}
         }
     }
@@ -267,14 +275,12 @@ impl Client {
     /// The client has seen the state at `zxid`: what has this watch not told?
     fn judge(&mut self, i: usize, zxid: Zxid, rearmed: bool, chosen: &[Chosen]) {
         let Armed { path, kind, at } = &self.armed[i];
-        let concerns = |c: &&Chosen| {
-            c.zxid > *at && c.zxid <= zxid && event_of(c, path).is_some_and(|event| tells(*kind, event))
-        };
+        let concerns = |c: &&Chosen| c.zxid > *at && c.zxid <= zxid && self.armed[i].is_told_of(c);
         let changed = chosen.iter().any(|c| concerns(&c));
         let wrong = match (kind, rearmed) {
             // It tells what happens from now on.
-            (Kind::Persistent, true) => None,
-            (Kind::Persistent, false) => Some(Wrong::PersistentSilent),
+            (Kind::Persistent | Kind::Recursive, true) => None,
+            (Kind::Persistent | Kind::Recursive, false) => Some(Wrong::PersistentSilent),
             // ZooKeeper's own gap: it came and went, and nothing is left to tell of it.
             (Kind::Exist, true) if exists(path, zxid, chosen).is_none() => {
                 self.gap |= changed;
@@ -292,6 +298,31 @@ impl Client {
     }
 }
 
+impl Kind {
+    /// Whether it is there until it is removed.
+    fn stays(self) -> bool {
+        matches!(self, Kind::Persistent | Kind::Recursive)
+    }
+
+    /// Whether one that is set at `path` may be told of the znode at another.
+    fn looks_at(self, path: &str, other: &str) -> bool {
+        let below = || other.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+        path == other || self == Kind::Recursive && below()
+    }
+}
+
+impl Armed {
+    /// Whether the watch must tell of this transaction.
+    fn is_told_of(&self, chosen: &Chosen) -> bool {
+        let at = |path: &str| event_of(chosen, path).is_some_and(|event| tells(self.kind, event));
+        let changed = chosen.changes.iter().filter_map(|change| match change {
+            Change::Created(path, _) | Change::Set(path) | Change::Deleted(path) => Some(path),
+            Change::Ended(_) => None,
+        });
+        at(&self.path) || changed.filter(|path| self.kind.looks_at(&self.path, path)).any(|path| at(path))
+    }
+}
+
 /// The event that a transaction is to those who watch `path`.
 fn event_of(chosen: &Chosen, path: &str) -> Option<EventType> {
     let below = |child: &str| child.rsplit_once('/').is_some_and(|(parent, _)| parent == path);
@@ -306,7 +337,7 @@ fn event_of(chosen: &Chosen, path: &str) -> Option<EventType> {
 
 fn tells(kind: Kind, event: EventType) -> bool {
     match kind {
-        Kind::Data | Kind::Exist => event != EventType::NodeChildrenChanged,
+        Kind::Data | Kind::Exist | Kind::Recursive => event != EventType::NodeChildrenChanged,
         Kind::Child => matches!(event, EventType::NodeChildrenChanged | EventType::NodeDeleted),
         Kind::Persistent => true,
     }

@@ -53,6 +53,13 @@ pub const WATCHER: &[Ask] = &[
         words: "addWatch /a, persistent",
         request: || Request::AddWatch(AddWatchRequest { path: "/a".into(), mode: AddWatchMode::Persistent }),
     },
+    Ask {
+        words: "addWatch /a, persistent recursive",
+        request: || {
+            let mode = AddWatchMode::PersistentRecursive;
+            Request::AddWatch(AddWatchRequest { path: "/a".into(), mode })
+        },
+    },
 ];
 
 /// The second client: it writes, where it is.
@@ -77,5 +84,8 @@ const SESSIONS: Theme = Theme { menus: [&[4, 5, 7], &[2]], asks: [2, 1], cuts: 1
 /// A client's own order: reads and syncs behind writes, its own and another's.
 const ORDER: Theme = Theme { menus: [&[1, 4, 5, 6, 8], &[0]], asks: [3, 1], cuts: 0, silence: false };
 
+/// A watch on everything below, carried to another server.
+const BELOW: Theme = Theme { menus: [&[9], &[0, 1, 2]], asks: [1, 2], cuts: 1, silence: false };
+
 /// Every theme.
-pub const THEMES: &[Theme] = &[WATCHES, SESSIONS, ORDER];
+pub const THEMES: &[Theme] = &[WATCHES, SESSIONS, ORDER, BELOW];
