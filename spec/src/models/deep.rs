@@ -38,7 +38,7 @@ pub fn deep() -> Vec<DeepSpec> {
             composes: ELECTION,
             bounds: "5 voters, one of which never starts; the others start in any order, all 16 assignments of last zxid \
                      in {1, 2}; who has decided stays with it",
-            unique: None,
+            unique: Some(40_317_248),
             build: |variant| Box::new(four_of_five(variant)),
         },
         DeepSpec {
@@ -53,7 +53,7 @@ pub fn deep() -> Vec<DeepSpec> {
             name: "zab-4-2-1",
             composes: SYMMETRIC,
             bounds: "4 servers, 2 faults, 2 elections, 1 transaction",
-            unique: None,
+            unique: Some(21_631_346),
             build: |variant| symmetric(4, Budget { faults: 2, txns: 1, elections: 2, resends: 0 }, variant),
         },
         DeepSpec {
