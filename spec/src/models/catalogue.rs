@@ -335,6 +335,12 @@ pub(super) fn led_by_quorum(w: &World) -> bool {
     leaders.any(|(_, l)| l.config().is_quorum(|id| follows(id, l.config().id)))
 }
 
+/// Not everybody looks for a leader in silence. Where nobody gives up, this is all that can be asked of more than three: who leads
+/// without a quorum, or follows one that does not lead (ZOOKEEPER-3109), stays where it is, and those who look wait for it.
+pub(super) fn somebody_has_a_leader(w: &World) -> bool {
+    w.peers().any(|(_, p)| p.state() != ServerState::Looking)
+}
+
 pub(super) fn leads(world: &World, i: usize) -> bool {
     let follows = |(j, peer): (usize, &QuorumPeer<Byte>)| {
         j == i || peer.status().leader == Some(ServerId(i as i64 + 1))

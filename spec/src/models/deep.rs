@@ -5,7 +5,7 @@ use quorate_core::election::ServerState;
 use quorate_core::ids::ServerId;
 use quorate_core::quorum::QuorumVerifier;
 
-use super::catalogue::{election_in, leads, led_by_quorum, setting_of, zab};
+use super::catalogue::{election_in, leads, setting_of, somebody_has_a_leader, zab};
 use super::{Ensemble, Reachable, Variant, groups};
 use crate::search::Searchable;
 use crate::world::{Budget, Durable, Setting};
@@ -45,8 +45,8 @@ pub fn deep() -> Vec<DeepSpec> {
             name: "election-groups",
             composes: ELECTION,
             bounds: "4 servers in groups {1}, {2}, {3, 4} with the same (epoch, last zxid), all started; who has a leader \
-                     answers at once",
-            unique: None,
+                     answers at once and stays with it",
+            unique: Some(1_431_460),
             build: |variant| Box::new(groups::election(variant)),
         },
         DeepSpec {
@@ -126,8 +126,7 @@ fn four_of_five(variant: Variant) -> Ensemble {
                 },
             },
         ],
-        // Nobody gives up here: who leads without a quorum, or follows one that does not lead (ZOOKEEPER-3109), stays where it is.
-        terminal: |w| led_by_quorum(w) || w.peers().any(|(_, p)| p.state() != ServerState::Looking),
+        terminal: somebody_has_a_leader,
         ..election_in(setting, budget, &codes)
     }
 }

@@ -6,7 +6,9 @@ use quorate_core::election::ServerState;
 use quorate_core::ids::ServerId;
 use quorate_core::quorum::{Group, QuorumVerifier};
 
-use super::catalogue::{all_started, election_in, ensemble, leads, leads_established, setting_of};
+use super::catalogue::{
+    all_started, election_in, ensemble, leads, leads_established, setting_of, somebody_has_a_leader,
+};
 use super::faults::imagining;
 use super::{Ensemble, Reachable, Variant};
 use crate::world::{Budget, Durable, Setting, World};
@@ -28,6 +30,7 @@ pub(super) fn election(variant: Variant) -> Ensemble {
             Reachable { name: "server 4 leads", reached: |w| leads(w, 3) },
             Reachable { name: "1 and 2 decide alone", reached: together },
         ],
+        terminal: somebody_has_a_leader,
         ..all_started(election_in(setting, budget, &[0]))
     }
 }
