@@ -156,7 +156,8 @@ def main():
     options = parser.parse_args()
     tool("llvm-profdata")
     program = build()
-    listed = subprocess.run([program, "list"], check=True, capture_output=True, text=True).stdout
+    aside = {**os.environ, "LLVM_PROFILE_FILE": str(TARGET / "list.profraw")}
+    listed = subprocess.run([program, "list"], env=aside, check=True, capture_output=True, text=True).stdout
     known = [line.split()[0] for line in listed.splitlines() if not line.startswith(" ")]
     run(program, options.models or [name for name in known if name not in LEFT_OUT])
     missing, executed, total = lines_not_executed(program)
