@@ -1,6 +1,6 @@
 //! One server of a merged run: its process, its disk as far as it is known, the history it has.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use quorate_core::config::Constant;
 use quorate_core::ids::{Epoch, Ticket, Zxid};
@@ -16,7 +16,7 @@ use crate::world::acknowledges_what_is_durable;
 enum Op {
     Append(Zxid, u64),
     Truncate(Zxid),
-    Install(Chain),
+    Install(Zxid, Chain),
     Accepted(Epoch),
     Current(Epoch),
 }
@@ -34,7 +34,7 @@ impl Content {
         match op {
             Op::Append(zxid, txn) => self.chain.push((*zxid, *txn)),
             Op::Truncate(zxid) => self.chain.shorten(self.chain.up_to(*zxid)),
-            Op::Install(chain) => self.chain = chain.clone(),
+            Op::Install(_, chain) => self.chain = chain.clone(),
             Op::Accepted(epoch) => self.accepted = *epoch,
             Op::Current(epoch) => self.current = *epoch,
         }
@@ -51,6 +51,9 @@ pub(super) struct Server {
     /// What will be when it has caught up.
     pub(super) ahead: Content,
     pending: VecDeque<Op>,
+    /// How many transactions are in the snapshots that were asked for. One of those may be on disk before the log has
+    /// all of them.
+    snapshots: BTreeMap<Zxid, usize>,
     /// So much of `ahead` is applied.
     pub(super) applied: usize,
     /// So much of what is applied is known to be the beginning of what was delivered.
@@ -91,7 +94,12 @@ impl Server {
         } else {
             let mut possible = self.durable.clone();
             let mut kept = 0;
-            while found(&possible.chain) != possible {
+            let in_snapshot = self.snapshots.get(&base).copied();
+            let explains = |possible: &Content| {
+                in_snapshot.is_none_or(|len| possible.chain.up_to(base) == len)
+                    && found(&possible.chain) == *possible
+            };
+            while !explains(&possible) {
                 let Some(op) = self.pending.get(kept) else {
                     return Err(format!(
                         "the start found epochs {}/{}, a snapshot at {base} and {} transactions up to {} on disk, which is \
@@ -158,11 +166,15 @@ impl Server {
             Output::Append(ticket, zxid, txn) => (ticket, Op::Append(*zxid, fingerprint::of_txn(txn))),
             Output::Truncate(ticket, zxid) => (ticket, Op::Truncate(*zxid)),
             Output::InstallSnapshot(ticket, zxid, _) => match self.received.take() {
-                Some((stands, chain)) if stands == *zxid => (ticket, Op::Install(chain)),
+                Some((stands, chain)) if stands == *zxid => (ticket, Op::Install(stands, chain)),
                 _ => return Err(format!("installs a state at {zxid} that no recorded leader has sent")),
             },
             Output::SaveAcceptedEpoch(ticket, epoch) => (ticket, Op::Accepted(*epoch)),
             Output::SaveCurrentEpoch(ticket, epoch) => (ticket, Op::Current(*epoch)),
+            Output::TakeSnapshot(zxid, _) => {
+                self.snapshots.insert(*zxid, self.ahead.chain.up_to(*zxid));
+                return Ok(None);
+            }
             _ => return Ok(None),
         };
         let process = self.up.as_mut().expect("it is up");
@@ -174,7 +186,10 @@ impl Server {
         let mut appended = None;
         match &op {
             Op::Append(zxid, txn) => appended = Some((*zxid, *txn)),
-            Op::Install(chain) => (self.applied, self.agreed) = (chain.len(), 0),
+            Op::Install(stands, chain) => {
+                (self.applied, self.agreed) = (chain.len(), 0);
+                self.snapshots.insert(*stands, chain.len());
+            }
             Op::Truncate(_) => {
                 self.applied = self.applied.min(self.ahead.chain.len());
                 self.agreed = self.agreed.min(self.applied);
@@ -200,10 +215,11 @@ impl Server {
         let from = chain.len().saturating_sub(checked);
         let after = from.checked_sub(1).map_or(floor, |at| chain.entries()[at].0);
         let listed = history.after(after).map(|(zxid, txn)| (*zxid, fingerprint::of_txn(txn)));
-        let last =
-            if history.is_empty() { chain.last() } else { Some(history.last()).filter(|z| *z > floor) };
+        // A snapshot may stand at the beginning of an epoch, which is no transaction.
+        let stands_before = history.is_empty() && history.last().counter() == 0;
+        let last = Some(history.last()).filter(|z| *z > floor);
         self.matches = epochs == status_epochs
-            && last == chain.last()
+            && (last == chain.last() || stands_before && chain.last() < last)
             && (checked == 0 || history.base() > after || listed.eq(chain.entries()[from..].iter().copied()));
     }
 
@@ -222,5 +238,120 @@ impl Server {
     /// What it has applied.
     pub(super) fn applied(&self) -> &[(Zxid, u64)] {
         &self.ahead.chain.entries()[..self.applied]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_core::Recovered;
+    use quorate_core::config::{DiffLimit, ElectionMode, PeerConfig};
+    use quorate_core::ids::ServerId;
+    use quorate_core::payload::{Payload, Service};
+    use quorate_core::pipeline::{Settings, TreeImage};
+    use quorate_core::quorum::QuorumVerifier;
+
+    use super::*;
+
+    const EPOCH: Epoch = 1;
+
+    fn zxid(counter: u32) -> Zxid {
+        Zxid::new(EPOCH, counter)
+    }
+
+    fn txn(counter: u32) -> ClientTxn {
+        ClientTxn(counter.to_be_bytes().to_vec().into())
+    }
+
+    fn image() -> TreeImage {
+        <ClientTxn as Payload>::Service::new(&Settings::new(ServerId(1), 2000), None).snapshot()
+    }
+
+    /// What a start found: a snapshot with transactions up to `base`, and in the log those that follow up to `last`.
+    fn header(base: Zxid, last: u32) -> Header {
+        let recovered = Recovered {
+            accepted_epoch: EPOCH,
+            current_epoch: EPOCH,
+            snapshot: (base > Zxid::ZERO).then(|| (base, image())),
+            entries: (1..=last).map(|n| (zxid(n), txn(n))).filter(|(z, _)| *z > base).collect(),
+            ..Recovered::first_start()
+        };
+        let config = PeerConfig {
+            id: ServerId(1),
+            verifiers: vec![QuorumVerifier::Majority((1..=3).map(ServerId).collect())],
+            observers: Vec::new(),
+            election: ElectionMode::Fast,
+            commit_log_count: 500,
+            read_only: false,
+            commit_log_bytes: usize::MAX,
+            diff_limit: DiffLimit::NONE,
+            init_limit: 1,
+            sync_limit: 1,
+            snap_count: 2,
+            settings: Settings::new(ServerId(1), 2000),
+            #[cfg(feature = "mutants")]
+            mutation: None,
+        };
+        Header { program: String::new(), wall_ms: 0, config, recovered }
+    }
+
+    /// A server that started with one transaction and was to append the second and the third.
+    fn with_three() -> Server {
+        let mut server = Server::default();
+        server.start(&header(Zxid::ZERO, 1), Zxid::ZERO, true).unwrap();
+        for n in 2..=3 {
+            server.store(&Output::Append(Ticket(u64::from(n) - 2), zxid(n), txn(n))).unwrap();
+        }
+        server
+    }
+
+    fn counters(server: &Server) -> Vec<u32> {
+        server.durable.chain.entries().iter().map(|(zxid, _)| zxid.counter()).collect()
+    }
+
+    #[test]
+    fn a_start_finds_some_of_what_was_pending() {
+        for last in 1..=3 {
+            let mut server = with_three();
+            server.start(&header(Zxid::ZERO, last), Zxid::ZERO, false).unwrap();
+            assert_eq!(counters(&server), (1..=last).collect::<Vec<_>>());
+        }
+        let refused = with_three().start(&header(Zxid::ZERO, 4), Zxid::ZERO, false);
+        assert!(refused.unwrap_err().contains("2 pending operations"));
+    }
+
+    /// Others made a quorum: the transactions were committed, applied, and in a snapshot on disk, before this server's
+    /// log had them.
+    #[test]
+    fn a_snapshot_may_be_ahead_of_the_log() {
+        let mut server = with_three();
+        server.store(&Output::TakeSnapshot(zxid(3), image())).unwrap();
+        server.start(&header(zxid(3), 3), Zxid::ZERO, false).unwrap();
+        assert_eq!((counters(&server), server.applied), (vec![1, 2, 3], 3));
+        server.look(0, true, Zxid::ZERO);
+        assert!(server.matches, "memory is what is on disk");
+    }
+
+    /// The installed state stands at the beginning of an epoch: no transaction says how much is in it.
+    #[test]
+    fn a_start_finds_an_installed_state() {
+        let stands = Zxid::new(EPOCH + 1, 0);
+        let mut server = with_three();
+        let mut received = server.ahead.chain.clone();
+        received.push((zxid(4), 4));
+        server.received = Some((stands, received));
+        server.store(&Output::InstallSnapshot(Ticket(2), stands, image())).unwrap();
+        server.start(&header(stands, 0), Zxid::ZERO, false).unwrap();
+        assert_eq!(counters(&server), vec![1, 2, 3, 4]);
+        server.look(0, true, Zxid::ZERO);
+        assert!(server.matches, "memory is what is on disk");
+    }
+
+    /// What the log lacks and no snapshot has is missed.
+    #[test]
+    fn memory_that_is_behind_the_disk_is_noticed() {
+        let mut server = Server::default();
+        server.start(&header(zxid(3), 3), Zxid::ZERO, true).unwrap();
+        server.look(0, true, Zxid::ZERO);
+        assert!(!server.matches, "the snapshot stands where no transaction is known");
     }
 }
