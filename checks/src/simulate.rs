@@ -188,7 +188,7 @@ fn mutants(options: &Options) -> ExitCode {
         match failure {
             Some(failure) => {
                 found += 1;
-                let short = shrink(&plan.ensemble(), &failure, SHRINK / 10);
+                let short = shrink(&plan.ensemble(seed), &failure, SHRINK / 10);
                 let name = short.broken.name();
                 println!(
                     "{label:<24} found by {name} after {steps} steps (seed {seed}, {} actions)",
@@ -208,7 +208,7 @@ fn mutants(options: &Options) -> ExitCode {
 fn tell(options: &Options, plan: &Plan, seed: u64, failure: &Failure) {
     let name = failure.broken.name();
     println!("seed {seed}: {name} is broken after {} actions; making that shorter", failure.path.len());
-    let ensemble = plan.ensemble();
+    let ensemble = plan.ensemble(seed);
     let short = shrink(&ensemble, failure, SHRINK);
     let mut story = story(&ensemble, &short, TOLD);
     story.again =

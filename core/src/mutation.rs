@@ -171,6 +171,14 @@ pub enum Mutation {
     TruncatesTooLittle,
     /// A state that is installed does not replace what was listed.
     SnapKeepsLog,
+    /// A background snapshot has the transactions in it that are proposed and not committed.
+    SnapshotHasTail,
+    /// A background snapshot says that it has what is proposed, and has what is applied.
+    SnapshotStandsAhead,
+    /// A server that has lost its disk votes as if it had never had anything.
+    LostDiskVotes,
+    /// A server that has lost its disk promises an epoch as if it had never promised one.
+    LostDiskPromises,
     /// A learner is sent what comes after its last transaction, whether or not they agree up to it.
     SyncAlwaysDiff,
     /// A learner that lacks more than is listed is sent what is listed.

@@ -331,7 +331,8 @@ impl<P: Payload> QuorumPeer<P> {
             cx.out.push(Output::SetAlarm(Timer::ReadOnly, Delay::ReadOnly));
         }
         let initial = if self.is_voter() {
-            let has_history = m.trusted || m.current_epoch > 0;
+            let vouched_for = m.trusted || mutated!(m.config, LostDiskVotes);
+            let has_history = vouched_for || m.current_epoch > 0;
             Vote {
                 leader: m.config.id,
                 zxid: has_history.then(|| m.history.last()),

@@ -55,6 +55,9 @@ pub(crate) fn server(world: &World, i: usize) -> String {
         let pending: Vec<String> = server.disk.pending.iter().map(operation).collect();
         let _ = write!(line, " | being written: {}", pending.join(", "));
     }
+    if let Some((zxid, applied)) = &server.disk.snapshot {
+        let _ = write!(line, " | a snapshot at {zxid:?} of {} being written", list(applied));
+    }
     line
 }
 
@@ -127,6 +130,9 @@ pub(crate) fn durable(disk: &Durable) -> String {
         let _ = write!(text, ", snapshot at {zxid:?} of {}", list(applied));
     }
     let _ = write!(text, ", log {}", list(&disk.log));
+    if disk.lost {
+        text += ", in the place of one that is gone";
+    }
     text
 }
 

@@ -48,7 +48,7 @@ fn a_failing_walk_becomes_short() {
         },
     };
     let plan = plan(3);
-    let mut ensemble = plan.ensemble();
+    let mut ensemble = plan.ensemble(0);
     ensemble.invariants = &[MODEST];
     let failure = (0..50).find_map(|seed| plan.walk_of(&ensemble, seed).failure).expect("some walk does");
     let short = shrink(&ensemble, &failure, 20_000);

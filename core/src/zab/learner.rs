@@ -423,7 +423,8 @@ impl<P: Payload> Learner<P> {
         self.phase = Phase::Promised(link, epoch);
         let last_zxid = if m.resync { Zxid::ZERO } else { m.history.last() };
         // A server that may have lost its disk promises nothing on behalf of what it had.
-        let current_epoch = current.filter(|epoch| m.trusted || *epoch > 0);
+        let vouched_for = m.trusted || mutated!(m.config, LostDiskPromises);
+        let current_epoch = current.filter(|epoch| vouched_for || *epoch > 0);
         cx.send(link, Packet::AckEpoch { current_epoch, last_zxid });
     }
 

@@ -188,7 +188,13 @@ impl<P: Payload> Member<P> {
         if self.since_snapshot >= self.config.snap_count && !self.taking_snapshot {
             self.since_snapshot = 0;
             self.taking_snapshot = true;
-            cx.out.push(Output::TakeSnapshot(applied, self.service.snapshot()));
+            if mutated!(self.config, SnapshotHasTail) {
+                cx.out.push(Output::TakeSnapshot(self.history.last(), self.whole_state(cx.now)));
+                return;
+            }
+            let stands =
+                if mutated!(self.config, SnapshotStandsAhead) { self.history.last() } else { applied };
+            cx.out.push(Output::TakeSnapshot(stands, self.service.snapshot()));
         }
     }
 }

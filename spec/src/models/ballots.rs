@@ -39,7 +39,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
 /// A disk of this epoch whose log holds so many transactions of the first.
 fn disk(epoch: u32, len: u32) -> Durable {
     let log = (1..=len).map(|c| Zxid::new(1, c)).map(|zxid| (zxid, Byte::logged(zxid))).collect();
-    Durable { accepted_epoch: epoch, current_epoch: epoch, snapshot: None, log }
+    Durable { accepted_epoch: epoch, current_epoch: epoch, log, ..Durable::empty() }
 }
 
 /// Nobody hears another's vote, nobody gives up: what is between a leader and its learners happens.

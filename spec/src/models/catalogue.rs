@@ -240,6 +240,7 @@ pub fn catalogue() -> Vec<ModelSpec> {
     models.extend(super::ballots::catalogue());
     models.extend(super::joins::catalogue());
     models.extend(super::syncs::catalogue());
+    models.extend(super::disks::catalogue());
     models.extend(super::comparison::catalogue());
     models.extend(super::served::catalogue());
     models
@@ -286,6 +287,7 @@ pub(super) fn setting_of(
         syncs: false,
         eager: true,
         redials: true,
+        fragile: None,
         interchangeable: Vec::new(),
         salt: variant.salt,
     }
@@ -306,7 +308,7 @@ pub(super) fn election_in(mut setting: Setting, budget: Budget, codes: &[usize])
     let disk = |kind: usize| {
         let (epoch, len) = (kind as u32 % 2 + 1, kind as u32 / 2 + 1);
         let log = (1..=len).map(|c| Zxid::new(1, c)).map(|zxid| (zxid, Byte::logged(zxid))).collect();
-        Durable { accepted_epoch: 2, current_epoch: epoch, snapshot: None, log }
+        Durable { accepted_epoch: 2, current_epoch: epoch, log, ..Durable::empty() }
     };
     let world = |code: usize| {
         let disks = (0..n).map(|i| disk(code >> (2 * i) & 3)).collect();
@@ -370,7 +372,7 @@ pub fn zab(
 }
 
 /// The same of any shape.
-pub(super) fn ensemble(setting: Setting, disks: Vec<Durable>, budget: Budget) -> Ensemble {
+pub(crate) fn ensemble(setting: Setting, disks: Vec<Durable>, budget: Budget) -> Ensemble {
     let n = disks.len();
     let mut world = World::new(Arc::new(setting), disks, budget);
     (0..n).for_each(|i| world.act(&Action::Start(i)));

@@ -127,7 +127,7 @@ fn zab_order(variant: Variant) -> Ensemble {
             (zxid, Byte::logged(zxid))
         };
         let log = log.iter().map(txn).collect();
-        Durable { accepted_epoch: epoch, current_epoch: epoch, snapshot: None, log }
+        Durable { accepted_epoch: epoch, current_epoch: epoch, log, ..Durable::empty() }
     };
     let disks = vec![left(1, &[(1, 1), (1, 2)]), left(2, &[(2, 1)]), left(2, &[])];
     let budget = Budget { faults: 1, txns: 1, elections: 1, resends: 0 };

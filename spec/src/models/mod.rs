@@ -6,6 +6,7 @@ mod catalogue;
 pub mod clients;
 mod comparison;
 mod deep;
+mod disks;
 mod faults;
 mod groups;
 mod joins;
@@ -30,9 +31,8 @@ use crate::transcript::{self, Unwritable};
 use crate::words;
 use crate::world::{Action, World};
 
-#[cfg(test)]
-pub(crate) use catalogue::setting;
 pub use catalogue::{Expected, ModelSpec, Variant, catalogue, election, zab};
+pub(crate) use catalogue::{ensemble, setting};
 pub use comparison::started;
 pub use deep::{DeepSpec, deep};
 use quorate_core::ids::Zxid;

@@ -17,7 +17,7 @@ fn disk(log: &[(u32, u32)], accepted: u32, current: u32) -> Durable {
         (zxid, Byte::logged(zxid))
     };
     let (accepted_epoch, current_epoch) = (accepted.max(epoch), current.max(epoch));
-    Durable { accepted_epoch, current_epoch, snapshot: None, log: log.iter().map(entry).collect() }
+    Durable { accepted_epoch, current_epoch, log: log.iter().map(entry).collect(), ..Durable::empty() }
 }
 
 /// Synchronisation from every combination of logs that agree up to each zxid they share.

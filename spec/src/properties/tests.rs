@@ -198,8 +198,8 @@ fn who_elects_a_server_that_most_others_beat_is_found_out() {
     let with_more = Durable {
         accepted_epoch: 1,
         current_epoch: 1,
-        snapshot: None,
         log: vec![(zxid, Byte::logged(zxid))],
+        ..Durable::empty()
     };
     let disks = vec![Durable::empty(), with_more.clone(), with_more];
     let (model, world) = follows(disks.clone(), 2, false);

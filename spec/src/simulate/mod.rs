@@ -1,7 +1,7 @@
 //! Random walks through the same [`World`] at sizes that no search exhausts.
 //!
 //! A walk has two halves. In the first one everything may happen that the models know, at rates drawn
-//! anew for every walk: crashes with any part of the pending writes done, broken connections,
+//! anew for every walk: crashes with any part of the pending writes done or with the disk gone, broken connections,
 //! timeouts, partitions (what crosses them waits), slow disks, slow servers. In the second half no
 //! fault happens any more, and the ensemble has to heal: everybody serves, everybody has delivered
 //! the same, and one more transaction reaches everybody. After every step every property is checked.
@@ -13,13 +13,16 @@ mod shrink;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fastrand::Rng;
-use quorate_core::config::ElectionMode;
+use quorate_core::config::{Constant, ElectionMode, PeerConfig};
 
-use crate::models::{Ensemble, Variant, zab};
+use crate::models::{Ensemble, Variant, ensemble, setting};
 use crate::search::Broken;
 use crate::world::{Action, Budget, Durable, World};
 
 pub use shrink::{shrink, states, story};
+
+/// A snapshot is taken after so many transactions.
+const SNAPSHOT_AFTER: u64 = 5;
 
 /// How walks are made.
 #[derive(Clone, Copy, Debug)]
@@ -56,20 +59,25 @@ pub struct Walk {
 pub struct Failure {
     /// What is broken.
     pub broken: Broken,
-    /// From the beginning of [`Plan::ensemble`]'s only initial state.
+    /// From the beginning of the only initial state of its seed's [`Plan::ensemble`].
     pub path: Vec<Action>,
 }
 
 impl Plan {
-    /// The ensemble that is walked: everybody up, on new disks.
-    pub fn ensemble(&self) -> Ensemble {
-        let disks = vec![Durable::empty(); self.servers];
-        zab(self.servers, ElectionMode::Fast, calm(), disks, self.variant)
+    /// The ensemble that the walk of this seed goes through: everybody up, on new disks; with every other seed one
+    /// server's disk is gone whenever it dies.
+    pub fn ensemble(&self, seed: u64) -> Ensemble {
+        let mut setting = setting(self.servers, ElectionMode::Fast, self.variant);
+        for config in &mut setting.configs {
+            *config = Constant::new(PeerConfig { snap_count: SNAPSHOT_AFTER, ..PeerConfig::clone(config) });
+        }
+        setting.fragile = (seed % 2 == 1).then(|| (seed / 2) as usize % self.servers);
+        ensemble(setting, vec![Durable::empty(); self.servers], calm())
     }
 
     /// The walk of this seed.
     pub fn walk(&self, seed: u64) -> Walk {
-        self.walk_of(&self.ensemble(), seed)
+        self.walk_of(&self.ensemble(seed), seed)
     }
 
     /// The walk of this seed through the first initial state of an ensemble of that size.
@@ -311,7 +319,7 @@ impl<'a> Walker<'a> {
         let crosses = |a: usize, b: usize| self.rooms[a] != self.rooms[b];
         match *action {
             Action::Start(_) => self.rates.restart,
-            Action::Sync(i) => self.rates.disk[i],
+            Action::Sync(i) | Action::Snapshot(i) => self.rates.disk[i],
             Action::Vote { from, to } if crosses(from, to) => 0,
             Action::Vote { to, .. } => self.rates.server[to],
             Action::Deliver(c, side) => {

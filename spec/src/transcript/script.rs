@@ -122,6 +122,12 @@ fn begin(world: &World, text: &mut String) -> Result<(), Unwritable> {
         if config.diff_limit != DiffLimit::NONE {
             let _ = write!(different, " diff {}", config.diff_limit.bytes);
         }
+        if config.snap_count > 0 {
+            let _ = write!(different, " snapshots {}", config.snap_count);
+        }
+        if setting.fragile == Some(i) {
+            different += " loses disk";
+        }
         if !different.is_empty() {
             let _ = writeln!(text, "> config {}{different}", i + 1);
         }
@@ -138,6 +144,9 @@ fn begin(world: &World, text: &mut String) -> Result<(), Unwritable> {
         }
         if !disk.log.is_empty() {
             let _ = write!(text, " log{}", entries(&disk.log));
+        }
+        if disk.lost {
+            *text += " lost";
         }
         text.push('\n');
     }
@@ -222,6 +231,7 @@ fn commands(world: &World, action: &Action) -> Vec<String> {
         Action::Submit(i) => format!("submit {} {}", i + 1, Byte::nth(world.budget().txns)),
         Action::Ask(i) => format!("ask {}", i + 1),
         Action::Sync(i) => format!("sync {}", i + 1),
+        Action::Snapshot(i) => format!("snapshot {}", i + 1),
         Action::PhaseLimit(i) => format!("alarm {} PhaseLimit", i + 1),
         Action::Silence(i) => {
             let once = format!("alarm {} Liveness", i + 1);

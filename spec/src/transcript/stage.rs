@@ -60,8 +60,9 @@ impl Stage {
     ///   those who are behind, and sends at most K of them one by one. With `oracle` nobody votes:
     ///   leaders are named. With `eager`, deliveries that only their receiver can notice happen at
     ///   once, as in the models. With either of them, who cannot connect tries again at once
-    /// * `config I [remember K] [diff K]` one server is different in this
-    /// * `disk I epochs ACCEPTED/CURRENT [snapshot Z=x…] [log Z=x…]` what a server has before
+    /// * `config I [remember K] [diff K] [snapshots K] [loses disk]` one server is different in this: it begins a
+    ///   snapshot after K transactions; its disk is gone when it dies
+    /// * `disk I epochs ACCEPTED/CURRENT [snapshot Z=x…] [log Z=x…] [lost]` what a server has before
     /// * `start I…`, `crash I [keeping N]`: a process; of the pending writes the first N take effect
     /// * `lead I`, `follow I J`: the oracle names a leader; the first follows the second
     /// * `vote I -> J`, `deliver I -> J [N]`, `deliver I -> J new`, `deliver I -> J of G`: one vote, N
@@ -69,6 +70,7 @@ impl Stage {
     /// * `notice I J [of G]`: I sees that its connection to J is down
     /// * `connect I`: I's attempt to connect to its leader succeeds
     /// * `sync I [N]`: N pending writes of I become durable
+    /// * `snapshot I`: the snapshot that I writes in the background is complete
     /// * `submit I x…`: clients hand I transactions
     /// * `ask I`: a client asks I, which serves, for `sync`
     /// * `alarm I NAME`: an alarm fires
@@ -119,6 +121,7 @@ impl Stage {
             ["connect", i] => self.act(Action::Connect(self.index(i)?)),
             ["sync", i] => self.act(Action::Sync(self.index(i)?)),
             ["sync", i, n] => each(&vec![*i; number(n)?], |i| self.act(Action::Sync(self.index(i)?))),
+            ["snapshot", i] => self.act(Action::Snapshot(self.index(i)?)),
             ["submit", i, letters @ ..] => each(letters, |letter| self.submit(i, letter)),
             ["ask", i] => {
                 let i = self.index(i)?;
@@ -191,6 +194,7 @@ impl Stage {
             syncs: true,
             eager,
             redials: eager || election == ElectionMode::Oracle,
+            fragile: None,
             interchangeable: Vec::new(),
             salt: 0,
         });
@@ -211,6 +215,8 @@ impl Stage {
             match pair {
                 ["remember", k] => config.commit_log_count = number(k)?,
                 ["diff", k] => config.diff_limit = DiffLimit { bytes: number(k)?, percent: 0 },
+                ["snapshots", k] => config.snap_count = number(k)? as u64,
+                ["loses", "disk"] => setting.fragile = Some(i),
                 other => return Err(format!("`{}` is nothing that a server has", other.join(" "))),
             }
         }
@@ -233,6 +239,7 @@ impl Stage {
                     disk.current_epoch = number(epochs.1)? as Epoch;
                 }
                 "snapshot" | "log" => into = word,
+                "lost" => disk.lost = true,
                 word if into == "snapshot" => {
                     let (zxid, byte) = transaction(word)?;
                     let (at, state) = disk.snapshot.get_or_insert_default();
@@ -424,7 +431,7 @@ impl Stage {
                 let (from, to) = world.connections()[*c].between(*side);
                 free(from, to).then_some(1)
             }
-            Action::Sync(i) => (!self.held_disks.contains(i)).then_some(2),
+            Action::Sync(i) | Action::Snapshot(i) => (!self.held_disks.contains(i)).then_some(2),
             Action::Connect(i) => {
                 let status = world.peers().find(|(j, _)| j == i).map(|(_, p)| p.status())?;
                 let leader = usize::try_from(status.leader?.0 - 1).expect("servers are numbered from 1");

@@ -37,6 +37,8 @@ pub enum Action {
     Ask(usize),
     /// The oldest pending storage operation of a server becomes durable.
     Sync(usize),
+    /// The snapshot that a server writes in the background is complete.
+    Snapshot(usize),
     /// Discovery or synchronisation took too long.
     PhaseLimit(usize),
     /// Two liveness checks of a server pass with nothing heard between them.
@@ -63,6 +65,7 @@ impl fmt::Display for Action {
             Action::Submit(i) => write!(f, "a client submits to {}", id(i)),
             Action::Ask(i) => write!(f, "a client asks {} for sync", id(i)),
             Action::Sync(i) => write!(f, "{}'s disk completes an operation", id(i)),
+            Action::Snapshot(i) => write!(f, "{}'s snapshot is on disk", id(i)),
             Action::PhaseLimit(i) => write!(f, "{} gives up its phase", id(i)),
             Action::Silence(i) => write!(f, "{} hears nothing for too long", id(i)),
             Action::Crash(i, kept) => write!(f, "{} dies with {kept} pending writes done", id(i)),

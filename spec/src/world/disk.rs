@@ -2,7 +2,8 @@
 //!
 //! Fault model: operations become durable one after the other, in order; a crash leaves the effect
 //! of some prefix of those that were pending. A torn record at the end of the log counts as not
-//! written (recovery cuts it).
+//! written (recovery cuts it). A snapshot taken in the background is written beside the log, in its own time: it may be
+//! on disk before the log has what is in it, and a crash leaves nothing of one that is not complete.
 
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
@@ -23,18 +24,29 @@ pub struct Durable {
     pub snapshot: Option<(Zxid, Applied)>,
     /// The log after it.
     pub log: Vec<(Zxid, Byte)>,
+    /// What was here is gone, and nothing that a leader made complete has come in its place.
+    pub lost: bool,
 }
 
 impl Durable {
     /// A new disk.
     pub fn empty() -> Self {
-        Durable { accepted_epoch: 0, current_epoch: 0, snapshot: None, log: Vec::new() }
+        Durable { accepted_epoch: 0, current_epoch: 0, snapshot: None, log: Vec::new(), lost: false }
+    }
+
+    /// A disk in the place of one that is gone.
+    pub fn lost() -> Self {
+        Durable { lost: true, ..Durable::empty() }
     }
 
     /// The last transaction, in the log or in the snapshot.
     pub fn last(&self) -> Zxid {
-        let base = self.snapshot.as_ref().map_or(Zxid::ZERO, |(z, _)| *z);
-        self.log.last().map_or(base, |(z, _)| *z)
+        self.log.last().map_or(self.base(), |(z, _)| *z)
+    }
+
+    /// Where the snapshot stands.
+    fn base(&self) -> Zxid {
+        self.snapshot.as_ref().map_or(Zxid::ZERO, |(z, _)| *z)
     }
 
     /// Everything that is here, in order.
@@ -51,7 +63,7 @@ impl Durable {
             snapshot: self.snapshot.clone(),
             reaches: Zxid::ZERO,
             entries: self.log.iter().copied().collect(),
-            trusted: true,
+            trusted: !self.lost,
         }
     }
 }
@@ -80,18 +92,25 @@ pub struct Disk {
     pub durable: Durable,
     /// What does not, oldest first.
     pub pending: VecDeque<DiskOp>,
+    /// The snapshot that is being written beside the log.
+    pub snapshot: Option<(Zxid, Applied)>,
     first: u64,
 }
 
 impl Disk {
     /// A disk with these contents.
     pub fn new(durable: Durable) -> Self {
-        Disk { durable, pending: VecDeque::new(), first: 0 }
+        Disk { durable, pending: VecDeque::new(), snapshot: None, first: 0 }
     }
 
     /// Take a storage output.
     pub fn accept(&mut self, output: Output<Byte>) {
         let (ticket, op) = match output {
+            Output::TakeSnapshot(zxid, state) => {
+                assert!(self.snapshot.is_none(), "one at a time");
+                self.snapshot = Some((zxid, state));
+                return;
+            }
             Output::Append(t, zxid, txn) => (t, DiskOp::Append(zxid, txn)),
             Output::Truncate(t, zxid) => (t, DiskOp::Truncate(zxid)),
             Output::InstallSnapshot(t, zxid, state) => (t, DiskOp::Install(zxid, state)),
@@ -108,19 +127,37 @@ impl Disk {
         let op = self.pending.pop_front().expect("something is pending");
         let before = (self.durable.accepted_epoch, self.durable.current_epoch);
         match op {
-            DiskOp::Append(zxid, txn) => self.durable.log.push((zxid, txn)),
+            // What a snapshot already has is not read from the log.
+            DiskOp::Append(zxid, txn) => {
+                if zxid > self.durable.base() {
+                    self.durable.log.push((zxid, txn));
+                }
+            }
             DiskOp::Truncate(zxid) => self.durable.log.retain(|(z, _)| *z <= zxid),
             DiskOp::Install(zxid, state) => {
                 self.durable.snapshot = Some((zxid, state));
                 self.durable.log.clear();
             }
             DiskOp::Accepted(epoch) => self.durable.accepted_epoch = epoch,
-            DiskOp::Current(epoch) => self.durable.current_epoch = epoch,
+            DiskOp::Current(epoch) => {
+                self.durable.current_epoch = epoch;
+                self.durable.lost = false;
+            }
         }
         let ticket = Ticket(self.first);
         self.first += 1;
         let backwards = self.durable.accepted_epoch < before.0 || self.durable.current_epoch < before.1;
         (ticket, backwards)
+    }
+
+    /// The snapshot that is being written is complete.
+    pub fn finish_snapshot(&mut self) {
+        let (zxid, state) = self.snapshot.take().expect("one is being written");
+        // A leader's state may have been installed since.
+        if zxid > self.durable.base() {
+            self.durable.snapshot = Some((zxid, state));
+            self.durable.log.retain(|(z, _)| *z > zxid);
+        }
     }
 
     /// The process died with `kept` of the pending operations done.
@@ -129,13 +166,21 @@ impl Disk {
             self.sync();
         }
         self.pending.clear();
+        self.snapshot = None;
         self.first = 0;
+    }
+}
+
+impl Disk {
+    /// What makes a difference.
+    fn parts(&self) -> (&Durable, &VecDeque<DiskOp>, &Option<(Zxid, Applied)>) {
+        (&self.durable, &self.pending, &self.snapshot)
     }
 }
 
 impl PartialEq for Disk {
     fn eq(&self, other: &Self) -> bool {
-        self.durable == other.durable && self.pending == other.pending
+        self.parts() == other.parts()
     }
 }
 
@@ -143,7 +188,6 @@ impl Eq for Disk {}
 
 impl Hash for Disk {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.durable.hash(state);
-        self.pending.hash(state);
+        self.parts().hash(state);
     }
 }

@@ -84,6 +84,9 @@ impl World {
         if !server.disk.pending.is_empty() {
             actions.push(Action::Sync(i));
         }
+        if server.disk.snapshot.is_some() {
+            actions.push(Action::Snapshot(i));
+        }
         // A learner that gives its leader up without cause is a cut that the learner sees first.
         let leading = peer.state() == ServerState::Leading;
         let may_fail = self.budget.faults > 0;
@@ -100,7 +103,9 @@ impl World {
             actions.push(Action::Silence(i));
         }
         if may_fail {
-            actions.extend((0..=server.disk.pending.len()).map(|kept| Action::Crash(i, kept)));
+            let fragile = self.setting.fragile == Some(i);
+            let most = if fragile { 0 } else { server.disk.pending.len() };
+            actions.extend((0..=most).map(|kept| Action::Crash(i, kept)));
         }
     }
 

@@ -80,6 +80,8 @@ pub struct Setting {
     /// Whether a server whose attempt to connect failed tries again at once: only an attempt that succeeds is a
     /// step. Otherwise the alarm waits for [`World::fire`].
     pub redials: bool,
+    /// The server, by index, whose disk is gone when its process dies.
+    pub fragile: Option<usize>,
     /// Servers, by index, that may change places: states that differ in that alone are one (see [`Setting::symmetric`]).
     pub interchangeable: Vec<Vec<usize>>,
     /// Distinguishes two runs of the same search.

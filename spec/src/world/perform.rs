@@ -9,7 +9,7 @@ use quorate_core::ids::{ConnId, Link, Now};
 use quorate_core::timer::Timer;
 use quorate_core::{Input, Output, QuorumPeer, Reason};
 
-use super::{Action, Connection, End, Event, QuorumPort, Side, View, World, bit, id, index};
+use super::{Action, Connection, Disk, Durable, End, Event, QuorumPort, Side, View, World, bit, id, index};
 use crate::byte::Byte;
 
 impl World {
@@ -58,6 +58,10 @@ impl World {
                 let (ticket, backwards) = Arc::make_mut(&mut self.servers[i]).disk.sync();
                 self.note(backwards, |broken| broken.epoch_monotone = true);
                 self.step(i, Input::Done(ticket));
+            }
+            Action::Snapshot(i) => {
+                Arc::make_mut(&mut self.servers[i]).disk.finish_snapshot();
+                self.step(i, Input::SnapshotTaken);
             }
             Action::PhaseLimit(i) => {
                 let peer = self.servers[i].peer.as_ref().expect("it is up");
@@ -149,6 +153,9 @@ impl World {
         let server = Arc::make_mut(&mut self.servers[i]);
         server.peer = None;
         server.disk.crash(kept);
+        if self.setting.fragile == Some(i) {
+            server.disk = Disk::new(Durable::lost());
+        }
         server.asked.clear();
         server.alarms = 0;
         server.dialing = None;
@@ -291,10 +298,10 @@ impl World {
             Output::Truncate(..)
             | Output::InstallSnapshot(..)
             | Output::SaveAcceptedEpoch(..)
-            | Output::SaveCurrentEpoch(..) => Arc::make_mut(&mut self.servers[i]).disk.accept(output),
+            | Output::SaveCurrentEpoch(..)
+            | Output::TakeSnapshot(..) => Arc::make_mut(&mut self.servers[i]).disk.accept(output),
             Output::Reply(_, applied) => self.check_sync(i, applied),
             Output::CloseClient(_) => {}
-            Output::TakeSnapshot(..) => unreachable!("models take no background snapshots"),
         }
     }
 

@@ -43,7 +43,8 @@ impl Setting {
             let simple = config.verifiers.iter().all(|v| matches!(v, QuorumVerifier::Majority(_)));
             // Elections compare ids.
             simple && config.election == ElectionMode::Oracle && role(config, a.id) == role(config, b.id)
-        }) && PeerConfig { id: b.id, ..PeerConfig::clone(a) } == **b
+        }) && [i, j].iter().all(|k| self.fragile != Some(*k))
+            && PeerConfig { id: b.id, ..PeerConfig::clone(a) } == **b
     }
 }
 

@@ -1,0 +1,103 @@
+//! What disks do besides appending: a snapshot is written beside the log, in its own time; a disk is gone, and its
+//! server comes back with an empty one that nobody vouches for.
+
+use quorate_core::config::{Constant, ElectionMode, PeerConfig};
+use quorate_core::ids::Zxid;
+
+use super::catalogue::{lead_undisturbed, setting};
+use super::prepared::{NOTHING, Run, ensemble};
+use super::{Ensemble, Expected, ModelSpec, Reachable, Variant};
+use crate::world::{Budget, Disk, DiskOp, Durable, Setting, World};
+
+pub(super) fn catalogue() -> Vec<ModelSpec> {
+    vec![
+        ModelSpec {
+            name: "snapshots",
+            composes: "as zab-oracle, begun when everybody serves; everybody begins a snapshot after every transaction, \
+                       which is on disk before the log has that transaction, or long after",
+            bounds: "3 servers, 2 transactions, 1 fault, 1 more election",
+            unique: 1_000_862,
+            expected: Expected::Holds,
+            build: |variant| Box::new(snapshots(variant)),
+        },
+        ModelSpec {
+            name: "lost-disk",
+            composes: "as whole, begun when everybody serves; the disk of one server is gone when its process dies",
+            bounds: "3 servers, of which the leader or a follower is the one, 1 transaction, 1 fault, 2 rounds",
+            unique: 153_077,
+            expected: Expected::Holds,
+            build: |variant| Box::new(lost_disk(variant)),
+        },
+    ]
+}
+
+fn snapshots(variant: Variant) -> Ensemble {
+    let mut setting = setting(3, ElectionMode::Oracle, variant);
+    for config in &mut setting.configs {
+        *config = Constant::new(PeerConfig { snap_count: 1, ..PeerConfig::clone(config) });
+    }
+    let budget = Budget { faults: 1, txns: 2, elections: 1, resends: 0 };
+    Ensemble {
+        sometimes: &[
+            Reachable {
+                name: "a snapshot is on disk before the log has what is in it",
+                reached: |w| w.budget().faults > 0 && w.servers().any(|s| ahead(&s.disk)),
+            },
+            Reachable {
+                name: "a state is installed while a snapshot is written",
+                reached: |w| w.servers().any(|s| s.disk.snapshot.is_some() && installs(&s.disk)),
+            },
+            Reachable {
+                name: "a second epoch begins with what the first committed",
+                reached: |w| w.peers().any(|(_, p)| p.established_epoch() == Some(2)) && delivered(w) > 0,
+            },
+        ],
+        ..ensemble(vec![served(setting, budget)])
+    }
+}
+
+/// A leader that everybody follows, and this to come.
+fn served(setting: Setting, budget: Budget) -> World {
+    let disks = vec![Durable::empty(); setting.configs.len()];
+    let mut run = Run::start(setting, disks);
+    run.0.allow(Budget { elections: 1, ..NOTHING });
+    lead_undisturbed(&mut run.0);
+    run.end(budget)
+}
+
+/// A snapshot on disk has what the log is still to be given.
+fn ahead(disk: &Disk) -> bool {
+    let has = |zxid: &Zxid| disk.durable.snapshot.iter().any(|(stands, _)| zxid <= stands);
+    disk.pending.iter().any(|op| matches!(op, DiskOp::Append(zxid, _) if has(zxid)))
+}
+
+fn installs(disk: &Disk) -> bool {
+    disk.pending.iter().any(|op| matches!(op, DiskOp::Install(..)))
+}
+
+fn delivered(world: &World) -> usize {
+    world.ghost().delivered.len()
+}
+
+fn lost_disk(variant: Variant) -> Ensemble {
+    let fragile = |server| Setting { fragile: Some(server), ..setting(3, ElectionMode::Fast, variant) };
+    let budget = Budget { faults: 1, txns: 1, elections: 2, resends: 0 };
+    Ensemble {
+        sometimes: &[
+            Reachable {
+                name: "a server with an empty disk looks for a leader that has committed something",
+                reached: |w| w.servers().any(|s| s.disk.durable.lost && s.peer.is_some()) && delivered(w) > 0,
+            },
+            Reachable {
+                name: "everybody serves, and has what was delivered before a disk was lost",
+                reached: |w| {
+                    w.budget().faults == 0
+                        && delivered(w) > 0
+                        && w.servers().all(|s| s.serving() && !s.disk.durable.lost)
+                        && w.ghost().newest.is_some_and(|(epoch, _)| epoch == 2)
+                },
+            },
+        ],
+        ..ensemble((0..3).map(|server| served(fragile(server), budget)).collect())
+    }
+}
