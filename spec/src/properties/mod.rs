@@ -12,6 +12,7 @@ mod integrity;
 mod leader_is_in_config;
 mod leadership;
 mod local_primary_order;
+mod lost_disk_has_no_say;
 mod memory_matches_disk;
 mod no_offence;
 mod prefix_consistency;
@@ -63,13 +64,14 @@ pub const ZAB: &[Invariant] = &[
     step_down_without_quorum::STEP_DOWN_WITHOUT_QUORUM,
     vote_is_not_worse::VOTE_IS_NOT_WORSE,
     sync_flushes::SYNC_FLUSHES,
+    lost_disk_has_no_say::LOST_DISK_HAS_NO_SAY,
 ];
 
 /// A predicate over what a recording shows.
 pub type Predicate<S> = fn(&S) -> bool;
 
 /// The properties of ZAB again, the same predicates over any scene. Not among them: DiffWithinLimit,
-/// StepDownWithoutQuorum, VoteIsNotWorse and SyncFlushes, which the models' world notices while it runs.
+/// StepDownWithoutQuorum and SyncFlushes, which the models' world notices while it runs.
 pub fn zab_in<S: Scene>() -> Vec<(&'static Invariant, Predicate<S>)> {
     vec![
         (&prefix_consistency::PREFIX_CONSISTENCY, prefix_consistency::holds),
@@ -85,6 +87,8 @@ pub fn zab_in<S: Scene>() -> Vec<(&'static Invariant, Predicate<S>)> {
         (&memory_matches_disk::MEMORY_MATCHES_DISK, memory_matches_disk::holds),
         (&stored_data_is_accepted::STORED_DATA_IS_ACCEPTED, stored_data_is_accepted::holds),
         (&no_offence::NO_OFFENCE, no_offence::holds),
+        (&vote_is_not_worse::VOTE_IS_NOT_WORSE, vote_is_not_worse::holds),
+        (&lost_disk_has_no_say::LOST_DISK_HAS_NO_SAY, lost_disk_has_no_say::holds),
     ]
 }
 

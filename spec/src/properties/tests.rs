@@ -8,8 +8,7 @@ use quorate_core::ids::{Epoch, ServerId, Zxid};
 use quorate_core::quorum::QuorumVerifier;
 
 use super::{
-    ELECTION, Predicate, Scene, ZAB, diff_within_limit, step_down_without_quorum, sync_flushes,
-    vote_is_not_worse, zab_in,
+    ELECTION, Predicate, Scene, ZAB, diff_within_limit, step_down_without_quorum, sync_flushes, zab_in,
 };
 use crate::byte::Byte;
 use crate::models::{Ensemble, Variant, zab};
@@ -138,6 +137,7 @@ const SPOILT: &[Spoilt] = &[
     (&["StepDownWithoutQuorum"], |s| s.ghost.broken.leads_unheard = true),
     (&["SyncFlushes"], |s| s.ghost.broken.sync_overtaken = true),
     (&["VoteIsNotWorse"], |s| s.ghost.broken.worse_vote = true),
+    (&["LostDiskHasNoSay"], |s| s.ghost.broken.lost_disk_spoke = true),
 ];
 
 fn broken(scene: &MadeUp) -> Vec<&'static str> {
@@ -146,7 +146,6 @@ fn broken(scene: &MadeUp) -> Vec<&'static str> {
     all.extend([
         (&diff_within_limit::DIFF_WITHIN_LIMIT, diff_within_limit::holds as Predicate<MadeUp>),
         (&step_down_without_quorum::STEP_DOWN_WITHOUT_QUORUM, step_down_without_quorum::holds),
-        (&vote_is_not_worse::VOTE_IS_NOT_WORSE, vote_is_not_worse::holds),
         (&sync_flushes::SYNC_FLUSHES, sync_flushes::holds),
     ]);
     all.iter().filter(|(_, holds)| !holds(scene)).map(|(invariant, _)| invariant.name).collect()

@@ -19,7 +19,7 @@ use super::server::Server;
 use super::wires::{Phase, Sent, Wires};
 use super::{Summary, floor, kind};
 use crate::properties::{Invariant, Predicate, Scene, zab_in};
-use crate::world::Ghost;
+use crate::world::{Ghost, promises, votes, votes_for_less};
 
 /// So many steps are told when something is broken.
 const STORY: usize = 40;
@@ -347,10 +347,14 @@ impl<'a> Merged<'a> {
     fn perform(&mut self, i: usize, r: usize, output: &Output<ClientTxn>) -> Result<bool, Broken> {
         match output {
             Output::Elect(to, vote) => {
+                self.ghost.broken.lost_disk_spoke |= votes(vote) && self.servers[i].lost();
+                let peer = &self.servers[i].up.as_ref().expect("it is up").peer;
+                self.ghost.broken.worse_vote |= votes_for_less(peer, vote);
                 self.votes.insert((i, *to, of_vote(vote)));
             }
             Output::Send(link, packet) => {
                 self.ghost.broken.ack_durable |= !self.servers[i].may_say(packet);
+                self.ghost.broken.lost_disk_spoke |= promises(packet) && self.servers[i].lost();
                 let state = match packet {
                     Packet::Snap { zxid, .. } => {
                         let chain = &self.servers[i].ahead.chain;

@@ -65,6 +65,8 @@ pub(super) struct Server {
     /// Whether memory is what `ahead` says.
     pub(super) matches: bool,
     pub(super) starts: usize,
+    /// Whether its history was the truth at the start even if it was empty.
+    trusted: bool,
 }
 
 /// A running process.
@@ -124,6 +126,7 @@ impl Server {
         self.applied = self.ahead.chain.up_to(base);
         (self.agreed, self.reign, self.received, self.matches) = (0, None, None, true);
         self.starts += 1;
+        self.trusted = recovered.trusted;
         let peer = QuorumPeer::new(Constant::new(header.config.clone()), recovered.clone());
         self.up = Some(Process { peer, issued: 0, synced: 0, done: 0, steps: 0 });
         Ok(())
@@ -233,6 +236,11 @@ impl Server {
         };
         let has = |zxid| durable.chain.find(zxid).is_some();
         acknowledges_what_is_durable(packet, accepted, (durable.accepted, durable.current), all_up_to, has)
+    }
+
+    /// Whether it may have lost its disk, and no leader has given it a history since.
+    pub(super) fn lost(&self) -> bool {
+        !self.trusted && self.ahead.current == 0
     }
 
     /// What it has applied.

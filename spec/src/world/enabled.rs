@@ -51,7 +51,9 @@ impl World {
         let oracle = peer.config().election == ElectionMode::Oracle;
         match peer.state() {
             ServerState::Looking if oracle => {
-                if self.budget.elections > 0 && peer.config().is_voter(peer.config().id) {
+                // Nobody elects a server that has lost its disk.
+                let eligible = peer.config().is_voter(peer.config().id) && !server.disk.durable.lost;
+                if self.budget.elections > 0 && eligible {
                     actions.push(Action::Lead(i));
                 }
                 let dead = self.setting.quorum_port == QuorumPort::Dead;

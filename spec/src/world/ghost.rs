@@ -42,6 +42,8 @@ pub struct Broken {
     pub oversized_diff: bool,
     /// A leader went on leading though it was silent around it for longer than it may be.
     pub leads_unheard: bool,
+    /// A server that may have lost its disk voted or promised.
+    pub lost_disk_spoke: bool,
     /// A server voted for one that has less than it has itself.
     pub worse_vote: bool,
     /// A `sync` was answered before what was proposed when it was asked, or without having been asked.

@@ -30,8 +30,37 @@ pub(crate) fn acknowledges_what_is_durable<P: Payload>(
     }
 }
 
+/// Whether a vote has a history behind it that counts.
+pub(crate) fn votes(said: &Notification) -> bool {
+    said.state == ServerState::Looking && said.vote.zxid.is_some()
+}
+
+/// Whether a packet is a promise that counts.
+pub(crate) fn promises<P: Payload>(packet: &Packet<P>) -> bool {
+    matches!(packet, Packet::AckEpoch { current_epoch: Some(_), .. })
+}
+
+/// Whether the vote of somebody who looks for a leader is for less than it has itself.
+pub(crate) fn votes_for_less<P: Payload>(peer: &QuorumPeer<P>, said: &Notification) -> bool {
+    let status = peer.status();
+    let zxid = Some(status.last_zxid);
+    let own = Vote { leader: status.id, zxid, peer_epoch: status.current_epoch };
+    // An observer has no vote of its own.
+    votes(said) && peer.config().is_voter(own.leader) && own.beats(&said.vote)
+}
+
 impl World {
+    /// A server says something that counts. If its disk may be lost it must not.
+    fn check_say(&mut self, i: usize) {
+        let current = self.servers[i].peer.as_ref().expect("it is up").status().current_epoch;
+        let lost = self.servers[i].disk.durable.lost && current == 0;
+        self.note(lost, |broken| broken.lost_disk_spoke = true);
+    }
+
     pub(super) fn check_ack(&mut self, i: usize, packet: &Packet<Byte>) {
+        if promises(packet) {
+            self.check_say(i);
+        }
         let durable = &self.servers[i].disk.durable;
         let has = |zxid: Zxid| durable.history().iter().any(|(d, _)| *d == zxid);
         let all_up_to = |zxid| {
@@ -74,15 +103,10 @@ impl World {
 
     /// Who looks for a leader says nothing worse than its own vote.
     pub(super) fn check_vote(&mut self, i: usize, said: &Notification) {
-        if said.state != ServerState::Looking || said.vote.zxid.is_none() {
-            return;
+        if votes(said) {
+            self.check_say(i);
         }
-        let peer = self.servers[i].peer.as_ref().expect("it is up");
-        let status = peer.status();
-        let zxid = Some(status.last_zxid);
-        let own = Vote { leader: status.id, zxid, peer_epoch: status.current_epoch };
-        // An observer has no vote of its own.
-        let worse = peer.config().is_voter(own.leader) && own.beats(&said.vote);
+        let worse = votes_for_less(self.servers[i].peer.as_ref().expect("it is up"), said);
         self.note(worse, |broken| broken.worse_vote = true);
     }
 
