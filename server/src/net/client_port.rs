@@ -18,24 +18,18 @@ use quorate_core::wire::client::xid;
 use quorate_core::wire::frame::FrameDecoder;
 
 use super::Pressure;
-use super::client_stats::{
-    CREATE_SESSION, ConnectionExpiry, ConnectionLine, Counts, Totals, Waiting, operation,
-};
+use super::client_conn::{Conn, Happened, Stage};
+use super::client_stats::{ConnectionExpiry, ConnectionLine, Counts, Totals, Waiting};
 use super::listener::Port;
 use super::refusals::Refusals;
 use super::slab::Slab;
 use super::socket::{Side, Socket};
 use super::token::{PortKind, Source};
 use crate::admin::answer::Answer;
-use crate::admin::four_letter::Word;
 use crate::clock::wall_ms;
 
-/// How long the last answers may take before a connection that ends is cut.
-const LINGER: Duration = Duration::from_secs(10);
 /// How often connections are looked at for having been silent too long.
 const SWEEP: Duration = Duration::from_secs(1);
-/// Bytes of answers a connection may leave lying before it is not read any more.
-const HIGH_WATER: usize = 256 * 1024;
 /// Bytes of answers and events a connection may leave lying before it is closed.
 const MAX_UNSENT: usize = 64 << 20;
 /// Bytes of an answer to a word that are written in one go.
@@ -61,15 +55,6 @@ pub(crate) struct ClientSettings {
     pub(crate) outstanding_limit: usize,
 }
 
-/// Something a client did.
-#[derive(Debug)]
-pub(crate) enum Happened {
-    /// For core.
-    Event(ConnId, ClientEvent),
-    /// For whoever answers words.
-    Asked(ConnId, Word),
-}
-
 /// The client port of one server.
 pub(crate) struct ClientPort {
     settings: ClientSettings,
@@ -91,41 +76,6 @@ pub(crate) struct ClientPort {
     spare: Vec<Vec<u8>>,
     next_sweep: Option<Instant>,
     refusals: Refusals,
-}
-
-struct Conn {
-    id: ConnId,
-    socket: Socket,
-    frames: FrameDecoder,
-    peer: SocketAddr,
-    stage: Stage,
-    since: Instant,
-    heard: Instant,
-    /// When each request that is not answered yet arrived.
-    waiting: VecDeque<Waiting>,
-    counts: Counts,
-    /// The session and its timeout (ms), once there is one.
-    session: Option<(i64, i32)>,
-    established_ms: i64,
-    /// What is still to be written of the answer to a word.
-    answer: Option<Box<Answer>>,
-    queued: bool,
-    read: bool,
-    dirty: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Stage {
-    /// Nothing understood yet.
-    Greeting,
-    /// Core was asked for the session.
-    Connecting,
-    /// In service; silent at most so long.
-    Open(Duration),
-    /// Is sent the answer to a word.
-    Answering,
-    /// To be closed when everything is sent.
-    Closing,
 }
 
 impl ClientPort {
@@ -610,82 +560,5 @@ fn queue(work: &mut VecDeque<usize>, conn: &mut Conn, index: usize) {
     if !conn.queued {
         conn.queued = true;
         work.push_back(index);
-    }
-}
-
-impl Conn {
-    /// Whether it is not read now; something else will put it back into the queue.
-    fn is_paused(&self) -> bool {
-        matches!(self.stage, Stage::Connecting | Stage::Answering | Stage::Closing)
-            || self.socket.unsent() > HIGH_WATER
-    }
-
-    /// Whether there is something to do although the system reports nothing.
-    fn has_more(&mut self) -> bool {
-        self.socket.readable || !self.frames.buffer().is_empty()
-    }
-
-    /// When it is closed if nothing more is heard from it.
-    fn due(&self, sessionless: Duration) -> Instant {
-        match self.stage {
-            Stage::Greeting | Stage::Connecting => self.since + sessionless,
-            Stage::Open(timeout) => self.heard + timeout,
-            Stage::Answering | Stage::Closing => self.since + LINGER,
-        }
-    }
-
-    fn line(&self) -> ConnectionLine<'_> {
-        let (read, written) = (!self.is_paused(), self.socket.unsent() > 0);
-        ConnectionLine {
-            peer: self.peer,
-            interest: u8::from(read) | u8::from(written) << 2,
-            queued: self.waiting.len(),
-            counts: &self.counts,
-            session: self.session,
-            established_ms: self.established_ms,
-        }
-    }
-
-    /// Too long without a session, silent for longer than the session's timeout, or too slow in
-    /// taking in the last answers.
-    fn is_late(&self, now: Instant, sessionless: Duration) -> bool {
-        match self.stage {
-            Stage::Greeting | Stage::Connecting => now.duration_since(self.since) > sessionless,
-            // One that is queued has said something that was not looked at yet.
-            Stage::Open(timeout) => {
-                now.duration_since(self.heard) > timeout && self.waiting.is_empty() && !self.queued
-            }
-            Stage::Answering | Stage::Closing => now.duration_since(self.since) > LINGER,
-        }
-    }
-
-    /// The next complete frame or word.
-    fn next(&mut self, now: Instant) -> Result<Option<Happened>, String> {
-        if self.stage == Stage::Greeting
-            && let Some(head) = self.frames.peek()
-        {
-            if let Some(word) = Word::recognise(head) {
-                self.frames.buffer().clear();
-                (self.stage, self.since) = (Stage::Answering, now);
-                self.counts.received += 1;
-                return Ok(Some(Happened::Asked(self.id, word)));
-            }
-            if head[0] == 0x16 && head[1] == 3 {
-                return Err("speaks TLS, and this port does not".to_owned());
-            }
-        }
-        let Some(frame) = self.frames.next_frame().map_err(|error| error.to_string())? else {
-            return Ok(None);
-        };
-        self.heard = now;
-        self.counts.received += 1;
-        let (op, event) = if self.stage == Stage::Greeting {
-            self.stage = Stage::Connecting;
-            (CREATE_SESSION, ClientEvent::Connect { frame, address: self.peer.ip() })
-        } else {
-            (operation(&frame), ClientEvent::Frame(frame))
-        };
-        self.waiting.push_back(Waiting { since: now, op });
-        Ok(Some(Happened::Event(self.id, event)))
     }
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Registry};
@@ -18,10 +18,11 @@ use quorate_core::election::Notification;
 use quorate_core::election::link::{self, Slot, Verdict};
 use quorate_core::ids::ServerId;
 use quorate_core::payload::Payload;
-use quorate_core::wire::election::{Address, InitialMessage, NotificationMessage, write_notification};
+use quorate_core::wire::election::{Address, InitialMessage, write_notification};
 use quorate_core::wire::frame::FrameDecoder;
 use tracing::debug;
 
+use super::election_conn::{Conn, Said, Stage};
 use super::listener::Port;
 use super::places::Places;
 use super::refusals::Refusals;
@@ -94,26 +95,6 @@ enum Dial {
     Connecting(usize),
     /// The last attempt led to nothing; the next one not before this.
     Pausing(Instant),
-}
-
-struct Conn {
-    socket: Socket,
-    peer: SocketAddr,
-    stage: Stage,
-    frames: FrameDecoder,
-    queued: bool,
-    read: bool,
-    dirty: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Stage {
-    /// We dialed; not established yet.
-    Dialing(ServerId, Instant),
-    /// They dialed; the initial message is not here yet.
-    Unknown(Instant),
-    /// In use.
-    Up(ServerId),
 }
 
 impl ElectionPort {
@@ -540,52 +521,6 @@ impl Peer {
         let length = FIRST_PAUSE * (1 << self.failures.min(LAST_DOUBLING));
         self.failures += 1;
         self.dial = Dial::Pausing(now + length);
-    }
-}
-
-/// What a connection said.
-enum Said {
-    /// Who it is.
-    Hello(ServerId),
-    /// Its vote.
-    Vote(ServerId, Notification),
-}
-
-impl Conn {
-    fn deadline(&self) -> Option<Instant> {
-        match self.stage {
-            Stage::Dialing(_, due) | Stage::Unknown(due) => Some(due),
-            Stage::Up(_) => None,
-        }
-    }
-
-    fn who(&self) -> String {
-        match self.stage {
-            Stage::Up(server) | Stage::Dialing(server, _) => format!("server {server} ({})", self.peer),
-            Stage::Unknown(_) => self.peer.to_string(),
-        }
-    }
-
-    fn next(&mut self) -> Result<Option<Said>, String> {
-        match self.stage {
-            Stage::Dialing(..) => Ok(None),
-            Stage::Unknown(_) => {
-                let buffer = self.frames.buffer();
-                let Some((message, length)) = InitialMessage::parse(buffer).map_err(|e| e.to_string())?
-                else {
-                    return Ok(None);
-                };
-                buffer.advance(length);
-                Ok(Some(Said::Hello(message.server)))
-            }
-            Stage::Up(server) => {
-                let Some(frame) = self.frames.next_frame().map_err(|e| e.to_string())? else {
-                    return Ok(None);
-                };
-                let message = NotificationMessage::read(&frame).map_err(|e| e.to_string())?;
-                Ok(Some(Said::Vote(server, message.notification)))
-            }
-        }
     }
 }
 

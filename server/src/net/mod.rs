@@ -5,12 +5,15 @@
 //! [`Net::flush`] writes each socket once. Order per connection is kept both ways, and a connection
 //! that core has hung up delivers nothing any more: what it sent is forgotten with it.
 
+mod client_conn;
 mod client_port;
 mod client_stats;
 pub(crate) mod descriptors;
+mod election_conn;
 mod election_port;
 mod listener;
 mod places;
+mod quorum_conn;
 mod quorum_port;
 mod refusals;
 mod resolver;
@@ -39,13 +42,14 @@ use crate::admin::four_letter::Word;
 use crate::config::{ClientAddress, HostPort, Member, ServerConfig};
 use crate::error::{Error, system};
 use crate::glue::snapshot_body;
+use client_conn::Happened;
+use client_port::ClientSettings;
 pub(crate) use client_port::{ClientPort, PIECE};
-use client_port::{ClientSettings, Happened};
 pub(crate) use client_stats::ConnectionExpiry;
 use election_port::{ElectionPort, ElectionSettings};
 use listener::Port;
 use places::Places;
-pub(crate) use quorum_port::SnapshotBody;
+pub(crate) use quorum_conn::SnapshotBody;
 use quorum_port::{QuorumPort, QuorumSettings};
 use resolver::{Asker, Resolver};
 use token::{PortKind, Source};

@@ -12,15 +12,14 @@ use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Registry};
 use quorate_core::ids::{Link, ServerId};
-use quorate_core::wire::quorum::{
-    Local, PeerDecoder, Side as End, WirePayload, write_packet, write_snapshot_trailer,
-};
+use quorate_core::wire::quorum::{Local, PeerDecoder, Side as End, WirePayload, write_packet};
 use quorate_core::zab::{Packet, SnapshotOf};
 use quorate_core::{Input, Reason};
 use tracing::{debug, info};
 
 use super::listener::Port;
 use super::places::Places;
+use super::quorum_conn::{Conn, Flushed, Segment, SnapshotBody, Stage, who};
 use super::refusals::Refusals;
 use super::resolver::{Asker, Resolver};
 use super::slab::Slab;
@@ -28,22 +27,9 @@ use super::socket::{Side, Socket};
 use super::token::{PortKind, Source};
 use crate::mutation::mutated;
 
-/// Appends the next piece of a snapshot's body; `true`: that was all.
-pub(crate) type SnapshotBody = Box<dyn FnMut(&mut Vec<u8>, usize) -> bool + Send>;
-
 /// Accepted connections that have not said who they are; for one more the oldest is closed, lest
 /// silent ones keep the other servers out.
 const MAX_UNKNOWN: usize = 64;
-/// Bytes that may wait for one server besides a snapshot. One that takes in less than it is sent
-/// for so long is of no use.
-const MAX_UNSENT: usize = 512 << 20;
-/// A snapshot is sent in pieces of this many bytes, at most so many in one turn.
-const PIECE: usize = 64 * 1024;
-const PIECES_PER_TURN: usize = 16;
-
-/// How often core is told that a learner's synchronisation makes progress.
-const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
-
 /// What the port knows from the configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct QuorumSettings {
@@ -81,35 +67,6 @@ pub(crate) struct QuorumPort<P: WirePayload> {
     refusals: Refusals,
 }
 
-struct Conn<P: WirePayload> {
-    socket: Socket,
-    peer: SocketAddr,
-    stage: Stage,
-    end: End,
-    decoder: PeerDecoder<P>,
-    /// What follows the bytes in the socket's buffer.
-    rest: VecDeque<Segment>,
-    rest_bytes: usize,
-    queued: bool,
-    read: bool,
-    dirty: bool,
-    /// Until UPTODATE: when core is told next that bytes move.
-    progress: Option<Instant>,
-    /// What came last.
-    #[cfg(feature = "mutants")]
-    latest: Option<Packet<P>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Stage {
-    /// We dialed; not established yet.
-    Dialing(Link, Instant),
-    /// They dialed; not known yet.
-    Unknown(Instant),
-    /// Both ends know each other.
-    Up(Link),
-}
-
 /// How a message begins to bring a learner up to date, if it does.
 fn synchronisation<P: WirePayload>(packet: &Packet<P>) -> Option<String> {
     match packet {
@@ -118,11 +75,6 @@ fn synchronisation<P: WirePayload>(packet: &Packet<P>) -> Option<String> {
         Packet::Snap { zxid, .. } => Some(format!("SNAP at {zxid}")),
         _ => None,
     }
-}
-
-enum Segment {
-    Bytes(Vec<u8>),
-    Snapshot(SnapshotBody),
 }
 
 impl<P: WirePayload> QuorumPort<P> {
@@ -534,88 +486,9 @@ impl<P: WirePayload> QuorumPort<P> {
     }
 }
 
-enum Flushed {
-    /// Everything, or as much as the system takes.
-    Done,
-    /// There is more, and it may be the others' turn.
-    More,
-}
-
-impl<P: WirePayload> Conn<P> {
-    fn deadline(&self) -> Option<Instant> {
-        match self.stage {
-            Stage::Dialing(_, due) | Stage::Unknown(due) => Some(due),
-            Stage::Up(_) => None,
-        }
-    }
-
-    /// A synchronisation begins with the epoch's number and ends with UPTODATE.
-    fn note_stage(&mut self, now: Instant, packet: &Packet<P>) {
-        match packet {
-            Packet::LeaderInfo { .. } => self.progress = Some(now),
-            Packet::UpToDate => self.progress = None,
-            _ => {}
-        }
-    }
-
-    /// Its link, if it is being synchronised, bytes moved, and core was not told just now.
-    fn progress(&mut self, now: Instant) -> Option<Link> {
-        let Stage::Up(link) = self.stage else { return None };
-        if self.progress? > now || !self.socket.has_moved() {
-            return None;
-        }
-        self.progress = Some(now + PROGRESS_PAUSE);
-        Some(link)
-    }
-
-    /// Where the next packet goes: behind everything that waits.
-    fn unsent_tail(&mut self) -> &mut Vec<u8> {
-        if matches!(self.rest.back(), Some(Segment::Snapshot(_))) {
-            self.rest.push_back(Segment::Bytes(Vec::new()));
-        }
-        match self.rest.back_mut() {
-            Some(Segment::Bytes(bytes)) => bytes,
-            _ => self.socket.out(),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<Flushed> {
-        if self.socket.unsent() + self.rest_bytes > MAX_UNSENT {
-            return Err(io::Error::other("does not take in what it is sent"));
-        }
-        for _ in 0..PIECES_PER_TURN {
-            if !self.socket.write()? {
-                return Ok(Flushed::Done);
-            }
-            match self.rest.front_mut() {
-                None => return Ok(Flushed::Done),
-                Some(Segment::Bytes(bytes)) => {
-                    self.rest_bytes -= bytes.len();
-                    self.socket.swap_buffer(bytes);
-                    self.rest.pop_front();
-                }
-                Some(Segment::Snapshot(body)) => {
-                    if body(self.socket.out(), PIECE) {
-                        write_snapshot_trailer(self.socket.out());
-                        self.rest.pop_front();
-                    }
-                }
-            }
-        }
-        Ok(Flushed::More)
-    }
-}
-
 fn mark_dirty<P: WirePayload>(dirty: &mut Vec<usize>, conn: &mut Conn<P>, index: usize) {
     if !conn.dirty {
         conn.dirty = true;
         dirty.push(index);
-    }
-}
-
-fn who<P: WirePayload>(conn: &Conn<P>) -> String {
-    match conn.stage {
-        Stage::Up(link) | Stage::Dialing(link, _) => format!("server {} ({})", link.server, conn.peer),
-        Stage::Unknown(_) => conn.peer.to_string(),
     }
 }

@@ -1,0 +1,142 @@
+//! One connection of the client port: how far it is, what it says, when it has been silent too long.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use quorate_core::ids::ConnId;
+use quorate_core::pipeline::ClientEvent;
+use quorate_core::wire::frame::FrameDecoder;
+
+use super::client_stats::{CREATE_SESSION, ConnectionLine, Counts, Waiting, operation};
+use super::socket::Socket;
+use crate::admin::answer::Answer;
+use crate::admin::four_letter::Word;
+
+/// How long the last answers may take before a connection that ends is cut.
+const LINGER: Duration = Duration::from_secs(10);
+/// Bytes of answers a connection may leave lying before it is not read any more.
+const HIGH_WATER: usize = 256 * 1024;
+
+/// Something a client did.
+#[derive(Debug)]
+pub(crate) enum Happened {
+    /// For core.
+    Event(ConnId, ClientEvent),
+    /// For whoever answers words.
+    Asked(ConnId, Word),
+}
+
+/// A connection.
+pub(super) struct Conn {
+    pub(super) id: ConnId,
+    pub(super) socket: Socket,
+    pub(super) frames: FrameDecoder,
+    pub(super) peer: SocketAddr,
+    pub(super) stage: Stage,
+    pub(super) since: Instant,
+    pub(super) heard: Instant,
+    /// When each request that is not answered yet arrived.
+    pub(super) waiting: VecDeque<Waiting>,
+    pub(super) counts: Counts,
+    /// The session and its timeout (ms), once there is one.
+    pub(super) session: Option<(i64, i32)>,
+    pub(super) established_ms: i64,
+    /// What is still to be written of the answer to a word.
+    pub(super) answer: Option<Box<Answer>>,
+    pub(super) queued: bool,
+    pub(super) read: bool,
+    pub(super) dirty: bool,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stage {
+    /// Nothing understood yet.
+    Greeting,
+    /// Core was asked for the session.
+    Connecting,
+    /// In service; silent at most so long.
+    Open(Duration),
+    /// Is sent the answer to a word.
+    Answering,
+    /// To be closed when everything is sent.
+    Closing,
+}
+
+impl Conn {
+    /// Whether it is not read now; something else will put it back into the queue.
+    pub(super) fn is_paused(&self) -> bool {
+        matches!(self.stage, Stage::Connecting | Stage::Answering | Stage::Closing)
+            || self.socket.unsent() > HIGH_WATER
+    }
+
+    /// Whether there is something to do although the system reports nothing.
+    pub(super) fn has_more(&mut self) -> bool {
+        self.socket.readable || !self.frames.buffer().is_empty()
+    }
+
+    /// When it is closed if nothing more is heard from it.
+    pub(super) fn due(&self, sessionless: Duration) -> Instant {
+        match self.stage {
+            Stage::Greeting | Stage::Connecting => self.since + sessionless,
+            Stage::Open(timeout) => self.heard + timeout,
+            Stage::Answering | Stage::Closing => self.since + LINGER,
+        }
+    }
+
+    pub(super) fn line(&self) -> ConnectionLine<'_> {
+        let (read, written) = (!self.is_paused(), self.socket.unsent() > 0);
+        ConnectionLine {
+            peer: self.peer,
+            interest: u8::from(read) | u8::from(written) << 2,
+            queued: self.waiting.len(),
+            counts: &self.counts,
+            session: self.session,
+            established_ms: self.established_ms,
+        }
+    }
+
+    /// Too long without a session, silent for longer than the session's timeout, or too slow in
+    /// taking in the last answers.
+    pub(super) fn is_late(&self, now: Instant, sessionless: Duration) -> bool {
+        match self.stage {
+            Stage::Greeting | Stage::Connecting => now.duration_since(self.since) > sessionless,
+            // One that is queued has said something that was not looked at yet.
+            Stage::Open(timeout) => {
+                now.duration_since(self.heard) > timeout && self.waiting.is_empty() && !self.queued
+            }
+            Stage::Answering | Stage::Closing => now.duration_since(self.since) > LINGER,
+        }
+    }
+
+    /// The next complete frame or word.
+    pub(super) fn next(&mut self, now: Instant) -> Result<Option<Happened>, String> {
+        if self.stage == Stage::Greeting
+            && let Some(head) = self.frames.peek()
+        {
+            if let Some(word) = Word::recognise(head) {
+                self.frames.buffer().clear();
+                (self.stage, self.since) = (Stage::Answering, now);
+                self.counts.received += 1;
+                return Ok(Some(Happened::Asked(self.id, word)));
+            }
+            if head[0] == 0x16 && head[1] == 3 {
+                return Err("speaks TLS, and this port does not".to_owned());
+            }
+        }
+        let Some(frame) = self.frames.next_frame().map_err(|error| error.to_string())? else {
+            return Ok(None);
+        };
+        self.heard = now;
+        self.counts.received += 1;
+        let (op, event) = if self.stage == Stage::Greeting {
+            self.stage = Stage::Connecting;
+            (CREATE_SESSION, ClientEvent::Connect { frame, address: self.peer.ip() })
+        } else {
+            (operation(&frame), ClientEvent::Frame(frame))
+        };
+        self.waiting.push_back(Waiting { since: now, op });
+        Ok(Some(Happened::Event(self.id, event)))
+    }
+}

@@ -1,0 +1,142 @@
+//! One connection of the quorum port: how far it is, what waits to be sent, pieces of a snapshot between packets.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use quorate_core::ids::Link;
+use quorate_core::wire::quorum::{PeerDecoder, Side as End, WirePayload, write_snapshot_trailer};
+use quorate_core::zab::Packet;
+
+use super::socket::Socket;
+
+/// Appends the next piece of a snapshot's body; `true`: that was all.
+pub(crate) type SnapshotBody = Box<dyn FnMut(&mut Vec<u8>, usize) -> bool + Send>;
+
+/// Bytes that may wait for one server besides a snapshot. One that takes in less than it is sent
+/// for so long is of no use.
+const MAX_UNSENT: usize = 512 << 20;
+/// A snapshot is sent in pieces of this many bytes, at most so many in one turn.
+const PIECE: usize = 64 * 1024;
+const PIECES_PER_TURN: usize = 16;
+
+/// How often core is told that a learner's synchronisation makes progress.
+const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
+
+/// A connection.
+pub(super) struct Conn<P: WirePayload> {
+    pub(super) socket: Socket,
+    pub(super) peer: SocketAddr,
+    pub(super) stage: Stage,
+    pub(super) end: End,
+    pub(super) decoder: PeerDecoder<P>,
+    /// What follows the bytes in the socket's buffer.
+    pub(super) rest: VecDeque<Segment>,
+    pub(super) rest_bytes: usize,
+    pub(super) queued: bool,
+    pub(super) read: bool,
+    pub(super) dirty: bool,
+    /// Until UPTODATE: when core is told next that bytes move.
+    pub(super) progress: Option<Instant>,
+    /// What came last.
+    #[cfg(feature = "mutants")]
+    pub(super) latest: Option<Packet<P>>,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stage {
+    /// We dialed; not established yet.
+    Dialing(Link, Instant),
+    /// They dialed; not known yet.
+    Unknown(Instant),
+    /// Both ends know each other.
+    Up(Link),
+}
+
+/// Something to be sent.
+pub(super) enum Segment {
+    Bytes(Vec<u8>),
+    Snapshot(SnapshotBody),
+}
+
+/// How much was sent.
+pub(super) enum Flushed {
+    /// Everything, or as much as the system takes.
+    Done,
+    /// There is more, and it may be the others' turn.
+    More,
+}
+
+impl<P: WirePayload> Conn<P> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::Dialing(_, due) | Stage::Unknown(due) => Some(due),
+            Stage::Up(_) => None,
+        }
+    }
+
+    /// A synchronisation begins with the epoch's number and ends with UPTODATE.
+    pub(super) fn note_stage(&mut self, now: Instant, packet: &Packet<P>) {
+        match packet {
+            Packet::LeaderInfo { .. } => self.progress = Some(now),
+            Packet::UpToDate => self.progress = None,
+            _ => {}
+        }
+    }
+
+    /// Its link, if it is being synchronised, bytes moved, and core was not told just now.
+    pub(super) fn progress(&mut self, now: Instant) -> Option<Link> {
+        let Stage::Up(link) = self.stage else { return None };
+        if self.progress? > now || !self.socket.has_moved() {
+            return None;
+        }
+        self.progress = Some(now + PROGRESS_PAUSE);
+        Some(link)
+    }
+
+    /// Where the next packet goes: behind everything that waits.
+    pub(super) fn unsent_tail(&mut self) -> &mut Vec<u8> {
+        if matches!(self.rest.back(), Some(Segment::Snapshot(_))) {
+            self.rest.push_back(Segment::Bytes(Vec::new()));
+        }
+        match self.rest.back_mut() {
+            Some(Segment::Bytes(bytes)) => bytes,
+            _ => self.socket.out(),
+        }
+    }
+
+    pub(super) fn flush(&mut self) -> io::Result<Flushed> {
+        if self.socket.unsent() + self.rest_bytes > MAX_UNSENT {
+            return Err(io::Error::other("does not take in what it is sent"));
+        }
+        for _ in 0..PIECES_PER_TURN {
+            if !self.socket.write()? {
+                return Ok(Flushed::Done);
+            }
+            match self.rest.front_mut() {
+                None => return Ok(Flushed::Done),
+                Some(Segment::Bytes(bytes)) => {
+                    self.rest_bytes -= bytes.len();
+                    self.socket.swap_buffer(bytes);
+                    self.rest.pop_front();
+                }
+                Some(Segment::Snapshot(body)) => {
+                    if body(self.socket.out(), PIECE) {
+                        write_snapshot_trailer(self.socket.out());
+                        self.rest.pop_front();
+                    }
+                }
+            }
+        }
+        Ok(Flushed::More)
+    }
+}
+
+pub(super) fn who<P: WirePayload>(conn: &Conn<P>) -> String {
+    match conn.stage {
+        Stage::Up(link) | Stage::Dialing(link, _) => format!("server {} ({})", link.server, conn.peer),
+        Stage::Unknown(_) => conn.peer.to_string(),
+    }
+}
