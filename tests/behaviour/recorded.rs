@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use quorate_core::recording::Frames;
 use quorate_core::wire::client::CreateMode;
 use quorate_spec::replay::{ReplayError, replay};
 
@@ -116,15 +117,25 @@ fn damaged_and_foreign_recordings_are_refused_by_file_and_offset() {
     // The part that a killed process leaves is a recording.
     let part = judge(&bytes[..bytes.len() / 2]).unwrap();
     assert!(part.torn == 1 && part.steps > 0 && part.steps < whole.steps, "{part:?}");
-    let mut damaged = bytes.clone();
-    damaged[bytes.len() / 2] ^= 0x40;
+    let mut frames = Frames::new(&bytes).unwrap();
+    while frames.offset() < bytes.len() / 2 {
+        assert!(frames.next().unwrap().is_some());
+    }
+    let with_flip = |at: usize| {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x40;
+        damaged
+    };
+    // A frame begins with its length, which ends with its highest byte, and its checksum.
+    let (length, content) = (with_flip(frames.offset() + 3), with_flip(frames.offset() + 8));
     for (bytes, what) in [
         (&b"QREC\0\0\0\x01"[..], "offset 8: the file ends before its header"),
         (&bytes[..100], "offset 8: the file ends within a record"),
         (b"snapshot", "offset 0: this is no recording"),
         (b"", "offset 0: this is no recording"),
         (b"QREC\0\0\0\x07 and more", "offset 0: a recording in format 7"),
-        (&damaged, "the checksum of a record does not match"),
+        (&content, "the checksum of a record does not match"),
+        (&length, "the length of a record is wrong"),
     ] {
         let error = judge(bytes).unwrap_err();
         assert!(matches!(&error, ReplayError::Unreadable { path: p, .. } if *p == path), "{error}");

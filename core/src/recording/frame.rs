@@ -43,6 +43,8 @@ pub enum Damage {
     Torn,
     /// A frame's content is not what was written.
     Checksum,
+    /// A frame says that it goes on behind the end of the file, and whole ones follow it.
+    Length,
 }
 
 impl fmt::Display for Damage {
@@ -54,6 +56,7 @@ impl fmt::Display for Damage {
             }
             Damage::Torn => f.write_str("the file ends within a record"),
             Damage::Checksum => f.write_str("the checksum of a record does not match"),
+            Damage::Length => f.write_str("the length of a record is wrong: there are records behind it"),
         }
     }
 }
@@ -88,19 +91,34 @@ impl<'a> Frames<'a> {
     /// The content of the next frame; `None` at the end.
     ///
     /// # Errors
-    /// [`Damage::Torn`], [`Damage::Checksum`]; nothing behind that can be read.
+    /// [`Damage::Torn`], [`Damage::Checksum`], [`Damage::Length`]; nothing behind that can be read.
     #[expect(clippy::should_implement_trait, reason = "it ends with an error, or with none")]
     pub fn next(&mut self) -> Result<Option<&'a [u8]>, Damage> {
         let rest = &self.bytes[self.at..];
-        let Some((head, rest)) = rest.split_at_checked(HEAD) else {
-            return if rest.is_empty() { Ok(None) } else { Err(Damage::Torn) };
+        if rest.is_empty() {
+            return Ok(None);
+        }
+        let Some((content, checksum)) = frame(rest) else {
+            let follows = (1..rest.len()).any(|at| is_whole(&rest[at..]));
+            return Err(if follows { Damage::Length } else { Damage::Torn });
         };
-        let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-        let content = rest.get(..word(0) as usize).ok_or(Damage::Torn)?;
-        if crc32fast::hash(content) != word(4) {
+        if crc32fast::hash(content) != checksum {
             return Err(Damage::Checksum);
         }
         self.at += HEAD + content.len();
         Ok(Some(content))
     }
+}
+
+/// The content of the frame that begins here and the checksum it should have, if all of it is here.
+fn frame(bytes: &[u8]) -> Option<(&[u8], u32)> {
+    let (head, rest) = bytes.split_at_checked(HEAD)?;
+    let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    Some((rest.get(..word(0) as usize)?, word(4)))
+}
+
+/// Whether a frame begins here. (Zeros look like one without content.)
+fn is_whole(bytes: &[u8]) -> bool {
+    frame(bytes)
+        .is_some_and(|(content, checksum)| !content.is_empty() && crc32fast::hash(content) == checksum)
 }

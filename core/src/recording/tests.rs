@@ -66,6 +66,15 @@ fn damage_is_noticed_where_it_is() {
         assert!(frames.next().unwrap().is_some());
         assert_eq!((frames.next(), frames.offset()), (Err(Damage::Torn), second));
     }
+    // The length of the first one: it ends nowhere, or within the second one.
+    for (at, bit) in (8..12).flat_map(|at| [(at, 1), (at, 0x40)]) {
+        let mut damaged = file.clone();
+        damaged[at] ^= bit;
+        let mut frames = Frames::new(&damaged).unwrap();
+        let wrong = frames.next().unwrap_err();
+        assert!(matches!(wrong, Damage::Length | Damage::Checksum), "byte {at}: {wrong}");
+        assert_eq!(frames.offset(), MAGIC.len());
+    }
     for at in second + 4..file.len() {
         let mut damaged = file.clone();
         damaged[at] ^= 1;
