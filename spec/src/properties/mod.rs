@@ -70,8 +70,8 @@ pub const ZAB: &[Invariant] = &[
 /// A predicate over what a recording shows.
 pub type Predicate<S> = fn(&S) -> bool;
 
-/// The properties of ZAB again, the same predicates over any scene. Not among them: DiffWithinLimit,
-/// StepDownWithoutQuorum and SyncFlushes, which the models' world notices while it runs.
+/// The properties of ZAB again, the same predicates over any scene. Not among them: SyncFlushes, which
+/// asks what clients were told.
 pub fn zab_in<S: Scene>() -> Vec<(&'static Invariant, Predicate<S>)> {
     vec![
         (&prefix_consistency::PREFIX_CONSISTENCY, prefix_consistency::holds),
@@ -87,6 +87,8 @@ pub fn zab_in<S: Scene>() -> Vec<(&'static Invariant, Predicate<S>)> {
         (&memory_matches_disk::MEMORY_MATCHES_DISK, memory_matches_disk::holds),
         (&stored_data_is_accepted::STORED_DATA_IS_ACCEPTED, stored_data_is_accepted::holds),
         (&no_offence::NO_OFFENCE, no_offence::holds),
+        (&diff_within_limit::DIFF_WITHIN_LIMIT, diff_within_limit::holds),
+        (&step_down_without_quorum::STEP_DOWN_WITHOUT_QUORUM, step_down_without_quorum::holds),
         (&vote_is_not_worse::VOTE_IS_NOT_WORSE, vote_is_not_worse::holds),
         (&lost_disk_has_no_say::LOST_DISK_HAS_NO_SAY, lost_disk_has_no_say::holds),
     ]

@@ -6,8 +6,10 @@ use std::hash::{Hash, Hasher};
 
 use quorate_core::election::{Notification, ServerState};
 use quorate_core::ids::{Epoch, Link, ServerId, Zxid};
+use quorate_core::payload::Size;
 use quorate_core::pipeline::ClientTxn;
 use quorate_core::recording::{self, Frames, Record, fingerprint};
+use quorate_core::timer::Timer;
 use quorate_core::zab::Packet;
 use quorate_core::{Input, LearnerStatus, Output, Reason, ZabState};
 use xxhash_rust::xxh3::Xxh3;
@@ -272,6 +274,8 @@ impl<'a> Merged<'a> {
         expected: u64,
     ) -> Result<(), Broken> {
         self.arrives(i, r, &input).map_err(Broken::Contract)?;
+        let checked = matches!(input, Input::Alarm(Timer::Liveness));
+        let heard = matches!(input, Input::Packet(..) | Input::Progress(_));
         let process = self.servers[i].up.as_mut().expect("it is up");
         let mut outputs = Vec::new();
         process.peer.step(now, input, &mut outputs);
@@ -293,6 +297,7 @@ impl<'a> Merged<'a> {
             appended += usize::from(self.perform(i, r, output)?);
         }
         self.servers[i].look(appended, false, self.floor);
+        self.ghost.broken.leads_unheard |= self.servers[i].leads_unheard(checked, heard);
         self.observe(i)?;
         self.judge()
     }
@@ -355,6 +360,11 @@ impl<'a> Merged<'a> {
             Output::Send(link, packet) => {
                 self.ghost.broken.ack_durable |= !self.servers[i].may_say(packet);
                 self.ghost.broken.lost_disk_spoke |= promises(packet) && self.servers[i].lost();
+                if let Some(sent) = self.wires.one_by_one((r, *link), packet) {
+                    let peer = &self.servers[i].up.as_ref().expect("it is up").peer;
+                    let limit = peer.config().diff_limit.of(peer.service().size());
+                    self.ghost.broken.oversized_diff |= sent > limit;
+                }
                 let state = match packet {
                     Packet::Snap { zxid, .. } => {
                         let chain = &self.servers[i].ahead.chain;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use quorate_core::config::Constant;
+use quorate_core::election::ServerState;
 use quorate_core::ids::{Epoch, Ticket, Zxid};
 use quorate_core::pipeline::ClientTxn;
 use quorate_core::recording::{Header, fingerprint};
@@ -10,7 +11,7 @@ use quorate_core::zab::Packet;
 use quorate_core::{Output, QuorumPeer};
 
 use super::chain::Chain;
-use crate::world::acknowledges_what_is_durable;
+use crate::world::{acknowledges_what_is_durable, leads_unheard};
 
 /// What was asked of a disk.
 enum Op {
@@ -77,6 +78,8 @@ pub(super) struct Process {
     synced: u64,
     done: u64,
     pub(super) steps: u64,
+    /// How often its quorum check has come round since it heard of anybody.
+    unheard: u32,
 }
 
 impl Server {
@@ -128,7 +131,7 @@ impl Server {
         self.starts += 1;
         self.trusted = recovered.trusted;
         let peer = QuorumPeer::new(Constant::new(header.config.clone()), recovered.clone());
-        self.up = Some(Process { peer, issued: 0, synced: 0, done: 0, steps: 0 });
+        self.up = Some(Process { peer, issued: 0, synced: 0, done: 0, steps: 0, unheard: 0 });
         Ok(())
     }
 
@@ -236,6 +239,17 @@ impl Server {
         };
         let has = |zxid| durable.chain.find(zxid).is_some();
         acknowledges_what_is_durable(packet, accepted, (durable.accepted, durable.current), all_up_to, has)
+    }
+
+    /// Whether it leads though its quorum check has found nobody too often: `checked` if it has just looked, `heard` if it
+    /// has just heard of somebody.
+    pub(super) fn leads_unheard(&mut self, checked: bool, heard: bool) -> bool {
+        let Some(Process { peer, unheard, .. }) = &mut self.up else { return false };
+        if heard || peer.state() != ServerState::Leading {
+            *unheard = 0;
+        }
+        *unheard += u32::from(checked);
+        checked && leads_unheard(peer, *unheard)
     }
 
     /// Whether it may have lost its disk, and no leader has given it a history since.

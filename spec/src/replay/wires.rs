@@ -6,9 +6,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use quorate_core::ids::{Link, ServerId, Zxid};
+use quorate_core::pipeline::ClientTxn;
+use quorate_core::zab::Packet;
 
 use super::chain::Chain;
 use super::file::{Opened, Recording};
+use crate::world::OneByOne;
 
 /// One end of a connection: which recording, and what it is called there.
 pub(super) type End = (usize, Link);
@@ -29,6 +32,8 @@ pub(super) struct Wire {
     phase: Phase,
     /// How many packets this end received.
     received: u64,
+    /// What this end, a leader's, has sent one by one.
+    one_by_one: OneByOne,
 }
 
 /// How far an end is.
@@ -126,6 +131,11 @@ impl Wires {
         if let Some(wire) = self.0.get_mut(&end).filter(|wire| wire.other.is_some()) {
             wire.sent.push_back(sent);
         }
+    }
+
+    /// A packet is sent. At NEWLEADER the size of what was sent as committed, one by one, is told.
+    pub(super) fn one_by_one(&mut self, end: End, packet: &Packet<ClientTxn>) -> Option<usize> {
+        self.0.get_mut(&end)?.one_by_one.sent(packet)
     }
 
     /// Whether something is under way to this end; `None`: nobody knows.

@@ -29,7 +29,9 @@ pub use action::Action;
 pub use disk::{Disk, DiskOp, Durable};
 pub use ghost::{Broken, Ghost};
 pub use link::{Connection, End, Side};
-pub(crate) use observe::{acknowledges_what_is_durable, promises, votes, votes_for_less};
+pub(crate) use observe::{
+    OneByOne, acknowledges_what_is_durable, leads_unheard, promises, votes, votes_for_less,
+};
 pub use trace::{Event, View};
 
 use crate::byte::Byte;

@@ -1,5 +1,6 @@
 //! What the ghost learns from a step: what became visible, and rules that states do not show broken.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use quorate_core::QuorumPeer;
@@ -49,6 +50,41 @@ pub(crate) fn votes_for_less<P: Payload>(peer: &QuorumPeer<P>, said: &Notificati
     votes(said) && peer.config().is_voter(own.leader) && own.beats(&said.vote)
 }
 
+/// What a leader has sent to a learner one by one, since it said DIFF or TRUNC.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OneByOne {
+    /// Whether that was said.
+    begun: bool,
+    /// What is proposed and not committed, and its size.
+    proposed: VecDeque<(Zxid, usize)>,
+    /// The size of what is committed.
+    committed: usize,
+}
+
+impl OneByOne {
+    /// The next packet. At NEWLEADER the size of what was sent as committed is told.
+    pub(crate) fn sent<P: Payload>(&mut self, packet: &Packet<P>) -> Option<usize> {
+        match packet {
+            Packet::Diff { .. } | Packet::Trunc { .. } => *self = OneByOne { begun: true, ..Self::default() },
+            Packet::Proposal { zxid, txn } if self.begun => self.proposed.push_back((*zxid, txn.size())),
+            Packet::Commit { zxid } if self.begun => {
+                let upto = self.proposed.partition_point(|(proposed, _)| proposed <= zxid);
+                self.committed += self.proposed.drain(..upto).map(|(_, size)| size).sum::<usize>();
+            }
+            Packet::NewLeader { .. } => return Some(std::mem::take(self).committed),
+            _ => {}
+        }
+        None
+    }
+}
+
+/// Whether a leader leads on though its quorum check has found nobody so often. Who is enough alone may.
+pub(crate) fn leads_unheard<P: Payload>(peer: &QuorumPeer<P>, checks: u32) -> bool {
+    let config = peer.config();
+    let enough = config.is_quorum(|server| server == config.id);
+    checks > config.sync_limit && peer.state() == ServerState::Leading && !enough
+}
+
 impl World {
     /// A server says something that counts. If its disk may be lost it must not.
     fn check_say(&mut self, i: usize) {
@@ -77,12 +113,13 @@ impl World {
         if !matches!(packet, Packet::NewLeader { .. }) {
             return;
         }
-        let begins = |p: &&Packet<Byte>| matches!(p, Packet::Diff { .. } | Packet::Trunc { .. });
-        let commits = |p: &&Packet<Byte>| matches!(p, Packet::Commit { .. });
-        let queue = &self.connections[c].to_learner;
-        let sent = queue.iter().skip_while(|p| !begins(p)).filter(commits).count();
+        let mut one_by_one = OneByOne::default();
+        for before in &self.connections[c].to_learner {
+            one_by_one.sent(before);
+        }
         let peer = self.servers[i].peer.as_ref().expect("it is up");
-        let oversized = sent > peer.config().diff_limit.of(peer.service().size());
+        let limit = peer.config().diff_limit.of(peer.service().size());
+        let oversized = one_by_one.sent(packet).is_some_and(|sent| sent > limit);
         self.note(oversized, |broken| broken.oversized_diff = true);
     }
 
@@ -141,5 +178,26 @@ impl World {
         if seen {
             mark(&mut Arc::make_mut(&mut self.ghost).broken);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_committed_one_by_one_is_weighed() {
+        let zxid = |counter| Zxid::new(1, counter);
+        let proposal = |counter| Packet::Proposal { zxid: zxid(counter), txn: Byte(b'x') };
+        let commit = |counter| Packet::Commit { zxid: zxid(counter) };
+        let new_leader = Packet::NewLeader { epoch: 2 };
+        let mut sent = OneByOne::default();
+        let mut all = |packets: &[Packet<Byte>]| packets.iter().filter_map(|p| sent.sent(p)).last();
+        let begin = Packet::Trunc { zxid: zxid(1) };
+        let diff = [begin, proposal(2), commit(2), proposal(3), commit(3), proposal(4), new_leader.clone()];
+        assert_eq!(all(&diff), Some(2), "the last is not committed");
+        // What comes in service is not counted, nor is what comes after a state.
+        let after = [proposal(5), commit(5), new_leader];
+        assert_eq!(all(&after), Some(0));
     }
 }

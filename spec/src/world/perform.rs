@@ -9,6 +9,7 @@ use quorate_core::ids::{ConnId, Link, Now};
 use quorate_core::timer::Timer;
 use quorate_core::{Input, Output, QuorumPeer, Reason};
 
+use super::observe::leads_unheard;
 use super::{Action, Connection, Disk, Durable, End, Event, QuorumPort, Side, View, World, bit, id, index};
 use crate::byte::Byte;
 
@@ -74,14 +75,13 @@ impl World {
                 if self.setting.quorum_port != QuorumPort::Dead {
                     self.budget.faults -= 1;
                 }
-                for _ in 0..=self.config(i).sync_limit {
+                let checks = self.config(i).sync_limit + 1;
+                for _ in 0..checks {
                     if self.servers[i].alarms & bit(Timer::Liveness) != 0 {
                         self.alarm(i, Timer::Liveness);
                     }
                 }
-                let alone = self.servers[i].peer.as_ref().expect("it is up");
-                let enough = alone.config().is_quorum(|server| server == id(i));
-                let leads = alone.state() == ServerState::Leading && !enough;
+                let leads = leads_unheard(self.servers[i].peer.as_ref().expect("it is up"), checks);
                 self.note(leads, |broken| broken.leads_unheard = true);
             }
             Action::Crash(i, kept) => {
