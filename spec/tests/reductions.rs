@@ -106,3 +106,18 @@ fn what_is_broken_with_it_is_broken_without_it() {
     let (with, without) = (steps(true), steps(false));
     assert!(with <= without, "{with} and {without}: what happens at once is no step");
 }
+
+/// A search may begin in worlds of several settings. What looks the same in two of them can go on differently.
+#[test]
+fn the_same_in_another_setting_is_another_state() {
+    let ensemble = ensemble(ElectionMode::Oracle, Budget { elections: 1, ..Budget::default() });
+    let search = |init: Vec<World>| {
+        let report = breadth_first(&Ensemble { init, ..ensemble.clone() }, Limits::default(), |_| {});
+        report.unique
+    };
+    let of = |eager| ensemble.init.iter().map(|world| world.with_eager(eager)).collect::<Vec<World>>();
+    let (with, without) = (of(true), of(false));
+    assert!(with[0] != without[0] && with[0].fingerprint() != without[0].fingerprint());
+    let both = [with.clone(), without.clone()].concat();
+    assert_eq!(search(both), search(with) + search(without));
+}

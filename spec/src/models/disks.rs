@@ -26,7 +26,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
                        process dies",
             bounds: "3 servers, of which the leader or a follower is the one, 1 transaction, 1 fault, 2 rounds or 1 more \
                      election",
-            unique: 164_283,
+            unique: 443_057,
             expected: Expected::Holds,
             build: |variant| Box::new(lost_disk(variant)),
         },

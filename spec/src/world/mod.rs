@@ -52,7 +52,7 @@ pub struct Budget {
 }
 
 /// What there is of the connections between learners and leaders.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum QuorumPort {
     /// They are made, carry packets and break.
     Open,
@@ -65,7 +65,7 @@ pub enum QuorumPort {
     Dead,
 }
 
-/// What is fixed for all states of a model.
+/// What never changes. A model may begin in worlds of several settings: no state of one is a state of another.
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// The configuration of each server, in the order of their ids.
@@ -90,6 +90,15 @@ pub struct Setting {
     pub salt: u64,
 }
 
+impl Setting {
+    /// Tells settings apart in which the same state can go on differently.
+    fn kind(&self) -> u64 {
+        let configs: Vec<&PeerConfig<Byte>> = self.configs.iter().map(|config| &**config).collect();
+        let knobs = (self.submit_anywhere, self.syncs, self.eager, self.redials);
+        fingerprint(&(configs, self.quorum_port, knobs, self.fragile), 0).0
+    }
+}
+
 /// One server: its process, if it is up, and its disk.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Server {
@@ -107,6 +116,8 @@ pub struct Server {
 #[derive(Clone, Debug)]
 pub struct World {
     setting: Arc<Setting>,
+    /// The setting's part of the state's identity.
+    kind: u64,
     servers: Vec<Arc<Server>>,
     /// The newest vote under way from one server to another (`from * n + to`).
     votes: Vec<Option<Notification>>,
@@ -137,8 +148,15 @@ impl Hash for World {
     }
 }
 
-type Parts<'a> =
-    (&'a [Arc<Server>], &'a [Option<Notification>], &'a [Connection], Option<usize>, &'a Budget, &'a Ghost);
+type Parts<'a> = (
+    u64,
+    &'a [Arc<Server>],
+    &'a [Option<Notification>],
+    &'a [Connection],
+    Option<usize>,
+    &'a Budget,
+    &'a Ghost,
+);
 
 impl World {
     /// Every process down, these disks, this much to come.
@@ -156,6 +174,7 @@ impl World {
             })
         };
         World {
+            kind: setting.kind(),
             setting,
             servers: disks.into_iter().map(server).collect(),
             votes: vec![None; n * n],
@@ -211,8 +230,7 @@ impl World {
 
     /// The same ensemble with another quorum port from now on. If it is not open, nothing is left of its connections.
     pub fn with_quorum_port(&self, quorum_port: QuorumPort) -> World {
-        let mut world = self.clone();
-        Arc::make_mut(&mut world.setting).quorum_port = quorum_port;
+        let mut world = self.with(|setting| setting.quorum_port = quorum_port);
         if quorum_port != QuorumPort::Open {
             world.connections.clear();
         }
@@ -221,8 +239,13 @@ impl World {
 
     /// The same ensemble, in which deliveries that only their receiver can notice happen at once from now on, or not.
     pub fn with_eager(&self, eager: bool) -> World {
+        self.with(|setting| setting.eager = eager)
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Setting)) -> World {
         let mut world = self.clone();
-        Arc::make_mut(&mut world.setting).eager = eager;
+        change(Arc::make_mut(&mut world.setting));
+        world.kind = world.setting.kind();
         world
     }
 
@@ -237,7 +260,7 @@ impl World {
             || self.peers().any(|(_, p)| p.status().round >= u64::from(self.budget.elections))
     }
 
-    /// What is fixed for all states of the model.
+    /// What never changes.
     pub fn setting(&self) -> &Setting {
         &self.setting
     }
@@ -277,7 +300,7 @@ impl World {
     }
 
     fn parts(&self) -> Parts<'_> {
-        (&self.servers, &self.votes, &self.connections, self.oracle, &self.budget, &self.ghost)
+        (self.kind, &self.servers, &self.votes, &self.connections, self.oracle, &self.budget, &self.ghost)
     }
 
     /// The vote under way from one server to another.

@@ -89,6 +89,7 @@ impl World {
         }
         World {
             setting: Arc::clone(&self.setting),
+            kind: self.kind,
             servers: servers.into_iter().map(|server| server.expect("names differ")).collect(),
             votes,
             connections,
