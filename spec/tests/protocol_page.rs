@@ -57,7 +57,7 @@ fn every_transcript_and_every_recording_is_named() {
 #[test]
 fn every_named_test_is_there() {
     let mut text = String::new();
-    for directory in ["core/src", "spec/tests", "tests/behaviour"] {
+    for directory in ["core/src", "spec/src", "spec/tests", "tests/behaviour"] {
         sources(&root().join(directory), &mut text);
     }
     let programs = names("tests/interop", "");
