@@ -88,7 +88,7 @@ pub fn deep() -> Vec<DeepSpec> {
             name: "zab-3-2-3",
             composes: ZAB,
             bounds: "3 servers, 2 faults, 2 elections, 3 transactions",
-            unique: None,
+            unique: Some(239_264_983),
             build: |variant| oracle(3, Budget { faults: 2, txns: 3, elections: 2, resends: 0 }, variant),
         },
         DeepSpec {
