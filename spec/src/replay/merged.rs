@@ -6,7 +6,6 @@ use std::hash::{Hash, Hasher};
 
 use quorate_core::election::{Notification, ServerState};
 use quorate_core::ids::{Epoch, Link, ServerId, Zxid};
-use quorate_core::payload::Size;
 use quorate_core::pipeline::ClientTxn;
 use quorate_core::recording::{self, Frames, Record, fingerprint};
 use quorate_core::timer::Timer;
@@ -21,7 +20,7 @@ use super::server::Server;
 use super::wires::{Phase, Sent, Wires};
 use super::{Summary, floor, kind};
 use crate::properties::{Invariant, Predicate, Scene, zab_in};
-use crate::world::{Ghost, promises, votes, votes_for_less};
+use crate::world::{Ghost, is_oversized, promises, votes, votes_for_less};
 
 /// So many steps are told when something is broken.
 const STORY: usize = 40;
@@ -362,8 +361,7 @@ impl<'a> Merged<'a> {
                 self.ghost.broken.lost_disk_spoke |= promises(packet) && self.servers[i].lost();
                 if let Some(sent) = self.wires.one_by_one((r, *link), packet) {
                     let peer = &self.servers[i].up.as_ref().expect("it is up").peer;
-                    let limit = peer.config().diff_limit.of(peer.service().size());
-                    self.ghost.broken.oversized_diff |= sent > limit;
+                    self.ghost.broken.oversized_diff |= is_oversized(peer, sent);
                 }
                 let state = match packet {
                     Packet::Snap { zxid, .. } => {

@@ -265,12 +265,12 @@ impl Server {
 
 #[cfg(test)]
 mod tests {
-    use quorate_core::Recovered;
     use quorate_core::config::{DiffLimit, ElectionMode, PeerConfig};
-    use quorate_core::ids::ServerId;
+    use quorate_core::ids::{Now, ServerId};
     use quorate_core::payload::{Payload, Service};
     use quorate_core::pipeline::{Settings, TreeImage};
     use quorate_core::quorum::QuorumVerifier;
+    use quorate_core::{Input, Recovered};
 
     use super::*;
 
@@ -366,6 +366,34 @@ mod tests {
         assert_eq!(counters(&server), vec![1, 2, 3, 4]);
         server.look(0, true, Zxid::ZERO);
         assert!(server.matches, "memory is what is on disk");
+    }
+
+    /// A leader that hears of nobody may have its quorum check come round `syncLimit` times.
+    #[test]
+    fn who_leads_unheard_is_noticed() {
+        let mut server = Server::default();
+        let mut header = header(Zxid::ZERO, 1);
+        header.config.election = ElectionMode::Oracle;
+        server.start(&header, Zxid::ZERO, true).unwrap();
+        assert!(!(0..3).any(|_| server.leads_unheard(true, false)), "it does not lead");
+        let peer = &mut server.up.as_mut().unwrap().peer;
+        peer.step(Now::default(), Input::Start, &mut Vec::new());
+        peer.step(Now::default(), Input::Elected(ServerId(1)), &mut Vec::new());
+        let mut judged = |checked, heard| server.leads_unheard(checked, heard);
+        assert!(!judged(false, true) && !judged(true, false), "once");
+        assert!(!judged(false, true) && !judged(true, false), "once since it heard of somebody");
+        assert!(judged(true, false));
+    }
+
+    #[test]
+    fn a_lost_disk_is_known_until_a_leader_has_made_it_whole() {
+        let mut server = Server::default();
+        let mut header = header(Zxid::ZERO, 0);
+        header.recovered = Recovered { trusted: false, ..Recovered::first_start() };
+        server.start(&header, Zxid::ZERO, true).unwrap();
+        assert!(server.lost());
+        server.store(&Output::SaveCurrentEpoch(Ticket(0), 2)).unwrap();
+        assert!(!server.lost());
     }
 
     /// What the log lacks and no snapshot has is missed.

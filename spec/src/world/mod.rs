@@ -30,7 +30,7 @@ pub use disk::{Disk, DiskOp, Durable};
 pub use ghost::{Broken, Ghost};
 pub use link::{Connection, End, Side};
 pub(crate) use observe::{
-    OneByOne, acknowledges_what_is_durable, leads_unheard, promises, votes, votes_for_less,
+    OneByOne, acknowledges_what_is_durable, is_oversized, leads_unheard, promises, votes, votes_for_less,
 };
 pub use trace::{Event, View};
 

@@ -78,6 +78,11 @@ impl OneByOne {
     }
 }
 
+/// Whether so much, one by one, is more than a leader may send.
+pub(crate) fn is_oversized<P: Payload>(peer: &QuorumPeer<P>, sent: usize) -> bool {
+    sent > peer.config().diff_limit.of(peer.service().size())
+}
+
 /// Whether a leader leads on though its quorum check has found nobody so often. Who is enough alone may.
 pub(crate) fn leads_unheard<P: Payload>(peer: &QuorumPeer<P>, checks: u32) -> bool {
     let config = peer.config();
@@ -118,8 +123,7 @@ impl World {
             one_by_one.sent(before);
         }
         let peer = self.servers[i].peer.as_ref().expect("it is up");
-        let limit = peer.config().diff_limit.of(peer.service().size());
-        let oversized = one_by_one.sent(packet).is_some_and(|sent| sent > limit);
+        let oversized = one_by_one.sent(packet).is_some_and(|sent| is_oversized(peer, sent));
         self.note(oversized, |broken| broken.oversized_diff = true);
     }
 
