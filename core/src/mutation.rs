@@ -179,6 +179,12 @@ pub enum Mutation {
     LostDiskVotes,
     /// A server that has lost its disk promises an epoch as if it had never promised one.
     LostDiskPromises,
+    /// A learner that asks for a state promises the epoch with it, as if it had nothing.
+    StatelessPromiseCounts,
+    /// A learner that asks for a state is sent a history, and drops what it has before it has that.
+    ReplacedByNothing,
+    /// A leader that is not established names the state it sends after the start of its epoch.
+    SnapLabelledEstablished,
     /// A learner is sent what comes after its last transaction, whether or not they agree up to it.
     SyncAlwaysDiff,
     /// A learner that lacks more than is listed is sent what is listed.

@@ -67,8 +67,9 @@ pub enum Reason {
     Gap,
     /// A commit is not for the oldest outstanding proposal.
     CommitOutOfOrder,
-    /// The leader wants to drop transactions that are known to be committed here.
-    TruncatesCommitted,
+    /// The leader wants to drop transactions that this server's state contains, or may contain: the learner comes
+    /// back for the leader's state.
+    CannotTruncate,
     /// The other server is not what the configuration says.
     NotInConfig,
     /// The other side was silent for too long.

@@ -31,6 +31,9 @@ pub(crate) struct Learner<P: Payload> {
     silent: u32,
     /// `sync` requests sent to the leader, which answers in order.
     syncs: Requests<P>,
+    /// The leader of this epoch asked for a truncation that is not possible here: over the next connection
+    /// it is asked for its state.
+    wants_state: Option<Epoch>,
 }
 
 /// A learner's phase.
@@ -82,7 +85,7 @@ impl<P: Payload> Learner<P> {
             Phase::Dialing { attempts: 1 }
         };
         let voter = m.config.is_voter(m.config.id);
-        Learner { leader, voter, phase, silent: 0, syncs: Requests::<P>::new() }
+        Learner { leader, voter, phase, silent: 0, syncs: Requests::<P>::new(), wants_state: None }
     }
 
     /// The leader it follows.
@@ -157,10 +160,15 @@ impl<P: Payload> Learner<P> {
         match (packet, self.phase) {
             (Packet::LeaderInfo { epoch }, Phase::Introduced { .. }) => self.leader_info(m, cx, link, epoch),
             (Packet::Diff { zxid }, Phase::Promised(_, epoch)) => {
-                if m.resync {
-                    // Everything was asked for: what is here does not belong to it.
+                if self.wants_state == Some(epoch) {
+                    // What is here stays until a whole state takes its place: without one, only a leader that has
+                    // nothing at all gives nothing.
+                    if zxid > Zxid::ZERO && !mutated!(m.config, ReplacedByNothing) {
+                        return self.refuse(m, cx, Reason::Unexpected);
+                    }
                     let nothing = P::Service::new(&m.config.settings, None).snapshot();
                     m.install(Zxid::ZERO, nothing, cx);
+                    self.wants_state = None;
                 }
                 // What is in the log up to there is committed too, and no COMMIT will say so again.
                 let committed = if mutated!(m.config, DiffPointIgnored) { Zxid::ZERO } else { zxid };
@@ -169,8 +177,7 @@ impl<P: Payload> Learner<P> {
             }
             (Packet::Trunc { zxid }, Phase::Promised(_, epoch)) => {
                 if !m.history.passes(zxid) || zxid < m.history.applied().max(m.reaches) {
-                    m.resync = true;
-                    return self.refuse(m, cx, Reason::TruncatesCommitted);
+                    return self.ask_for_state(m, cx, link, epoch);
                 }
                 self.synchronize(m, cx, link, epoch, zxid);
                 let zxid = if mutated!(m.config, TruncatesTooFar) {
@@ -189,6 +196,7 @@ impl<P: Payload> Learner<P> {
                 self.refuse(m, cx, Reason::Unexpected)
             }
             (Packet::Snap { zxid, snapshot }, Phase::Promised(_, epoch)) => {
+                self.wants_state = None;
                 self.synchronize(m, cx, link, epoch, Zxid::ZERO);
                 m.install(zxid, snapshot, cx);
                 Ok(())
@@ -376,6 +384,26 @@ impl<P: Payload> Learner<P> {
         }
     }
 
+    /// The state here contains what the leader wants dropped, or may contain it. This server's promise holds, and what
+    /// it promised with stays; over another connection it asks the same leader for the state.
+    fn ask_for_state(
+        &mut self,
+        m: &mut Member<P>,
+        cx: &mut Context<'_, P>,
+        link: Link,
+        epoch: Epoch,
+    ) -> Outcome {
+        if self.wants_state == Some(epoch) {
+            return self.refuse(m, cx, Reason::Unexpected);
+        }
+        self.wants_state = Some(epoch);
+        cx.hangup(link, Reason::CannotTruncate);
+        self.phase = Phase::Redialing { attempts: 0 };
+        self.extend_phase(cx);
+        cx.out.push(Output::SetAlarm(Timer::Redial, Delay::Redial));
+        Ok(())
+    }
+
     /// The leader broke a rule: leave it, and take time before the next.
     fn refuse(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, reason: Reason) -> Outcome {
         m.refused = true;
@@ -393,6 +421,7 @@ impl<P: Payload> Learner<P> {
         link: Link,
         epoch: Epoch,
     ) -> Outcome {
+        self.wants_state = self.wants_state.filter(|asked| *asked == epoch);
         if epoch > LAST_EPOCH {
             return self.refuse(m, cx, Reason::NoEpochLeft);
         }
@@ -421,10 +450,17 @@ impl<P: Payload> Learner<P> {
         current: Option<Epoch>,
     ) {
         self.phase = Phase::Promised(link, epoch);
-        let last_zxid = if m.resync { Zxid::ZERO } else { m.history.last() };
+        // Whoever asks for a state says that it has nothing: that is not true, so it must not count.
+        let wants_state = self.wants_state == Some(epoch);
+        let last_zxid = if wants_state { Zxid::ZERO } else { m.history.last() };
         // A server that may have lost its disk promises nothing on behalf of what it had.
         let vouched_for = m.trusted || mutated!(m.config, LostDiskPromises);
-        let current_epoch = current.filter(|epoch| vouched_for || *epoch > 0);
+        let counts = |epoch: &Epoch| (vouched_for || *epoch > 0) && !wants_state;
+        let current_epoch = if wants_state && mutated!(m.config, StatelessPromiseCounts) {
+            Some(m.current_epoch)
+        } else {
+            current.filter(counts)
+        };
         cx.send(link, Packet::AckEpoch { current_epoch, last_zxid });
     }
 
@@ -563,6 +599,7 @@ impl<P: Payload> Rename for Learner<P> {
             phase,
             silent: self.silent,
             syncs: self.syncs.clone(),
+            wants_state: self.wants_state,
         }
     }
 }

@@ -28,12 +28,7 @@ pub enum Stage {
     /// Was told the new epoch.
     EpochSent,
     /// Promised it; waits for a quorum of promises.
-    EpochAcked {
-        /// `None`: had promised it before, does not count.
-        current: Option<Epoch>,
-        /// The last transaction of its log.
-        last: Zxid,
-    },
+    EpochAcked(Promise),
     /// Was sent the leader's history up to NEWLEADER; gets proposals, commits are held back.
     Synchronizing {
         /// Commits up to here have been sent.
@@ -53,6 +48,16 @@ pub enum Stage {
         /// Proposals acknowledged up to here.
         acked: Zxid,
     },
+}
+
+/// What a learner has, as it says when it promises an epoch (ACKEPOCH).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Promise {
+    /// The epoch whose history it has. `None`: the promise does not count, because the learner had promised the epoch
+    /// before or cannot vouch for what it says.
+    pub current: Option<Epoch>,
+    /// The last transaction of its log; zero from a learner that needs the whole state.
+    pub last: Zxid,
 }
 
 impl LearnerHandler {

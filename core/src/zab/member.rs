@@ -28,8 +28,6 @@ pub(crate) struct Member<P: Payload> {
     taking_snapshot: bool,
     /// The state may contain effects up to here: it cannot be truncated to before it.
     pub(crate) reaches: Zxid,
-    /// This history cannot be brought in line by truncation: ask for everything.
-    pub(crate) resync: bool,
     /// Whether an empty history is the truth and not a lost disk.
     pub(crate) trusted: bool,
     /// The last leader was left because it broke a rule.
@@ -78,7 +76,6 @@ impl<P: Payload> Member<P> {
             since_snapshot: 0,
             taking_snapshot: false,
             reaches: Zxid::ZERO,
-            resync: false,
             trusted: true,
             refused: false,
         }
@@ -124,7 +121,6 @@ impl<P: Payload> Member<P> {
         }
         self.storage.forget_logged_after(Zxid::ZERO);
         self.reaches = Zxid::ZERO;
-        self.resync = false;
         if mutated!(self.config, SnapNotOnDisk) {
             return;
         }

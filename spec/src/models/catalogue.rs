@@ -241,6 +241,7 @@ pub fn catalogue() -> Vec<ModelSpec> {
     models.extend(super::joins::catalogue());
     models.extend(super::syncs::catalogue());
     models.extend(super::disks::catalogue());
+    models.extend(super::dirty::catalogue());
     models.extend(super::comparison::catalogue());
     models.extend(super::served::catalogue());
     models

@@ -6,6 +6,7 @@ mod catalogue;
 pub mod clients;
 mod comparison;
 mod deep;
+mod dirty;
 mod disks;
 mod faults;
 mod groups;

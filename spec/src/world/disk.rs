@@ -22,6 +22,8 @@ pub struct Durable {
     pub current_epoch: Epoch,
     /// The snapshot and where it stands.
     pub snapshot: Option<(Zxid, Applied)>,
+    /// The snapshot was written while transactions were applied: no truncation can take what is up to here out of it.
+    pub reaches: Zxid,
     /// The log after it.
     pub log: Vec<(Zxid, Byte)>,
     /// What was here is gone, and nothing that a leader made complete has come in its place.
@@ -31,7 +33,7 @@ pub struct Durable {
 impl Durable {
     /// A new disk.
     pub fn empty() -> Self {
-        Durable { accepted_epoch: 0, current_epoch: 0, snapshot: None, log: Vec::new(), lost: false }
+        Durable { accepted_epoch: 0, current_epoch: 0, snapshot: None, reaches: Zxid::ZERO, log: Vec::new(), lost: false }
     }
 
     /// A disk in the place of one that is gone.
@@ -61,7 +63,7 @@ impl Durable {
             accepted_epoch: self.accepted_epoch,
             current_epoch: self.current_epoch,
             snapshot: self.snapshot.clone(),
-            reaches: Zxid::ZERO,
+            reaches: self.reaches,
             entries: self.log.iter().copied().collect(),
             trusted: !self.lost,
         }
@@ -136,6 +138,7 @@ impl Disk {
             DiskOp::Truncate(zxid) => self.durable.log.retain(|(z, _)| *z <= zxid),
             DiskOp::Install(zxid, state) => {
                 self.durable.snapshot = Some((zxid, state));
+                self.durable.reaches = Zxid::ZERO;
                 self.durable.log.clear();
             }
             DiskOp::Accepted(epoch) => self.durable.accepted_epoch = epoch,
@@ -156,6 +159,7 @@ impl Disk {
         // A leader's state may have been installed since.
         if zxid > self.durable.base() {
             self.durable.snapshot = Some((zxid, state));
+            self.durable.reaches = Zxid::ZERO;
             self.durable.log.retain(|(z, _)| *z > zxid);
         }
     }

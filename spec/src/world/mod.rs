@@ -163,7 +163,7 @@ impl World {
     pub fn new(setting: Arc<Setting>, disks: Vec<Durable>, budget: Budget) -> Self {
         let n = setting.configs.len();
         assert_eq!(disks.len(), n, "a disk for each server");
-        let preloaded = disks.iter().flat_map(|disk| disk.log.iter().copied()).collect();
+        let preloaded = disks.iter().flat_map(Durable::history).collect();
         let server = |durable| {
             Arc::new(Server {
                 peer: None,
@@ -186,6 +186,13 @@ impl World {
             trace: None,
             steps: 0,
         }
+    }
+
+    /// The same ensemble, in which servers have delivered these transactions before anything happens.
+    #[must_use]
+    pub fn having_delivered(mut self, history: &[(Zxid, Byte)]) -> World {
+        Arc::make_mut(&mut self.ghost).deliver(0, history);
+        self
     }
 
     /// The steps since the last call; the first call begins the record.

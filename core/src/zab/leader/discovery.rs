@@ -3,12 +3,12 @@
 use alloc::vec::Vec;
 
 use super::{Leader, Outcome, Phase};
-use crate::ids::{Epoch, LAST_EPOCH, Link, ServerId, Zxid};
+use crate::ids::{Epoch, LAST_EPOCH, Link, ServerId};
 use crate::mutation::mutated;
 use crate::output::{Output, Reason};
 use crate::payload::{Payload, Service, ServingRole};
 use crate::timer::{Delay, Timer};
-use crate::zab::learner_handler::{LearnerHandler, Stage};
+use crate::zab::learner_handler::{LearnerHandler, Promise, Stage};
 use crate::zab::member::{Context, Member, RoleEnded};
 use crate::zab::packet::Packet;
 
@@ -94,9 +94,9 @@ impl<P: Payload> Leader<P> {
         m: &mut Member<P>,
         cx: &mut Context<'_, P>,
         link: Link,
-        current: Option<Epoch>,
-        last: Zxid,
+        promise: Promise,
     ) -> Outcome {
+        let Promise { current, last } = promise;
         if matches!(self.phase, Phase::Epoch(_)) {
             let (epoch, own_last) = (m.current_epoch, m.history.last());
             let ahead = current.is_some_and(|c| {
@@ -114,10 +114,10 @@ impl<P: Payload> Leader<P> {
                 return self.drop_learner(m, cx, link, Reason::AheadOfLeader);
             }
             let learner = self.learners.get_mut(&link.server).expect("the packet's learner");
-            learner.stage = Stage::EpochAcked { current, last };
+            learner.stage = Stage::EpochAcked(promise);
             self.check_epoch_quorum(m, cx)
         } else {
-            self.synchronize(m, cx, link.server, last);
+            self.synchronize(m, cx, link.server, promise);
             Ok(())
         }
     }
@@ -128,11 +128,11 @@ impl<P: Payload> Leader<P> {
         let Phase::Epoch(epoch) = self.phase else { return Ok(()) };
         let promised = |id: ServerId| {
             let repeated = mutated!(m.config, RepeatedPromiseCounts);
-            let acked = |l: &LearnerHandler| matches!(l.stage, Stage::EpochAcked { current, .. } if current.is_some() || repeated);
+            let acked = |l: &LearnerHandler| matches!(l.stage, Stage::EpochAcked(promise) if promise.current.is_some() || repeated);
             id == m.config.id || self.voter_is(id, acked)
         };
         let enough = if mutated!(m.config, ObserverPromiseCounts) {
-            let acked = |l: &&LearnerHandler| matches!(l.stage, Stage::EpochAcked { .. });
+            let acked = |l: &&LearnerHandler| matches!(l.stage, Stage::EpochAcked(_));
             (self.learners.values().filter(acked).count() + 1) * 2 > m.config.voters().count()
         } else {
             m.config.is_quorum(promised) || mutated!(m.config, PromisesNotAwaited)
@@ -145,16 +145,16 @@ impl<P: Payload> Leader<P> {
         // A learner that has everything waits for the others: it hears that there is a leader.
         cx.out.push(Output::SetAlarm(Timer::Ping, Delay::HalfTick));
         m.enter_epoch(epoch, cx);
-        let waiting: Vec<(ServerId, Zxid)> = self
+        let waiting: Vec<(ServerId, Promise)> = self
             .learners
             .iter()
             .filter_map(|(id, l)| match l.stage {
-                Stage::EpochAcked { last, .. } => Some((*id, last)),
+                Stage::EpochAcked(promise) => Some((*id, promise)),
                 _ => None,
             })
             .collect();
-        for (id, last) in waiting {
-            self.synchronize(m, cx, id, last);
+        for (id, promise) in waiting {
+            self.synchronize(m, cx, id, promise);
         }
         if mutated!(m.config, LeaderServesEarly) {
             let mut effects = Vec::new();

@@ -14,7 +14,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use super::cached::Cached;
-use super::learner_handler::{LearnerHandler, Stage};
+use super::learner_handler::{LearnerHandler, Promise, Stage};
 use super::member::{Context, Member, RoleEnded};
 use super::packet::{Packet, RequestOf, SnapshotOf};
 use crate::ids::{ConnId, Epoch, Link, ServerId, Zxid};
@@ -155,7 +155,7 @@ impl<P: Payload> Leader<P> {
                 self.introduced(m, cx, link, accepted_epoch)
             }
             Packet::AckEpoch { current_epoch, last_zxid } if learner.stage == Stage::EpochSent => {
-                self.epoch_acked(m, cx, link, current_epoch, last_zxid)
+                self.epoch_acked(m, cx, link, Promise { current: current_epoch, last: last_zxid })
             }
             Packet::Ack { zxid } if learner.forwarding() => self.acked(m, cx, link, zxid),
             Packet::Request(request) if learner.in_service() => {

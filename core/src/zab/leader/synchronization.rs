@@ -9,7 +9,7 @@ use crate::mutation::mutated;
 use crate::output::{Output, Reason};
 use crate::payload::{Payload, Service, ServingRole};
 use crate::timer::{Delay, Timer};
-use crate::zab::learner_handler::{LearnerHandler, Stage};
+use crate::zab::learner_handler::{LearnerHandler, Promise, Stage};
 use crate::zab::member::{Context, Member};
 use crate::zab::packet::Packet;
 use crate::zab::sync_plan::{SyncPlan, sync_plan};
@@ -22,8 +22,9 @@ impl<P: Payload> Leader<P> {
         m: &mut Member<P>,
         cx: &mut Context<'_, P>,
         id: ServerId,
-        last: Zxid,
+        promise: Promise,
     ) {
+        let Promise { current, last } = promise;
         let epoch = self.epoch().expect("an epoch was promised");
         // Everything before the epoch is its initial history: told as committed, because
         // ZooKeeper's learners put only what is committed on disk before they acknowledge
@@ -45,6 +46,13 @@ impl<P: Payload> Leader<P> {
             SyncPlan::Diff { after: last }
         } else if again {
             SyncPlan::Trunc { to: applied }
+        } else if last == Zxid::ZERO
+            && current.is_none()
+            && m.history.last() > Zxid::ZERO
+            && !mutated!(m.config, ReplacedByNothing)
+        {
+            // A learner that says nothing of its epoch may have more than nothing: only a whole state takes its place.
+            SyncPlan::Snap
         } else {
             sync_plan(&m.history, last, committed, m.diff_limit())
         };
@@ -63,13 +71,17 @@ impl<P: Payload> Leader<P> {
                 } else {
                     self.initial.get_or_insert_with(|| m.whole_state(cx.now)).clone()
                 };
-                cx.send(link, Packet::Snap { zxid: Zxid::new(epoch, 0), snapshot });
+                // The start of this epoch would be the name of an established history.
+                let premature = mutated!(m.config, SnapLabelledEstablished);
+                let zxid = if premature { Zxid::new(epoch, 0) } else { m.history.last() };
+                cx.send(link, Packet::Snap { zxid, snapshot });
                 m.history.last()
             }
             SyncPlan::Snap => {
                 let late = mutated!(m.config, SnapLabelledLate);
                 let stands = if late { m.history.last() } else { m.history.applied() };
-                let zxid = stands.max(Zxid::new(epoch, 0));
+                let premature = mutated!(m.config, SnapLabelledEstablished);
+                let zxid = if initial && !premature { stands } else { stands.max(Zxid::new(epoch, 0)) };
                 cx.send(link, Packet::Snap { zxid, snapshot: m.service.snapshot() });
                 stands
             }
