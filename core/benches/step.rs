@@ -59,6 +59,7 @@ impl Server {
             commit_log_bytes: usize::MAX,
             diff_limit: DiffLimit::NONE,
             init_limit: 10,
+            tick_ms: 2000,
             sync_limit: 5,
             snap_count: 0,
             settings: Settings::new(ME, 2000),

@@ -72,6 +72,8 @@ pub struct PeerConfig<P: Payload> {
     pub commit_log_bytes: usize,
     /// When the committed transactions that a learner lacks are too many to be sent one by one.
     pub diff_limit: DiffLimit,
+    /// How long a tick is (`tickTime`), milliseconds of [`Now::elapsed_ms`](crate::ids::Now::elapsed_ms).
+    pub tick_ms: u64,
     /// How many ticks a learner that is not in service may be silent, besides `sync_limit`
     /// (`initLimit`).
     pub init_limit: u32,

@@ -20,6 +20,10 @@ pub type Epoch = u32;
 /// The last epoch there can be: zxids travel as signed numbers and are never negative.
 pub const LAST_EPOCH: Epoch = i32::MAX as Epoch;
 
+/// How far one election can move the epoch: what a single server claims to have promised counts up to here. A server
+/// that is really further ahead is caught up with over several elections.
+pub const EPOCH_LEAP: Epoch = 1024;
+
 /// A transaction's place in the total order: epoch in the high 32 bits, counter in the low 32.
 ///
 /// Counter 0 belongs to no transaction: `Zxid::new(e, 0)` names the start of epoch `e`

@@ -179,6 +179,22 @@ pub enum Mutation {
     LostDiskVotes,
     /// A server that has lost its disk promises an epoch as if it had never promised one.
     LostDiskPromises,
+    /// A server of weight 0 may be elected.
+    WeightlessLeads,
+    /// A leader serves on after its lease is over.
+    LeaseIgnored,
+    /// An answered ping counts from when the answer was read, not from when the ping was sent.
+    LeaseFromReceipt,
+    /// A learner serves on after it has heard nothing for as long as a lease is.
+    LearnerLeaseIgnored,
+    /// A claim to have promised an epoch is believed however far ahead that is.
+    EpochLeapsAnywhere,
+    /// A leader makes way for a later epoch as soon as a voter claims to have promised one.
+    YieldsAtOnce,
+    /// A newcomer takes the place of a learner that is connected and alive.
+    NewcomerTakesOver,
+    /// A leader that is not established waits though no quorum can come.
+    WaitsForNobody,
     /// A learner that asks for a state promises the epoch with it, as if it had nothing.
     StatelessPromiseCounts,
     /// A learner that asks for a state is sent a history, and drops what it has before it has that.

@@ -72,6 +72,8 @@ pub enum Reason {
     CannotTruncate,
     /// The other server is not what the configuration says.
     NotInConfig,
+    /// A learner of this id is connected and alive.
+    AlreadyConnected,
     /// The other side was silent for too long.
     Silent,
     /// The epoch is the last there can be, or beyond it.

@@ -65,6 +65,7 @@ impl<P: Payload> QuorumPeer<P> {
     /// Take one input, append everything it causes to `out`. Cannot fail.
     pub fn step(&mut self, now: Now, input: Input<P>, out: &mut Outputs<P>) {
         let mut cx = Context { now, out };
+        self.member.turns.at(now);
         let mut outcome = self.dispatch(&mut cx, input);
         while outcome == Err(RoleEnded) {
             self.end_role(&mut cx);
@@ -162,11 +163,20 @@ impl<P: Payload> QuorumPeer<P> {
         }
     }
 
-    /// Whether somebody who connects to the quorum port now is answered, or at least waited with.
+    /// Whether learners that connect to the quorum port are answered now, or at least waited with.
     pub fn receives_learners(&self) -> bool {
         match &self.role {
             Role::Looking(lobby) => lobby.is_open(),
             Role::Leading(_) => true,
+            Role::Learning(_) => false,
+        }
+    }
+
+    /// Whether a connection of this learner is taken: it has none that is alive.
+    pub fn receives(&self, learner: ServerId) -> bool {
+        match &self.role {
+            Role::Looking(lobby) => lobby.takes(learner),
+            Role::Leading(leader) => !leader.is_with(learner),
             Role::Learning(_) => false,
         }
     }
@@ -187,6 +197,11 @@ impl<P: Payload> QuorumPeer<P> {
 
     fn dispatch(&mut self, cx: &mut Context<'_, P>, input: Input<P>) -> Outcome {
         let m = &mut self.member;
+        match &mut self.role {
+            Role::Looking(_) => {}
+            Role::Leading(leader) => leader.may_go_on(m, cx, &input)?,
+            Role::Learning(learner) => learner.may_go_on(m, cx, &input)?,
+        }
         match (input, &mut self.role) {
             (Input::Start, _) => self.look(cx),
             (Input::Client(conn, event), Role::Leading(leader)) => leader.client(m, cx, conn, event),
@@ -205,7 +220,7 @@ impl<P: Payload> QuorumPeer<P> {
             }
             (Input::ElectionDown(server), _) => {
                 self.election.link_down(server);
-                Ok(())
+                self.check_prospects()
             }
             (Input::Notification(from, heard), _) => self.notification(cx, from, heard),
             (Input::Elected(leader), Role::Looking(_)) if m.config.election == ElectionMode::Oracle => {
@@ -226,13 +241,19 @@ impl<P: Payload> QuorumPeer<P> {
                 cx.hangup(link, Reason::NotLeading);
                 Ok(())
             }
-            (Input::Down(link), Role::Leading(leader)) => leader.down(m, link),
+            (Input::Down(link), Role::Leading(leader)) => {
+                leader.down(m, link)?;
+                self.check_prospects()
+            }
             (Input::Down(link), Role::Learning(learner)) => learner.down(cx, link),
             (Input::Down(link), Role::Looking(lobby)) => {
                 lobby.down(cx, link);
                 Ok(())
             }
-            (Input::Packet(link, packet), Role::Leading(leader)) => leader.packet(m, cx, link, packet),
+            (Input::Packet(link, packet), Role::Leading(leader)) => {
+                leader.packet(m, cx, link, packet)?;
+                self.check_prospects()
+            }
             (Input::Packet(link, packet), Role::Learning(learner)) => learner.packet(m, cx, link, packet),
             (Input::Packet(link, packet), Role::Looking(lobby)) => {
                 lobby.packet(cx, link, packet);
@@ -315,10 +336,29 @@ impl<P: Payload> QuorumPeer<P> {
                 None => Ok(()),
             };
         }
-        if heard.state == ServerState::Looking && !mutated!(config, LookerNotAnswered) {
+        if heard.state != ServerState::Looking {
+            return Ok(());
+        }
+        if !mutated!(config, LookerNotAnswered) {
             cx.out.push(Output::Elect(from, self.election.notification(state)));
         }
-        Ok(())
+        // What it said before it decided has an older clock, or this one.
+        if heard.round > self.election.round()
+            && let Role::Leading(leader) = &mut self.role
+        {
+            leader.hears_looking(from);
+        }
+        self.check_prospects()
+    }
+
+    /// Whether a leader that is not established may still find its quorum.
+    fn check_prospects(&self) -> Outcome {
+        match &self.role {
+            Role::Leading(leader) if self.member.config.election == ElectionMode::Fast => {
+                leader.check_prospects(&self.member, |id| self.election.reaches(id))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn look(&mut self, cx: &mut Context<'_, P>) -> Outcome {
@@ -356,10 +396,12 @@ impl<P: Payload> QuorumPeer<P> {
         let Role::Looking(lobby) = looking else { unreachable!("only who looks decides") };
         if vote.leader != self.member.config.id {
             lobby.turn_away(cx);
-            self.role = Role::Learning(Learner::start(&mut self.member, cx, vote.leader));
+            self.role = Role::Learning(Learner::start(&self.member, cx, vote.leader));
+            self.member.failures.add();
             return Ok(());
         }
         let m = &mut self.member;
+        m.failures.add();
         let guests = lobby.guests();
         let mut leader = Leader::start(m, cx);
         let mut outcome = Ok(());

@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 use core::fmt;
 
-use crate::ids::{Epoch, Zxid};
+use crate::ids::{Epoch, LAST_EPOCH, Zxid};
 use crate::payload::Payload;
 use crate::zab::SnapshotOf;
 
@@ -51,6 +51,18 @@ pub enum Inconsistent {
         /// The stored acceptedEpoch.
         accepted: Epoch,
     },
+    /// There is no epoch left that a leader could begin.
+    NoEpochLeft {
+        /// The stored acceptedEpoch.
+        accepted: Epoch,
+    },
+    /// The snapshot has effects of transactions that are not in the log: nobody can tell which.
+    SnapshotAheadOfLog {
+        /// The snapshot may have effects of transactions up to here.
+        reaches: Zxid,
+        /// The last transaction of the log.
+        last: Zxid,
+    },
     /// The log has a hole.
     Gap {
         /// The transaction before the hole.
@@ -68,6 +80,19 @@ impl fmt::Display for Inconsistent {
             }
             Inconsistent::LogAfterAccepted { last, accepted } => {
                 write!(f, "the last transaction ({last}) is of a later epoch than acceptedEpoch ({accepted})")
+            }
+            Inconsistent::NoEpochLeft { accepted } => {
+                write!(
+                    f,
+                    "acceptedEpoch ({accepted}) is at the end of the epochs: no leader can begin another; with all servers \
+                     of the ensemble stopped, set it on each to its currentEpoch"
+                )
+            }
+            Inconsistent::SnapshotAheadOfLog { reaches, last } => {
+                write!(
+                    f,
+                    "the snapshot may have effects of transactions up to {reaches}, but the log ends with {last}"
+                )
             }
             Inconsistent::Gap { before, after } => {
                 write!(f, "the log goes from {before} to {after}: transactions are missing")
@@ -113,7 +138,13 @@ impl<P: Payload> Recovered<P> {
             let (accepted, current) = (self.accepted_epoch, self.current_epoch);
             return Err(Inconsistent::AcceptedBeforeCurrent { accepted, current });
         }
+        if self.accepted_epoch >= LAST_EPOCH {
+            return Err(Inconsistent::NoEpochLeft { accepted: self.accepted_epoch });
+        }
         let last = self.last();
+        if self.reaches > last {
+            return Err(Inconsistent::SnapshotAheadOfLog { reaches: self.reaches, last });
+        }
         if last.epoch() > self.accepted_epoch {
             return Err(Inconsistent::LogAfterAccepted { last, accepted: self.accepted_epoch });
         }

@@ -14,10 +14,11 @@ pub enum Timer {
     /// A learner whose connection attempt failed tries again.
     Redial,
     /// Discovery or synchronisation took too long: back to LOOKING. Moved on while a
-    /// synchronisation makes progress. While LOOKING: whoever waits for this server to win the
+    /// synchronisation makes progress. On an established leader: it has led for so long that it may make way
+    /// for a later epoch. While LOOKING: whoever waits for this server to win the
     /// election has waited long enough.
     PhaseLimit,
-    /// In service: another tick. Has the other side been heard from? On a leader: a quorum
+    /// Leading, or a learner in service: another tick. Has the other side been heard from? On a leader: a quorum
     /// of the voters; on a learner: the leader.
     Liveness,
     /// A leader greets its learners.
@@ -55,8 +56,8 @@ pub enum Delay {
     ReadOnly,
     /// How long a connection waits for this server to win the election (1 s).
     Lobby,
-    /// The pause between two attempts to connect (100 ms).
-    Redial,
+    /// The k-th pause before an attempt to connect: 100 ms doubled k times.
+    Redial(u8),
     /// The pause for a better vote once a quorum agrees (`finalizeWait`, 200 ms).
     ElectionDecide,
     /// The k-th pause before saying a vote again: 200 ms doubled k times, at most 60 s

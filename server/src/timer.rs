@@ -24,7 +24,7 @@ impl Durations {
             Delay::InitLimit => self.tick * self.init_limit,
             Delay::ReadOnly => self.tick.max(Duration::from_secs(2)),
             Delay::Lobby => Duration::from_secs(1),
-            Delay::Redial => Duration::from_millis(100),
+            Delay::Redial(k) => Duration::from_millis(100) * (1 << u32::from(k).min(31)),
             Delay::ElectionDecide => Duration::from_millis(200),
             Delay::Backoff(k) => {
                 let (first, longest) = self.vote_pauses;
@@ -99,7 +99,8 @@ mod tests {
             (Delay::InitLimit, 20_000),
             (Delay::ReadOnly, 2000),
             (Delay::Lobby, 1000),
-            (Delay::Redial, 100),
+            (Delay::Redial(0), 100),
+            (Delay::Redial(4), 1600),
             (Delay::ElectionDecide, 200),
             (Delay::Backoff(0), 200),
             (Delay::Backoff(3), 1600),

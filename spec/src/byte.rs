@@ -13,13 +13,15 @@ pub struct Byte(pub u8);
 impl Byte {
     /// No transaction but a `sync`.
     pub const SYNC: Byte = Byte(u8::MAX);
+    /// No transaction but a read, which is answered by the server it is sent to.
+    pub const READ: Byte = Byte(u8::MAX - 1);
 
     /// The `n`-th name: letters from z backwards, so that transactions that count down are named in
     /// the order of the alphabet, then capital letters and digits, then what has no name.
     pub fn nth(n: u8) -> Self {
         let named = (b'a'..=b'z').rev().chain((b'A'..=b'Z').rev()).chain((b'0'..=b'9').rev());
-        let unnamed = (0..u8::MAX).filter(|b| !b.is_ascii_alphanumeric());
-        Byte(named.chain(unnamed).nth(usize::from(n).wrapping_sub(1) % 255).expect("all 255"))
+        let unnamed = (0..Byte::READ.0).filter(|b| !b.is_ascii_alphanumeric());
+        Byte(named.chain(unnamed).nth(usize::from(n).wrapping_sub(1) % 254).expect("all 254"))
     }
 
     /// The transaction that a log holds at a place before anything has happened: one letter
@@ -34,6 +36,7 @@ impl fmt::Display for Byte {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             _ if *self == Byte::SYNC => write!(f, "sync"),
+            _ if *self == Byte::READ => write!(f, "read"),
             graphic @ 0x21..=0x7e => write!(f, "{}", char::from(graphic)),
             other => write!(f, "#{other}"),
         }
@@ -61,6 +64,10 @@ pub struct ByteList {
 }
 
 impl ByteList {
+    fn last(&self) -> Zxid {
+        self.applied.last().map_or(Zxid::ZERO, |(zxid, _)| *zxid)
+    }
+
     /// What has been applied.
     pub fn applied(&self) -> &Applied {
         &self.applied
@@ -78,7 +85,7 @@ impl Service for ByteList {
     type Settings = ();
     type Snapshot = Applied;
     type Client = Byte;
-    /// A `sync` is answered under the last zxid that is applied.
+    /// A `sync` and a read are answered under the last zxid that is applied.
     type Reply = Zxid;
     type Request = Byte;
 
@@ -87,7 +94,9 @@ impl Service for ByteList {
     }
 
     fn client(&mut self, _: Now, _: ConnId, event: Byte, fx: &mut Effects<Self>) {
-        if self.serving {
+        if self.serving && event == Byte::READ {
+            fx.push(Effect::Reply(ConnId(0), self.last()));
+        } else if self.serving {
             fx.push(Effect::Submit(event));
         }
     }
@@ -105,8 +114,7 @@ impl Service for ByteList {
     }
 
     fn synced(&mut self, _: Now, _: &Byte, fx: &mut Effects<Self>) {
-        let last = self.applied.last().map_or(Zxid::ZERO, |(zxid, _)| *zxid);
-        fx.push(Effect::Reply(ConnId(0), last));
+        fx.push(Effect::Reply(ConnId(0), self.last()));
     }
 
     fn snapshot(&self) -> Applied {

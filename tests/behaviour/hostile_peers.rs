@@ -5,7 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use quorate_core::election::{Notification, ServerState, Vote};
-use quorate_core::ids::{ServerId, Zxid};
+use quorate_core::ids::{EPOCH_LEAP, ServerId, Zxid};
 use quorate_core::wire::client::CreateMode;
 use quorate_core::wire::election::{Address, InitialMessage, write_notification};
 use quorate_core::wire::jute::Jute;
@@ -198,4 +198,53 @@ fn mutated_packets_and_votes_lose_nothing() {
     until("writes go on", || (writer.count() > so_far + 20).then_some(()));
     let done = writer.stop();
     check_acknowledged(&ensemble, "/w", done.iter().map(|a| a.name.as_str()));
+}
+
+/// `acceptedEpoch` on every server's disk.
+fn accepted_epochs(ensemble: &Ensemble) -> Vec<u32> {
+    let read = |id: u64| {
+        let path = ensemble.server(id).data().join("version-2/acceptedEpoch");
+        fs::read_to_string(path).expect("an epoch").trim().parse().expect("a number")
+    };
+    ensemble.ids().into_iter().map(read).collect()
+}
+
+#[test]
+fn introductions_that_are_not_true_harm_nobody() {
+    let mut ensemble = Setup::voters(3).line("maxSessionTimeout=120000").start();
+    let leader = ensemble.await_leader();
+    ensemble.await_serving(&ensemble.ids());
+    let mut client = ensemble.connect_for(leader, 120_000);
+    client.create("/w", b"", CreateMode::Persistent).unwrap();
+    let before = accepted_epochs(&ensemble);
+    let followers: Vec<u64> = ensemble.ids().into_iter().filter(|id| *id != leader).collect();
+    for round in 0..60 {
+        for id in &followers {
+            let mut wire = Wire::dial(ensemble.server(leader).quorum);
+            wire.say(&info(PacketType::FollowerInfo, *id as i64, 0x7fff_fffe));
+            assert!(wire.rest().is_some(), "it is turned away");
+        }
+        client.create(&format!("/w/{round}"), b"", CreateMode::Persistent).unwrap();
+    }
+    assert_eq!(accepted_epochs(&ensemble), before, "nobody believed it");
+    assert_eq!(ensemble.await_leader(), leader);
+    // In the name of a server that is away it may be let in, and moves the epoch a little.
+    let away = followers[0];
+    ensemble.kill(away);
+    let end = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < end {
+        for id in ensemble.ids().into_iter().filter(|id| *id != away) {
+            let mut wire = Wire::dial(ensemble.server(id).quorum);
+            wire.say(&info(PacketType::FollowerInfo, away as i64, 0x7fff_fffe));
+            wire.half_close();
+        }
+        eventually(Duration::from_millis(50), || false);
+    }
+    ensemble.start(away);
+    ensemble.await_serving(&ensemble.ids());
+    for (now, then) in accepted_epochs(&ensemble).into_iter().zip(before) {
+        assert!(now < then + 20 * (EPOCH_LEAP + 1), "{then} has become {now}");
+    }
+    let mut client = ensemble.connect(away);
+    client.create("/w/last", b"", CreateMode::Persistent).unwrap();
 }

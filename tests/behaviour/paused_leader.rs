@@ -1,8 +1,10 @@
 //! A leader that stands still is replaced; when it goes on it has nothing to say.
 
+use std::time::{Duration, Instant};
+
 use quorate_core::wire::client::CreateMode;
 
-use crate::harness::{Setup, check_acknowledged, lost, until};
+use crate::harness::{RawClient, Setup, check_acknowledged, lost, until};
 
 #[test]
 fn a_leader_that_wakes_up_acknowledges_nothing_old() {
@@ -33,4 +35,49 @@ fn a_leader_that_wakes_up_acknowledges_nothing_old() {
             assert!(stat.czxid.epoch() >= epoch, "{name} was committed in the reign that was over");
         }
     }
+}
+
+/// A server that stands still and is cut off from the others, with a client of its own, whose session expires
+/// elsewhere: when it goes on it must not tell that client that the session and its lock are still there.
+fn goes_on_with_an_expired_session(leader: bool) {
+    let ensemble = Setup::voters(3).line("maxSessionTimeout=60000").wired().start();
+    let lead = ensemble.await_leader();
+    let old = if leader { lead } else { ensemble.await_followers()[0] };
+    let mut holder = ensemble.connect_for(old, 1000);
+    holder.create("/lock", b"holder", CreateMode::Ephemeral).unwrap();
+    ensemble.network().isolate(old);
+    ensemble.pause(old);
+    let other = ensemble.ids().into_iter().find(|id| *id != old && *id != lead).expect("a third");
+    until("the others serve", || ensemble.server(other).mode());
+    let mut next = ensemble.connect_for(other, 60_000);
+    until("the session expires", || next.create("/lock", b"next", CreateMode::Ephemeral).ok());
+    ensemble.resume(old);
+    let begun = Instant::now();
+    let mut answers = 0;
+    while begun.elapsed() < Duration::from_secs(3) {
+        match holder.exists("/lock", false) {
+            Ok(_) => answers += 1,
+            Err(_) => {
+                // Perhaps it is taken back.
+                if let Ok(client) = RawClient::connect(ensemble.server(old).client, &holder.session) {
+                    holder = client;
+                    answers += 1;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    }
+    assert_eq!(answers, 0, "it was told about a lock that another has:\n{}", ensemble.server(old).log());
+    ensemble.network().heal();
+    ensemble.await_serving(&ensemble.ids());
+}
+
+#[test]
+fn a_leader_that_stood_still_serves_no_session_that_has_expired() {
+    goes_on_with_an_expired_session(true);
+}
+
+#[test]
+fn a_follower_that_stood_still_serves_no_session_that_has_expired() {
+    goes_on_with_an_expired_session(false);
 }

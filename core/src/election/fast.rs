@@ -16,8 +16,9 @@ use crate::payload::Payload;
 use crate::rename::{Names, Rename};
 use crate::timer::{Delay, Timer};
 
-/// A clock that is ahead of this is nonsense: it could not go on for long.
-const LAST_ROUND: u64 = 1 << 62;
+/// The last round: clocks travel as signed numbers. Whoever is there stays there, so that a clock that somebody has
+/// made up ends no election.
+const LAST_ROUND: u64 = i64::MAX as u64;
 
 /// The longest pause between repetitions: 200 ms · 2⁹ is past the 60 s limit.
 const LAST_BACKOFF: u8 = 9;
@@ -83,7 +84,7 @@ impl FastLeaderElection {
         initial: Vote,
         out: &mut Outputs<P>,
     ) -> Option<Vote> {
-        self.round += 1;
+        self.round = (self.round + 1).min(LAST_ROUND);
         self.initial = initial;
         self.vote = initial;
         self.received.clear();
@@ -114,6 +115,11 @@ impl FastLeaderElection {
     /// The connection to a server's election port is gone.
     pub fn link_down(&mut self, server: ServerId) {
         self.reachable.remove(&server);
+    }
+
+    /// Whether this voter's election port is connected to ours.
+    pub fn reaches(&self, server: ServerId) -> bool {
+        self.reachable.contains(&server)
     }
 
     /// LOOKING: somebody's vote. Returns the decision if this was the one that was missing.
@@ -311,7 +317,8 @@ fn beats<P: Payload>(config: &PeerConfig<P>, new: &Vote, old: &Vote) -> bool {
     if mutated!(config, VoteOrderIgnoresEpoch) {
         return (new.zxid, new.leader) > (old.zxid, old.leader);
     }
-    (config.may_lead(new.leader) || mutated!(config, StrangerElected)) && new.beats(old)
+    let weightless = mutated!(config, WeightlessLeads) && config.is_voter(new.leader);
+    (config.may_lead(new.leader) || weightless || mutated!(config, StrangerElected)) && new.beats(old)
 }
 
 impl Rename for FastLeaderElection {
@@ -325,6 +332,76 @@ impl Rename for FastLeaderElection {
             reachable: self.reachable.rename(names),
             backoff: self.backoff,
             deciding: self.deciding,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::config::{DiffLimit, ElectionMode};
+    use crate::ids::Zxid;
+    use crate::pipeline::{ClientTxn, Settings};
+    use crate::quorum::QuorumVerifier;
+
+    fn config(id: i64) -> PeerConfig<ClientTxn> {
+        PeerConfig {
+            id: ServerId(id),
+            verifiers: vec![QuorumVerifier::Majority((1..=3).map(ServerId).collect())],
+            observers: vec![],
+            election: ElectionMode::Fast,
+            commit_log_count: 500,
+            read_only: false,
+            commit_log_bytes: usize::MAX,
+            diff_limit: DiffLimit::NONE,
+            tick_ms: 2000,
+            init_limit: 10,
+            sync_limit: 5,
+            snap_count: 0,
+            settings: Settings::new(ServerId(id), 2000),
+            #[cfg(feature = "mutants")]
+            mutation: None,
+        }
+    }
+
+    fn vote(leader: i64) -> Vote {
+        Vote { leader: ServerId(leader), zxid: Some(Zxid::new(1, 1)), peer_epoch: 1 }
+    }
+
+    /// Two of three look for a leader, and hear each other until both have decided.
+    fn elect(pair: &mut [FastLeaderElection; 2]) -> Vec<Vote> {
+        let mut decided = vec![None; 2];
+        let mut out = Vec::new();
+        for i in 0..2 {
+            decided[i] = pair[i].start(&config(i as i64 + 1), vote(i as i64 + 1), &mut out);
+        }
+        for _ in 0..4 {
+            for i in 0..2 {
+                let said = pair[i].notification(ServerState::Looking);
+                let (to, from) = (1 - i, ServerId(i as i64 + 1));
+                let heard = pair[to].hear(&config(to as i64 + 1), from, said, &mut out);
+                decided[to] = decided[to].or(heard);
+            }
+        }
+        decided.into_iter().flatten().collect()
+    }
+
+    #[test]
+    fn a_clock_that_was_made_up_ends_no_election() {
+        for forged in [1, 1 << 62, LAST_ROUND - 1, LAST_ROUND] {
+            let mut pair = [FastLeaderElection::default(), FastLeaderElection::default()];
+            assert_eq!(elect(&mut pair), vec![vote(2); 2]);
+            // Somebody in the name of the third says this to one of them while it looks.
+            let mut out: Outputs<ClientTxn> = Vec::new();
+            let nonsense = Notification { state: ServerState::Looking, vote: vote(3), round: forged };
+            pair[0].start(&config(1), vote(1), &mut out);
+            pair[0].hear(&config(1), ServerId(3), nonsense, &mut out);
+            for _ in 0..3 {
+                assert_eq!(elect(&mut pair), vec![vote(2); 2], "{forged}");
+            }
         }
     }
 }

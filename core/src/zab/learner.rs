@@ -6,10 +6,11 @@
 
 use alloc::vec::Vec;
 
+use super::lease::term;
 use super::member::{Context, EffectsOf, Member, Requests, RoleEnded};
 use super::packet::Packet;
 use crate::ids::{ConnId, Epoch, LAST_EPOCH, Link, ServerId, Zxid};
-use crate::input::ClientOf;
+use crate::input::{ClientOf, Input};
 use crate::mutation::mutated;
 use crate::output::{Output, Reason};
 use crate::payload::{Effect, Payload, RequestKind, Service, ServingRole};
@@ -29,6 +30,8 @@ pub(crate) struct Learner<P: Payload> {
     phase: Phase,
     /// How many ticks began since the leader was heard from.
     silent: u32,
+    /// In service: what was last read from the leader had arrived after this time, milliseconds of this server's clock.
+    heard: u64,
     /// `sync` requests sent to the leader, which answers in order.
     syncs: Requests<P>,
     /// The leader of this epoch asked for a truncation that is not possible here: over the next connection
@@ -75,17 +78,35 @@ enum NewLeader {
 type Outcome = Result<(), RoleEnded>;
 
 impl<P: Payload> Learner<P> {
-    pub(crate) fn start(m: &mut Member<P>, cx: &mut Context<'_, P>, leader: ServerId) -> Self {
+    pub(crate) fn start(m: &Member<P>, cx: &mut Context<'_, P>, leader: ServerId) -> Self {
         cx.out.push(Output::SetAlarm(Timer::PhaseLimit, Delay::InitLimit));
-        let phase = if core::mem::take(&mut m.refused) {
-            cx.out.push(Output::SetAlarm(Timer::Redial, Delay::Redial));
-            Phase::Redialing { attempts: 0 }
-        } else {
-            cx.out.push(Output::Dial(leader));
-            Phase::Dialing { attempts: 1 }
+        let phase = match m.failures.pause() {
+            Some(pause) => {
+                cx.out.push(Output::SetAlarm(Timer::Redial, pause));
+                Phase::Redialing { attempts: 0 }
+            }
+            None => {
+                cx.out.push(Output::Dial(leader));
+                Phase::Dialing { attempts: 1 }
+            }
         };
         let voter = m.config.is_voter(m.config.id);
-        Learner { leader, voter, phase, silent: 0, syncs: Requests::<P>::new(), wants_state: None }
+        Learner { leader, voter, phase, silent: 0, heard: 0, syncs: Requests::<P>::new(), wants_state: None }
+    }
+
+    /// Whether this learner may still serve: a process that stood still may have been replaced at its leader meanwhile, and
+    /// what its leader said may be as old as the pause (see [`lease`](crate::zab::lease)).
+    pub(crate) fn may_go_on(&mut self, m: &Member<P>, cx: &mut Context<'_, P>, input: &Input<P>) -> Outcome {
+        let heard = match input {
+            Input::Packet(link, _) if self.link() == Some(*link) => m.turns.all_read(),
+            Input::Down(_) => return Ok(()),
+            _ => self.heard,
+        };
+        let over = cx.now.elapsed_ms > heard.saturating_add(term(&m.config));
+        if over && self.in_service().is_some() && !mutated!(m.config, LearnerLeaseIgnored) {
+            return self.refuse(cx, Reason::Silent);
+        }
+        Ok(())
     }
 
     /// The leader it follows.
@@ -134,7 +155,7 @@ impl<P: Payload> Learner<P> {
                     return Err(RoleEnded);
                 }
                 self.phase = Phase::Redialing { attempts };
-                cx.out.push(Output::SetAlarm(Timer::Redial, Delay::Redial));
+                cx.out.push(Output::SetAlarm(Timer::Redial, Delay::Redial(0)));
                 Ok(())
             }
             _ if self.link() == Some(link) => {
@@ -157,6 +178,7 @@ impl<P: Payload> Learner<P> {
             return Ok(());
         }
         self.silent = 0;
+        self.heard = m.turns.all_read();
         match (packet, self.phase) {
             (Packet::LeaderInfo { epoch }, Phase::Introduced { .. }) => self.leader_info(m, cx, link, epoch),
             (Packet::Diff { zxid }, Phase::Promised(_, epoch)) => {
@@ -164,7 +186,7 @@ impl<P: Payload> Learner<P> {
                     // What is here stays until a whole state takes its place: without one, only a leader that has
                     // nothing at all gives nothing.
                     if zxid > Zxid::ZERO && !mutated!(m.config, ReplacedByNothing) {
-                        return self.refuse(m, cx, Reason::Unexpected);
+                        return self.refuse(cx, Reason::Unexpected);
                     }
                     let nothing = P::Service::new(&m.config.settings, None).snapshot();
                     m.install(Zxid::ZERO, nothing, cx);
@@ -177,7 +199,7 @@ impl<P: Payload> Learner<P> {
             }
             (Packet::Trunc { zxid }, Phase::Promised(_, epoch)) => {
                 if !m.history.passes(zxid) || zxid < m.history.applied().max(m.reaches) {
-                    return self.ask_for_state(m, cx, link, epoch);
+                    return self.ask_for_state(cx, link, epoch);
                 }
                 self.synchronize(m, cx, link, epoch, zxid);
                 let zxid = if mutated!(m.config, TruncatesTooFar) {
@@ -193,7 +215,7 @@ impl<P: Payload> Learner<P> {
                 Ok(())
             }
             (Packet::Snap { zxid, .. }, Phase::Promised(_, epoch)) if zxid.epoch() > epoch => {
-                self.refuse(m, cx, Reason::Unexpected)
+                self.refuse(cx, Reason::Unexpected)
             }
             (Packet::Snap { zxid, snapshot }, Phase::Promised(_, epoch)) => {
                 self.wants_state = None;
@@ -253,7 +275,7 @@ impl<P: Payload> Learner<P> {
             }
             (Packet::Sync, Phase::Broadcast(..)) => {
                 let Some(request) = self.syncs.pop_front() else {
-                    return self.refuse(m, cx, Reason::Unexpected);
+                    return self.refuse(cx, Reason::Unexpected);
                 };
                 let mut effects = Vec::new();
                 m.service.synced(cx.now, &request, &mut effects);
@@ -264,7 +286,7 @@ impl<P: Payload> Learner<P> {
                 m.service.revalidated(cx.now, session, valid, &mut effects);
                 self.carry_out(cx, effects)
             }
-            _ => self.refuse(m, cx, Reason::Unexpected),
+            _ => self.refuse(cx, Reason::Unexpected),
         }
     }
 
@@ -339,9 +361,10 @@ impl<P: Payload> Learner<P> {
             }
             (Timer::PhaseLimit, phase) if !matches!(phase, Phase::Broadcast(..)) => Err(RoleEnded),
             (Timer::Liveness, Phase::Broadcast(..)) => {
+                m.failures.forget();
                 self.silent = self.silent.saturating_add(1);
                 if self.silent > m.config.sync_limit {
-                    return self.refuse(m, cx, Reason::Silent);
+                    return self.refuse(cx, Reason::Silent);
                 }
                 cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::Tick));
                 Ok(())
@@ -386,27 +409,20 @@ impl<P: Payload> Learner<P> {
 
     /// The state here contains what the leader wants dropped, or may contain it. This server's promise holds, and what
     /// it promised with stays; over another connection it asks the same leader for the state.
-    fn ask_for_state(
-        &mut self,
-        m: &mut Member<P>,
-        cx: &mut Context<'_, P>,
-        link: Link,
-        epoch: Epoch,
-    ) -> Outcome {
+    fn ask_for_state(&mut self, cx: &mut Context<'_, P>, link: Link, epoch: Epoch) -> Outcome {
         if self.wants_state == Some(epoch) {
-            return self.refuse(m, cx, Reason::Unexpected);
+            return self.refuse(cx, Reason::Unexpected);
         }
         self.wants_state = Some(epoch);
         cx.hangup(link, Reason::CannotTruncate);
         self.phase = Phase::Redialing { attempts: 0 };
         self.extend_phase(cx);
-        cx.out.push(Output::SetAlarm(Timer::Redial, Delay::Redial));
+        cx.out.push(Output::SetAlarm(Timer::Redial, Delay::Redial(0)));
         Ok(())
     }
 
-    /// The leader broke a rule: leave it, and take time before the next.
-    fn refuse(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, reason: Reason) -> Outcome {
-        m.refused = true;
+    /// The leader broke a rule: leave it.
+    fn refuse(&mut self, cx: &mut Context<'_, P>, reason: Reason) -> Outcome {
         if let Some(link) = self.link() {
             cx.hangup(link, reason);
         }
@@ -423,10 +439,10 @@ impl<P: Payload> Learner<P> {
     ) -> Outcome {
         self.wants_state = self.wants_state.filter(|asked| *asked == epoch);
         if epoch > LAST_EPOCH {
-            return self.refuse(m, cx, Reason::NoEpochLeft);
+            return self.refuse(cx, Reason::NoEpochLeft);
         }
         if epoch < m.accepted_epoch && !mutated!(m.config, OldEpochAccepted) {
-            return self.refuse(m, cx, Reason::OldEpoch);
+            return self.refuse(cx, Reason::OldEpoch);
         }
         if epoch == m.accepted_epoch {
             // Promised before, perhaps to another leader: this promise must not count again.
@@ -483,7 +499,7 @@ impl<P: Payload> Learner<P> {
     fn log(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, zxid: Zxid, txn: P) -> Outcome {
         let epoch = match self.phase {
             Phase::Synchronizing { epoch, .. } | Phase::Broadcast(_, epoch) => epoch,
-            _ => return self.refuse(m, cx, Reason::Unexpected),
+            _ => return self.refuse(cx, Reason::Unexpected),
         };
         if mutated!(m.config, TruncationSkipped) && zxid <= m.history.last() {
             return Ok(());
@@ -500,7 +516,7 @@ impl<P: Payload> Learner<P> {
             return Ok(());
         }
         if zxid.epoch() > epoch || m.append(zxid, txn, cx).is_err() {
-            return self.refuse(m, cx, Reason::Gap);
+            return self.refuse(cx, Reason::Gap);
         }
         if mutated!(m.config, AckBeforeSync) && zxid.epoch() == epoch {
             self.ack(cx, zxid);
@@ -553,7 +569,7 @@ impl<P: Payload> Learner<P> {
     /// COMMIT must be for the oldest proposal that is not applied.
     fn commit(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, zxid: Zxid) -> Outcome {
         if m.history.oldest_unapplied() != Some(zxid) {
-            return self.refuse(m, cx, Reason::CommitOutOfOrder);
+            return self.refuse(cx, Reason::CommitOutOfOrder);
         }
         let limit = if mutated!(m.config, CommitAppliesAll) { m.history.last() } else { zxid };
         let effects = m.apply_to(limit, cx);
@@ -598,6 +614,7 @@ impl<P: Payload> Rename for Learner<P> {
             voter: self.voter,
             phase,
             silent: self.silent,
+            heard: self.heard,
             syncs: self.syncs.clone(),
             wants_state: self.wants_state,
         }

@@ -2,6 +2,7 @@
 
 use crate::ids::{Epoch, Link, Zxid};
 use crate::rename::{Names, Rename};
+use crate::zab::lease::Loyalty;
 
 /// One connected learner.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -13,6 +14,8 @@ pub struct LearnerHandler {
     /// How many ticks began since it was heard from, or took something in while it is being
     /// synchronised.
     pub(crate) silent: u32,
+    /// Until when it certainly followed.
+    pub(crate) loyalty: Loyalty,
 }
 
 /// How far a learner has come.
@@ -62,7 +65,7 @@ pub struct Promise {
 
 impl LearnerHandler {
     pub(crate) fn new(link: Link) -> Self {
-        LearnerHandler { link, voter: false, stage: Stage::Connected, silent: 0 }
+        LearnerHandler { link, voter: false, stage: Stage::Connected, silent: 0, loyalty: Loyalty::default() }
     }
 
     /// Whether it gets proposals: from the moment its synchronisation was cut.

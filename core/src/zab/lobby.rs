@@ -2,6 +2,7 @@
 //! election is won.
 
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 
 use super::member::Context;
 use super::packet::Packet;
@@ -37,6 +38,11 @@ impl<P: Payload> Lobby<P> {
         !self.closed
     }
 
+    /// Whether a connection of this server is waited with.
+    pub(crate) fn takes(&self, server: ServerId) -> bool {
+        !self.closed && !self.waiting.contains_key(&server)
+    }
+
     /// Somebody is at the door.
     pub(crate) fn accepted(&mut self, cx: &mut Context<'_, P>, link: Link) {
         if self.closed {
@@ -45,8 +51,11 @@ impl<P: Payload> Lobby<P> {
         if self.waiting.is_empty() {
             cx.out.push(Output::SetAlarm(Timer::PhaseLimit, Delay::Lobby));
         }
-        if let Some(old) = self.waiting.insert(link.server, Guest { link, said: None }) {
-            cx.hangup(old.link, Reason::Replaced);
+        match self.waiting.entry(link.server) {
+            Entry::Occupied(_) => cx.hangup(link, Reason::AlreadyConnected),
+            Entry::Vacant(place) => {
+                place.insert(Guest { link, said: None });
+            }
         }
     }
 

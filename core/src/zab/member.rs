@@ -2,7 +2,9 @@
 
 use alloc::vec::Vec;
 
+use super::failures::Failures;
 use super::history::{Gap, History};
+use super::lease::Turns;
 use super::packet::{Packet, RequestOf, SnapshotOf};
 use crate::config::{Constant, PeerConfig};
 use crate::ids::{Epoch, Link, Now, Zxid};
@@ -30,8 +32,10 @@ pub(crate) struct Member<P: Payload> {
     pub(crate) reaches: Zxid,
     /// Whether an empty history is the truth and not a lost disk.
     pub(crate) trusted: bool,
-    /// The last leader was left because it broke a rule.
-    pub(crate) refused: bool,
+    /// When this server's loop ran.
+    pub(crate) turns: Turns,
+    /// Roles that came to nothing, one after the other.
+    pub(crate) failures: Failures,
 }
 
 /// One call of `step`: when it is, and where outputs go.
@@ -77,7 +81,8 @@ impl<P: Payload> Member<P> {
             taking_snapshot: false,
             reaches: Zxid::ZERO,
             trusted: true,
-            refused: false,
+            turns: Turns::default(),
+            failures: Failures::default(),
         }
     }
 

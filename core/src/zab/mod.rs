@@ -18,17 +18,19 @@
 //! ```
 
 mod cached;
+mod failures;
 mod history;
 mod leader;
 mod learner;
 mod learner_handler;
+mod lease;
 mod lobby;
 mod member;
 mod packet;
 mod sync_plan;
 
 pub use history::{Gap, History};
-pub use learner_handler::{LearnerHandler, Stage};
+pub use learner_handler::{LearnerHandler, Promise, Stage};
 pub use packet::{Packet, RequestOf, SnapshotOf};
 pub use sync_plan::{SyncPlan, sync_plan};
 

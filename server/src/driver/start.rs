@@ -125,6 +125,7 @@ fn peer_config(config: &ServerConfig, settings: Settings) -> PeerConfig<ClientTx
         commit_log_bytes: COMMIT_LOG_BYTES,
         diff_limit: DIFF_LIMIT,
         init_limit: config.init_limit,
+        tick_ms: config.tick_time.as_millis() as u64,
         sync_limit: config.sync_limit,
         snap_count: config.snap_count,
         settings,

@@ -242,6 +242,8 @@ pub fn catalogue() -> Vec<ModelSpec> {
     models.extend(super::syncs::catalogue());
     models.extend(super::disks::catalogue());
     models.extend(super::dirty::catalogue());
+    models.extend(super::strangers::catalogue());
+    models.extend(super::leases::catalogue());
     models.extend(super::comparison::catalogue());
     models.extend(super::served::catalogue());
     models
@@ -274,6 +276,7 @@ pub(super) fn setting_of(
             commit_log_bytes: usize::MAX,
             diff_limit: if forgetful { DiffLimit { bytes: 1, percent: 0 } } else { DiffLimit::NONE },
             init_limit: 1,
+            tick_ms: 1000,
             sync_limit: 1,
             snap_count: 0,
             settings: (),
@@ -289,6 +292,7 @@ pub(super) fn setting_of(
         eager: true,
         redials: true,
         fragile: None,
+        forged: None,
         interchangeable: Vec::new(),
         salt: variant.salt,
     }

@@ -11,6 +11,7 @@ mod disks;
 mod faults;
 mod groups;
 mod joins;
+mod leases;
 mod observers;
 pub mod paxos;
 mod prepared;
@@ -18,6 +19,7 @@ mod recovery;
 pub mod road;
 mod served;
 pub mod service;
+mod strangers;
 mod sync;
 mod syncs;
 

@@ -1,19 +1,22 @@
-//! LeaderIsInConfig: Nobody follows a server that is no voter of its own configuration.
+//! LeaderIsInConfig: Nobody follows a server that is no voter of its own configuration, or one of weight 0.
 
 use super::Invariant;
 use crate::models::Ensemble;
 use crate::world::World;
 
-/// Nobody follows a server that is no voter of its own configuration.
+/// Nobody follows a server that is no voter of its own configuration, or one of weight 0.
 ///
-/// Source: ZOOKEEPER-2988.
+/// Source: ZOOKEEPER-2988; QuorumHierarchical, weight 0.
 pub(super) const LEADER_IS_IN_CONFIG: Invariant = Invariant {
     name: "LeaderIsInConfig",
-    claim: "Nobody follows a server that is no voter of its own configuration.",
-    source: "ZOOKEEPER-2988",
+    claim: "Nobody follows a server that is no voter of its own configuration, or one of weight 0.",
+    source: "ZOOKEEPER-2988; QuorumHierarchical, weight 0",
     holds,
 };
 
 fn holds(_: &Ensemble, world: &World) -> bool {
-    world.peers().all(|(_, peer)| peer.status().leader.is_none_or(|leader| peer.config().is_voter(leader)))
+    world.peers().all(|(_, peer)| {
+        let may = |leader| peer.config().is_voter(leader) && peer.config().may_lead(leader);
+        peer.status().leader.is_none_or(may)
+    })
 }

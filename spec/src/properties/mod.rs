@@ -9,6 +9,7 @@ mod discarded_stays_dead;
 mod elected_is_best_of_quorum;
 mod epochs_monotone;
 mod integrity;
+mod introduction_is_harmless;
 mod leader_is_in_config;
 mod leadership;
 mod local_primary_order;
@@ -65,13 +66,14 @@ pub const ZAB: &[Invariant] = &[
     vote_is_not_worse::VOTE_IS_NOT_WORSE,
     sync_flushes::SYNC_FLUSHES,
     lost_disk_has_no_say::LOST_DISK_HAS_NO_SAY,
+    introduction_is_harmless::INTRODUCTION_IS_HARMLESS,
 ];
 
 /// A predicate over what a recording shows.
 pub type Predicate<S> = fn(&S) -> bool;
 
 /// The properties of ZAB again, the same predicates over any scene. Not among them: SyncFlushes, which
-/// asks what clients were told.
+/// asks what clients were told, and IntroductionIsHarmless, which asks how long a leader has led.
 pub fn zab_in<S: Scene>() -> Vec<(&'static Invariant, Predicate<S>)> {
     vec![
         (&prefix_consistency::PREFIX_CONSISTENCY, prefix_consistency::holds),

@@ -307,6 +307,7 @@ mod tests {
             commit_log_bytes: usize::MAX,
             diff_limit: DiffLimit::NONE,
             init_limit: 1,
+            tick_ms: 2000,
             sync_limit: 1,
             snap_count: 2,
             settings: Settings::new(ServerId(1), 2000),

@@ -14,10 +14,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fastrand::Rng;
 use quorate_core::config::{Constant, ElectionMode, PeerConfig};
+use quorate_core::ids::ServerId;
 
 use crate::models::{Ensemble, Variant, ensemble, setting};
 use crate::search::Broken;
-use crate::world::{Action, Budget, Durable, World};
+use crate::world::{Action, Budget, Durable, Forged, World};
 
 pub use shrink::{shrink, states, story};
 
@@ -65,7 +66,8 @@ pub struct Failure {
 
 impl Plan {
     /// The ensemble that the walk of this seed goes through: everybody up, on new disks; with every other seed one
-    /// server's disk, if there are three or more, is gone whenever it dies.
+    /// server's disk, if there are three or more, is gone whenever it dies; with every third, strangers introduce
+    /// themselves in the name of one.
     pub fn ensemble(&self, seed: u64) -> Ensemble {
         let mut setting = setting(self.servers, ElectionMode::Fast, self.variant);
         for config in &mut setting.configs {
@@ -74,6 +76,10 @@ impl Plan {
         // The others must be able to do without it.
         let fragile = seed % 2 == 1 && self.servers > 2;
         setting.fragile = fragile.then(|| (seed / 2) as usize % self.servers);
+        // Strangers take the name of one, and claim what nobody has promised.
+        let forged =
+            || Forged { server: ServerId((seed / 3) as i64 % self.servers as i64 + 1), accepted_epoch: 40 };
+        setting.forged = (seed % 3 == 0).then(forged);
         ensemble(setting, vec![Durable::empty(); self.servers], calm())
     }
 
@@ -123,7 +129,11 @@ fn with_txn(n: usize) -> Budget {
 fn budget_for(action: &Action, submitted: usize) -> Budget {
     match action {
         Action::Submit(_) => with_txn(submitted),
-        Action::Crash(..) | Action::Cut(_) | Action::Silence(_) | Action::PhaseLimit(_) => with_fault(),
+        Action::Crash(..)
+        | Action::Cut(_)
+        | Action::Silence(_)
+        | Action::PhaseLimit(_)
+        | Action::Forge(_) => with_fault(),
         _ => calm(),
     }
 }
@@ -353,5 +363,8 @@ impl<'a> Walker<'a> {
 
 /// Whether this needs a fault's budget now.
 fn is_fault(action: &Action) -> bool {
-    matches!(action, Action::Crash(..) | Action::Cut(_) | Action::Silence(_) | Action::PhaseLimit(_))
+    matches!(
+        action,
+        Action::Crash(..) | Action::Cut(_) | Action::Silence(_) | Action::PhaseLimit(_) | Action::Forge(_)
+    )
 }

@@ -128,6 +128,9 @@ fn begin(world: &World, text: &mut String) -> Result<(), Unwritable> {
         if setting.fragile == Some(i) {
             different += " loses disk";
         }
+        if let Some(forged) = setting.forged.filter(|forged| forged.server == config.id) {
+            let _ = write!(different, " forged {}", forged.accepted_epoch);
+        }
         if !different.is_empty() {
             let _ = writeln!(text, "> config {}{different}", i + 1);
         }
@@ -141,6 +144,9 @@ fn begin(world: &World, text: &mut String) -> Result<(), Unwritable> {
         };
         if let Some((_, applied)) = disk.snapshot.as_ref().filter(|(_, applied)| !applied.is_empty()) {
             let _ = write!(text, " snapshot{}", entries(applied));
+        }
+        if disk.reaches > quorate_core::ids::Zxid::ZERO {
+            let _ = write!(text, " reaches {:?}", disk.reaches);
         }
         if !disk.log.is_empty() {
             let _ = write!(text, " log{}", entries(&disk.log));
@@ -239,6 +245,7 @@ fn commands(world: &World, action: &Action) -> Vec<String> {
         }
         Action::Crash(i, 0) => format!("crash {}", i + 1),
         Action::Crash(i, kept) => format!("crash {} keeping {kept}", i + 1),
+        Action::Forge(i) => format!("forge {}", i + 1),
         Action::Cut(c) => {
             let (a, b) = (world.connections()[c].learner, world.connections()[c].leader);
             format!("cut {} {}{}", a + 1, b + 1, of(a, b, world.connections()[c].generation))

@@ -12,7 +12,9 @@ use crate::byte::Byte;
 use crate::models::Ensemble;
 use crate::properties;
 use crate::words;
-use crate::world::{Action, Budget, Connection, DiskOp, Durable, End, QuorumPort, Setting, Side, World};
+use crate::world::{
+    Action, Budget, Connection, DiskOp, Durable, End, Forged, QuorumPort, Setting, Side, World,
+};
 
 /// More steps than any scenario needs to come to rest.
 const MOST_STEPS: usize = 10_000;
@@ -60,9 +62,10 @@ impl Stage {
     ///   those who are behind, and sends at most K of them one by one. With `oracle` nobody votes:
     ///   leaders are named. With `eager`, deliveries that only their receiver can notice happen at
     ///   once, as in the models. With either of them, who cannot connect tries again at once
-    /// * `config I [remember K] [diff K] [snapshots K] [loses disk]` one server is different in this: it begins a
-    ///   snapshot after K transactions; its disk is gone when it dies
-    /// * `disk I epochs ACCEPTED/CURRENT [snapshot Z=x…] [log Z=x…] [lost]` what a server has before
+    /// * `config I [remember K] [diff K] [snapshots K] [loses disk] [forged E]` one server is different in this: it begins
+    ///   a snapshot after K transactions; its disk is gone when it dies; strangers take its name, and claim epoch E
+    /// * `disk I epochs ACCEPTED/CURRENT [snapshot Z=x…] [reaches Z] [log Z=x…] [lost]` what a server has before; the
+    ///   snapshot may contain what is up to `reaches`
     /// * `start I…`, `crash I [keeping N]`: a process; of the pending writes the first N take effect
     /// * `lead I`, `follow I J`: the oracle names a leader; the first follows the second
     /// * `vote I -> J`, `deliver I -> J [N]`, `deliver I -> J new`, `deliver I -> J of G`: one vote, N
@@ -75,6 +78,7 @@ impl Stage {
     /// * `ask I`: a client asks I, which serves, for `sync`
     /// * `alarm I NAME`: an alarm fires
     /// * `cut I J [of G]`: the connections between these break
+    /// * `forge I`: a stranger introduces itself to I, and goes
     /// * `hold I -> J`, `hold I`, `hold disk I`, `release …`: `settle` delivers nothing in this
     ///   direction, from or to this server, from this disk; `release` alone releases all
     /// * `settle`: everything else happens
@@ -129,6 +133,7 @@ impl Stage {
                 self.tell(None)
             }
             ["alarm", i, name] => self.alarm(i, name),
+            ["forge", i] => self.act(Action::Forge(self.index(i)?)),
             ["cut", i, j, rest @ ..] => self.cut(i, j, generation(rest)?),
             ["hold", rest @ ..] => self.hold(rest, true),
             ["release"] => {
@@ -180,6 +185,7 @@ impl Stage {
                 commit_log_bytes: usize::MAX,
                 diff_limit,
                 init_limit: 1,
+                tick_ms: 1000,
                 sync_limit: 1,
                 snap_count: 0,
                 settings: (),
@@ -195,6 +201,7 @@ impl Stage {
             eager,
             redials: eager || election == ElectionMode::Oracle,
             fragile: None,
+            forged: None,
             interchangeable: Vec::new(),
             salt: 0,
         });
@@ -217,6 +224,10 @@ impl Stage {
                 ["diff", k] => config.diff_limit = DiffLimit { bytes: number(k)?, percent: 0 },
                 ["snapshots", k] => config.snap_count = number(k)? as u64,
                 ["loses", "disk"] => setting.fragile = Some(i),
+                ["forged", epoch] => {
+                    let accepted_epoch = number(epoch)? as Epoch;
+                    setting.forged = Some(Forged { server: setting.configs[i].id, accepted_epoch });
+                }
                 other => return Err(format!("`{}` is nothing that a server has", other.join(" "))),
             }
         }
@@ -239,6 +250,10 @@ impl Stage {
                     disk.current_epoch = number(epochs.1)? as Epoch;
                 }
                 "snapshot" | "log" => into = word,
+                "reaches" => {
+                    let zxid = words.next().ok_or("reaches 1:3")?;
+                    disk.reaches = place(zxid)?;
+                }
                 "lost" => disk.lost = true,
                 word if into == "snapshot" => {
                     let (zxid, byte) = transaction(word)?;
@@ -532,9 +547,14 @@ fn byte(letter: &str) -> Result<Byte, String> {
 
 /// `1:2=b`
 fn transaction(word: &str) -> Result<(Zxid, Byte), String> {
-    let parts = word.split_once('=').and_then(|(zxid, txn)| Some((zxid.split_once(':')?, txn)));
-    let ((epoch, counter), letter) = parts.ok_or_else(|| format!("`{word}` is not like 1:2=b"))?;
-    Ok((Zxid::new(number(epoch)? as Epoch, number(counter)? as u32), byte(letter)?))
+    let (zxid, letter) = word.split_once('=').ok_or_else(|| format!("`{word}` is not like 1:2=b"))?;
+    Ok((place(zxid)?, byte(letter)?))
+}
+
+/// `1:2`.
+fn place(word: &str) -> Result<Zxid, String> {
+    let (epoch, counter) = word.split_once(':').ok_or_else(|| format!("`{word}` is not like 1:2"))?;
+    Ok(Zxid::new(number(epoch)? as Epoch, number(counter)? as u32))
 }
 
 /// `1,2,3/4,5,6/7,8,9`, every server of weight 1.

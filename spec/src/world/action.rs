@@ -45,6 +45,8 @@ pub enum Action {
     Silence(usize),
     /// A server dies; this many of its pending storage operations took effect.
     Crash(usize, usize),
+    /// A stranger introduces itself to this server in the name of another (see `Setting::forged`), and goes.
+    Forge(usize),
     /// A connection breaks.
     Cut(usize),
 }
@@ -69,6 +71,7 @@ impl fmt::Display for Action {
             Action::PhaseLimit(i) => write!(f, "{} gives up its phase", id(i)),
             Action::Silence(i) => write!(f, "{} hears nothing for too long", id(i)),
             Action::Crash(i, kept) => write!(f, "{} dies with {kept} pending writes done", id(i)),
+            Action::Forge(i) => write!(f, "a stranger introduces itself to {}", id(i)),
             Action::Cut(c) => write!(f, "connection {c} breaks"),
         }
     }

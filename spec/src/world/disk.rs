@@ -33,7 +33,14 @@ pub struct Durable {
 impl Durable {
     /// A new disk.
     pub fn empty() -> Self {
-        Durable { accepted_epoch: 0, current_epoch: 0, snapshot: None, reaches: Zxid::ZERO, log: Vec::new(), lost: false }
+        Durable {
+            accepted_epoch: 0,
+            current_epoch: 0,
+            snapshot: None,
+            reaches: Zxid::ZERO,
+            log: Vec::new(),
+            lost: false,
+        }
     }
 
     /// A disk in the place of one that is gone.

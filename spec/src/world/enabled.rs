@@ -6,7 +6,7 @@ use quorate_core::election::ServerState;
 use quorate_core::ids::ServerId;
 use quorate_core::timer::Timer;
 
-use super::{Action, Connection, End, QuorumPort, Server, Side, World, bit, index};
+use super::{Action, Connection, End, QuorumPort, Server, Side, World, bit, id, index};
 use crate::byte::Byte;
 
 impl World {
@@ -72,7 +72,7 @@ impl World {
             }
             _ => {}
         }
-        if self.dial_succeeds(server).is_some() {
+        if self.dial_succeeds(i).is_some() {
             actions.push(Action::Connect(i));
         }
         if self.budget.txns > 0
@@ -97,18 +97,37 @@ impl World {
             let looking = peer.state() == ServerState::Looking;
             let again = oracle || looking || peer.status().round < u64::from(self.budget.elections);
             let fault = may_fail && (leading || port == QuorumPort::Imagined);
-            if again && (fault || self.waits_in_vain(i, peer)) {
+            if peer.established_epoch().is_some() {
+                if self.may_make_way(peer) {
+                    actions.push(Action::PhaseLimit(i));
+                }
+            } else if again && (fault || self.waits_in_vain(i, peer)) {
                 actions.push(Action::PhaseLimit(i));
             }
         }
-        if armed(Timer::Liveness) && (may_fail && leading || port == QuorumPort::Dead) {
+        let judges = if leading { peer.established_epoch().is_some() } else { port == QuorumPort::Dead };
+        if armed(Timer::Liveness) && judges && (may_fail || port == QuorumPort::Dead) {
             actions.push(Action::Silence(i));
+        }
+        if let Some(forged) = self.setting.forged
+            && may_fail
+            && index(forged.server) != i
+            && peer.receives_learners()
+        {
+            actions.push(Action::Forge(i));
         }
         if may_fail {
             let fragile = self.setting.fragile == Some(i);
             let most = if fragile { 0 } else { server.disk.pending.len() };
             actions.extend((0..=most).map(|kept| Action::Crash(i, kept)));
         }
+    }
+
+    /// Whether a leader has a reason to make way for a later epoch, once it has led for long enough: only then it makes
+    /// a difference how long that is.
+    pub(super) fn may_make_way(&self, leader: &QuorumPeer<Byte>) -> bool {
+        let ahead = |peer: &QuorumPeer<Byte>| Some(peer.status().accepted_epoch) > leader.established_epoch();
+        self.peers().any(|(_, peer)| ahead(peer))
     }
 
     /// Whether somebody would give its leader up, if it were not for the bound on rounds.
@@ -162,8 +181,12 @@ impl World {
                 !peer.config().is_quorum(follows) || disk_done(i) && mine.all(quiet)
             }
             (ServerState::Following | ServerState::Observing, _) => {
-                let server = &self.servers[i];
-                server.dialing.is_some() && self.dial_succeeds(server).is_none()
+                let receives = |leader: ServerId| {
+                    let leader = self.servers[index(leader)].peer.as_ref();
+                    self.setting.quorum_port == QuorumPort::Open
+                        && leader.is_some_and(QuorumPeer::receives_learners)
+                };
+                self.servers[i].dialing.is_some_and(|leader| !receives(leader))
             }
             // Whoever waits for it to win: if it could, it would.
             (ServerState::Looking, _) => {
@@ -175,9 +198,9 @@ impl World {
 
     /// Who the server it dials is, if that one would accept. A refused attempt leads back to the
     /// same state by way of an alarm, so it is no transition.
-    pub(super) fn dial_succeeds(&self, server: &Server) -> Option<usize> {
-        let leader = index(server.dialing?);
-        let accepts = self.servers[leader].peer.as_ref()?.receives_learners();
+    pub(super) fn dial_succeeds(&self, i: usize) -> Option<usize> {
+        let leader = index(self.servers[i].dialing?);
+        let accepts = self.servers[leader].peer.as_ref()?.receives(id(i));
         (self.setting.quorum_port == QuorumPort::Open && accepts).then_some(leader)
     }
 }

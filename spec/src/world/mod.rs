@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use quorate_core::config::{Constant, PeerConfig};
 use quorate_core::election::Notification;
-use quorate_core::ids::{ServerId, Zxid};
+use quorate_core::ids::{Epoch, Now, ServerId, Zxid};
 use quorate_core::timer::Timer;
 use quorate_core::{QuorumPeer, ZabState};
 
@@ -84,6 +84,8 @@ pub struct Setting {
     pub redials: bool,
     /// The server, by index, whose disk is gone when its process dies.
     pub fragile: Option<usize>,
+    /// The name that strangers take, and what they say.
+    pub forged: Option<Forged>,
     /// Servers, by index, that may change places: states that differ in that alone are one (see [`Setting::symmetric`]).
     pub interchangeable: Vec<Vec<usize>>,
     /// Distinguishes two runs of the same search.
@@ -95,8 +97,17 @@ impl Setting {
     fn kind(&self) -> u64 {
         let configs: Vec<&PeerConfig<Byte>> = self.configs.iter().map(|config| &**config).collect();
         let knobs = (self.submit_anywhere, self.syncs, self.eager, self.redials);
-        fingerprint(&(configs, self.quorum_port, knobs, self.fragile), 0).0
+        fingerprint(&(configs, self.quorum_port, knobs, self.fragile, self.forged), 0).0
     }
+}
+
+/// An introduction that is not true.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Forged {
+    /// In whose name.
+    pub server: ServerId,
+    /// The acceptedEpoch that is claimed.
+    pub accepted_epoch: Epoch,
 }
 
 /// One server: its process, if it is up, and its disk.
@@ -125,6 +136,8 @@ pub struct World {
     /// Whom the oracle names at present.
     oracle: Option<usize>,
     budget: Budget,
+    /// The clock that every process reads. It stands still unless a model moves it.
+    now: Now,
     ghost: Arc<Ghost>,
     /// What the disks held before anything happened. No part of the state's identity.
     preloaded: Arc<[(Zxid, Byte)]>,
@@ -155,6 +168,7 @@ type Parts<'a> = (
     &'a [Connection],
     Option<usize>,
     &'a Budget,
+    Now,
     &'a Ghost,
 );
 
@@ -181,6 +195,7 @@ impl World {
             connections: Vec::new(),
             oracle: None,
             budget,
+            now: Now::default(),
             ghost: Arc::default(),
             preloaded,
             trace: None,
@@ -228,6 +243,11 @@ impl World {
     /// Let this happen from now on.
     pub fn allow(&mut self, budget: Budget) {
         self.budget = budget;
+    }
+
+    /// It is this time from now on.
+    pub fn set_clock(&mut self, now: Now) {
+        self.now = now;
     }
 
     /// What there is of the connections between learners and leaders.
@@ -306,8 +326,22 @@ impl World {
         fingerprint(&self.parts(), 0).1
     }
 
+    /// What makes a difference, for states that contain a world.
+    pub(crate) fn identity(&self) -> impl Hash + '_ {
+        self.parts()
+    }
+
     fn parts(&self) -> Parts<'_> {
-        (self.kind, &self.servers, &self.votes, &self.connections, self.oracle, &self.budget, &self.ghost)
+        (
+            self.kind,
+            &self.servers,
+            &self.votes,
+            &self.connections,
+            self.oracle,
+            &self.budget,
+            self.now,
+            &self.ghost,
+        )
     }
 
     /// The vote under way from one server to another.

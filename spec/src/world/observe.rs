@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use quorate_core::QuorumPeer;
 use quorate_core::election::{Notification, ServerState, Vote};
-use quorate_core::ids::{Epoch, Zxid};
+use quorate_core::ids::{EPOCH_LEAP, Epoch, Link, Zxid};
 use quorate_core::payload::{Payload, Size};
 use quorate_core::zab::Packet;
+use quorate_core::{Input, Output, QuorumPeer};
 
 use super::{Broken, World, index};
 use crate::byte::Byte;
@@ -88,6 +88,45 @@ pub(crate) fn leads_unheard<P: Payload>(peer: &QuorumPeer<P>, checks: u32) -> bo
     let config = peer.config();
     let enough = config.is_quorum(|server| server == config.id);
     checks > config.sync_limit && peer.state() == ServerState::Leading && !enough
+}
+
+/// What a server has before it hears an introduction: that takes nothing from it.
+pub(crate) struct Introduction {
+    link: Link,
+    established: Option<Epoch>,
+    accepted: Epoch,
+    /// Whether a connection in that name is alive.
+    connected: bool,
+}
+
+impl Introduction {
+    /// Before the step, if its input is one.
+    pub(crate) fn of<P: Payload>(peer: &QuorumPeer<P>, input: &Input<P>) -> Option<Introduction> {
+        let (link, newcomer) = match input {
+            Input::Accepted(link) => (*link, true),
+            Input::Packet(link, Packet::FollowerInfo { .. } | Packet::ObserverInfo { .. }) => (*link, false),
+            _ => return None,
+        };
+        let accepted = peer.status().accepted_epoch;
+        let connected = newcomer && peer.receives_learners() && !peer.receives(link.server);
+        Some(Introduction { link, established: peer.established_epoch(), accepted, connected })
+    }
+
+    /// Whether the step took a living connection, a reign, or more epochs than one may. A reign may end
+    /// `justly`: the leader has led for long enough.
+    pub(crate) fn harms<P: Payload>(&self, after: &QuorumPeer<P>, out: &[Output<P>], justly: bool) -> bool {
+        let cuts = |output: &Output<P>| match output {
+            Output::Hangup(link, _) => link.server == self.link.server && *link != self.link,
+            _ => false,
+        };
+        let leaps = |output: &Output<P>| match output {
+            Output::SaveAcceptedEpoch(_, epoch) => *epoch - self.accepted > EPOCH_LEAP + 1,
+            _ => false,
+        };
+        let taken = self.connected && out.iter().any(cuts);
+        let deposed = self.established.is_some() && after.state() != ServerState::Leading && !justly;
+        taken || deposed || out.iter().any(leaps)
+    }
 }
 
 impl World {

@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use quorate_core::config::ElectionMode;
 use quorate_core::election::ServerState;
-use quorate_core::ids::{ConnId, Link, Now};
+use quorate_core::ids::{ConnId, Link};
 use quorate_core::timer::Timer;
+use quorate_core::zab::Packet;
 use quorate_core::{Input, Output, QuorumPeer, Reason};
 
+use super::observe::Introduction;
 use super::observe::leads_unheard;
-use super::{Action, Connection, Disk, Durable, End, Event, QuorumPort, Side, View, World, bit, id, index};
+use super::{
+    Action, Connection, Disk, Durable, End, Event, Forged, QuorumPort, Side, View, World, bit, id, index,
+};
 use crate::byte::Byte;
 
 impl World {
@@ -41,7 +45,7 @@ impl World {
                 self.alarm(i, Timer::ElectionResend);
             }
             Action::Connect(i) => {
-                let leader = self.dial_succeeds(&self.servers[i]).expect("it accepts");
+                let leader = self.dial_succeeds(i).expect("it accepts");
                 self.connect(i, leader);
             }
             Action::Deliver(c, side) => self.deliver(c, side),
@@ -66,7 +70,7 @@ impl World {
             }
             Action::PhaseLimit(i) => {
                 let peer = self.servers[i].peer.as_ref().expect("it is up");
-                if !self.waits_in_vain(i, peer) {
+                if peer.established_epoch().is_none() && !self.waits_in_vain(i, peer) {
                     self.budget.faults -= 1;
                 }
                 self.alarm(i, Timer::PhaseLimit);
@@ -87,6 +91,10 @@ impl World {
             Action::Crash(i, kept) => {
                 self.budget.faults -= 1;
                 self.crash(i, kept);
+            }
+            Action::Forge(leader) => {
+                self.budget.faults -= 1;
+                self.forge(leader);
             }
             Action::Cut(c) => {
                 self.budget.faults -= 1;
@@ -114,6 +122,14 @@ impl World {
         Arc::make_mut(&mut self.servers[i]).asked.push(proposed);
         self.step(i, Input::Client(ConnId(0), Byte::SYNC));
         self.come_to_rest();
+    }
+
+    /// Whether a server that is up would answer a client's read now. Nothing happens.
+    pub fn answers_read(&self, i: usize) -> bool {
+        let Some(mut peer) = self.servers[i].peer.clone() else { return false };
+        let mut out = Vec::new();
+        peer.step(self.now, Input::Client(ConnId(0), Byte::READ), &mut out);
+        out.iter().any(|output| matches!(output, Output::Reply(..)))
     }
 
     /// Whether an alarm of a server that is up is set.
@@ -181,6 +197,24 @@ impl World {
     }
 
     fn connect(&mut self, learner: usize, leader: usize) {
+        let generation = self.open(learner, leader);
+        Arc::make_mut(&mut self.servers[learner]).dialing = None;
+        self.step(learner, Input::Up(Link { server: id(leader), generation }));
+    }
+
+    /// A stranger dials in the name of a server, introduces itself and goes.
+    fn forge(&mut self, leader: usize) {
+        let Forged { server, accepted_epoch } = self.setting.forged.expect("there is a stranger");
+        let generation = self.open(index(server), leader);
+        let own =
+            |c: &&mut Connection| (c.learner, c.leader, c.generation) == (index(server), leader, generation);
+        let connection = self.connections.iter_mut().find(own).expect("it was opened");
+        connection.to_leader.push_back(Packet::FollowerInfo { accepted_epoch, config_version: 0 });
+        connection.learner_end = End::Closed;
+    }
+
+    /// A connection of these two, of which nobody knows yet; its generation.
+    fn open(&mut self, learner: usize, leader: usize) -> u32 {
         let used = |generation: &u32| {
             let pair = |c: &Connection| (c.learner, c.leader);
             let same = |c: &Connection| [(learner, leader), (leader, learner)].contains(&pair(c));
@@ -189,8 +223,7 @@ impl World {
         let generation = (0..).find(|g| !used(g)).expect("a free number");
         self.connections.push(Connection::new(learner, leader, generation));
         self.connections.sort_unstable_by_key(Connection::place);
-        Arc::make_mut(&mut self.servers[learner]).dialing = None;
-        self.step(learner, Input::Up(Link { server: id(leader), generation }));
+        generation
     }
 
     pub(super) fn deliver(&mut self, c: usize, side: Side) {
@@ -231,12 +264,16 @@ impl World {
     fn step(&mut self, i: usize, input: Input<Byte>) {
         self.steps += 1;
         let mut out = Vec::new();
+        let makes_way = self.servers[i].alarms & bit(Timer::PhaseLimit) == 0;
         let peer = Arc::make_mut(&mut self.servers[i]).peer.as_mut().expect("it is up");
         let before = self.trace.is_some().then(|| (input.clone(), View::of(peer)));
-        peer.step(Now::default(), input, &mut out);
+        let introduction = Introduction::of(peer, &input).map(|said| (said, makes_way));
+        peer.step(self.now, input, &mut out);
+        let harmful = introduction.is_some_and(|(said, justly)| said.harms(peer, &out, justly));
         if let (Some(trace), Some((input, before))) = (&mut self.trace, before) {
             trace.push(Event { server: i, input, outputs: out.clone(), before, after: View::of(peer) });
         }
+        self.note(harmful, |broken| broken.harmful_introduction = true);
         for output in out {
             self.perform(i, output);
         }

@@ -44,6 +44,7 @@ impl Setting {
             // Elections compare ids.
             simple && config.election == ElectionMode::Oracle && role(config, a.id) == role(config, b.id)
         }) && [i, j].iter().all(|k| self.fragile != Some(*k))
+            && self.forged.is_none_or(|forged| ![a.id, b.id].contains(&forged.server))
             && PeerConfig { id: b.id, ..PeerConfig::clone(a) } == **b
     }
 }
@@ -88,6 +89,7 @@ impl World {
             *newest = newest.map(|(epoch, leader)| (epoch, names[leader]));
         }
         World {
+            now: self.now,
             setting: Arc::clone(&self.setting),
             kind: self.kind,
             servers: servers.into_iter().map(|server| server.expect("names differ")).collect(),

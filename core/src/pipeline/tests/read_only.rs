@@ -143,6 +143,7 @@ fn alone(log: Vec<(Zxid, ClientTxn)>, read_only: bool) -> QuorumPeer<ClientTxn> 
         commit_log_bytes: usize::MAX,
         diff_limit: DiffLimit::NONE,
         init_limit: 10,
+        tick_ms: 2000,
         sync_limit: 5,
         read_only,
         snap_count: 0,

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{Leader, Outcome, Phase};
-use crate::ids::{Epoch, LAST_EPOCH, Link, ServerId};
+use crate::ids::{EPOCH_LEAP, Epoch, LAST_EPOCH, Link, ServerId};
 use crate::mutation::mutated;
 use crate::output::{Output, Reason};
 use crate::payload::{Payload, Service, ServingRole};
@@ -32,10 +32,12 @@ impl<P: Payload> Leader<P> {
             }
             Phase::Promising(_) => Ok(()),
             Phase::Epoch(epoch) | Phase::Synchronization { epoch, .. } | Phase::Broadcast(epoch) => {
-                if learner.voter && accepted > epoch {
+                let yields = self.settled || mutated!(m.config, YieldsAtOnce);
+                if learner.voter && accepted > epoch && yields {
                     // It promised a later epoch to a leader that did not make it and can only join
                     // a still later one: let there be one, even if the next quorum is without it.
-                    m.accept_epoch(accepted, cx);
+                    // A leader that has only just come to lead, or needs the learner, goes on: the learner leaves again.
+                    m.accept_epoch(within_reach(m, accepted, epoch), cx);
                     return Err(RoleEnded);
                 }
                 learner.stage = Stage::EpochSent;
@@ -57,6 +59,7 @@ impl<P: Payload> Leader<P> {
             return;
         }
         let latest = self.learners.keys().filter_map(introduced).fold(m.accepted_epoch, Epoch::max);
+        let latest = within_reach(m, latest, m.accepted_epoch);
         let epoch = if mutated!(m.config, EpochIsMax) {
             latest.max(1)
         } else if latest < LAST_EPOCH {
@@ -166,4 +169,12 @@ impl<P: Payload> Leader<P> {
         }
         Ok(())
     }
+}
+
+/// What a claim to have promised this epoch can move a leader's own to: nobody's word alone brings the epochs to an end.
+fn within_reach<P: Payload>(m: &Member<P>, claimed: Epoch, own: Epoch) -> Epoch {
+    if mutated!(m.config, EpochLeapsAnywhere) {
+        return claimed;
+    }
+    claimed.min(own.saturating_add(EPOCH_LEAP))
 }

@@ -2,17 +2,23 @@
 
 use super::{Leader, Outcome, Phase};
 use crate::ids::{Link, ServerId};
+use crate::input::Input;
 use crate::mutation::mutated;
 use crate::output::{Output, Reason};
 use crate::payload::Payload;
 use crate::timer::{Delay, Timer};
 use crate::zab::learner_handler::LearnerHandler;
+use crate::zab::lease::term;
 use crate::zab::member::{Context, Member, RoleEnded};
+use crate::zab::packet::Packet;
 
 impl<P: Payload> Leader<P> {
     /// Another tick. Who is silent for longer than `syncLimit` ticks is dropped (`initLimit` more
     /// while it is not in service); a leader without a quorum steps down (recovery rule 1).
-    pub(super) fn check_liveness(&mut self, m: &Member<P>, cx: &mut Context<'_, P>) -> Outcome {
+    pub(super) fn check_liveness(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>) -> Outcome {
+        if self.established().is_some() {
+            m.failures.forget();
+        }
         cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::Tick));
         self.learners.retain(|_, learner| {
             let in_service = m.config.sync_limit;
@@ -31,6 +37,35 @@ impl<P: Payload> Leader<P> {
         self.check_quorum(m)
     }
 
+    /// Whether this leader may still act as one: a process that stood still may have been replaced meanwhile. What comes from
+    /// a learner may say that it has not.
+    pub(crate) fn may_go_on(&self, m: &Member<P>, cx: &Context<'_, P>, input: &Input<P>) -> Outcome {
+        match input {
+            Input::Packet(_, Packet::Ping { .. }) | Input::Down(_) => Ok(()),
+            _ => self.within_lease(m, cx),
+        }
+    }
+
+    /// An established leader steps down when its lease is over.
+    pub(super) fn within_lease(&self, m: &Member<P>, cx: &Context<'_, P>) -> Outcome {
+        let over = self.established().is_some() && cx.now.elapsed_ms > self.lease;
+        if over && !mutated!(m.config, LeaseIgnored) { Err(RoleEnded) } else { Ok(()) }
+    }
+
+    /// A quorum has shown that it follows: the lease counts from when the last of it did.
+    pub(super) fn renew_lease(&mut self, m: &Member<P>) {
+        let alone = m.config.is_quorum(|id| id == m.config.id);
+        let followed = |id: ServerId| self.learners.get(&id).filter(|l| l.voter && l.in_service());
+        let since = |id: ServerId| followed(id).map(|l| l.loyalty.since());
+        let by_quorum = |at: u64| m.config.is_quorum(|id| id == m.config.id || since(id) >= Some(at));
+        let latest = m.config.voters().filter_map(since).filter(|at| by_quorum(*at)).max();
+        self.lease = match latest {
+            _ if alone => u64::MAX,
+            Some(at) => self.lease.max(at.saturating_add(term(&m.config))),
+            None => self.lease,
+        };
+    }
+
     /// A learner that is being synchronised takes in what it is sent: it is alive, and as long as
     /// voters do, the time for synchronisation is not over.
     pub(crate) fn progress(&mut self, cx: &mut Context<'_, P>, link: Link) {
@@ -44,6 +79,27 @@ impl<P: Payload> Leader<P> {
     /// From now on, `initLimit` again.
     pub(super) fn extend_phase(&self, cx: &mut Context<'_, P>) {
         cx.out.push(Output::SetAlarm(Timer::PhaseLimit, Delay::InitLimit));
+    }
+
+    /// A voter that is not with this leader looks for another.
+    pub(crate) fn hears_looking(&mut self, voter: ServerId) {
+        if self.established().is_none() && !self.is_with(voter) {
+            self.looking.insert(voter);
+        }
+    }
+
+    /// A leader that is not established waits only as long as a quorum may still come: who is connected, and who could
+    /// connect. It need not wait for those that cannot be reached, or look for another leader.
+    pub(crate) fn check_prospects(&self, m: &Member<P>, reachable: impl Fn(ServerId) -> bool) -> Outcome {
+        if self.established().is_some() || mutated!(m.config, WaitsForNobody) {
+            return Ok(());
+        }
+        let may_come = |id: ServerId| {
+            id == m.config.id
+                || self.learners.contains_key(&id)
+                || reachable(id) && !self.looking.contains(&id)
+        };
+        if m.config.is_quorum(may_come) { Ok(()) } else { Err(RoleEnded) }
     }
 
     /// An established leader needs a quorum that has its history and is connected.

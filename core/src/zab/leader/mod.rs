@@ -10,7 +10,7 @@ mod discovery;
 mod liveness;
 mod synchronization;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use super::cached::Cached;
@@ -35,7 +35,16 @@ pub(crate) struct Leader<P: Payload> {
     syncs: VecDeque<(Zxid, Origin, RequestOf<P>)>,
     /// The initial history as a state, for the learners that are sent it before it is applied.
     initial: Cached<SnapshotOf<P>>,
+    /// It may serve up to this time (see [`lease`](crate::zab::lease)), milliseconds of its clock.
+    lease: u64,
+    /// It has served for so long that it may make way for a later epoch (see `introduced`).
+    settled: bool,
+    /// While it is not established: voters that look for a leader though they helped to elect this one.
+    looking: BTreeSet<ServerId>,
 }
+
+/// How many ticks a learner must have been silent before another connection in its name takes its place.
+const TAKEOVER_TICKS: u32 = 2;
 
 /// A leader's phase.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -65,8 +74,12 @@ impl<P: Payload> Leader<P> {
             learners: BTreeMap::new(),
             syncs: VecDeque::new(),
             initial: Cached::default(),
+            lease: 0,
+            settled: false,
+            looking: BTreeSet::new(),
         };
         cx.out.push(Output::SetAlarm(Timer::PhaseLimit, Delay::InitLimit));
+        cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::Tick));
         leader.choose_epoch(m, cx);
         leader
     }
@@ -108,6 +121,11 @@ impl<P: Payload> Leader<P> {
             cx.hangup(link, Reason::NotInConfig);
             return Ok(());
         }
+        if self.is_with(link.server) && !mutated!(m.config, NewcomerTakesOver) {
+            cx.hangup(link, Reason::AlreadyConnected);
+            return Ok(());
+        }
+        self.looking.remove(&link.server);
         // What it asked over an earlier connection it has forgotten.
         let earlier = |origin| matches!(origin, Origin::Learner(old) if old.server == link.server);
         self.syncs.retain(|(_, origin, _)| !earlier(*origin));
@@ -116,6 +134,11 @@ impl<P: Payload> Leader<P> {
             self.check_quorum(m)?;
         }
         Ok(())
+    }
+
+    /// Whether a connection with this learner is alive: whoever else comes in its name has to wait.
+    pub(crate) fn is_with(&self, learner: ServerId) -> bool {
+        self.learners.get(&learner).is_some_and(|l| l.silent < TAKEOVER_TICKS)
     }
 
     pub(crate) fn down(&mut self, m: &Member<P>, link: Link) -> Outcome {
@@ -162,6 +185,12 @@ impl<P: Payload> Leader<P> {
                 self.request(m, cx, request, Origin::Learner(link))
             }
             Packet::Ping { touches, .. } if learner.forwarding() => {
+                let receipt = mutated!(m.config, LeaseFromReceipt).then_some(cx.now.elapsed_ms);
+                let news = learner.loyalty.answered(receipt);
+                if news && learner.voter {
+                    self.renew_lease(m);
+                }
+                self.within_lease(m, cx)?;
                 m.service.touch(cx.now, &touches);
                 Ok(())
             }
@@ -203,10 +232,19 @@ impl<P: Payload> Leader<P> {
     pub(crate) fn alarm(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, timer: Timer) -> Outcome {
         match timer {
             Timer::PhaseLimit if self.established().is_none() => Err(RoleEnded),
+            Timer::PhaseLimit => {
+                self.settled = true;
+                Ok(())
+            }
             Timer::Liveness => self.check_liveness(m, cx),
             Timer::Ping => {
                 let zxid = m.history.last();
-                for learner in self.learners.values().filter(|l| l.forwarding()) {
+                for learner in self.learners.values_mut().filter(|l| l.forwarding()) {
+                    if learner.in_service() && !learner.loyalty.asked(cx.now) {
+                        // The next look at who is silent finds it.
+                        learner.silent = u32::MAX;
+                        continue;
+                    }
                     cx.send(learner.link, Packet::Ping { zxid, touches: Vec::new() });
                 }
                 cx.out.push(Output::SetAlarm(Timer::Ping, Delay::HalfTick));
@@ -259,6 +297,9 @@ impl<P: Payload> Rename for Leader<P> {
             learners: self.learners.rename(names),
             syncs: self.syncs.iter().map(sync).collect(),
             initial: self.initial.clone(),
+            lease: self.lease,
+            settled: self.settled,
+            looking: self.looking.iter().map(|id| names(*id)).collect(),
         }
     }
 }

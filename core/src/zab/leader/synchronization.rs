@@ -10,6 +10,7 @@ use crate::output::{Output, Reason};
 use crate::payload::{Payload, Service, ServingRole};
 use crate::timer::{Delay, Timer};
 use crate::zab::learner_handler::{LearnerHandler, Promise, Stage};
+use crate::zab::lease::term;
 use crate::zab::member::{Context, Member};
 use crate::zab::packet::Packet;
 use crate::zab::sync_plan::{SyncPlan, sync_plan};
@@ -175,14 +176,16 @@ impl<P: Payload> Leader<P> {
             self.carry_out(m, cx, effects)?;
         }
         m.trim();
-        cx.out.push(Output::CancelAlarm(Timer::PhaseLimit));
-        cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::Tick));
+        self.looking.clear();
+        self.extend_phase(cx);
         cx.out.push(Output::SetAlarm(Timer::SessionExpiry, Delay::Tick));
         let ready: Vec<ServerId> =
             self.learners.iter().filter(|(_, l)| l.has_initial_history()).map(|(id, _)| *id).collect();
         for id in ready {
             self.put_in_service(m, cx, id);
         }
+        self.lease = m.turns.all_read().saturating_add(term(&m.config));
+        self.renew_lease(m);
         let mut effects = Vec::new();
         m.service.serve(cx.now, ServingRole::Leader, m.applied_for_clients(epoch), &mut effects);
         self.carry_out(m, cx, effects)
@@ -194,6 +197,7 @@ impl<P: Payload> Leader<P> {
         let learner = self.learners.get_mut(&id).expect("a connected learner");
         let Stage::Synchronized { committed, acked } = learner.stage else { return };
         learner.stage = Stage::InService { acked };
+        learner.loyalty.begin(m.turns.all_read());
         cx.send(learner.link, Packet::UpToDate);
         if !learner.voter || mutated!(m.config, HeldCommitsForgotten) {
             return;

@@ -1,0 +1,92 @@
+//! How long a server may serve on what it knows of the others: the one place where ZAB looks at a clock.
+//!
+//! A follower leaves a leader that it has not heard for `syncLimit` ticks. So a leader that knows when a quorum still
+//! followed it knows until when no other leader can have been elected for its silence. A process that stood still
+//! learns of nothing in the meantime, and what it reads afterwards may be as old as its pause: so what counts is not when
+//! something was read, but a moment before it was said.
+//!
+//! * A leader counts an answered ping from when that ping was *sent*: answers come in the order of the pings.
+//! * A learner counts a packet from when it had last read everything there was, its turn before this one.
+//!
+//! Either serves for `syncLimit + 1` ticks after that and no longer. The clock is [`Now::elapsed_ms`]: setting the time
+//! of day changes nothing. Clocks must run equally fast; they need not agree.
+
+use alloc::collections::VecDeque;
+
+use crate::config::PeerConfig;
+use crate::ids::Now;
+use crate::payload::Payload;
+
+/// Pings that are remembered until they are answered. A learner that leaves more than this unanswered and is not silent
+/// otherwise is given up: one ping leaves every half tick.
+const MOST_PINGS: usize = 4096;
+
+/// For how long a server may go on after the last sign it counts, in milliseconds.
+pub(crate) fn term<P: Payload>(config: &PeerConfig<P>) -> u64 {
+    config.tick_ms.saturating_mul(u64::from(config.sync_limit) + 1)
+}
+
+/// What a leader knows of one learner's loyalty.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Loyalty {
+    /// When the pings were sent that are not answered yet, oldest first.
+    pings: VecDeque<u64>,
+    /// It followed at this time at the latest.
+    since: u64,
+}
+
+impl Loyalty {
+    /// The learner has come into service; it certainly followed at this time.
+    pub(crate) fn begin(&mut self, at_ms: u64) {
+        *self = Loyalty { pings: VecDeque::new(), since: at_ms };
+    }
+
+    /// A ping leaves. `false` if too many are unanswered.
+    #[must_use]
+    pub(crate) fn asked(&mut self, now: Now) -> bool {
+        let room = self.pings.len() < MOST_PINGS;
+        if room {
+            self.pings.push_back(now.elapsed_ms);
+        }
+        room
+    }
+
+    /// The oldest ping is answered, which counts from when it was sent, or from this time instead. `true` if that says more
+    /// than was known.
+    pub(crate) fn answered(&mut self, instead: Option<u64>) -> bool {
+        match self.pings.pop_front().map(|sent| instead.unwrap_or(sent)) {
+            Some(sent) if sent > self.since => {
+                self.since = sent;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// It followed at this time, milliseconds of the leader's clock.
+    pub(crate) fn since(&self) -> u64 {
+        self.since
+    }
+}
+
+/// When this server's loop was known to run: the time of this turn, and that of the one before.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Turns {
+    this: u64,
+    before: u64,
+}
+
+impl Turns {
+    /// It is this time: another turn, unless it is still the same.
+    pub(crate) fn at(&mut self, now: Now) {
+        if now.elapsed_ms != self.this {
+            self.before = self.this;
+            self.this = now.elapsed_ms;
+        }
+    }
+
+    /// Everything that had arrived by then was read by then: what is read now arrived later.
+    pub(crate) fn all_read(&self) -> u64 {
+        self.before
+    }
+}

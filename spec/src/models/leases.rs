@@ -1,0 +1,385 @@
+//! Time where it decides: who may serve, when processes stand still and servers are cut off.
+//!
+//! Three whole servers with one clock, which moves half a tick at a time. Between two moves everything happens that can:
+//! packets arrive, disks answer, alarms that are due fire; but not at a server that stands still, and not across a cut. What
+//! was sent to a server that stands still is read when it goes on. Whether a server answers a read is asked in every state:
+//! also of one that has gone on and has read nothing yet.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use quorate_core::config::ElectionMode;
+use quorate_core::election::ServerState;
+use quorate_core::ids::{Epoch, Now};
+use quorate_core::timer::Timer;
+
+use super::catalogue::setting;
+use super::paxos::{Checked, Claim, Protocol};
+use super::prepared::{NOTHING, Run};
+use super::{Expected, ModelSpec, Variant};
+use crate::world::{Action, Budget, Connection, Durable, Setting, Side, World};
+
+pub(super) fn catalogue() -> Vec<ModelSpec> {
+    vec![ModelSpec {
+        name: "leases",
+        composes: "QuorumPeer with an election oracle and a clock: pings, silence, pauses of any length, one server cut off",
+        bounds: "3 servers, syncLimit 1, 1 more election at any time; 8 ticks with 1 pause and 1 cut, or 6 with 2 pauses",
+        unique: 0,
+        expected: Expected::Holds,
+        build: |variant| Box::new(Checked { protocol: Leases { variant }, salt: variant.salt }),
+    }]
+}
+
+/// Half a tick, ms.
+const HALF_MS: u64 = 500;
+/// The shortest session timeout, half ticks (`minSessionTimeout`, two ticks).
+const SESSION: u64 = 4;
+const SERVERS: usize = 3;
+/// The alarms that come back: after so many half ticks.
+const PERIODS: [(Timer, u64); 2] = [(Timer::Ping, 1), (Timer::Liveness, 2)];
+
+/// The model.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leases {
+    /// Which rule is broken, if any.
+    pub variant: Variant,
+}
+
+/// A state.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    world: World,
+    /// Half ticks since everybody serves.
+    clock: u64,
+    /// Who stands still.
+    paused: [bool; SERVERS],
+    /// Who is cut off from the others.
+    cut: Option<usize>,
+    pauses: u8,
+    /// Whether a server may still be cut off.
+    may_cut: bool,
+    /// When the clock stops, half ticks.
+    until: u64,
+    /// Nobody has stood still or been cut off.
+    calm: bool,
+    /// When each alarm of [`PERIODS`] is due.
+    due: [[Option<u64>; 2]; SERVERS],
+    /// The newest reign and when it began.
+    reign: (Epoch, u64),
+    /// When the leader of its epoch last heard from a server.
+    touched: [u64; SERVERS],
+}
+
+impl State {
+    fn bounds(&self) -> (u8, bool, u64, bool) {
+        (self.pauses, self.may_cut, self.until, self.calm)
+    }
+
+    fn parts(&self) -> impl Hash + '_ {
+        (
+            self.world.identity(),
+            self.clock,
+            self.paused,
+            self.cut,
+            self.bounds(),
+            self.due,
+            self.reign,
+            self.touched,
+        )
+    }
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.world == other.world
+            && (self.clock, self.paused, self.cut, self.bounds())
+                == (other.clock, other.paused, other.cut, other.bounds())
+            && (self.due, self.reign, self.touched) == (other.due, other.reign, other.touched)
+    }
+}
+
+impl Hash for State {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
+    }
+}
+
+/// A step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    /// Half a tick passes.
+    Pass,
+    /// A server stands still.
+    Pause(usize),
+    /// It goes on.
+    Resume(usize),
+    /// A server is cut off from the others, for good.
+    Cut(usize),
+    /// The oracle names a leader, whom everybody follows that looks for one.
+    Elect(usize),
+}
+
+impl Protocol for Leases {
+    type State = State;
+    type Step = Step;
+
+    const CLAIMS: &'static [Claim<State>] = CLAIMS;
+    const REACHES: &'static [Claim<State>] = REACHES;
+
+    fn begin(&self) -> Vec<State> {
+        let calm =
+            Setting { eager: false, redials: false, ..setting(SERVERS, ElectionMode::Oracle, self.variant) };
+        let mut run = Run::start(calm, vec![Durable::empty(); SERVERS]);
+        run.act(&Action::Lead(1));
+        let mut state = State {
+            world: run.end(NOTHING),
+            clock: 0,
+            paused: [false; SERVERS],
+            cut: None,
+            pauses: 1,
+            may_cut: true,
+            until: 16,
+            calm: true,
+            due: [[None; 2]; SERVERS],
+            reign: (1, 0),
+            touched: [0; SERVERS],
+        };
+        state.follow();
+        state.come_to_rest();
+        let without_cut = State { pauses: 2, may_cut: false, until: 12, ..state.clone() };
+        vec![state, without_cut]
+    }
+
+    fn steps(&self, state: &State, steps: &mut Vec<Step>) {
+        // Whoever has just gone on is asked before it reads, and then does what is due.
+        if state.clock < state.until {
+            steps.push(Step::Pass);
+        }
+        for i in 0..SERVERS {
+            if state.paused[i] {
+                steps.push(Step::Resume(i));
+            } else if state.pauses > 0 {
+                steps.push(Step::Pause(i));
+            }
+            if state.may_cut {
+                steps.push(Step::Cut(i));
+            }
+            // One of them leads the next reign, and that is the last.
+            let looks =
+                |j: usize| state.world.peers().any(|(k, p)| k == j && p.state() == ServerState::Looking);
+            let partners = (0..SERVERS).filter(|j| *j != i && looks(*j) && state.together(i, *j)).count();
+            if looks(i) && !state.paused[i] && partners > 0 && state.reign.0 == 1 {
+                steps.push(Step::Elect(i));
+            }
+        }
+    }
+
+    fn after(&self, state: &State, step: &Step) -> State {
+        let mut next = state.clone();
+        match *step {
+            Step::Pass => {
+                next.come_to_rest();
+                next.clock += 1;
+                next.world.set_clock(Now { elapsed_ms: next.clock * HALF_MS, wall_ms: 0 });
+                next.come_to_rest();
+                next.ring();
+                next.come_to_rest();
+            }
+            Step::Pause(i) => {
+                next.pauses -= 1;
+                next.paused[i] = true;
+                next.calm = false;
+            }
+            // It has read nothing yet.
+            Step::Resume(i) => next.paused[i] = false,
+            Step::Cut(i) => {
+                next.cut = Some(i);
+                (next.may_cut, next.calm) = (false, false);
+            }
+            Step::Elect(i) => {
+                next.come_to_rest();
+                next.world.allow(Budget { elections: 1, ..NOTHING });
+                next.world.act(&Action::Lead(i));
+                next.world.allow(NOTHING);
+                next.follow();
+                next.come_to_rest();
+            }
+        }
+        next
+    }
+}
+
+impl State {
+    /// Whether what one sends arrives at the other at once.
+    fn together(&self, i: usize, j: usize) -> bool {
+        !self.paused[i] && !self.paused[j] && self.connected(i, j)
+    }
+
+    fn connected(&self, i: usize, j: usize) -> bool {
+        self.cut != Some(i) && self.cut != Some(j)
+    }
+
+    /// Everybody who looks for a leader and can reach the one that is named follows it.
+    fn follow(&mut self) {
+        let mut actions = Vec::new();
+        self.world.actions(&mut actions);
+        for action in actions {
+            if let Action::Follow(i, leader) = action
+                && self.together(i, leader)
+            {
+                self.world.act(&action);
+            }
+        }
+    }
+
+    /// Everything that can happen at this time happens, but for alarms.
+    fn come_to_rest(&mut self) {
+        let mut actions = Vec::new();
+        loop {
+            actions.clear();
+            self.world.actions(&mut actions);
+            let found = actions.iter().find(|action| match action {
+                Action::Deliver(c, side) | Action::Down(c, side) => {
+                    self.arrives(&self.world.connections()[*c], *side)
+                }
+                Action::Sync(i) => !self.paused[*i],
+                _ => false,
+            });
+            let Some(action) = found else { break };
+            if let Action::Deliver(c, Side::Leader) = action {
+                let connection = &self.world.connections()[*c];
+                self.touched[connection.learner] = self.clock;
+            }
+            self.world.act(action);
+        }
+        let newest = self.world.peers().filter_map(|(_, p)| p.established_epoch()).max();
+        if newest > Some(self.reign.0) {
+            self.reign = (newest.expect("there is one"), self.clock);
+        }
+        self.wind_up();
+    }
+
+    fn arrives(&self, connection: &Connection, side: Side) -> bool {
+        !self.paused[connection.owner(side)] && self.connected(connection.learner, connection.leader)
+    }
+
+    /// Alarms that were set are due in their time, those that were cancelled are not.
+    fn wind_up(&mut self) {
+        for i in 0..SERVERS {
+            for (at, (timer, period)) in PERIODS.into_iter().enumerate() {
+                let due = &mut self.due[i][at];
+                match (self.world.armed(i, timer), *due) {
+                    (true, None) => *due = Some(self.clock + period),
+                    (false, Some(_)) => *due = None,
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// The alarms that are due fire.
+    fn ring(&mut self) {
+        for i in (0..SERVERS).filter(|i| !self.paused[*i]).collect::<Vec<_>>() {
+            for (at, (timer, _)) in PERIODS.into_iter().enumerate() {
+                if self.due[i][at].is_some_and(|due| due <= self.clock) && self.world.armed(i, timer) {
+                    self.due[i][at] = None;
+                    self.world.fire(i, timer);
+                    self.wind_up();
+                }
+            }
+        }
+    }
+
+    /// The epoch in which a server serves.
+    fn serves_in(&self, i: usize) -> Option<Epoch> {
+        let (_, peer) = self.world.peers().find(|(j, _)| *j == i)?;
+        peer.serving().then(|| peer.status().current_epoch)
+    }
+
+    /// Whether a server that does not stand still answers a read.
+    fn answers(&self, i: usize) -> bool {
+        !self.paused[i] && self.world.answers_read(i)
+    }
+
+    fn leads_in(&self, epoch: Epoch) -> Option<usize> {
+        self.world.peers().find(|(_, p)| p.established_epoch() == Some(epoch)).map(|(i, _)| i)
+    }
+}
+
+/// What is claimed.
+const CLAIMS: &[Claim<State>] = &[
+    Claim {
+        name: "SessionsExpireElsewhereLater",
+        says: "a server that answers a client does so before a later leader can have expired the shortest session",
+        holds: |s| {
+            let (newest, since) = s.reign;
+            let old = |i: &usize| s.serves_in(*i).is_some_and(|epoch| epoch < newest);
+            (0..SERVERS).filter(old).all(|i| s.clock < since + SESSION || !s.answers(i))
+        },
+    },
+    Claim {
+        name: "SessionsExpireAtLeaderLater",
+        says: "a learner that answers a client does so before its own leader, having heard nothing of it, can have expired \
+               the shortest session",
+        holds: |s| {
+            let silent = |i: &usize| {
+                let leader = s.serves_in(*i).and_then(|epoch| s.leads_in(epoch));
+                leader.is_some_and(|leader| leader != *i)
+            };
+            (0..SERVERS).filter(silent).all(|i| s.clock <= s.touched[i] + SESSION || !s.answers(i))
+        },
+    },
+    Claim {
+        name: "HealthyEnsembleServes",
+        says: "where nothing stands still and nothing is cut, everybody serves on",
+        holds: |s| !s.calm || (0..SERVERS).all(|i| s.answers(i)),
+    },
+];
+
+/// What must be come across.
+const REACHES: &[Claim<State>] = &[
+    Claim {
+        name: "a leader that stood still goes on after another has begun to lead",
+        says: "",
+        holds: |s| s.reign.0 == 2 && !s.paused[1] && s.serves_in(1) == Some(1),
+    },
+    Claim {
+        name: "a pause that nobody minds is over",
+        says: "",
+        holds: |s| {
+            let healthy = s.paused == [false; SERVERS] && s.cut.is_none() && s.reign.0 == 1;
+            healthy && !s.calm && s.clock > 8 && (0..SERVERS).all(|i| s.answers(i))
+        },
+    },
+    Claim {
+        name: "two leaders are established, and the old one still answers",
+        says: "",
+        holds: |s| s.reign.0 == 2 && s.leads_in(1).is_some_and(|i| s.answers(i)) && s.leads_in(2).is_some(),
+    },
+];
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} half ticks, epoch {} since {}", self.clock, self.reign.0, self.reign.1)?;
+        for i in 0..SERVERS {
+            let still = if self.paused[i] { ", stands still" } else { "" };
+            let cut = if self.cut == Some(i) { ", is cut off" } else { "" };
+            let answers = if self.answers(i) { "answers" } else { "does not answer" };
+            write!(f, "; {} {answers}{still}{cut}, last heard of at {}", i + 1, self.touched[i])?;
+        }
+        writeln!(f)?;
+        write!(f, "{}", self.world)
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Pass => write!(f, "half a tick passes"),
+            Step::Pause(i) => write!(f, "{} stands still", i + 1),
+            Step::Resume(i) => write!(f, "{} goes on, and has read nothing yet", i + 1),
+            Step::Cut(i) => write!(f, "{} is cut off", i + 1),
+            Step::Elect(i) => write!(f, "{} is named leader", i + 1),
+        }
+    }
+}
