@@ -16,7 +16,7 @@ use super::overlay::Overlay;
 use super::paths::{
     ACCEPTED_EPOCH, CURRENT_EPOCH, INSTALL, LOCK, Paths, TEMPORARY, TRUNCATE, UNSYNCED, parse_marker,
 };
-use super::recovery::{self, Recovered};
+use super::recovery::{self, PassedOver, Recovered};
 use super::{StorageConfig, history};
 
 /// What a file in a data directory is.
@@ -51,6 +51,8 @@ pub(crate) struct Examined<I> {
     pub(crate) epochs: (Option<Epoch>, Option<Epoch>),
     /// The last of them, or where the snapshot stands.
     pub(crate) last: Zxid,
+    /// The torn snapshots that it would go on without.
+    pub(crate) passed_over: Vec<PassedOver>,
     /// The snapshot is one that a first start would make.
     pub(crate) is_empty: bool,
     /// The directory as the start would leave it.
@@ -145,7 +147,8 @@ pub(crate) fn examine<I: Image>(
     })?;
     let epochs = EpochFiles::read(&Overlay::default(), &opened.paths)?.found();
     let last = last.max(opened.recovered.snapshot.zxid);
-    Ok(Examined { recovered: opened.recovered, epochs, last, is_empty, overlay })
+    let (recovered, passed_over) = (opened.recovered, opened.passed_over);
+    Ok(Examined { recovered, epochs, last, passed_over, is_empty, overlay })
 }
 
 /// Give `keep` every transaction after `base`, oldest first.

@@ -52,6 +52,7 @@ pub use paths::VERSION_DIR;
 pub(crate) use paths::{INITIALIZE, LOCK};
 pub use purge::{Purged, Purger, purge};
 pub use real_disk::RealDisk;
+pub(crate) use recovery::PassedOver;
 pub use recovery::Recovered;
 pub use snapshot_file::SnapshotInfo;
 pub(crate) use snapshot_file::read_items;
@@ -169,7 +170,7 @@ impl<D: Disk> Storage<D> {
         let disk = Arc::new(disk);
         let mut entries = Vec::new();
         let mut keep = |zxid, txn| entries.push((zxid, txn));
-        let recovery::Opened { paths, locks, mut recovered } =
+        let recovery::Opened { paths, locks, mut recovered, .. } =
             recovery::open(&*disk, config, blank, initial, &mut keep)?;
         recovered.entries = entries;
         let log = LogWriter::new(

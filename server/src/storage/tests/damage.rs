@@ -253,7 +253,7 @@ fn an_older_snapshot_is_used_only_if_the_log_contains_what_the_newer_did() {
     assert_eq!(open(&disk_with(&[damaged(), ("log.1", log_file(&reached))])).unwrap().entries.len(), 3);
     // No other one.
     let disk = TestDisk::new();
-    disk.put(&Path::new(DIR).join("snapshot.0"), b"");
+    disk.put(&Path::new(DIR).join("snapshot.1"), b"");
     assert!(matches!(open(&disk), Err(StorageError::NoUsableSnapshot { .. })));
 }
 

@@ -9,3 +9,4 @@ mod images;
 mod purge;
 mod start;
 mod test_disk;
+mod torn;
