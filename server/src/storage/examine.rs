@@ -2,6 +2,7 @@
 //!
 //! What a start would do is found by letting it do it on an [`Overlay`].
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -85,7 +86,10 @@ pub(crate) fn files(data_dir: &Path, data_log_dir: &Path) -> Result<Vec<FoundFil
         if !disk.exists(dir).during("look for", dir)? {
             continue;
         }
-        for name in disk.list(dir).during("list", dir)? {
+        let entries = fs::read_dir(dir).during("list", dir)?;
+        for entry in entries {
+            // A name that is not UTF-8 is none of ours.
+            let Ok(name) = entry.during("list", dir)?.file_name().into_string() else { continue };
             let path = dir.join(&name);
             // It may have been removed since.
             let Ok(meta) = path.symlink_metadata() else { continue };

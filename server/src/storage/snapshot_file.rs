@@ -132,7 +132,8 @@ pub(super) fn read<D: Disk, B: ImageBuilder>(
     let reaches = [sections.digest.map(|d| d.zxid), sections.last_processed];
     let reaches = reaches.into_iter().flatten().fold(zxid, Zxid::max);
     sections.last_processed = Some(zxid);
-    Ok((SnapshotInfo { zxid, reaches }, builder.finish(&sections)?))
+    let info = SnapshotInfo { zxid, reaches };
+    Ok((info, builder.finish(info, &sections)?))
 }
 
 /// Read a snapshot item by item and check its seals: what was pushed can be trusted when this returns.
