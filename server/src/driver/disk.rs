@@ -35,6 +35,10 @@ const FIRST_PAUSE: Duration = Duration::from_secs(30);
 /// The longest of these pauses.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
+/// How long a leader's snapshot and what follows it wait for the rest of the leader's history, which is
+/// under way.
+const HOLD: Duration = Duration::from_secs(3);
+
 /// What a thread has to say.
 #[derive(Debug)]
 pub(crate) enum Finished {
@@ -213,8 +217,7 @@ fn write_log<I: Image>(
     synced: &SyncedUpTo,
     close: &Sender<Storage<RealDisk>>,
 ) {
-    while let Ok(first) = inbox.recv() {
-        let mut batch = first;
+    while let Some(mut batch) = next_batch(&mut storage, inbox, teller, synced) {
         while let Ok(more) = inbox.try_recv() {
             batch.extend(more);
         }
@@ -237,8 +240,40 @@ fn write_log<I: Image>(
             Err(why) => return teller.tell(Finished::LogFailed(why)),
         }
     }
+    if let Err(why) = storage.settle() {
+        return teller.tell(Finished::LogFailed(why));
+    }
     // Nobody waits for it if the process ends for another reason.
     let _ = close.send(storage);
+}
+
+/// What is to be done next; `None` at the end. What waits in the storage does not wait for long.
+fn next_batch<I: Image>(
+    storage: &mut Storage<RealDisk>,
+    inbox: &Receiver<Vec<StorageOp<I>>>,
+    teller: &Teller,
+    synced: &SyncedUpTo,
+) -> Option<Vec<StorageOp<I>>> {
+    if !storage.is_holding() {
+        return inbox.recv().ok();
+    }
+    let began = Instant::now();
+    match inbox.recv_timeout(HOLD) {
+        Err(RecvTimeoutError::Timeout) => {}
+        batch => return batch.ok(),
+    }
+    match storage.settle() {
+        Ok(Some(ticket)) => {
+            synced.set(ticket);
+            teller.tell(Finished::Done(ticket, began.elapsed().saturating_sub(HOLD)));
+        }
+        Ok(None) => {}
+        Err(why) => {
+            teller.tell(Finished::LogFailed(why));
+            return None;
+        }
+    }
+    inbox.recv().ok()
 }
 
 /// Old files, and when they are removed next.

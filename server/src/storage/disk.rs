@@ -105,6 +105,10 @@ pub enum SyncPoint {
     TruncateDone,
     /// The content of a snapshot that will replace everything, before it does.
     InstallContent,
+    /// The log after it, before it does.
+    InstallTail,
+    /// The name of that log.
+    InstallTailNamed,
     /// The name that makes it the truth.
     InstallBegun,
     /// Older logs that it replaces, before it gets its final name.
@@ -134,6 +138,8 @@ impl SyncPoint {
             SyncPoint::EpochContent | SyncPoint::EpochRenamed => "an epoch file",
             SyncPoint::SnapshotContent | SyncPoint::SnapshotRenamed => "a snapshot",
             SyncPoint::InstallContent
+            | SyncPoint::InstallTail
+            | SyncPoint::InstallTailNamed
             | SyncPoint::InstallBegun
             | SyncPoint::InstallRetiredLogs
             | SyncPoint::InstallRetiredSnapshots

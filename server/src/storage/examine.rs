@@ -13,9 +13,10 @@ use super::disk::Disk;
 use super::epochs::EpochFiles;
 use super::error::{During, StorageError};
 use super::image::Image;
+use super::install::Marker;
 use super::overlay::Overlay;
 use super::paths::{
-    ACCEPTED_EPOCH, CURRENT_EPOCH, INSTALL, LOCK, Paths, TEMPORARY, TRUNCATE, UNSYNCED, parse_marker,
+    ACCEPTED_EPOCH, CURRENT_EPOCH, INSTALLING, LOCK, Paths, TEMPORARY, TRUNCATE, UNSYNCED, parse_marker,
 };
 use super::recovery::{self, PassedOver, Recovered};
 use super::{StorageConfig, history};
@@ -118,7 +119,8 @@ fn what(name: &str) -> What {
         ACCEPTED_EPOCH | CURRENT_EPOCH => What::Known("an epoch"),
         UNSYNCED => What::Known("this server does not vote before it has a leader's history"),
         _ if name.starts_with(TEMPORARY) => What::Known("never finished; the next start removes it"),
-        _ if parse_marker(INSTALL, name).is_some() => {
+        _ if name.starts_with(INSTALLING) => What::Known("the log after a leader's snapshot; as that"),
+        _ if Marker::parse(name).is_some() => {
             What::Known("a leader's snapshot; the next start finishes its installation")
         }
         _ if parse_marker(TRUNCATE, name).is_some() => {
@@ -142,7 +144,7 @@ pub(crate) fn examine<I: Image>(
     let is_empty = !files(&config.data_dir, data_log_dir)?.iter().any(|file| {
         matches!(file.what, What::Log(_) | What::Snapshot(..)) || {
             let name = file.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            parse_marker(INSTALL, name).is_some()
+            Marker::parse(name).is_some()
         }
     });
     let mut last = Zxid::ZERO;

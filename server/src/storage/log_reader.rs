@@ -41,9 +41,8 @@ const WINDOW: usize = 1 << 20;
 const SECTOR: u64 = 512;
 /// Where in a record the zxid begins, in bytes.
 const ZXID_AT: u64 = RECORD_HEADER_LEN as u64 + 12;
-/// A record begins with four zeros, and with fewer bytes of it in a sector nothing tells whether the
-/// sector is missing.
-const TELLING: u64 = 8;
+/// A record begins with four zeros: with no more of it in a sector nothing tells whether that is missing.
+const TELLING: u64 = 5;
 
 /// A transaction in a log file.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -38,7 +38,8 @@ use super::epochs::EpochFiles;
 use super::error::{During, StorageError};
 use super::history::{self, Logs};
 use super::image::Image;
-use super::paths::{INSTALL, LOCK, Paths, TEMPORARY, TRUNCATE, VERSION_DIR, parse_marker};
+use super::install::Marker;
+use super::paths::{LOCK, Paths, TEMPORARY, TRUNCATE, VERSION_DIR, parse_marker};
 use super::snapshot_file::{self, SnapshotInfo, SnapshotName, Unusable};
 use super::{StorageConfig, install, truncate};
 
@@ -281,23 +282,23 @@ fn finish_interrupted<D: Disk>(disk: &D, paths: &Paths) -> Result<(), StorageErr
         let path = paths.snap.join(name);
         disk.remove(&path).during("remove", &path)?;
     }
-    let marked = |prefix| names.iter().filter_map(move |name| parse_marker(prefix, name));
-    let (mut installs, mut truncates) = (marked(INSTALL), marked(TRUNCATE));
+    let mut installs = names.iter().filter_map(|name| Marker::parse(name));
+    let mut truncates = names.iter().filter_map(|name| parse_marker(TRUNCATE, name));
     match (installs.next(), truncates.next()) {
-        (None, None) => return Ok(()),
-        (Some(zxid), None) => {
-            tracing::info!(%zxid, "finishing the installation of a snapshot that a stop interrupted");
-            install::finish(disk, paths, zxid)?;
+        (None, None) => return install::drop_unfinished(disk, paths),
+        (Some(marker), None) => {
+            tracing::info!(zxid = %marker.zxid, "finishing the installation of a snapshot that a stop interrupted");
+            install::finish(disk, paths, marker)?;
         }
         (None, Some(zxid)) => {
             tracing::info!(%zxid, "finishing a truncation of the log that a stop interrupted");
             truncate::finish(disk, paths, zxid)?;
         }
-        (Some(zxid), Some(_)) => return Err(only_one(paths.install(zxid))),
+        (Some(marker), Some(_)) => return Err(only_one(paths.snap.join(marker.name()))),
     }
     match (installs.next(), truncates.next()) {
-        (None, None) => Ok(()),
-        (Some(zxid), _) => Err(only_one(paths.install(zxid))),
+        (None, None) => install::drop_unfinished(disk, paths),
+        (Some(marker), _) => Err(only_one(paths.snap.join(marker.name()))),
         (_, Some(zxid)) => Err(only_one(paths.truncate(zxid))),
     }
 }

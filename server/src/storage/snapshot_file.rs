@@ -46,28 +46,50 @@ pub(super) fn write<D: Disk, I: Image>(
     image: &I,
     point: SyncPoint,
 ) -> Result<(), StorageError> {
-    if disk.exists(path).during("look for", path)? {
-        disk.remove(path).during("remove", path)?;
-    }
-    let file = disk.create(path).during("create", path)?;
-    let (mut adler, mut at) = (Adler32::new(), 0);
-    let mut encoder = image.encoder();
-    let mut chunk = FileKind::Snapshot.header().to_vec();
-    let mut complete = false;
-    while !complete {
-        complete = encoder.fill(&mut chunk, CHUNK);
-        adler.write(&chunk);
-        if complete {
-            sections(zxid, image).write(&mut chunk, |bytes| {
-                adler.write(bytes);
-                adler.finish()
-            });
+    Body::write(disk, path, image)?.finish(disk, &sections(zxid, image), point)
+}
+
+/// A snapshot file that has everything but what follows the tree.
+pub(super) struct Body<D: Disk> {
+    file: D::File,
+    path: PathBuf,
+    adler: Adler32,
+    /// Where it ends.
+    at: u64,
+}
+
+impl<D: Disk> Body<D> {
+    /// Write sessions, lists and znodes.
+    pub(super) fn write<I: Image>(disk: &D, path: &Path, image: &I) -> Result<Self, StorageError> {
+        if disk.exists(path).during("look for", path)? {
+            disk.remove(path).during("remove", path)?;
         }
-        disk.write_at(&file, at, &chunk).during("write to", path)?;
-        at += chunk.len() as u64;
-        chunk.clear();
+        let file = disk.create(path).during("create", path)?;
+        let (mut adler, mut at) = (Adler32::new(), 0);
+        let mut encoder = image.encoder();
+        let mut chunk = FileKind::Snapshot.header().to_vec();
+        let mut complete = false;
+        while !complete {
+            complete = encoder.fill(&mut chunk, CHUNK);
+            adler.write(&chunk);
+            disk.write_at(&file, at, &chunk).during("write to", path)?;
+            at += chunk.len() as u64;
+            chunk.clear();
+        }
+        Ok(Body { file, path: path.to_path_buf(), adler, at })
     }
-    disk.sync(&file, point).during("sync", path)
+
+    /// Write what follows the tree, and make all of it durable.
+    pub(super) fn finish(self, disk: &D, sections: &Sections, point: SyncPoint) -> Result<(), StorageError> {
+        let Body { file, path, mut adler, at } = self;
+        let mut end = Vec::new();
+        sections.write(&mut end, |bytes| {
+            adler.write(bytes);
+            adler.finish()
+        });
+        disk.write_at(&file, at, &end).during("write to", &path)?;
+        disk.sync(&file, point).during("sync", &path)
+    }
 }
 
 fn sections<I: Image>(zxid: Zxid, image: &I) -> Sections {

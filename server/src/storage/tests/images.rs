@@ -65,6 +65,8 @@ impl ImageBuilder for FingerprintBuilder {
 /// Whatever a snapshot contains, as it is.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Items {
+    /// Effects of later transactions are in it, too.
+    pub(super) is_fuzzy: bool,
     pub(super) items: Vec<SnapshotItem>,
     pub(super) sections: Sections,
 }
@@ -88,6 +90,10 @@ impl Image for Items {
 
     fn digest(&self) -> Option<(i32, i64)> {
         self.sections.digest.map(|digest| (digest.version, digest.digest))
+    }
+
+    fn is_exact(&self) -> bool {
+        !self.is_fuzzy
     }
 }
 
