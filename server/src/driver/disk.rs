@@ -473,6 +473,33 @@ mod tests {
         assert!(!data.join("snapshot.1").exists());
     }
 
+    /// What the log writer says next of what is durable.
+    fn next_done(disk: &mut DiskThreads<Slow>) -> Ticket {
+        loop {
+            match disk.finished(Instant::now()) {
+                Some(Finished::Done(ticket, _)) => return ticket,
+                None => thread::sleep(Duration::from_millis(1)),
+                Some(other) => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_leaders_snapshot_does_not_wait_for_ever_for_what_completes_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut disk, _poll) = start(dir.path());
+        let data = dir.path().join(VERSION_DIR);
+        disk.add(StorageOp::InstallSnapshot(Ticket(0), Zxid(4), Slow(None)));
+        disk.add(append(5));
+        disk.submit();
+        assert_eq!(next_done(&mut disk), Ticket(5));
+        assert!(data.join("snapshot.4").exists() && data.join("log.5").exists());
+        // Nor when the server stops.
+        disk.add(StorageOp::InstallSnapshot(Ticket(6), Zxid(7), Slow(None)));
+        disk.stop().unwrap();
+        assert!(data.join("snapshot.7").exists() && !data.join("log.5").exists());
+    }
+
     #[test]
     fn a_snapshot_that_cannot_be_written_ends_nothing() {
         let dir = tempfile::tempdir().unwrap();
