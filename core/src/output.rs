@@ -40,7 +40,8 @@ pub enum Output<P: Payload> {
     SaveAcceptedEpoch(Ticket, Epoch),
     /// Write `currentEpoch`.
     SaveCurrentEpoch(Ticket, Epoch),
-    /// Write a snapshot in the background; answered by `SnapshotTaken`. The log keeps everything.
+    /// Write a snapshot in the background; answered by `SnapshotTaken`, also if it was given up. The log
+    /// keeps everything.
     TakeSnapshot(Zxid, SnapshotOf<P>),
     /// Arm an alarm.
     SetAlarm(Timer, Delay),

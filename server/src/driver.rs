@@ -95,6 +95,10 @@ impl Driver {
                     self.metrics.snapshots.record(micros(took));
                     Input::SnapshotTaken
                 }
+                Finished::SnapshotGivenUp { failed } => {
+                    self.metrics.failed_snapshots += u64::from(failed);
+                    Input::SnapshotTaken
+                }
                 Finished::LogFailed(why) => return Err(Error::Log(why)),
                 Finished::SnapshotFailed(why) => return Err(Error::Snapshot(why)),
             };

@@ -1,14 +1,13 @@
 //! Where core's tree meets storage and the quorum port: a [`TreeImage`] as the body of a snapshot.
 
-use quorate_core::ids::Zxid;
-use quorate_core::pipeline::{ImageBuilder, ImageNodes, Settings, TreeImage};
+use quorate_core::pipeline::{ImageBuilder, ImageNodes, Reach, Settings, TreeImage};
 use quorate_core::tree::digest;
 use quorate_core::wire::files::Sections;
 use quorate_core::wire::record::Acl;
 use quorate_core::wire::snapshot::{NodeRef, NodeSource, SnapshotEncoder, SnapshotItem};
 
 use crate::net::SnapshotBody;
-use crate::storage::{BodyEncoder, Image, ImageBuilder as StoredImageBuilder, ImageError};
+use crate::storage::{BodyEncoder, Image, ImageBuilder as StoredImageBuilder, ImageError, SnapshotInfo};
 
 /// The znodes of an image in the order of a snapshot.
 struct Nodes(ImageNodes);
@@ -39,6 +38,10 @@ impl Image for TreeImage {
     fn digest(&self) -> Option<(i32, i64)> {
         Some((digest::VERSION, TreeImage::digest(self)))
     }
+
+    fn is_exact(&self) -> bool {
+        self.reach() == Reach::Exact
+    }
 }
 
 /// An image that is being read from a snapshot file.
@@ -67,7 +70,7 @@ impl StoredImageBuilder for StoredImage {
         Ok(())
     }
 
-    fn finish(self, sections: &Sections) -> Result<TreeImage, ImageError> {
-        Ok(self.0.finish(sections.last_processed.unwrap_or(Zxid::ZERO))?)
+    fn finish(self, info: SnapshotInfo, _: &Sections) -> Result<TreeImage, ImageError> {
+        Ok(self.0.finish(info.zxid)?.reaching(Reach::UpTo(info.reaches)))
     }
 }

@@ -307,6 +307,24 @@ fn what_a_stop_leaves_is_in_order() {
 }
 
 #[test]
+fn a_torn_snapshot_beyond_the_log_is_no_damage() {
+    let torn = &SNAPSHOT_31[..SNAPSHOT_31.len() / 2];
+    let dir = data_dir(&[("snapshot.0", SNAPSHOT_0), ("log.1", LOG), ("snapshot.200000031", torn)]);
+    let told = check(&dir);
+    assert_eq!(told.code, 0, "{}", told.out);
+    assert!(told.out.contains("a start recovers: snapshot 0x0"), "{}", told.out);
+    let says = "up to 0x200000031 this server has not acknowledged";
+    assert!(told.out.contains("note: ") && told.out.contains(says), "{}", told.out);
+    // Damaged in the middle it may be the only copy of what was acknowledged.
+    let mut damaged = SNAPSHOT_31.to_vec();
+    damaged[SNAPSHOT_31.len() / 2] ^= 1;
+    fs::write(dir.path().join("version-2/snapshot.200000031"), damaged).unwrap();
+    let told = check(&dir);
+    assert_eq!(told.code, 3, "{}", told.out);
+    assert!(told.out.contains("which this server may have acknowledged"), "{}", told.out);
+}
+
+#[test]
 fn an_empty_directory_would_be_a_first_start() {
     let dir = tempfile::tempdir().unwrap();
     let told = check(&dir);

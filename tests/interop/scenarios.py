@@ -4,9 +4,14 @@ A scenario gets a `Stage`, which makes the servers. In a self-test the stage giv
 place: whatever a scenario asks for, ZooKeeper itself must be able to do.
 """
 
+import itertools
+import os
 import random
 import re
+import shutil
 import sys
+import threading
+import time
 
 from kazoo.client import KazooState
 from kazoo.exceptions import NoAuthError, NotReadOnlyCallError
@@ -423,6 +428,61 @@ def takeover_standalone(stage):
     """A standalone server's files go from ZooKeeper to Quorate and back."""
     ensemble = Ensemble([stage.java(1)], {"snapCount": SNAP_COUNT})
     take_over(stage, ensemble)
+
+
+@scenario
+def takeover_of_killed(stage):
+    """A follower is killed under load again and again, so that it leaves torn snapshots and logs, and the other kind of
+    server goes on with what it left; in between it loses everything and gets the state of a leader that works."""
+    laboratory = stage.laboratory
+    ensemble = Ensemble([stage.java(i) for i in (1, 2, 3)], {"snapCount": 100, "preAllocSize": 1024})
+    ensemble.start()
+    leader = ensemble.leader()
+    follower = next(server for server in ensemble if server is not leader)
+    with session(laboratory, leader) as client:
+        for path in ("/big", "/busy"):
+            client.create(path)
+        for start in range(0, 4000, 200):  # so big that writing a snapshot takes a while
+            batch = client.transaction()
+            for number in range(start, start + 200):
+                batch.create(f"/big/{number:04d}", b"x" * 300)
+            batch.commit()
+
+    over, errors = threading.Event(), []
+
+    def load():
+        try:
+            with session(laboratory, leader) as client:
+                for number in itertools.count():
+                    if over.is_set():
+                        return
+                    under_way = [client.create_async(f"/busy/{number}", b"z")]
+                    under_way += [client.set_async(f"/big/{number * 7 % 4000:04d}", b"y" * 300) for _ in range(20)]
+                    if number > 50:
+                        under_way.append(client.delete_async(f"/busy/{number - 50}"))
+                    for answer in under_way:
+                        answer.get(timeout=20)
+        except Exception as error:  # pylint: disable=broad-except
+            errors.append(error)
+
+    writer = threading.Thread(target=load, daemon=True)
+    writer.start()
+    try:
+        for turn in range(6):
+            time.sleep(0.5 + stage.random.random())
+            follower.kill()
+            if turn == 2:
+                shutil.rmtree(os.path.join(follower.data, "version-2"))
+            follower = ensemble.replace(follower, follower.handed_to(stage.java if turn % 2 else stage.quorate))
+            follower.start().wait_serving("follower")
+            if stage.exact and not turn % 2:
+                monitored = follower.four_letter_word("mntr")
+                expect("zk_digest_mismatches_count\t0\n" in monitored, f"digests differ in turn {turn}: {monitored}")
+    finally:
+        over.set()
+        writer.join(30)
+    expect(not errors, f"a write failed: {errors}")
+    expect_same_everywhere(laboratory, ensemble)
 
 
 # --- g: killing --------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::connection::{Pending, Work};
 use super::message::ClientTxn;
 use super::watches::Notifier;
-use super::{Fx, TreeService};
+use super::{Fx, Reach, TreeService};
 use crate::ids::{Now, SessionId, Touch, Zxid};
 use crate::mutation::mutated;
 use crate::payload::Effect;
@@ -63,7 +63,11 @@ impl TreeService {
         let (header, outcome) = match &decoded {
             Ok(txn) => {
                 let outcome = self.apply_body(zxid, &txn.header, &txn.body, fx);
+                if matches!(self.reach, Reach::UpTo(last) if last <= zxid) {
+                    self.reach = Reach::Exact;
+                }
                 if let Some(logged) = txn.digest.filter(|logged| logged.version == digest::VERSION)
+                    && self.reach == Reach::Exact
                     && logged.tree_digest != self.tree.digest()
                 {
                     self.counters.digest_mismatches += 1;

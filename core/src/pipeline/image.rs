@@ -14,6 +14,24 @@ use crate::tree::store::{Meta, View, Walk};
 use crate::tree::{AclId, AclTable, DataTree, path};
 use crate::wire::record::{Acl, StatPersisted};
 
+/// How far the effects of transactions behind the one where an image stands may be in it.
+///
+/// ZooKeeper writes snapshots, and sends its state to learners, while it applies transactions: what comes
+/// of that is fuzzy. Those transactions follow in the log or in the stream, and applying them again ends
+/// in the right state (`tree/replay.rs`). Before that the tree has another digest than the leader's had.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
+pub enum Reach {
+    /// There are none.
+    #[default]
+    Exact,
+    /// Of transactions up to this one.
+    UpTo(Zxid),
+    /// Of any that the leader who sent it commits before the state is complete: they are applied when
+    /// clients are served.
+    UntilServing,
+}
+
 /// A consistent view of sessions, lists and znodes. Cheap to clone; it does not change any more,
 /// and may be read by another thread.
 ///
@@ -25,6 +43,7 @@ pub struct TreeImage {
     znodes: View,
     digest: i64,
     applied: Zxid,
+    reach: Reach,
     /// The tree itself, if the image was read and not taken.
     tree: Option<Arc<DataTree>>,
 }
@@ -71,13 +90,19 @@ impl ImageNodes {
 }
 
 impl TreeImage {
-    pub(super) fn take(tree: &DataTree, sessions: &BTreeMap<SessionId, i32>, applied: Zxid) -> Self {
+    pub(super) fn take(
+        tree: &DataTree,
+        sessions: &BTreeMap<SessionId, i32>,
+        applied: Zxid,
+        reach: Reach,
+    ) -> Self {
         TreeImage {
             sessions: Arc::new(sessions.clone()),
             acls: Arc::new(tree.acls().clone()),
             znodes: tree.view(),
             digest: tree.digest(),
             applied,
+            reach,
             tree: None,
         }
     }
@@ -115,6 +140,20 @@ impl TreeImage {
     /// The last transaction whose effects are in the image.
     pub fn applied(&self) -> Zxid {
         self.applied
+    }
+
+    /// How far effects of later transactions may be in it.
+    pub fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// The same, known to reach so far.
+    pub fn reaching(self, reach: Reach) -> Self {
+        let reach = match reach {
+            Reach::UpTo(zxid) if zxid <= self.applied => Reach::Exact,
+            reach => reach,
+        };
+        TreeImage { reach, ..self }
     }
 
     pub(super) fn session_table(&self) -> BTreeMap<SessionId, i32> {
@@ -156,7 +195,7 @@ impl TreeImage {
         while let Some(node) = nodes.next() {
             builder.node(node.path, node.data, node.acl, node.stat)?;
         }
-        builder.finish(self.applied)
+        Ok(builder.finish(self.applied)?.reaching(self.reach))
     }
 
     /// Everything by path, for comparisons.
@@ -174,7 +213,8 @@ impl TreeImage {
 
 impl PartialEq for TreeImage {
     fn eq(&self, other: &Self) -> bool {
-        (self.applied, self.digest, self.node_count()) == (other.applied, other.digest, other.node_count())
+        (self.applied, self.reach, self.digest, self.node_count())
+            == (other.applied, other.reach, other.digest, other.node_count())
             && self.sessions == other.sessions
             && self.contents() == other.contents()
     }
@@ -185,6 +225,7 @@ impl Eq for TreeImage {}
 impl Hash for TreeImage {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.applied.hash(state);
+        self.reach.hash(state);
         self.sessions.hash(state);
         self.contents().hash(state);
     }
@@ -194,6 +235,7 @@ impl fmt::Debug for TreeImage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TreeImage")
             .field("applied", &self.applied)
+            .field("reach", &self.reach)
             .field("sessions", &self.sessions)
             .field("znodes", &self.node_count())
             .field("digest", &self.digest)
@@ -360,7 +402,7 @@ impl ImageBuilder {
         }
         self.release_lists();
         self.tree.complete();
-        let mut image = TreeImage::take(&self.tree, &self.sessions, applied);
+        let mut image = TreeImage::take(&self.tree, &self.sessions, applied, Reach::Exact);
         image.tree = Some(Arc::new(self.tree));
         Ok(image)
     }

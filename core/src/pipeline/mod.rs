@@ -36,7 +36,7 @@ mod tests;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-pub use image::{ImageBuilder, ImageError, ImageNode, ImageNodes, TreeImage};
+pub use image::{ImageBuilder, ImageError, ImageNode, ImageNodes, Reach, TreeImage};
 pub use message::{ClientEvent, ClientReply, ClientRequest, ClientTxn};
 pub use settings::{ConfigNode, Settings};
 pub use status::{ConnectionStatus, Counters, ServiceStatus};
@@ -67,6 +67,8 @@ pub struct TreeService {
     tree: DataTree,
     sessions: BTreeMap<SessionId, i32>,
     applied: Zxid,
+    /// How far effects of transactions after `applied` may be in the tree.
+    reach: Reach,
     // This server's clients.
     role: Option<ServingRole>,
     connections: BTreeMap<ConnId, Connection>,
@@ -109,6 +111,7 @@ impl Service for TreeService {
             tree: DataTree::new(key, settings.extended_types),
             sessions: BTreeMap::new(),
             applied: Zxid::ZERO,
+            reach: Reach::Exact,
             role: None,
             connections: BTreeMap::new(),
             by_session: BTreeMap::new(),
@@ -178,13 +181,14 @@ impl Service for TreeService {
     }
 
     fn snapshot(&self) -> TreeImage {
-        TreeImage::take(&self.tree, &self.sessions, self.applied)
+        TreeImage::take(&self.tree, &self.sessions, self.applied, self.reach)
     }
 
     fn install(&mut self, snapshot: &TreeImage) {
         self.tree = snapshot.to_tree(&self.settings);
         self.sessions = snapshot.session_table();
         self.applied = snapshot.applied();
+        self.reach = snapshot.reach();
         // They may be of a history that is gone.
         self.digests.clear();
     }
@@ -192,6 +196,10 @@ impl Service for TreeService {
     fn serve(&mut self, now: Now, role: ServingRole, applied: Zxid, fx: &mut Fx) {
         self.role = Some(role);
         self.applied = applied;
+        if self.reach == Reach::UntilServing {
+            // Everything that the leader had committed when the state was complete is applied.
+            self.reach = Reach::Exact;
+        }
         self.ids.restart(self.settings.server_id, now.wall_ms);
         self.show_config(now);
         self.local = (role == ServingRole::ReadOnly).then(|| tracker(&self.settings));

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::image::{ImageBuilder, ImageError, TreeImage};
+use super::image::{ImageBuilder, ImageError, Reach, TreeImage};
 use super::message::{ClientRequest, ClientTxn};
 use super::settings::Settings;
 use crate::ids::Zxid;
@@ -78,7 +78,9 @@ impl SnapshotBuilder for TravellingImage {
     }
 
     fn finish(self, zxid: Zxid) -> Result<TreeImage, WireError> {
-        self.0.finish(zxid).map_err(|error| refused(&error))
+        // ZooKeeper goes on applying while it sends.
+        let image = self.0.finish(zxid).map_err(|error| refused(&error))?;
+        Ok(image.reaching(Reach::UntilServing))
     }
 }
 

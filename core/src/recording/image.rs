@@ -7,12 +7,13 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::ids::{ServerId, SessionId, Zxid};
-use crate::pipeline::{ImageBuilder, Settings, TreeImage};
+use crate::pipeline::{ImageBuilder, Reach, Settings, TreeImage};
 use crate::wire::record::{Acl, StatPersisted};
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
     applied: Zxid,
+    reach: Reach,
     sessions: Vec<(SessionId, i32)>,
     lists: Vec<(i64, Vec<Acl>)>,
     znodes: Vec<(String, Option<Vec<u8>>, i64, StatPersisted)>,
@@ -26,8 +27,8 @@ impl Serialize for TreeImage {
             znodes.push((node.path.to_string(), node.data.map(<[u8]>::to_vec), node.acl, node.stat));
         }
         let lists = self.acls().map(|(index, list)| (index, list.to_vec())).collect();
-        Stored { applied: self.applied(), sessions: self.sessions().collect(), lists, znodes }
-            .serialize(serializer)
+        let (applied, reach) = (self.applied(), self.reach());
+        Stored { applied, reach, sessions: self.sessions().collect(), lists, znodes }.serialize(serializer)
     }
 }
 
@@ -45,6 +46,7 @@ impl<'de> Deserialize<'de> for TreeImage {
         for (path, data, acl, stat) in &stored.znodes {
             builder.node(path, data.as_deref(), *acl, *stat).map_err(D::Error::custom)?;
         }
-        builder.finish(stored.applied).map_err(D::Error::custom)
+        let image = builder.finish(stored.applied).map_err(D::Error::custom)?;
+        Ok(image.reaching(stored.reach))
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Metrics {
     pub(crate) syncs: Times,
     /// Writing snapshots.
     pub(crate) snapshots: Times,
+    /// Snapshots that could not be written.
+    pub(crate) failed_snapshots: u64,
 }
 
 impl Metrics {

@@ -123,6 +123,7 @@ fn counters(lines: &mut Lines, view: &View<'_>) {
     lines.add("sessionless_connections_expired", totals.sessionless_expired);
     lines.add("stale_sessions_expired", service.expired_sessions);
     lines.add("digest_mismatches_count", service.digest_mismatches);
+    lines.add("snapshot_error_count", metrics.failed_snapshots);
     lines.add("looking_count", metrics.looking);
     lines.add("proposal_count", metrics.proposals);
     lines.add("learner_proposal_received_count", metrics.received_proposals);

@@ -17,7 +17,7 @@ use super::show;
 use super::snapshot::{self, SnapshotSummary};
 use crate::error::{EXIT_DATA_DIR, EXIT_UNEXPECTED, Error};
 use crate::glue::StoredImage;
-use crate::storage::{Examined, StorageError, What, examine, files, is_in_use, log_after};
+use crate::storage::{Examined, PassedOver, StorageError, What, examine, files, is_in_use, log_after};
 
 /// Of how many snapshots it is tried whether they could stand in for newer ones.
 const FALLBACKS: usize = 3;
@@ -131,6 +131,8 @@ fn look(place: &Place) -> Result<Report, Error> {
             What::Snapshot(zxid, _) => {
                 let Some(summary) = unless_gone(snapshot::read(&file.path, &mut |_| true))? else { continue };
                 match &summary.damage {
+                    // A start says what becomes of it.
+                    Some(_) if summary.torn => {}
                     Some(damage) => report.damage.push(format!("{path} cannot be used: {damage}")),
                     None => usable.push(zxid),
                 }
@@ -160,6 +162,7 @@ fn look(place: &Place) -> Result<Report, Error> {
     let initial = || TreeService::new(&settings, None).snapshot();
     match examine(&place.storage, &StoredImage::new(&settings), initial) {
         Ok(examined) => {
+            report.notes.extend(examined.passed_over.iter().map(PassedOver::to_string));
             if let Err(why) = report.replay(place, &settings, &examined, &usable) {
                 report.refused = Some(why.to_string());
             }
@@ -255,7 +258,11 @@ impl Report {
         let mark = |bad: bool| if bad { "!!" } else { "  " };
         for snapshot in &self.snapshots {
             let name = name(&snapshot.file);
-            out.line(&format!("{} {name}: {}", mark(snapshot.damage.is_some()), snapshot.text()))?;
+            out.line(&format!(
+                "{} {name}: {}",
+                mark(snapshot.damage.is_some() && !snapshot.torn),
+                snapshot.text()
+            ))?;
         }
         for log in &self.logs {
             out.line(&format!("{} {}: {}", mark(log.is_damaged()), name(&log.file), log.text()))?;

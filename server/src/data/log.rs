@@ -237,13 +237,8 @@ impl LogSummary {
     fn end(&mut self, ending: Ending) {
         let Ending::Damage(damage) = ending else { return };
         let place = |what| Place { offset: damage.at, what };
-        match damage.intact_after {
-            Some(after) => {
-                let what = format!("{}, and an intact transaction follows at byte {after}", damage.what);
-                self.damage.push(place(what));
-            }
-            // A header that is no log's is no torn tail.
-            None if damage.at == 0 && !damage.unfinished => self.damage.push(place(damage.what)),
+        match damage.verdict() {
+            Some(what) => self.damage.push(place(what)),
             None => self.torn = Some(place(damage.what)),
         }
     }

@@ -143,6 +143,8 @@ pub(super) struct SnapshotSummary {
     pub(super) reaches: Option<String>,
     /// Why it cannot be used.
     pub(super) damage: Option<String>,
+    /// It was never written to its end, as a stop leaves it: nothing has damaged it.
+    pub(super) torn: bool,
 }
 
 impl SnapshotSummary {
@@ -167,7 +169,11 @@ impl SnapshotSummary {
         if as_json {
             return out.json(&json!(self));
         }
-        let verdict = if self.damage.is_some() { "CANNOT BE USED" } else { "in order" };
+        let verdict = match (&self.damage, self.torn) {
+            (None, _) => "in order",
+            (Some(_), true) => "CANNOT BE USED, was never written to its end",
+            (Some(_), false) => "CANNOT BE USED",
+        };
         out.line(&format!("{}: {verdict}: {}", self.file.display(), self.text()))
     }
 }
@@ -243,7 +249,10 @@ pub(super) fn read(
             }
         }
         Err(_) if stopped => {}
-        Err(why) => summary.damage = Some(why.to_string()),
+        Err(why) => {
+            summary.torn = why.is_torn();
+            summary.damage = Some(why.to_string());
+        }
     }
     Ok(summary)
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use mio::Waker;
 use quorate_core::ids::{Ticket, Zxid};
 use quorate_core::pipeline::TreeImage;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::backlog::{Backlog, Word};
 use super::recorder::SyncedUpTo;
@@ -29,17 +29,31 @@ type Job<I> = SnapshotJob<RealDisk, I>;
 /// How long the log writer may take for what is queued when the server stops. What it has not
 /// written by then was not acknowledged.
 const LAST_WRITES: Duration = Duration::from_secs(10);
+/// After a snapshot that could not be written none is tried for this long; after the next one for twice
+/// as long, and so on.
+const FIRST_PAUSE: Duration = Duration::from_secs(30);
+/// The longest of these pauses.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// How long a leader's snapshot and what follows it wait for the rest of the leader's history, which is
+/// under way.
+const HOLD: Duration = Duration::from_secs(3);
 
 /// What a thread has to say.
 #[derive(Debug)]
 pub(crate) enum Finished {
     /// This operation and every earlier one is durable; the batch took so long.
     Done(Ticket, Duration),
-    /// The snapshot is durable, or was given up; it took so long.
+    /// The snapshot is durable; it took so long.
     SnapshotTaken(Duration),
+    /// The snapshot was given up. Nothing is lost: the log has everything.
+    SnapshotGivenUp {
+        /// It could not be written; otherwise it was not wanted any more.
+        failed: bool,
+    },
     /// The log cannot be written: the process must end.
     LogFailed(StorageError),
-    /// The snapshot cannot be written: the process ends.
+    /// The directory of the snapshots cannot be synced: the process ends.
     SnapshotFailed(StorageError),
 }
 
@@ -103,7 +117,7 @@ impl<I: Image> DiskThreads<I> {
         let batch = std::mem::take(&mut self.batch);
         if let Some(last) = batch.iter().rev().find_map(StorageOp::ticket) {
             let bytes = batch.iter().map(StorageOp::size).sum();
-            self.backlog.given(Instant::now(), last, bytes);
+            self.backlog.given(Instant::now(), last, batch.len(), bytes);
         }
         if let Some(ops) = &self.ops {
             self.gone |= ops.send(batch).is_err();
@@ -142,11 +156,10 @@ impl<I: Image> DiskThreads<I> {
     fn tell(&self, word: Option<Word>) {
         match word {
             None => {}
-            Some(Word::Silent(time, bytes)) => error!(
-                "the disk of the transaction log has not answered for {} s; {} KiB wait to be written, and no \
-                 write is acknowledged before",
+            Some(Word::Silent { time, operations, bytes }) => error!(
+                "the disk of the transaction log has not answered for {} s; {operations} operations with {bytes} \
+                 bytes wait for it, and no write is acknowledged before",
                 time.as_secs(),
-                bytes / 1024
             ),
             Some(Word::Answers(time)) => {
                 warn!("the disk of the transaction log answers again, after {} s", time.as_secs());
@@ -204,8 +217,7 @@ fn write_log<I: Image>(
     synced: &SyncedUpTo,
     close: &Sender<Storage<RealDisk>>,
 ) {
-    while let Ok(first) = inbox.recv() {
-        let mut batch = first;
+    while let Some(mut batch) = next_batch(&mut storage, inbox, teller, synced) {
         while let Ok(more) = inbox.try_recv() {
             batch.extend(more);
         }
@@ -228,8 +240,40 @@ fn write_log<I: Image>(
             Err(why) => return teller.tell(Finished::LogFailed(why)),
         }
     }
+    if let Err(why) = storage.settle() {
+        return teller.tell(Finished::LogFailed(why));
+    }
     // Nobody waits for it if the process ends for another reason.
     let _ = close.send(storage);
+}
+
+/// What is to be done next; `None` at the end. What waits in the storage does not wait for long.
+fn next_batch<I: Image>(
+    storage: &mut Storage<RealDisk>,
+    inbox: &Receiver<Vec<StorageOp<I>>>,
+    teller: &Teller,
+    synced: &SyncedUpTo,
+) -> Option<Vec<StorageOp<I>>> {
+    if !storage.is_holding() {
+        return inbox.recv().ok();
+    }
+    let began = Instant::now();
+    match inbox.recv_timeout(HOLD) {
+        Err(RecvTimeoutError::Timeout) => {}
+        batch => return batch.ok(),
+    }
+    match storage.settle() {
+        Ok(Some(ticket)) => {
+            synced.set(ticket);
+            teller.tell(Finished::Done(ticket, began.elapsed().saturating_sub(HOLD)));
+        }
+        Ok(None) => {}
+        Err(why) => {
+            teller.tell(Finished::LogFailed(why));
+            return None;
+        }
+    }
+    inbox.recv().ok()
 }
 
 /// Old files, and when they are removed next.
@@ -272,21 +316,71 @@ fn next_job<I>(inbox: &Receiver<Job<I>>, purges: &mut Option<Purges>) -> Option<
     }
 }
 
-fn write_snapshots<I: Image>(inbox: &Receiver<Job<I>>, teller: &Teller, mut purges: Option<Purges>) {
-    while let Some(job) = next_job(inbox, &mut purges) {
-        let zxid: Zxid = job.zxid();
-        let began = Instant::now();
-        match job.run() {
-            Ok(Outcome::Taken) => info!("snapshot {zxid} written"),
-            Ok(Outcome::Replaced) => info!("snapshot {zxid} dropped: the history it belongs to was replaced"),
-            Ok(Outcome::NoRoom(why)) => warn!(
-                "snapshot {zxid} given up: {why}; nothing is lost, the log has everything, and the next snapshot \
-                 is tried when its time comes: make room"
-            ),
-            Err(why) => return teller.tell(Finished::SnapshotFailed(why)),
-        }
-        teller.tell(Finished::SnapshotTaken(began.elapsed()));
+/// When snapshots are tried again after some could not be written.
+#[derive(Debug, Default)]
+struct Pause {
+    failures: u32,
+    until: Option<Instant>,
+}
+
+impl Pause {
+    /// One could not be written; returns for how long none is tried.
+    fn failed(&mut self, now: Instant) -> Duration {
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
+        self.failures += 1;
+        self.until = Some(now + pause);
+        pause
     }
+
+    /// Whether it is too early for another.
+    fn lasts(&self, now: Instant) -> bool {
+        self.until.is_some_and(|until| now < until)
+    }
+}
+
+fn write_snapshots<I: Image>(inbox: &Receiver<Job<I>>, teller: &Teller, mut purges: Option<Purges>) {
+    let mut pause = Pause::default();
+    while let Some(job) = next_job(inbox, &mut purges) {
+        let began = Instant::now();
+        if pause.lasts(began) {
+            debug!("snapshot {} is not tried: the last one could not be written", job.zxid());
+            teller.tell(Finished::SnapshotGivenUp { failed: false });
+            continue;
+        }
+        let finished = write_snapshot(job, began, &mut pause);
+        let is_over = matches!(finished, Finished::SnapshotFailed(_));
+        teller.tell(finished);
+        if is_over {
+            return;
+        }
+    }
+}
+
+/// Write one and say what came of it.
+fn write_snapshot<I: Image>(job: Job<I>, began: Instant, pause: &mut Pause) -> Finished {
+    let zxid: Zxid = job.zxid();
+    match job.run() {
+        Ok(Outcome::Taken) => {
+            info!("snapshot {zxid} written");
+            *pause = Pause::default();
+            return Finished::SnapshotTaken(began.elapsed());
+        }
+        Ok(Outcome::Replaced) => info!("snapshot {zxid} dropped: the history it belongs to was replaced"),
+        Ok(Outcome::NotExact) => {
+            info!("snapshot {zxid} not written: the state that ZooKeeper left is not caught up with yet");
+        }
+        Ok(Outcome::GivenUp(why)) => {
+            let wait = pause.failed(Instant::now()).as_secs();
+            let advice = if why.is_no_room() { ": make room" } else { "" };
+            error!(
+                "snapshot {zxid} given up: {why}; nothing is lost, the log has everything, and the next snapshot \
+                 is tried when its time comes, in {wait} s at the earliest{advice}"
+            );
+            return Finished::SnapshotGivenUp { failed: true };
+        }
+        Err(why) => return Finished::SnapshotFailed(why),
+    }
+    Finished::SnapshotGivenUp { failed: false }
 }
 
 #[cfg(test)]
@@ -300,7 +394,7 @@ mod tests {
     use quorate_core::wire::snapshot::SnapshotItem;
 
     use super::*;
-    use crate::storage::{BodyEncoder, ImageBuilder, ImageError, StorageConfig, VERSION_DIR};
+    use crate::storage::{BodyEncoder, ImageBuilder, ImageError, SnapshotInfo, StorageConfig, VERSION_DIR};
 
     /// A state whose snapshot says when it is begun, and is not finished before it may.
     #[derive(Clone)]
@@ -341,7 +435,7 @@ mod tests {
             Ok(())
         }
 
-        fn finish(self, _: &Sections) -> Result<Slow, ImageError> {
+        fn finish(self, _: SnapshotInfo, _: &Sections) -> Result<Slow, ImageError> {
             Ok(Slow(None))
         }
     }
@@ -377,6 +471,70 @@ mod tests {
         let data = dir.path().join(VERSION_DIR);
         assert!(data.join("log.2").metadata().unwrap().len() > 40);
         assert!(!data.join("snapshot.1").exists());
+    }
+
+    /// What the log writer says next of what is durable.
+    fn next_done(disk: &mut DiskThreads<Slow>) -> Ticket {
+        loop {
+            match disk.finished(Instant::now()) {
+                Some(Finished::Done(ticket, _)) => return ticket,
+                None => thread::sleep(Duration::from_millis(1)),
+                Some(other) => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_leaders_snapshot_does_not_wait_for_ever_for_what_completes_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut disk, _poll) = start(dir.path());
+        let data = dir.path().join(VERSION_DIR);
+        disk.add(StorageOp::InstallSnapshot(Ticket(0), Zxid(4), Slow(None)));
+        disk.add(append(5));
+        disk.submit();
+        assert_eq!(next_done(&mut disk), Ticket(5));
+        assert!(data.join("snapshot.4").exists() && data.join("log.5").exists());
+        // Nor when the server stops.
+        disk.add(StorageOp::InstallSnapshot(Ticket(6), Zxid(7), Slow(None)));
+        disk.stop().unwrap();
+        assert!(data.join("snapshot.7").exists() && !data.join("log.5").exists());
+    }
+
+    #[test]
+    fn a_snapshot_that_cannot_be_written_ends_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut disk, _poll) = start(dir.path());
+        let data = dir.path().join(VERSION_DIR);
+        fs::create_dir(data.join("snapshot.1")).unwrap();
+        let mut heard = Vec::new();
+        for n in [1, 2] {
+            disk.add(append(n));
+            disk.add(StorageOp::TakeSnapshot(Zxid(n), Slow(None)));
+            disk.submit();
+            while heard.len() < n as usize {
+                match disk.finished(Instant::now()) {
+                    Some(Finished::SnapshotGivenUp { failed }) => heard.push(failed),
+                    Some(Finished::Done(..)) => {}
+                    None => thread::sleep(Duration::from_millis(1)),
+                    Some(other) => panic!("{other:?}"),
+                }
+            }
+        }
+        // The second was not tried: it is too early.
+        assert_eq!(heard, [true, false]);
+        disk.stop().unwrap();
+        assert!(data.join("log.2").exists() && !data.join("snapshot.2").exists());
+        assert!(!data.join("tmp.snapshot.1").exists());
+    }
+
+    #[test]
+    fn the_pauses_between_snapshots_that_fail_grow_and_are_bounded() {
+        let (mut pause, now) = (Pause::default(), Instant::now());
+        assert!(!pause.lasts(now));
+        let pauses: Vec<u64> = (0..12).map(|_| pause.failed(now).as_secs()).collect();
+        assert_eq!(pauses[..4], [30, 60, 120, 240]);
+        assert_eq!(pauses[8..], [3600; 4]);
+        assert!(pause.lasts(now + Duration::from_secs(3599)) && !pause.lasts(now + LONGEST_PAUSE));
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub trait Disk: Send + Sync + 'static {
     /// Held as long as it lives.
     type Lock: Send;
 
-    /// The names in a directory.
+    /// The names of the files in a directory; directories in it are not ours, whatever they are called.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
 
     /// Make one directory; its parent must exist.
@@ -34,6 +34,10 @@ pub trait Disk: Send + Sync + 'static {
 
     /// The length of a file in bytes.
     fn len(&self, file: &Self::File) -> io::Result<u64>;
+
+    /// Where from `at` on, before the end, something may be that is not zero: what is passed over was
+    /// never written. `None` if nothing is. A disk that does not know such places says `at`.
+    fn next_data(&self, file: &Self::File, at: u64) -> io::Result<Option<u64>>;
 
     /// Read at an offset; fewer bytes than asked for only at the end of the file.
     fn read_at(&self, file: &Self::File, offset: u64, into: &mut [u8]) -> io::Result<usize>;
@@ -101,6 +105,10 @@ pub enum SyncPoint {
     TruncateDone,
     /// The content of a snapshot that will replace everything, before it does.
     InstallContent,
+    /// The log after it, before it does.
+    InstallTail,
+    /// The name of that log.
+    InstallTailNamed,
     /// The name that makes it the truth.
     InstallBegun,
     /// Older logs that it replaces, before it gets its final name.
@@ -130,6 +138,8 @@ impl SyncPoint {
             SyncPoint::EpochContent | SyncPoint::EpochRenamed => "an epoch file",
             SyncPoint::SnapshotContent | SyncPoint::SnapshotRenamed => "a snapshot",
             SyncPoint::InstallContent
+            | SyncPoint::InstallTail
+            | SyncPoint::InstallTailNamed
             | SyncPoint::InstallBegun
             | SyncPoint::InstallRetiredLogs
             | SyncPoint::InstallRetiredSnapshots

@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 
 use quorate_core::ids::{Epoch, Zxid};
 
+/// What is left if nothing can be restored. What the server has is kept, and it must not vote without it.
+const REPLACE: &str = ", or else, while all the other servers run, move this server's data away with `quorate \
+                       data initialize ZOO_CFG --join --force`: it then copies the state from the leader";
+
 /// A storage error. None of them may be retried: the process reports it and ends.
 ///
 /// After a failed sync the kernel may have dropped the pages it could not write, and a second sync
@@ -49,8 +53,7 @@ pub enum StorageError {
     /// A damaged log: what follows the damage cannot be trusted, and dropping it would lose
     /// transactions that may have been acknowledged.
     #[error(
-        "{} is damaged at byte {offset}: {what}; to keep this server's data restore the file from a backup, or \
-         else empty the data directory of this server and let it copy the state from the others",
+        "{} is damaged at byte {offset}: {what}; restore the file from a backup of this server{REPLACE}",
         .path.display()
     )]
     DamagedLog {
@@ -64,8 +67,7 @@ pub enum StorageError {
     /// A record of the log does not continue the one before it.
     #[error(
         "{}, byte {offset}: transaction {found} does not follow {last}: transactions are missing or the file \
-         belongs to another history; restore the missing log files, or else empty the data directory of this \
-         server and let it copy the state from the others",
+         belongs to another history; restore the missing log files{REPLACE}",
         .path.display()
     )]
     Gap {
@@ -97,8 +99,7 @@ pub enum StorageError {
     },
     /// There are snapshots and none can be used.
     #[error(
-        "no usable snapshot: {reason} ({}); restore one from a backup, or else empty the data directory of this \
-         server and let it copy the state from the others",
+        "no usable snapshot: {reason} ({}); restore one from a backup of this server{REPLACE}",
         .path.display()
     )]
     NoUsableSnapshot {
@@ -109,8 +110,8 @@ pub enum StorageError {
     },
     /// A newer snapshot is damaged and the logs do not reach as far as it did.
     #[error(
-        "{} is damaged ({reason}) and the logs do not contain the transactions up to {zxid}; restore it from a \
-         backup, or else empty the data directory of this server and let it copy the state from the others",
+        "{} is damaged ({reason}) and the logs do not contain the transactions up to {zxid}, which this server \
+         may have acknowledged; restore the snapshot or the logs from a backup of this server{REPLACE}",
         .path.display()
     )]
     SnapshotLost {
@@ -153,8 +154,7 @@ pub enum StorageError {
     },
     /// The epoch files contradict each other or the log.
     #[error(
-        "{}: {what}; the file was lost or replaced: restore it, or else empty the data directory of this server \
-         and let it copy the state from the others",
+        "{}: {what}; the file was lost or replaced: restore it{REPLACE}",
         .path.display()
     )]
     EpochsContradict {

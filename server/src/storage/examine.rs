@@ -2,6 +2,7 @@
 //!
 //! What a start would do is found by letting it do it on an [`Overlay`].
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -12,11 +13,12 @@ use super::disk::Disk;
 use super::epochs::EpochFiles;
 use super::error::{During, StorageError};
 use super::image::Image;
+use super::install::Marker;
 use super::overlay::Overlay;
 use super::paths::{
-    ACCEPTED_EPOCH, CURRENT_EPOCH, INSTALL, LOCK, Paths, TEMPORARY, TRUNCATE, UNSYNCED, parse_marker,
+    ACCEPTED_EPOCH, CURRENT_EPOCH, INSTALLING, LOCK, Paths, TEMPORARY, TRUNCATE, UNSYNCED, parse_marker,
 };
-use super::recovery::{self, Recovered};
+use super::recovery::{self, PassedOver, Recovered};
 use super::{StorageConfig, history};
 
 /// What a file in a data directory is.
@@ -51,6 +53,8 @@ pub(crate) struct Examined<I> {
     pub(crate) epochs: (Option<Epoch>, Option<Epoch>),
     /// The last of them, or where the snapshot stands.
     pub(crate) last: Zxid,
+    /// The torn snapshots that it would go on without.
+    pub(crate) passed_over: Vec<PassedOver>,
     /// The snapshot is one that a first start would make.
     pub(crate) is_empty: bool,
     /// The directory as the start would leave it.
@@ -83,7 +87,10 @@ pub(crate) fn files(data_dir: &Path, data_log_dir: &Path) -> Result<Vec<FoundFil
         if !disk.exists(dir).during("look for", dir)? {
             continue;
         }
-        for name in disk.list(dir).during("list", dir)? {
+        let entries = fs::read_dir(dir).during("list", dir)?;
+        for entry in entries {
+            // A name that is not UTF-8 is none of ours.
+            let Ok(name) = entry.during("list", dir)?.file_name().into_string() else { continue };
             let path = dir.join(&name);
             // It may have been removed since.
             let Ok(meta) = path.symlink_metadata() else { continue };
@@ -112,7 +119,8 @@ fn what(name: &str) -> What {
         ACCEPTED_EPOCH | CURRENT_EPOCH => What::Known("an epoch"),
         UNSYNCED => What::Known("this server does not vote before it has a leader's history"),
         _ if name.starts_with(TEMPORARY) => What::Known("never finished; the next start removes it"),
-        _ if parse_marker(INSTALL, name).is_some() => {
+        _ if name.starts_with(INSTALLING) => What::Known("the log after a leader's snapshot; as that"),
+        _ if Marker::parse(name).is_some() => {
             What::Known("a leader's snapshot; the next start finishes its installation")
         }
         _ if parse_marker(TRUNCATE, name).is_some() => {
@@ -136,7 +144,7 @@ pub(crate) fn examine<I: Image>(
     let is_empty = !files(&config.data_dir, data_log_dir)?.iter().any(|file| {
         matches!(file.what, What::Log(_) | What::Snapshot(..)) || {
             let name = file.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            parse_marker(INSTALL, name).is_some()
+            Marker::parse(name).is_some()
         }
     });
     let mut last = Zxid::ZERO;
@@ -145,7 +153,8 @@ pub(crate) fn examine<I: Image>(
     })?;
     let epochs = EpochFiles::read(&Overlay::default(), &opened.paths)?.found();
     let last = last.max(opened.recovered.snapshot.zxid);
-    Ok(Examined { recovered: opened.recovered, epochs, last, is_empty, overlay })
+    let (recovered, passed_over) = (opened.recovered, opened.passed_over);
+    Ok(Examined { recovered, epochs, last, passed_over, is_empty, overlay })
 }
 
 /// Give `keep` every transaction after `base`, oldest first.

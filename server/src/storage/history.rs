@@ -116,9 +116,6 @@ impl Reading<'_> {
             Ending::Clean => None,
             Ending::Damage(damage) => Some(damage),
         };
-        if let Some(damage) = damage.as_ref().filter(|damage| intact == 0 && !damage.unfinished) {
-            return Err(damaged(&path, damage, damage.what.clone()));
-        }
         self.open_ends.push(FileEnd { path, intact, damage, used: within.is_some() });
         Ok(())
     }
@@ -149,7 +146,8 @@ impl Reading<'_> {
                 check_tail(&end, damage)?;
                 tracing::warn!(
                     file = %end.path.display(), offset = damage.at, what = damage.what,
-                    "the log ends with a transaction that was not completely written; it is cut off"
+                    bytes = damage.ends - damage.at,
+                    "the log ends with a write that was not finished, of which nobody was told; it is cut off"
                 );
             }
             match (end.used, end.damage) {
@@ -162,29 +160,28 @@ impl Reading<'_> {
     }
 }
 
-/// At the end of the last log: a torn tail, unless something intact follows.
+/// At the end of the last log: what an unfinished write leaves, or damage.
 fn check_tail(end: &FileEnd, damage: &Damage) -> Result<(), StorageError> {
-    match damage.intact_after {
+    match damage.verdict() {
         None => Ok(()),
-        Some(after) => {
-            let what = format!("{}, and an intact transaction follows at byte {after}", damage.what);
-            Err(damaged(&end.path, damage, what))
-        }
+        Some(what) => Err(damaged(&end.path, damage, what)),
     }
 }
 
 /// At the end of a log that another one continues with `next`: nothing may be missing between.
 ///
-/// A server that was killed leaves an unfinished record, which nobody was told is in the log, and
-/// goes on in a new file when it is started again.
+/// A server that was killed leaves an unfinished write, of which nobody was told, and goes on in a new
+/// file when it is started again. Where the new file has what should be here, nothing can be missing.
 fn check_continued(end: &FileEnd, last: Zxid, next: Zxid) -> Result<(), StorageError> {
     let Some(damage) = &end.damage else { return Ok(()) };
-    check_tail(end, damage)?;
-    if damage.unfinished || last.next() == Some(next) {
-        return Ok(());
+    match damage.verdict() {
+        Some(_) if damage.intact_after.is_none() && last.next() == Some(next) => Ok(()),
+        Some(what) => {
+            let what = format!("{what}; a later log goes on with transaction {next}");
+            Err(damaged(&end.path, damage, what))
+        }
+        None => Ok(()),
     }
-    let what = format!("{}, and a later log goes on with transaction {next}", damage.what);
-    Err(damaged(&end.path, damage, what))
 }
 
 fn damaged(path: &Path, damage: &Damage, what: String) -> StorageError {

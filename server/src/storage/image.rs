@@ -7,6 +7,8 @@ use quorate_core::wire::files::Sections;
 use quorate_core::wire::record::Acl;
 use quorate_core::wire::snapshot::{NodeSource, SnapshotEncoder, SnapshotItem};
 
+use super::snapshot_file::SnapshotInfo;
+
 /// What an image's builder can find wrong.
 pub type ImageError = Box<dyn Error + Send + Sync>;
 
@@ -20,6 +22,11 @@ pub trait Image: Sized + Send + 'static {
 
     /// The version of the tree's digest and the digest; `None` if digests are off.
     fn digest(&self) -> Option<(i32, i64)>;
+
+    /// Whether no transaction behind the one where it stands has effects in it.
+    fn is_exact(&self) -> bool {
+        true
+    }
 }
 
 /// Writes the body of a snapshot piece by piece.
@@ -52,11 +59,11 @@ pub trait ImageBuilder: Clone {
     /// An item that does not fit what came before; the snapshot is then not used.
     fn push(&mut self, item: SnapshotItem) -> Result<(), ImageError>;
 
-    /// All items and seals were read and are intact. `sections.last_processed` is always there: it
-    /// is where the snapshot stands, as the file's name says (what an older ZooKeeper did not write
-    /// and a busy one wrote too late).
+    /// All items and seals were read and are intact. `info` says where the snapshot stands, which is
+    /// also in `sections.last_processed` (what an older ZooKeeper did not write and a busy one wrote
+    /// too late).
     ///
     /// # Errors
     /// The items do not make a state, or not the one `sections` tells of.
-    fn finish(self, sections: &Sections) -> Result<Self::Image, ImageError>;
+    fn finish(self, info: SnapshotInfo, sections: &Sections) -> Result<Self::Image, ImageError>;
 }

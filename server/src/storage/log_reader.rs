@@ -1,7 +1,24 @@
 //! Reads one log file: its records, and how it ends.
 //!
-//! A file may end with zeros (preallocation), or with a record that was being written when the
-//! machine stopped. Everything else is damage, and who reads several files decides what it means.
+//! A file may end with zeros (preallocation), or with records that were being written when the machine
+//! stopped. Everything else is damage, and who reads several files decides what it means.
+//!
+//! # What an unfinished write leaves
+//!
+//! A batch of records is written behind the last one, where the file has zeros or ends, and then synced.
+//! Both this server and ZooKeeper do it like this. A process that is killed has written a first part of
+//! its batch. When the power fails, any of the batch's sectors may be on the disk and any may not: then
+//! the zeros that were there before are read. What is on the disk is what was written; nothing else
+//! comes into being.
+//!
+//! So the first record that is not whole is torn, and nobody was told of it, if ([`Damage::torn`])
+//!
+//! * it ends before its end and zeros follow, or the file ends there, or
+//! * a whole sector of it is zeros.
+//!
+//! A record whose bytes are all there, and are not what its checksum says, was changed after it was
+//! written. It may have been acknowledged, and so may everything behind it. The same is true of a hole
+//! with an intact record behind it: it may be of the last batch, but no byte tells where that began.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,6 +36,13 @@ use super::error::{During, StorageError};
 
 /// How much is read at once, in bytes.
 const WINDOW: usize = 1 << 20;
+/// What a disk writes as a whole or not at all, in bytes. On disks with larger sectors it is true of
+/// these, too.
+const SECTOR: u64 = 512;
+/// Where in a record the zxid begins, in bytes.
+const ZXID_AT: u64 = RECORD_HEADER_LEN as u64 + 12;
+/// A record begins with four zeros: with no more of it in a sector nothing tells whether that is missing.
+const TELLING: u64 = 5;
 
 /// A transaction in a log file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,11 +75,33 @@ pub(crate) struct Damage {
     pub(crate) at: u64,
     /// What is wrong.
     pub(crate) what: String,
-    /// Whether it is a record whose end was never written: nothing but zeros follow. Such a record
-    /// was never synced, so nobody was told that it is in the log.
-    pub(crate) unfinished: bool,
+    /// Whether it is what an unfinished write leaves. Then it was never synced, and nobody was told
+    /// that it is in the log.
+    pub(crate) torn: bool,
+    /// Where what is no transaction ends: behind it are zeros, or nothing.
+    pub(crate) ends: u64,
     /// A later transaction that is intact: then this is no torn tail.
     pub(crate) intact_after: Option<u64>,
+}
+
+impl Damage {
+    /// What is wrong and how much of the file it concerns; `None` if it is what an unfinished write leaves.
+    pub(crate) fn verdict(&self) -> Option<String> {
+        let Damage { at, what, torn, ends, intact_after } = self;
+        match intact_after {
+            Some(after) => Some(format!(
+                "{what}, and an intact transaction follows at byte {after}; {} bytes from the damage on may be \
+                 transactions that were acknowledged",
+                ends - at
+            )),
+            None if *torn => None,
+            None => Some(format!(
+                "{what}; an unfinished write does not look like this: the last {} bytes may have been transactions \
+                 that were acknowledged",
+                ends - at
+            )),
+        }
+    }
 }
 
 /// Reads one log file from its start.
@@ -119,23 +165,19 @@ impl<'a, D: Disk> LogReader<'a, D> {
         if head.iter().all(|b| *b == 0) {
             let clean = self.zeros_from(self.at)?;
             let what = "zeros where a transaction should begin";
-            return self.end(if clean { None } else { Some((what.to_string(), false)) });
+            return self.end((!clean).then(|| what.to_string()));
         }
         let Some(head) = head.first_chunk() else {
-            return self.end(Some(("the file ends within a record's header".to_string(), true)));
+            return self.end(Some("the file ends within a record's header".to_string()));
         };
         let header = RecordHeader::parse(head);
-        let body_at = self.at + RECORD_HEADER_LEN as u64;
         let payload = match usize::try_from(header.len) {
             Ok(len) if len > 0 => len,
-            _ => {
-                let unfinished = header.len == 0 && self.zeros_from(body_at)?;
-                return self.end(Some((format!("unreasonable length {}", header.len), unfinished)));
-            }
+            _ => return self.end(Some(format!("unreasonable length {}", header.len))),
         };
         let end = self.at + record_len(payload) as u64;
         if end > self.len {
-            return self.end(Some(("the file ends within a record".to_string(), true)));
+            return self.end(Some("the file ends within a record".to_string()));
         }
         let record = self.peek(end - self.at)?;
         if record.len() as u64 != end - self.at {
@@ -145,15 +187,12 @@ impl<'a, D: Disk> LogReader<'a, D> {
         let payload = record.slice(RECORD_HEADER_LEN..record.len() - 1);
         match record[record.len() - 1] {
             RECORD_END => {}
-            trailer => {
-                let unfinished = trailer == 0 && self.zeros_from(end)?;
-                return self.end(Some(("a record does not end with 'B'".to_string(), unfinished)));
-            }
+            _ => return self.end(Some("a record does not end with 'B'".to_string())),
         }
         let computed = adler32(&&payload[..]);
         if header.checksum != i64::from(computed) {
             let what = format!("checksum {:#x}, but the content has {computed:#x}", header.checksum);
-            return self.end(Some((what, false)));
+            return self.end(Some(what));
         }
         let Some((zxid, kind)) = txn_zxid_and_type(&payload) else {
             let what = format!("an intact record of {} bytes, too short for a transaction", payload.len());
@@ -195,27 +234,104 @@ impl<'a, D: Disk> LogReader<'a, D> {
             _ if self.zeros_from(0)? => self.ending = Some(Ending::Clean),
             Some(Err(wrong)) => {
                 let written = header.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
-                let torn = header[..written] == FileKind::Log.header()[..written];
-                let unfinished = torn && self.zeros_from(HEADER_LEN as u64)?;
-                self.end(Some((wrong.to_string(), unfinished)))?;
+                let begins = header[..written] == FileKind::Log.header()[..written];
+                let torn =
+                    begins && self.zeros_from(HEADER_LEN as u64)? || self.lacks_sector(0, HEADER_LEN)?;
+                self.damaged_end(wrong.to_string(), torn)?;
             }
             None => {
                 let torn = FileKind::Log.header().starts_with(&header);
-                self.end(Some(("the file ends within its header".to_string(), torn)))?;
+                self.damaged_end("the file ends within its header".to_string(), torn)?;
             }
         }
         Ok(())
     }
 
-    fn end(&mut self, damage: Option<(String, bool)>) -> Result<Option<Record>, StorageError> {
-        self.ending = Some(match damage {
-            None => Ending::Clean,
-            Some((what, unfinished)) => {
-                let intact_after = self.intact_after(self.at + 1)?;
-                Ending::Damage(Damage { at: self.at, what, unfinished, intact_after })
+    /// There is no record here: nothing, or something that is none.
+    fn end(&mut self, wrong: Option<String>) -> Result<Option<Record>, StorageError> {
+        match wrong {
+            None => self.ending = Some(Ending::Clean),
+            Some(what) => {
+                let torn = self.is_torn()?;
+                self.damaged_end(what, torn)?;
             }
-        });
+        }
         Ok(None)
+    }
+
+    fn damaged_end(&mut self, what: String, torn: bool) -> Result<(), StorageError> {
+        let (intact_after, ends) = (self.intact_after(self.at + 1)?, self.content_end(self.at)?);
+        self.ending = Some(Ending::Damage(Damage { at: self.at, what, torn, ends, intact_after }));
+        Ok(())
+    }
+
+    /// Whether an unfinished write can have left what begins here.
+    fn is_torn(&self) -> Result<bool, StorageError> {
+        let head = self.read(self.at, (RECORD_HEADER_LEN + TXN_HEADER_LEN) as u64)?;
+        let content_end = self.content_end(self.at)?;
+        let body_at = self.at + RECORD_HEADER_LEN as u64;
+        if content_end <= body_at && head.iter().take(4).all(|byte| *byte == 0) {
+            return Ok(true);
+        }
+        if self.lacks_sector(self.at, RECORD_HEADER_LEN)? {
+            return Ok(true);
+        }
+        let Some(len) = self.claimed_len(&head, content_end) else { return Ok(false) };
+        let end = self.at + record_len(len) as u64;
+        if content_end >= end {
+            return self.lacks_sector(self.at, record_len(len));
+        }
+        // It ends before its end, unless only its length is wrong.
+        let payload = (content_end - 1).checked_sub(body_at).and_then(|len| usize::try_from(len).ok());
+        match payload.filter(|len| *len >= TXN_HEADER_LEN) {
+            Some(payload) => Ok(!self.is_intact(self.at, payload)?),
+            None => Ok(true),
+        }
+    }
+
+    /// The length of a payload, if what a record begins with can be what was written here.
+    fn claimed_len(&self, head: &[u8], content_end: u64) -> Option<usize> {
+        let (header, txn) = head.split_first_chunk()?;
+        let header = RecordHeader::parse(header);
+        let len = usize::try_from(header.len).ok().filter(|len| *len >= TXN_HEADER_LEN)?;
+        u32::try_from(header.checksum).ok().filter(|checksum| *checksum > 0)?;
+        let zxid_at = self.at + ZXID_AT;
+        let is_there = content_end >= zxid_at + 8 && zxid_at / SECTOR == (zxid_at + 7) / SECTOR;
+        let zxid =
+            txn_zxid_and_type(txn).map(|(zxid, _)| zxid).filter(|zxid| is_there && *zxid != Zxid::ZERO);
+        let follows = |zxid| zxid == self.last || self.last.may_be_followed_by(zxid);
+        (self.last == Zxid::ZERO || zxid.is_none_or(follows)).then_some(len)
+    }
+
+    /// Whether of what should be here a whole sector is zeros.
+    fn lacks_sector(&self, from: u64, len: usize) -> Result<bool, StorageError> {
+        let to = (from + len as u64).min(self.len);
+        let mut at = from;
+        while at < to {
+            let sector_end = (at / SECTOR + 1) * SECTOR;
+            // Of a header alone it is not known what follows it in its sector.
+            let end = if len <= HEADER_LEN { sector_end } else { sector_end.min(to) };
+            let part = self.read(at, end - at)?;
+            let tells = at > from || end - at >= TELLING;
+            if tells && is_zero(&part) {
+                return Ok(true);
+            }
+            at = sector_end;
+        }
+        Ok(false)
+    }
+
+    /// Where the last byte behind `from` that is not zero ends; `from` if there is none.
+    fn content_end(&self, from: u64) -> Result<u64, StorageError> {
+        let (mut at, mut end) = (from, from);
+        while let Some(data) = self.next_data(at)? {
+            let bytes = self.read(data, WINDOW as u64)?;
+            if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
+                end = data + last as u64 + 1;
+            }
+            at = data + bytes.len().max(1) as u64;
+        }
+        Ok(end)
     }
 
     /// The next `n` bytes, fewer at the end of the file.
@@ -238,14 +354,23 @@ impl<'a, D: Disk> LogReader<'a, D> {
     }
 
     fn zeros_from(&self, mut at: u64) -> Result<bool, StorageError> {
-        while at < self.len {
-            let bytes = self.read(at, WINDOW as u64)?;
-            if bytes.iter().any(|b| *b != 0) {
+        while let Some(data) = self.next_data(at)? {
+            let bytes = self.read(data, WINDOW as u64)?;
+            if !is_zero(&bytes) {
                 return Ok(false);
             }
-            at += bytes.len().max(1) as u64;
+            at = data + bytes.len().max(1) as u64;
         }
         Ok(true)
+    }
+
+    /// Where from `at` on something was written: all before it is zeros. `None` at the end.
+    fn next_data(&self, at: u64) -> Result<Option<u64>, StorageError> {
+        if at >= self.len {
+            return Ok(None);
+        }
+        let data = self.disk.next_data(&self.file, at).during("look for data in", &self.path)?;
+        Ok(data.filter(|data| *data < self.len))
     }
 
     /// Where the first intact record of a later transaction begins, at any offset from `at` on.
@@ -289,6 +414,13 @@ impl<'a, D: Disk> LogReader<'a, D> {
         }
         Ok(RecordHeader::parse(header).checksum == i64::from(adler.finish()))
     }
+}
+
+/// Whether all bytes are zero; looks at many at once.
+fn is_zero(bytes: &[u8]) -> bool {
+    let mut chunks = bytes.chunks_exact(64);
+    chunks.all(|chunk| chunk.iter().fold(0, |all, byte| all | byte) == 0)
+        && chunks.remainder().iter().all(|byte| *byte == 0)
 }
 
 /// The first place where a record of a transaction after `last` may begin, and its payload's length.

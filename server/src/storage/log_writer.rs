@@ -68,13 +68,7 @@ impl<D: Disk> LogWriter<D> {
 
     /// Add a transaction; it is durable after the next [`LogWriter::sync`].
     pub(super) fn append(&mut self, zxid: Zxid, payload: &[u8]) -> Result<(), StorageError> {
-        if !self.last.may_be_followed_by(zxid) {
-            return Err(StorageError::NotNext { last: self.last, found: zxid });
-        }
-        let header = txn_zxid_and_type(payload).map(|(zxid, _)| zxid);
-        if header != Some(zxid) {
-            return Err(StorageError::NotATransaction { zxid, header });
-        }
+        check(self.last, zxid, payload)?;
         if self.active.is_none() {
             self.begin(zxid)?;
         }
@@ -145,6 +139,18 @@ impl<D: Disk> LogWriter<D> {
         self.buffer.clear();
         Ok(())
     }
+}
+
+/// Whether a transaction may be logged after `last`.
+pub(super) fn check(last: Zxid, zxid: Zxid, payload: &[u8]) -> Result<(), StorageError> {
+    if !last.may_be_followed_by(zxid) {
+        return Err(StorageError::NotNext { last, found: zxid });
+    }
+    let header = txn_zxid_and_type(payload).map(|(zxid, _)| zxid);
+    if header != Some(zxid) {
+        return Err(StorageError::NotATransaction { zxid, header });
+    }
+    Ok(())
 }
 
 /// The length a file should be extended to so that what ends at `end` fits, or `None` if it does

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | append | the sync of the log (and, for a new file, of the directory) | any first part of the batch |
 //! | truncate | the name `truncate.<zxid>` | the log as it was |
-//! | install a snapshot | the rename to `install.<zxid>` | snapshots and log as they were |
+//! | install a snapshot, with what is appended until `currentEpoch` is saved | the rename to `install.*` | snapshots, log and epoch as they were |
 //! | save an epoch | the rename over the old file | the old epoch |
 //! | snapshot in the background | the rename to `snapshot.<zxid>` | the older snapshot, and the log |
 //!
@@ -52,11 +52,13 @@ pub use paths::VERSION_DIR;
 pub(crate) use paths::{INITIALIZE, LOCK};
 pub use purge::{Purged, Purger, purge};
 pub use real_disk::RealDisk;
+pub(crate) use recovery::PassedOver;
 pub use recovery::Recovered;
 pub use snapshot_file::SnapshotInfo;
 pub(crate) use snapshot_file::read_items;
 pub use snapshots::{Outcome, SnapshotJob};
 
+use install::Held;
 use log_writer::LogWriter;
 use paths::Paths;
 use snapshots::Snapshots;
@@ -147,6 +149,8 @@ pub struct Storage<D: Disk> {
     paths: Paths,
     log: LogWriter<D>,
     snapshots: Snapshots,
+    /// A leader's snapshot that is not complete yet.
+    held: Option<Held<D>>,
     failed: Option<String>,
     _locks: Vec<D::Lock>,
 }
@@ -169,7 +173,7 @@ impl<D: Disk> Storage<D> {
         let disk = Arc::new(disk);
         let mut entries = Vec::new();
         let mut keep = |zxid, txn| entries.push((zxid, txn));
-        let recovery::Opened { paths, locks, mut recovered } =
+        let recovery::Opened { paths, locks, mut recovered, .. } =
             recovery::open(&*disk, config, blank, initial, &mut keep)?;
         recovered.entries = entries;
         let log = LogWriter::new(
@@ -180,10 +184,12 @@ impl<D: Disk> Storage<D> {
             recovered.last(),
         );
         let snapshots = Snapshots::new(recovered.snapshot);
-        Ok((Storage { disk, paths, log, snapshots, failed: None, _locks: locks }, recovered))
+        Ok((Storage { disk, paths, log, snapshots, held: None, failed: None, _locks: locks }, recovered))
     }
 
-    /// Carry out operations in order. When this returns, all of them are durable.
+    /// Carry out operations in order. When this returns, all of them are durable, except for those that
+    /// wait ([`Storage::is_holding`]): a leader's snapshot and what is appended after it become durable
+    /// with the next operation of another kind, or with [`Storage::settle`].
     ///
     /// # Errors
     /// After an error nothing more is done: which operations are durable is found out by the next
@@ -202,6 +208,26 @@ impl<D: Disk> Storage<D> {
         executed
     }
 
+    /// Whether operations wait for the one that completes a leader's history.
+    pub fn is_holding(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Make durable what waits, if anything does; returns the last of these operations.
+    ///
+    /// # Errors
+    /// As [`Storage::execute`].
+    pub fn settle(&mut self) -> Result<Option<Ticket>, StorageError> {
+        if let Some(failed) = &self.failed {
+            return Err(StorageError::Failed(failed.clone()));
+        }
+        let settled = self.settle_held(None);
+        if let Err(error) = &settled {
+            self.failed = Some(error.to_string());
+        }
+        settled
+    }
+
     /// What removes files that are not needed any more.
     pub fn purger(&self) -> Purger<D> {
         Purger::new(Arc::clone(&self.disk), self.paths.clone(), self.snapshots.clone())
@@ -209,7 +235,7 @@ impl<D: Disk> Storage<D> {
 
     /// The last transaction in the log, or where the snapshot stands if there is none after it.
     pub fn last(&self) -> Zxid {
-        self.log.last()
+        self.held.as_ref().map_or(self.log.last(), Held::last)
     }
 
     fn run<I: Image>(
@@ -218,6 +244,7 @@ impl<D: Disk> Storage<D> {
     ) -> Result<Executed<D, I>, StorageError> {
         let mut executed = Executed { done: None, snapshots: Vec::new() };
         for op in ops {
+            let Some(op) = self.hold(op, &mut executed.done)? else { continue };
             let ticket = match op {
                 StorageOp::Append(ticket, zxid, txn) => {
                     self.log.append(zxid, &txn)?;
@@ -228,8 +255,11 @@ impl<D: Disk> Storage<D> {
                     ticket
                 }
                 StorageOp::InstallSnapshot(ticket, zxid, image) => {
-                    self.install(zxid, &image)?;
-                    ticket
+                    self.log.roll()?;
+                    // What was begun before is not published any more.
+                    self.snapshots.lock().replace(|_| true);
+                    self.held = Some(Held::begin(&*self.disk, &self.paths, ticket, zxid, &image)?);
+                    continue;
                 }
                 StorageOp::SaveAcceptedEpoch(ticket, epoch) => {
                     self.log.sync()?;
@@ -271,14 +301,43 @@ impl<D: Disk> Storage<D> {
         Ok(())
     }
 
-    fn install<I: Image>(&mut self, zxid: Zxid, image: &I) -> Result<(), StorageError> {
-        self.log.roll()?;
+    /// While a leader's snapshot is held, transactions wait with it, and the epoch that begins with it
+    /// makes all of it the truth; with these nothing more is to be done. Any other operation comes back:
+    /// it is done after what was held. `done` is what is durable.
+    fn hold<I>(
+        &mut self,
+        op: StorageOp<I>,
+        done: &mut Option<Ticket>,
+    ) -> Result<Option<StorageOp<I>>, StorageError> {
+        let Some(held) = &mut self.held else { return Ok(Some(op)) };
+        match op {
+            StorageOp::Append(ticket, zxid, txn) => {
+                log_writer::check(held.last(), zxid, &txn)?;
+                if !held.append(ticket, zxid, txn) {
+                    *done = self.settle_held(None)?;
+                }
+                Ok(None)
+            }
+            StorageOp::SaveCurrentEpoch(ticket, epoch) if epoch > 0 => {
+                self.settle_held(Some(epoch))?;
+                *done = Some(ticket);
+                Ok(None)
+            }
+            op => {
+                *done = self.settle_held(None)?;
+                Ok(Some(op))
+            }
+        }
+    }
+
+    fn settle_held(&mut self, epoch: Option<Epoch>) -> Result<Option<Ticket>, StorageError> {
+        let Some(held) = self.held.take() else { return Ok(None) };
+        let (zxid, last, ticket) = (held.zxid(), held.last(), held.ticket);
         let mut known = self.snapshots.lock();
         known.replace(|_| false);
-        install::begin(&*self.disk, &self.paths, zxid, image)?;
-        install::finish(&*self.disk, &self.paths, zxid)?;
+        held.settle(&self.disk, &self.paths, epoch)?;
         known.add(SnapshotInfo { zxid, reaches: zxid });
-        self.log.restart(zxid);
-        Ok(())
+        self.log.restart(last);
+        Ok(Some(ticket))
     }
 }

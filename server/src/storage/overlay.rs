@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::fs::{FlockOperation, flock};
 
 use super::disk::{Disk, SyncPoint};
+use super::real_disk::{file_names, next_data};
 
 /// See the module.
 #[derive(Default)]
@@ -93,12 +94,12 @@ impl Disk for Overlay {
         let changed = self.changed();
         let mut names: Vec<String> = match fs::read_dir(dir) {
             Err(e) if e.kind() == ErrorKind::NotFound && matches!(changed.get(dir), Some(Some(_))) => vec![],
-            entries => entries?
-                .filter_map(|entry| entry.map(|e| e.file_name().into_string().ok()).transpose())
-                .collect::<io::Result<_>>()?,
+            Err(e) => return Err(e),
+            Ok(_) => file_names(dir)?,
         };
         names.retain(|name| !changed.contains_key(&dir.join(name)));
-        let added = changed.iter().filter(|(path, entry)| entry.is_some() && path.parent() == Some(dir));
+        let is_file = |entry: &Option<Entry>| matches!(entry, Some(Entry::File(_)));
+        let added = changed.iter().filter(|(path, entry)| is_file(entry) && path.parent() == Some(dir));
         names.extend(added.filter_map(|(path, _)| Some(path.file_name()?.to_str()?.to_owned())));
         Ok(names)
     }
@@ -145,6 +146,13 @@ impl Disk for Overlay {
             Content::Real { len, .. } => *len,
             Content::Memory(bytes) => bytes.len() as u64,
         })
+    }
+
+    fn next_data(&self, file: &OverlayFile, at: u64) -> io::Result<Option<u64>> {
+        match &*file.content() {
+            Content::Real { file, len } => Ok(next_data(file, at)?.filter(|data| data < len)),
+            Content::Memory(bytes) => Ok((at < bytes.len() as u64).then_some(at)),
+        }
     }
 
     fn read_at(&self, file: &OverlayFile, offset: u64, into: &mut [u8]) -> io::Result<usize> {

@@ -15,6 +15,8 @@ pub(crate) const LOCK: &str = "quorate.lock";
 pub(super) const TEMPORARY: &str = "tmp.";
 /// A snapshot that replaces everything else there is.
 pub(super) const INSTALL: &str = "install.";
+/// The log after such a snapshot, until it gets its name.
+pub(super) const INSTALLING: &str = "installing.";
 /// An intent to drop everything after a zxid.
 pub(super) const TRUNCATE: &str = "truncate.";
 /// A server with an empty disk that no leader has given a history yet.
@@ -72,6 +74,10 @@ impl Paths {
 
     pub(super) fn install(&self, zxid: Zxid) -> PathBuf {
         self.snap.join(format!("{INSTALL}{:x}", zxid.0))
+    }
+
+    pub(super) fn installing(&self, first: Zxid) -> PathBuf {
+        self.log.join(format!("{INSTALLING}{:x}", first.0))
     }
 
     pub(super) fn truncate(&self, zxid: Zxid) -> PathBuf {

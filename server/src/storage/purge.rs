@@ -16,7 +16,7 @@ use super::disk::Disk;
 use super::error::{During, StorageError};
 use super::image::{ImageBuilder, ImageError};
 use super::paths::{INSTALL, LOCK, Paths, TRUNCATE};
-use super::snapshot_file::{self, SnapshotName};
+use super::snapshot_file::{self, SnapshotInfo, SnapshotName};
 use super::snapshots::Snapshots;
 
 /// What was removed.
@@ -195,7 +195,7 @@ impl ImageBuilder for Discard {
         Ok(())
     }
 
-    fn finish(self, _: &Sections) -> Result<(), ImageError> {
+    fn finish(self, _: SnapshotInfo, _: &Sections) -> Result<(), ImageError> {
         Ok(())
     }
 }

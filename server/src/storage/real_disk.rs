@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, SeekFrom, flock, seek};
 
 use super::disk::{Disk, SyncPoint};
 
@@ -75,15 +75,36 @@ impl Default for RealDisk {
     }
 }
 
+/// The names of the files in a directory; a name that is not UTF-8 is none of ours.
+pub(super) fn file_names(dir: &Path) -> io::Result<Vec<String>> {
+    let name = |entry: fs::DirEntry| -> io::Result<Option<String>> {
+        let is_dir = match entry.file_type() {
+            // It was removed meanwhile.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            kind => kind?.is_dir(),
+        };
+        Ok(entry.file_name().into_string().ok().filter(|_| !is_dir))
+    };
+    fs::read_dir(dir)?.filter_map(|entry| entry.and_then(name).transpose()).collect()
+}
+
+/// The next byte that a file has a place for on the disk; `at` where the system cannot tell.
+pub(super) fn next_data(file: &File, at: u64) -> io::Result<Option<u64>> {
+    use rustix::io::Errno;
+    match seek(file, SeekFrom::Data(at)) {
+        Ok(data) => Ok(Some(data)),
+        Err(Errno::NXIO) => Ok(None),
+        Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(Some(at)),
+        Err(e) => Err(e.into()),
+    }
+}
+
 impl Disk for RealDisk {
     type File = File;
     type Lock = File;
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        // A name that is not UTF-8 is none of ours.
-        fs::read_dir(dir)?
-            .filter_map(|entry| entry.map(|e| e.file_name().into_string().ok()).transpose())
-            .collect()
+        file_names(dir)
     }
 
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
@@ -108,6 +129,10 @@ impl Disk for RealDisk {
 
     fn len(&self, file: &File) -> io::Result<u64> {
         Ok(file.metadata()?.len())
+    }
+
+    fn next_data(&self, file: &File, at: u64) -> io::Result<Option<u64>> {
+        next_data(file, at)
     }
 
     fn read_at(&self, file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
@@ -171,15 +196,32 @@ mod tests {
         disk.write_at(&file, 3, b"xyz").unwrap();
         disk.set_len(&file, 8).unwrap();
         disk.sync(&file, SyncPoint::LogRecords).unwrap();
+        assert_eq!((disk.next_data(&file, 0).unwrap(), disk.next_data(&file, 8).unwrap()), (Some(0), None));
         let mut bytes = [9; 10];
         assert_eq!(disk.read_at(&file, 1, &mut bytes).unwrap(), 7);
         assert_eq!(&bytes[..7], b"\0\0xyz\0\0");
         disk.rename(&a, &b).unwrap();
         disk.sync_dir(dir.path(), SyncPoint::LogCreated).unwrap();
+        disk.create_dir(&dir.path().join("snapshot.5")).unwrap();
         assert_eq!(disk.list(dir.path()).unwrap(), ["b"]);
         assert!(disk.exists(&b).unwrap() && !disk.exists(&a).unwrap());
         disk.remove(&b).unwrap();
         assert_eq!(disk.open(&b).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn what_was_never_written_is_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = RealDisk::default();
+        let file = disk.create(&dir.path().join("a")).unwrap();
+        disk.set_len(&file, 64 << 20).unwrap();
+        disk.write_at(&file, 40 << 20, b"x").unwrap();
+        // A system without sparse files says that there is something everywhere.
+        let found = disk.next_data(&file, 5).unwrap().unwrap();
+        assert!(found == 5 || (1 << 20..=40 << 20).contains(&found), "{found}");
+        assert!(disk.next_data(&file, 40 << 20).unwrap() == Some(40 << 20));
+        let end = disk.next_data(&file, 41 << 20).unwrap();
+        assert!(end.is_none() || end == Some(41 << 20), "{end:?}");
     }
 
     #[test]

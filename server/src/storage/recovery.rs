@@ -1,5 +1,31 @@
 //! What a data directory holds when the process starts.
+//!
+//! # A snapshot that cannot be used
+//!
+//! A start takes the newest snapshot that can be used and the log after it. What newer ones contained
+//! must be in that log: then nothing is missing. If it is not, everything depends on whether this server
+//! may have acknowledged a transaction that only the lost snapshot held.
+//!
+//! **A torn one never holds such a transaction** ([`Unusable`] says what torn is). This server gives a
+//! snapshot its name only when all of it is synced, so it was ZooKeeper that left the torn one. There
+//! are two kinds of ZooKeeper's snapshots:
+//!
+//! * A leader's snapshot that replaces history is synced before it gets its name, and acknowledged
+//!   after that. It cannot be torn.
+//! * A snapshot that is taken while the server works contains what was applied. ZooKeeper applies what
+//!   others have logged before its own log is flushed, but acknowledges only what it has flushed. So
+//!   what this server acknowledged is in the log; what is beyond the log it has only applied.
+//!
+//! A start therefore passes over a torn snapshot, says so, and goes on with an older one and its log
+//! ([`PassedOver`]). The first snapshot of all (`snapshot.0`) contains no transaction: if it is torn,
+//! the state before every transaction stands for it.
+//!
+//! **A damaged one may hold such a transaction.** It was complete once. If a leader sent it, it is the
+//! only copy of what is between the old log and the new one. If this server took it, the log was synced
+//! up to there before, so that the log has lost something as well. Such a start is refused: going on
+//! would break the word of a voter.
 
+use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -12,8 +38,9 @@ use super::epochs::EpochFiles;
 use super::error::{During, StorageError};
 use super::history::{self, Logs};
 use super::image::Image;
-use super::paths::{INSTALL, LOCK, Paths, TEMPORARY, TRUNCATE, VERSION_DIR, parse_marker};
-use super::snapshot_file::{self, SnapshotInfo, SnapshotName};
+use super::install::Marker;
+use super::paths::{LOCK, Paths, TEMPORARY, TRUNCATE, VERSION_DIR, parse_marker};
+use super::snapshot_file::{self, SnapshotInfo, SnapshotName, Unusable};
 use super::{StorageConfig, install, truncate};
 
 /// What a data directory holds.
@@ -42,12 +69,51 @@ impl<I> Recovered<I> {
     }
 }
 
+/// A torn snapshot that a start goes on without.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct PassedOver {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// Where its name says it stands.
+    pub(crate) zxid: Zxid,
+    /// How it can be told that it was never complete.
+    reason: String,
+    /// Where the snapshot stands that is used instead; `None`: the state before every transaction.
+    instead: Option<Zxid>,
+    /// The last transaction there is, if it is before `zxid`.
+    log_ends: Option<Zxid>,
+}
+
+impl fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PassedOver { path, zxid, reason, instead, log_ends } = self;
+        let path = path.display();
+        write!(
+            f,
+            "{path} was never written to its end ({reason}), as ZooKeeper leaves it when it is killed; "
+        )?;
+        match instead {
+            Some(instead) => write!(f, "the start uses snapshot {instead} and the log after it")?,
+            None => f.write_str("no transaction is in it, and the start begins with an empty tree")?,
+        }
+        match log_ends {
+            Some(last) => write!(
+                f,
+                "; the log ends with {last}: what the torn snapshot had up to {zxid} this server has not acknowledged"
+            ),
+            None => f.write_str(": nothing is missing"),
+        }
+    }
+}
+
 /// A data directory that is locked and in order.
 pub(super) struct Opened<D: Disk, I> {
     pub(super) paths: Paths,
     pub(super) locks: Vec<D::Lock>,
     /// Without the entries.
     pub(super) recovered: Recovered<I>,
+    /// Snapshots that are torn.
+    pub(super) passed_over: Vec<PassedOver>,
 }
 
 /// Lock the directory, finish what a crash interrupted, read everything, mend what a crash tore.
@@ -75,14 +141,14 @@ pub(super) fn open<D: Disk, I: Image>(
 
     let initialize = exists(disk, &paths.initialize())?;
     let epochs = EpochFiles::read(disk, &paths)?;
-    let found = load_newest::<D, I>(disk, &paths, blank, keep)?;
+    let (found, passed_over) = load_newest::<D, I>(disk, &paths, blank, keep)?;
     let fresh = found.is_none();
     let (path, (snapshot, image), logs) = match found {
         Some((path, found, logs)) => (Some(path), found, logs),
         None => {
             let logs = history::read(disk, &paths, Zxid::ZERO, keep)?;
             match &logs.some_log {
-                Some(path) if !config.trust_empty_snapshot => {
+                Some(path) if !config.trust_empty_snapshot && passed_over.is_empty() => {
                     return Err(StorageError::NoSnapshot { path: path.clone() });
                 }
                 Some(_) => {}
@@ -97,6 +163,9 @@ pub(super) fn open<D: Disk, I: Image>(
     }
     let settled = epochs.settle(&paths, logs.last.unwrap_or(snapshot.zxid))?;
     // Nothing is refused from here on.
+    for torn in &passed_over {
+        tracing::warn!("{torn}");
+    }
     if fresh {
         if logs.some_log.is_none() && !config.autocreate_db && !initialize {
             mark_unsynced(disk, &paths)?;
@@ -117,7 +186,7 @@ pub(super) fn open<D: Disk, I: Image>(
     let trusted = current_epoch > 0 || !exists(disk, &paths.unsynced())?;
     let entries = Vec::new();
     let recovered = Recovered { accepted_epoch, current_epoch, snapshot, image, entries, trusted };
-    Ok(Opened { paths, locks, recovered })
+    Ok(Opened { paths, locks, recovered, passed_over })
 }
 
 /// The snapshot every history begins with: ZooKeeper refuses logs without one, and so do we. The
@@ -213,23 +282,23 @@ fn finish_interrupted<D: Disk>(disk: &D, paths: &Paths) -> Result<(), StorageErr
         let path = paths.snap.join(name);
         disk.remove(&path).during("remove", &path)?;
     }
-    let marked = |prefix| names.iter().filter_map(move |name| parse_marker(prefix, name));
-    let (mut installs, mut truncates) = (marked(INSTALL), marked(TRUNCATE));
+    let mut installs = names.iter().filter_map(|name| Marker::parse(name));
+    let mut truncates = names.iter().filter_map(|name| parse_marker(TRUNCATE, name));
     match (installs.next(), truncates.next()) {
-        (None, None) => return Ok(()),
-        (Some(zxid), None) => {
-            tracing::info!(%zxid, "finishing the installation of a snapshot that a stop interrupted");
-            install::finish(disk, paths, zxid)?;
+        (None, None) => return install::drop_unfinished(disk, paths),
+        (Some(marker), None) => {
+            tracing::info!(zxid = %marker.zxid, "finishing the installation of a snapshot that a stop interrupted");
+            install::finish(disk, paths, marker)?;
         }
         (None, Some(zxid)) => {
             tracing::info!(%zxid, "finishing a truncation of the log that a stop interrupted");
             truncate::finish(disk, paths, zxid)?;
         }
-        (Some(zxid), Some(_)) => return Err(only_one(paths.install(zxid))),
+        (Some(marker), Some(_)) => return Err(only_one(paths.snap.join(marker.name()))),
     }
     match (installs.next(), truncates.next()) {
-        (None, None) => Ok(()),
-        (Some(zxid), _) => Err(only_one(paths.install(zxid))),
+        (None, None) => install::drop_unfinished(disk, paths),
+        (Some(marker), _) => Err(only_one(paths.snap.join(marker.name()))),
         (_, Some(zxid)) => Err(only_one(paths.truncate(zxid))),
     }
 }
@@ -240,15 +309,34 @@ fn only_one(path: PathBuf) -> StorageError {
 
 type Found<I> = (PathBuf, (SnapshotInfo, I), Logs);
 
-/// The newest snapshot that can be used and the log after it; `None` if there is no snapshot.
+/// A snapshot that cannot be used, newest first.
+struct Failed {
+    name: SnapshotName,
+    why: Unusable,
+}
+
+impl Failed {
+    fn lost(self) -> StorageError {
+        let Failed { name: SnapshotName { path, zxid, .. }, why } = self;
+        StorageError::SnapshotLost { path, zxid, reason: why.to_string() }
+    }
+
+    fn passed_over(self, instead: Option<Zxid>, log_ends: Option<Zxid>) -> PassedOver {
+        let Failed { name: SnapshotName { path, zxid, .. }, why } = self;
+        PassedOver { path, zxid, reason: why.to_string(), instead, log_ends }
+    }
+}
+
+/// The newest snapshot that can be used and the log after it; `None` if there is no snapshot, or only a
+/// torn `snapshot.0`. And the torn ones that are newer.
 ///
-/// If newer ones cannot be used, the log must contain what they did.
+/// If newer ones are damaged, the log must contain what they did.
 fn load_newest<D: Disk, I: Image>(
     disk: &D,
     paths: &Paths,
     blank: &I::Builder,
     keep: &mut dyn FnMut(Zxid, Bytes),
-) -> Result<Option<Found<I>>, StorageError> {
+) -> Result<(Option<Found<I>>, Vec<PassedOver>), StorageError> {
     let names = disk.list(&paths.snap).during("list", &paths.snap)?;
     let mut candidates: Vec<SnapshotName> = Vec::new();
     for name in names {
@@ -257,29 +345,53 @@ fn load_newest<D: Disk, I: Image>(
         }
     }
     candidates.sort();
-    let mut unusable: Vec<(SnapshotName, String)> = Vec::new();
-    while let Some(candidate) = candidates.pop() {
-        match snapshot_file::read(disk, &candidate.path, candidate.zxid, candidate.compression, blank.clone())
-        {
+    let mut failed: Vec<Failed> = Vec::new();
+    while let Some(name) = candidates.pop() {
+        let why = match snapshot_file::read(disk, &name.path, name.zxid, name.compression, blank.clone()) {
             Ok(found) => {
-                unusable.retain(|(name, _)| name.zxid > candidate.zxid);
-                let logs = history::read(disk, paths, candidate.zxid, &mut |zxid, txn| {
-                    unusable.retain(|(name, _)| name.zxid != zxid);
-                    keep(zxid, txn);
-                })?;
-                if let Some((lost, reason)) = unusable.into_iter().next() {
-                    return Err(StorageError::SnapshotLost { path: lost.path, zxid: lost.zxid, reason });
-                }
-                return Ok(Some((candidate.path, found, logs)));
+                let (logs, passed_over) = read_log(disk, paths, name.zxid, failed, keep)?;
+                return Ok((Some((name.path, found, logs)), passed_over));
             }
-            Err(reason) => {
-                tracing::warn!(file = %candidate.path.display(), %reason, "snapshot cannot be used");
-                unusable.push((candidate, reason.to_string()));
-            }
+            Err(why) => why,
+        };
+        if !why.is_torn() {
+            tracing::warn!(file = %name.path.display(), reason = %why, "snapshot cannot be used");
         }
+        failed.push(Failed { name, why });
     }
-    match unusable.into_iter().next() {
-        Some((SnapshotName { path, .. }, reason)) => Err(StorageError::NoUsableSnapshot { path, reason }),
-        None => Ok(None),
+    if failed.iter().all(|failed| failed.why.is_torn() && failed.name.zxid == Zxid::ZERO) {
+        return Ok((None, failed.into_iter().map(|failed| failed.passed_over(None, None)).collect()));
     }
+    // There is one: the list is not empty.
+    let newest = failed.into_iter().next().map(|Failed { name: SnapshotName { path, .. }, why }| {
+        StorageError::NoUsableSnapshot { path, reason: why.to_string() }
+    });
+    newest.map_or(Ok((None, Vec::new())), Err)
+}
+
+/// The log after the snapshot at `base`, which stands in for the newer ones that `failed`.
+fn read_log<D: Disk>(
+    disk: &D,
+    paths: &Paths,
+    base: Zxid,
+    mut failed: Vec<Failed>,
+    keep: &mut dyn FnMut(Zxid, Bytes),
+) -> Result<(Logs, Vec<PassedOver>), StorageError> {
+    // One of this zxid in another form can be used.
+    failed.retain(|failed| failed.name.zxid > base);
+    let (torn, mut damaged): (Vec<Failed>, Vec<Failed>) =
+        failed.into_iter().partition(|failed| failed.why.is_torn());
+    let logs = history::read(disk, paths, base, &mut |zxid, txn| {
+        damaged.retain(|failed| failed.name.zxid != zxid);
+        keep(zxid, txn);
+    })?;
+    if let Some(lost) = damaged.into_iter().next() {
+        return Err(lost.lost());
+    }
+    let last = logs.last.unwrap_or(base);
+    let passed_over = torn.into_iter().map(|torn| {
+        let log_ends = (torn.name.zxid > last).then_some(last);
+        torn.passed_over(Some(base), log_ends)
+    });
+    Ok((logs, passed_over.collect()))
 }

@@ -86,9 +86,12 @@ pub enum Outcome {
     Taken,
     /// It was dropped: the history it belongs to is not the truth any more.
     Replaced,
-    /// It was given up: the disk is full. Nothing depends on a snapshot as long as the log can be
-    /// written, so the next one is tried when its time comes.
-    NoRoom(StorageError),
+    /// It was dropped: it has effects of transactions after the one where it would stand
+    /// ([`Image::is_exact`]). One that is taken later has not.
+    NotExact,
+    /// It could not be written. Nothing depends on a snapshot as long as the log can be written, so the
+    /// next one is tried when its time comes.
+    GivenUp(StorageError),
 }
 
 /// A snapshot to be taken, on any thread: [`SnapshotJob::run`].
@@ -112,12 +115,17 @@ impl<D: Disk, I: Image> SnapshotJob<D, I> {
         self.zxid
     }
 
-    /// Write the snapshot, if there is room and the history it belongs to is not replaced meanwhile
-    /// (by a truncation, by a leader's snapshot).
+    /// Write the snapshot, if the history it belongs to is not replaced meanwhile (by a truncation, by a
+    /// leader's snapshot). What cannot be written is given up: the log and the older snapshots are as
+    /// they were.
     ///
     /// # Errors
-    /// The disk's, but for a lack of room. The log and the older snapshots are as they were.
+    /// The directory could not be synced. Names of the log are in it too: a later sync may succeed although
+    /// one of these was lost.
     pub fn run(self) -> Result<Outcome, StorageError> {
+        if !self.image.is_exact() {
+            return Ok(Outcome::NotExact);
+        }
         let name = FileKind::Snapshot.name(self.zxid);
         let beside = self.paths.temporary(&name);
         let (disk, dir) = (&*self.disk, &self.paths.snap);
@@ -128,11 +136,14 @@ impl<D: Disk, I: Image> SnapshotJob<D, I> {
             let _ = disk.remove(&beside);
             return match written {
                 Ok(()) => Ok(Outcome::Replaced),
-                Err(why) if why.is_no_room() => Ok(Outcome::NoRoom(why)),
-                Err(why) => Err(why),
+                Err(why) => Ok(Outcome::GivenUp(why)),
             };
         }
-        disk.rename(&beside, &dir.join(name)).during("rename", &beside)?;
+        let path = dir.join(name);
+        if let Err(why) = disk.rename(&beside, &path).during("make a snapshot of", &path) {
+            let _ = disk.remove(&beside);
+            return Ok(Outcome::GivenUp(why));
+        }
         disk.sync_dir(dir, SyncPoint::SnapshotRenamed).during("sync", dir)?;
         known.add(SnapshotInfo { zxid: self.zxid, reaches: self.zxid });
         Ok(Outcome::Taken)

@@ -4,6 +4,8 @@
 //! was or, once the next start has finished the work, truncated. ZooKeeper keeps one transaction too
 //! many if the zxid is in no log, keeps snapshots that contain later ones, and syncs nothing.
 
+use std::path::{Path, PathBuf};
+
 use quorate_core::ids::Zxid;
 use quorate_core::wire::files::FileKind;
 
@@ -33,15 +35,20 @@ pub(super) fn finish<D: Disk>(disk: &D, paths: &Paths, zxid: Zxid) -> Result<(),
         disk.sync_dir(&paths.snap, SyncPoint::TruncatedSnapshots).during("sync", &paths.snap)?;
     }
     let mut removed = false;
+    // Of the logs that stay only the newest can have anything after `zxid`.
+    let mut newest: Option<(Zxid, PathBuf)> = None;
     for name in disk.list(&paths.log).during("list", &paths.log)? {
         let Some((first, _)) = FileKind::Log.parse_name(&name) else { continue };
         let path = paths.log.join(name);
         if first > zxid {
             disk.remove(&path).during("remove", &path)?;
             removed = true;
-        } else {
-            cut(disk, &path, zxid)?;
+        } else if newest.as_ref().is_none_or(|(newest, _)| first > *newest) {
+            newest = Some((first, path));
         }
+    }
+    if let Some((_, path)) = &newest {
+        cut(disk, path, zxid)?;
     }
     if removed {
         disk.sync_dir(&paths.log, SyncPoint::TruncatedLogs).during("sync", &paths.log)?;
@@ -53,7 +60,7 @@ pub(super) fn finish<D: Disk>(disk: &D, paths: &Paths, zxid: Zxid) -> Result<(),
 
 /// Cut a log behind its last record up to `zxid`. It is synced even if there is nothing to cut: a
 /// process that was killed may have cut it and not synced it.
-fn cut<D: Disk>(disk: &D, path: &std::path::Path, zxid: Zxid) -> Result<(), StorageError> {
+fn cut<D: Disk>(disk: &D, path: &Path, zxid: Zxid) -> Result<(), StorageError> {
     let file = disk.open(path).during("open", path)?;
     let mut reader = LogReader::open(disk, path)?;
     while let Some(record) = reader.next_record()? {

@@ -8,7 +8,7 @@ use crate::wire::txn::{Txn, TxnBody};
 const LOG: &[u8] = include_bytes!("../../../../tests/golden/log.1.bin");
 
 /// The payloads of the log's records.
-fn records() -> Vec<Bytes> {
+pub(super) fn records() -> Vec<Bytes> {
     let log = Bytes::from_static(LOG);
     let mut at = 16;
     let mut records = vec![];
@@ -24,7 +24,7 @@ fn records() -> Vec<Bytes> {
     records
 }
 
-fn replay(records: &[Bytes]) -> TreeService {
+pub(super) fn replay(records: &[Bytes]) -> TreeService {
     let mut settings = Settings::new(ServerId(1), 2000);
     settings.extended_types = true;
     let mut service = TreeService::new(&settings, None);

@@ -2,6 +2,7 @@
 
 mod connecting;
 mod edges;
+mod fuzzy;
 mod golden_log;
 mod ordering;
 mod read_only;

@@ -74,7 +74,7 @@ fn a_log_cut_anywhere_ends_with_its_last_complete_transaction() {
 }
 
 #[test]
-fn a_damaged_byte_anywhere_is_a_torn_tail_only_if_nothing_intact_follows() {
+fn a_damaged_byte_anywhere_is_no_torn_tail() {
     let txns = txns(1..=4);
     let (file, ends) = (log_file(&txns), ends(&txns));
     for at in 0..file.len() {
@@ -86,12 +86,8 @@ fn a_damaged_byte_anywhere_is_a_torn_tail_only_if_nothing_intact_follows() {
             let id_of_the_database = (8..16).contains(&at);
             match open(&disk) {
                 Ok(found) if id_of_the_database => assert_eq!(zxids(&found), [1, 2, 3, 4]),
-                Ok(found) => {
-                    assert_eq!(before, 3, "byte {at}");
-                    assert_eq!(zxids(&found), [1, 2, 3]);
-                }
+                Ok(found) => panic!("byte {at}: {:?}", zxids(&found)),
                 Err(StorageError::DamagedLog { path, offset, .. }) => {
-                    assert!(before < 3, "byte {at}");
                     assert_eq!(path, Path::new(DIR).join("log.1"));
                     let start = if at < 16 {
                         0
@@ -253,7 +249,7 @@ fn an_older_snapshot_is_used_only_if_the_log_contains_what_the_newer_did() {
     assert_eq!(open(&disk_with(&[damaged(), ("log.1", log_file(&reached))])).unwrap().entries.len(), 3);
     // No other one.
     let disk = TestDisk::new();
-    disk.put(&Path::new(DIR).join("snapshot.0"), b"");
+    disk.put(&Path::new(DIR).join("snapshot.1"), b"");
     assert!(matches!(open(&disk), Err(StorageError::NoUsableSnapshot { .. })));
 }
 
@@ -283,7 +279,7 @@ fn an_intact_record_is_found_wherever_it_lies() {
         let file = [log_file(&[]), damaged_record(&long), record(&txn(Zxid(2), 2, 3 << 20))].concat();
         match open(&disk_with(&[("log.1", file)])) {
             Err(StorageError::DamagedLog { offset: 16, what, .. }) => {
-                assert!(what.ends_with(&format!("follows at byte {start}")), "{what}");
+                assert!(what.contains(&format!("follows at byte {start};")), "{what}");
             }
             other => panic!("{before_the_end}: {other:?}"),
         }

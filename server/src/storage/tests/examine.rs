@@ -26,8 +26,18 @@ fn directories() -> Vec<Files> {
         vec![("snapshot.0", snapshot(0)), ("log.1", torn), ("truncate.4", vec![])],
         vec![("snapshot.5", snapshot(5)), ("log.1", log(1..=9)), ("truncate.8", vec![])],
         vec![("snapshot.0", snapshot(0)), ("log.1", log(1..=9)), ("install.64", snapshot(100))],
+        vec![
+            ("snapshot.0", snapshot(0)),
+            ("log.1", log(1..=9)),
+            ("acceptedEpoch", epoch("1")),
+            ("install.64-1-65", snapshot(100)),
+            ("installing.65", log(101..=103)),
+        ],
+        vec![("snapshot.0", snapshot(0)), ("log.1", log(1..=9)), ("installing.65", log(101..=103))],
         vec![("snapshot.0", snapshot(0)), ("snapshot.5", vec![0; 9]), ("log.1", log(1..=9))],
         vec![("snapshot.0", snapshot(0)), ("snapshot.a", vec![0; 9]), ("log.1", log(1..=9))],
+        vec![("snapshot.0", snapshot(0)), ("snapshot.a", snapshot(10)[..60].to_vec()), ("log.1", log(1..=9))],
+        vec![("snapshot.0", vec![]), ("log.1", log(1..=9))],
         vec![("snapshot.0", snapshot(0)), ("log.1", hole)],
         vec![("snapshot.0", snapshot(0)), ("log.1", log(1..=3)), ("log.5", log(5..=9))],
         vec![("log.1", log(1..=3))],
@@ -79,5 +89,5 @@ fn an_examination_tells_what_the_next_start_does_and_changes_nothing() {
             (told, done) => panic!("{names:?}: {:?}, then {done:?}", told.err()),
         }
     }
-    assert_eq!(started, 7, "of the directories");
+    assert_eq!(started, 11, "of the directories");
 }

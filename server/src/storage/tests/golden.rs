@@ -8,6 +8,7 @@ use bytes::Bytes;
 use quorate_core::ids::{Ticket, Zxid};
 use quorate_core::wire::files::txn_zxid_and_type;
 use quorate_core::wire::snapshot::SnapshotItem;
+use quorate_core::wire::txn::Txn;
 
 use super::super::disk::SyncPoint;
 use super::super::{RealDisk, Recovered, SnapshotInfo, Storage, StorageConfig, StorageOp, snapshot_file};
@@ -128,6 +129,45 @@ fn a_compressed_snapshot_is_read() {
     let cut = tempfile::tempdir().unwrap();
     let files = [("snapshot.0", SNAPSHOT_0), ("snapshot.31.gz", &gz[..gz.len() / 2]), ("log.1", LOG)];
     assert_eq!(open(cut.path(), &files).1.snapshot.zxid, Zxid::ZERO);
+}
+
+/// A leader that works sends a fuzzy state, then what it has ordered meanwhile, then NEWLEADER.
+#[test]
+fn what_a_working_zookeeper_sends_is_kept_with_how_far_it_reaches() {
+    let from = tempfile::tempdir().unwrap();
+    let (_, found) = open(from.path(), &[("snapshot.0", SNAPSHOT_0), ("log.1", LOG)]);
+    let digest = |txn: &Bytes| Txn::decode(txn).unwrap().digest;
+    let last = found.entries.iter().rposition(|(_, txn)| digest(txn).is_some()).unwrap();
+    let (base, tail) = (found.entries[last - 3].0, &found.entries[last - 2..=last]);
+    for is_fuzzy in [false, true] {
+        let to = tempfile::tempdir().unwrap();
+        let (mut storage, old) = open(to.path(), &[("snapshot.0", SNAPSHOT_0)]);
+        let image = Items { is_fuzzy, ..found.image.clone() };
+        let mut ops = vec![StorageOp::InstallSnapshot(Ticket(1), base, image)];
+        let append = |(i, (zxid, txn)): (usize, &(Zxid, Bytes))| {
+            StorageOp::Append(Ticket(2 + i as u64), *zxid, txn.clone())
+        };
+        ops.extend(tail.iter().enumerate().map(append));
+        // Before the epoch that begins with it nothing has changed.
+        assert_eq!(storage.execute(ops.clone()).unwrap().done, None);
+        assert_eq!((storage.is_holding(), storage.last()), (true, tail[2].0));
+        drop(storage);
+        let (mut storage, again) = open(to.path(), &[]);
+        assert_eq!((again.last(), again.current_epoch), (old.last(), 0));
+        ops.push(StorageOp::SaveAcceptedEpoch(Ticket(0), 7));
+        ops.rotate_right(1);
+        ops.push(StorageOp::SaveCurrentEpoch(Ticket(9), 7));
+        assert_eq!(storage.execute(ops).unwrap().done, Some(Ticket(9)));
+        assert!(!storage.is_holding());
+        drop(storage);
+        let (_, new) = open(to.path(), &[]);
+        assert_eq!((new.snapshot.zxid, new.current_epoch, &new.entries[..]), (base, 7, tail));
+        let reaches = if is_fuzzy { tail[2].0 } else { base };
+        assert_eq!(new.snapshot.reaches, reaches);
+        let stored = new.image.sections.digest.unwrap();
+        let logged = digest(&tail[2].1).unwrap().tree_digest;
+        assert_eq!(is_fuzzy, (stored.zxid, stored.digest) == (reaches, logged));
+    }
 }
 
 #[test]

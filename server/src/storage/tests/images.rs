@@ -6,6 +6,7 @@ use quorate_core::wire::files::Sections;
 use quorate_core::wire::record::StatPersisted;
 use quorate_core::wire::snapshot::{Nodes, OPEN_ACL_INDEX, SnapshotEncoder, SnapshotItem, SnapshotNode};
 
+use super::super::SnapshotInfo;
 use super::super::image::{BodyEncoder, Image, ImageBuilder, ImageError};
 
 /// A history: a number that every transaction changes.
@@ -52,7 +53,7 @@ impl ImageBuilder for FingerprintBuilder {
         Ok(())
     }
 
-    fn finish(self, sections: &Sections) -> Result<Fingerprint, ImageError> {
+    fn finish(self, _: SnapshotInfo, sections: &Sections) -> Result<Fingerprint, ImageError> {
         let number = self.0.ok_or("no root")?;
         match sections.digest {
             Some(digest) if digest.digest != number as i64 => Err("another digest".into()),
@@ -64,6 +65,8 @@ impl ImageBuilder for FingerprintBuilder {
 /// Whatever a snapshot contains, as it is.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Items {
+    /// Effects of later transactions are in it, too.
+    pub(super) is_fuzzy: bool,
     pub(super) items: Vec<SnapshotItem>,
     pub(super) sections: Sections,
 }
@@ -88,6 +91,10 @@ impl Image for Items {
     fn digest(&self) -> Option<(i32, i64)> {
         self.sections.digest.map(|digest| (digest.version, digest.digest))
     }
+
+    fn is_exact(&self) -> bool {
+        !self.is_fuzzy
+    }
 }
 
 impl ImageBuilder for Items {
@@ -98,7 +105,7 @@ impl ImageBuilder for Items {
         Ok(())
     }
 
-    fn finish(mut self, sections: &Sections) -> Result<Items, ImageError> {
+    fn finish(mut self, _: SnapshotInfo, sections: &Sections) -> Result<Items, ImageError> {
         self.sections = *sections;
         Ok(self)
     }

@@ -8,4 +8,6 @@ mod golden;
 mod images;
 mod purge;
 mod start;
+mod tails;
 mod test_disk;
+mod torn;

@@ -1,8 +1,7 @@
 //! A disk in memory that forgets what was not synced.
 //!
-//! Of a file survive: what was synced; and of what was done to it later nothing, everything, or a
-//! first part, whose last write may be torn (a first part of its bytes, then perhaps some
-//! garbage, but not in a file's first bytes). Of a directory survive: the names as they were synced, changed by an arbitrary subset
+//! Of a file survive: what was synced; and of what was done to it later either a first part, whose last
+//! write may be torn (a first part of its bytes), or any of its sectors. Of a directory survive: the names as they were synced, changed by an arbitrary subset
 //! of what was done later; a rename is kept or lost as a whole. Syncing a file does not sync its
 //! name. A failing process writes nothing more.
 //!
@@ -15,6 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::super::disk::{Disk, SyncPoint};
+
+/// What survives as a whole or not at all, in bytes.
+const SECTOR: usize = 512;
 
 /// A small deterministic random generator (SplitMix64).
 #[derive(Clone, Debug)]
@@ -95,6 +97,8 @@ struct State {
     room: Room,
     skipped: Option<SyncPoint>,
     reached: Vec<SyncPoint>,
+    /// Of some file some sectors have survived and some have not.
+    has_holes: bool,
 }
 
 /// When the disk is full.
@@ -182,11 +186,18 @@ impl TestDisk {
         let survives = |path: &Path| path.ancestors().all(|dir| names.contains_key(dir));
         let names: BTreeMap<PathBuf, usize> =
             names.iter().filter(|(path, _)| survives(path)).map(|(p, i)| (p.clone(), *i)).collect();
-        let inodes = state.inodes.iter().map(|inode| inode.as_ref().map(|content| content.crash(rng)));
-        let inodes = inodes.collect();
+        let mut has_holes = false;
+        let mut crash = |content: &Content| content.crash(rng, &mut has_holes);
+        let inodes = state.inodes.iter().map(|inode| inode.as_ref().map(&mut crash)).collect();
         let skipped = state.skipped;
         let synced_names = names.clone();
-        TestDisk(Arc::new(Mutex::new(State { inodes, names, synced_names, skipped, ..State::default() })))
+        let state = State { inodes, names, synced_names, skipped, has_holes, ..State::default() };
+        TestDisk(Arc::new(Mutex::new(state)))
+    }
+
+    /// Whether the last crash has kept some sectors of a file and lost others.
+    pub(super) fn has_holes(&self) -> bool {
+        self.state().has_holes
     }
 
     /// A file's content.
@@ -218,7 +229,13 @@ impl TestDisk {
 }
 
 impl Content {
-    fn crash(&self, rng: &mut Rng) -> Content {
+    fn crash(&self, rng: &mut Rng, has_holes: &mut bool) -> Content {
+        let kept = if rng.one_in(2) { self.first_part(rng) } else { self.sectors(rng, has_holes) };
+        Content { now: kept.clone(), synced: kept, later: vec![] }
+    }
+
+    /// What was synced, and a first part of what was done later.
+    fn first_part(&self, rng: &mut Rng) -> Vec<u8> {
         let mut kept = self.synced.clone();
         let whole = match rng.below(4) {
             0 => 0,
@@ -230,17 +247,36 @@ impl Content {
         }
         if let Some(Change::Write(at, bytes)) = self.later.get(whole) {
             let first = rng.below(bytes.len() as u64 + 1) as usize;
-            let mut torn = bytes[..first].to_vec();
-            // A sector is written or not: what a file begins with is not torn into garbage.
-            if *at + first as u64 >= 16 && rng.one_in(2) {
-                let garbage = rng.below(40).min((bytes.len() - first) as u64);
-                torn.extend((0..garbage).map(|_| rng.next() as u8));
-            }
-            if !torn.is_empty() {
-                Change::Write(*at, torn).apply(&mut kept);
+            if first > 0 {
+                Change::Write(*at, bytes[..first].to_vec()).apply(&mut kept);
             }
         }
-        Content { now: kept.clone(), synced: kept, later: vec![] }
+        kept
+    }
+
+    /// What was synced, with the length and any of the sectors as they were when the machine stopped.
+    fn sectors(&self, rng: &mut Rng, has_holes: &mut bool) -> Vec<u8> {
+        let mut kept = self.synced.clone();
+        if self.later.is_empty() {
+            return kept;
+        }
+        if rng.one_in(4) {
+            kept.truncate(self.now.len());
+        }
+        kept.resize(kept.len().max(if rng.one_in(4) { 0 } else { self.now.len() }), 0);
+        let (mut new, mut old) = (0, 0);
+        for (kept, now) in kept.chunks_mut(SECTOR).zip(self.now.chunks(SECTOR)) {
+            let len = kept.len().min(now.len());
+            if kept[..len] == now[..len] {
+            } else if rng.one_in(2) {
+                kept[..len].copy_from_slice(&now[..len]);
+                new += 1;
+            } else {
+                old += 1;
+            }
+        }
+        *has_holes |= new > 0 && old > 0;
+        kept
     }
 }
 
@@ -352,7 +388,9 @@ impl Disk for TestDisk {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let state = self.state();
         state.inode(dir)?;
-        let within = state.names.keys().filter(|path| path.parent() == Some(dir));
+        let is_file = |inode: &usize| state.inodes[*inode].is_some();
+        let files = state.names.iter().filter(|(_, inode)| is_file(inode)).map(|(path, _)| path);
+        let within = files.filter(|path| path.parent() == Some(dir));
         Ok(within.filter_map(|path| path.file_name()?.to_str().map(str::to_string)).collect())
     }
 
@@ -378,6 +416,13 @@ impl Disk for TestDisk {
 
     fn len(&self, file: &usize) -> io::Result<u64> {
         Ok(self.state().content(*file).now.len() as u64)
+    }
+
+    fn next_data(&self, file: &usize, at: u64) -> io::Result<Option<u64>> {
+        let mut state = self.state();
+        let now = &state.content(*file).now;
+        let rest = now.get(at as usize..).unwrap_or_default();
+        Ok(rest.iter().position(|byte| *byte != 0).map(|zeros| at + zeros as u64))
     }
 
     fn read_at(&self, file: &usize, offset: u64, into: &mut [u8]) -> io::Result<usize> {
