@@ -20,6 +20,10 @@
 //! ([`PassedOver`]). The first snapshot of all (`snapshot.0`) contains no transaction: if it is torn,
 //! the state before every transaction stands for it.
 //!
+//! **A fuzzy one that reaches beyond the log** has effects of transactions that nobody can name any more: ZooKeeper
+//! was killed before its log was flushed. It is treated like a damaged one, so an older one stands for it if the log
+//! contains what its name says. If there is no older one it is refused.
+//!
 //! **A damaged one may hold such a transaction.** It was complete once. If a leader sent it, it is the
 //! only copy of what is between the old log and the new one. If this server took it, the log was synced
 //! up to there before, so that the log has lost something as well. Such a start is refused: going on
@@ -348,6 +352,10 @@ fn load_newest<D: Disk, I: Image>(
     let mut failed: Vec<Failed> = Vec::new();
     while let Some(name) = candidates.pop() {
         let why = match snapshot_file::read(disk, &name.path, name.zxid, name.compression, blank.clone()) {
+            Ok((info, _)) if !candidates.is_empty() && !log_covers(disk, paths, info)? => {
+                let last = log_end(disk, paths, name.zxid)?;
+                Unusable::AheadOfLog(info.reaches, last)
+            }
             Ok(found) => {
                 let (logs, passed_over) = read_log(disk, paths, name.zxid, failed, keep)?;
                 return Ok((Some((name.path, found, logs)), passed_over));
@@ -367,6 +375,16 @@ fn load_newest<D: Disk, I: Image>(
         StorageError::NoUsableSnapshot { path, reason: why.to_string() }
     });
     newest.map_or(Ok((None, Vec::new())), Err)
+}
+
+/// Whether every transaction that a snapshot may have effects of is in it or in the log.
+fn log_covers<D: Disk>(disk: &D, paths: &Paths, snapshot: SnapshotInfo) -> Result<bool, StorageError> {
+    Ok(snapshot.reaches == snapshot.zxid || log_end(disk, paths, snapshot.zxid)? >= snapshot.reaches)
+}
+
+/// The last transaction of the log after a snapshot at `base`.
+fn log_end<D: Disk>(disk: &D, paths: &Paths, base: Zxid) -> Result<Zxid, StorageError> {
+    Ok(history::read(disk, paths, base, &mut |_, _| ())?.last.unwrap_or(base))
 }
 
 /// The log after the snapshot at `base`, which stands in for the newer ones that `failed`.

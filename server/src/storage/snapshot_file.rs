@@ -114,6 +114,8 @@ pub(crate) enum Unusable {
     Torn(String),
     /// It is not what was written, or cannot be read.
     Damaged(ImageError),
+    /// It may have effects of transactions up to the first, and the log ends with the second: nobody can tell which.
+    AheadOfLog(Zxid, Zxid),
 }
 
 impl Unusable {
@@ -128,6 +130,9 @@ impl fmt::Display for Unusable {
         match self {
             Unusable::Torn(what) => f.write_str(what),
             Unusable::Damaged(why) => why.fmt(f),
+            Unusable::AheadOfLog(reaches, last) => {
+                write!(f, "it may have effects of transactions up to {reaches}, but the log ends with {last}")
+            }
         }
     }
 }

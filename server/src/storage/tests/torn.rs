@@ -165,3 +165,17 @@ fn the_first_snapshot_may_be_torn_for_no_transaction_is_in_it() {
     let lost = open(&[("snapshot.0", &first[..40]), ("snapshot.9", &first[..40]), ("log.1", &log)]);
     assert!(matches!(lost, Err(StorageError::NoUsableSnapshot { .. })));
 }
+
+#[test]
+fn a_fuzzy_snapshot_that_reaches_beyond_the_log_is_passed_over() {
+    // Its name says 2, its content 9.
+    let fuzzy = snapshot_file(BEYOND, Fingerprint(5));
+    let (found, _) = open_with("snapshot.2", &fuzzy).expect("the older one and the log have everything");
+    assert_eq!((found.snapshot.zxid, found.last(), found.image), (Zxid(1), Zxid(3), Fingerprint(77)));
+    // What only it has cannot be done without.
+    let log = log_file(&[1, 2, 3].map(|zxid| txn(Zxid(zxid), zxid, 3)));
+    let older = snapshot_file(Zxid(1), Fingerprint(77));
+    let error = open(&[("snapshot.1", &older), ("log.1", &log), ("snapshot.5", &fuzzy)]).unwrap_err();
+    assert!(matches!(error, StorageError::SnapshotLost { zxid: Zxid(5), .. }), "{error}");
+    assert!(error.to_string().contains("up to 0x9"), "{error}");
+}
