@@ -2,7 +2,9 @@
 
 mod connecting;
 mod edges;
+mod flags;
 mod golden_log;
+mod limits;
 mod ordering;
 mod read_only;
 mod requests;
@@ -11,6 +13,7 @@ mod transactions;
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
@@ -23,6 +26,7 @@ use crate::wire::client::{
 };
 use crate::wire::jute::Jute;
 use crate::wire::record::Acl;
+use crate::wire::txn::{Txn, TxnBody, TxnHeader};
 use bytes::Bytes;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
