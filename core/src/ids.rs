@@ -127,3 +127,8 @@ pub struct Touch {
     /// Its negotiated timeout in milliseconds.
     pub timeout_ms: i32,
 }
+
+impl Touch {
+    /// The size of a serialized `Touch`, in bytes.
+    pub const LEN: usize = 12;
+}

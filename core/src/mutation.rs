@@ -277,6 +277,12 @@ pub enum Mutation {
     NewLeaderBeforeHistory,
     /// A session whose end is proposed may create ephemerals (ZOOKEEPER-1208).
     ClosingSessionCreates,
+    /// A transaction is proposed however long it is.
+    SizeNotChecked,
+    /// The end of a session names every ephemeral, however long the transaction becomes.
+    CloseSessionAlwaysNamed,
+    /// The end of a session deletes only what the transaction names.
+    NamelessEndDeletesNothing,
 }
 
 /// Whether this peer is to break this rule: always `false` in a shipped build.

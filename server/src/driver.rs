@@ -141,6 +141,7 @@ impl Driver {
                 self.metrics.proposal_sizes = Sizes::default();
             }
             Some(Reset::Connections) => self.net.client.reset_connections(),
+            Some(Reset::TraceMask(mask)) => self.metrics.trace_mask = Some(mask),
             None => {}
         }
         self.net.client.answer(conn, answer);

@@ -185,6 +185,9 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::VersionNotCompared, &["road"]),
     mutant(Mutation::EphemeralsOutliveSession, &["road"]),
     mutant(Mutation::CloseSessionSeesTreeOnly, &["road"]),
+    mutant(Mutation::SizeNotChecked, &["road"]),
+    mutant(Mutation::CloseSessionAlwaysNamed, &["road"]),
+    mutant(Mutation::NamelessEndDeletesNothing, &["road"]),
     // Clients.
     mutant(Mutation::ReadBeforeOwnWrite, &["clients"]),
     survivor(

@@ -23,6 +23,7 @@ mod restarts;
 mod service_commands;
 mod sessions;
 mod shipped_binary;
+mod sizes;
 mod starting;
 mod sync;
 mod watches;

@@ -58,6 +58,17 @@ fn only_srvr_is_answered_unless_more_is_allowed() {
     });
 }
 
+/// A number, which can be set and is shown.
+#[test]
+fn the_trace_mask_is_a_number() {
+    let ensemble = Setup::voters(1).line(ALL).start();
+    assert_eq!(ask(&ensemble, 1, "gtmk"), "306");
+    let word = String::from_utf8([&b"stmk"[..], &5i64.to_be_bytes()].concat()).expect("it is ASCII");
+    assert_eq!(ask(&ensemble, 1, &word), "5");
+    assert_eq!(ask(&ensemble, 1, "gtmk"), "5");
+    assert_eq!(ask(&ensemble, 1, "stmk"), "");
+}
+
 #[test]
 fn a_server_without_a_quorum_says_so() {
     let mut ensemble = Setup::voters(3).line(ALL).prepare();

@@ -1,5 +1,7 @@
 //! Znodes through another project's client: kinds, numbers, versions, errors, multi.
 
+use quorate_core::wire::client::{self, CreateRequest, Request};
+use quorate_core::wire::record::Acl;
 use zookeeper_client::{Acls, Client, CreateMode, CreateOptions, Error};
 
 use crate::harness::{Ensemble, Setup, run};
@@ -46,6 +48,38 @@ fn four_kinds_and_their_numbers() {
         let error = client.create("/kinds/e/child", b"", &OPEN).await.unwrap_err();
         assert_eq!(error, Error::NoChildrenForEphemerals);
     });
+}
+
+/// The operation decides, as in ZooKeeper, whichever server is asked.
+#[test]
+fn creates_with_the_flags_of_another_operation() {
+    let ensemble = Setup::voters(3).start();
+    for id in ensemble.ids() {
+        let mut client = ensemble.connect(id);
+        let new = |name: &str, flags| CreateRequest {
+            path: format!("/{name}{id}"),
+            data: None,
+            acl: vec![Acl::open()],
+            flags,
+        };
+        for (request, path) in [
+            (Request::Create(new("plain", 4)), format!("/plain{id}")),
+            (Request::Create2(new("plain-too", 4)), format!("/plain-too{id}")),
+            (Request::CreateContainer(new("container", 1)), format!("/container{id}")),
+        ] {
+            client.call(&request).unwrap();
+            let stat = client.exists(&path, false).unwrap().expect("it is there");
+            assert_eq!(stat.ephemeral_owner, 0, "{path}");
+            client.create(&format!("{path}/child"), b"", client::CreateMode::Persistent).unwrap();
+        }
+        client.close().unwrap();
+    }
+    // Containers did not go with the sessions, and nobody has another tree than was predicted.
+    for id in ensemble.ids() {
+        let mut client = ensemble.connect(id);
+        client.sync().unwrap();
+        assert!(client.exists(&format!("/container{id}"), false).unwrap().is_some(), "server {id}");
+    }
 }
 
 #[test]

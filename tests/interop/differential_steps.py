@@ -208,11 +208,11 @@ class Generator:
     def create(self, ops=("create", "create", "create2", "create2", "createContainer", "createTTL")):
         op = self.rng.choice(ops)
         request = {"op": op, "path": self.new_path(), "data": self.data(), "acl": self.acl()}
-        # Flags that contradict the operation are among what the servers deliberately judge differently.
         if op in ("create", "create2"):
-            request["flags"] = self.rng.choice((0, 0, 0, 0, 1, 1, 2, 3, 0, 0, 0, 0, 1, 1, 2, 3, 5, 6, 7, -1))
+            request["flags"] = self.rng.choice((0, 0, 0, 0, 1, 1, 2, 3, 0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, -1))
         elif op == "createContainer":
-            request["flags"] = self.rng.choice((4, 4, 4, 4, 4, 4, 5, 6, 7, INT_MIN))
+            # Not those of an ephemeral: what comes right behind such a request ZooKeeper judges by the flags.
+            request["flags"] = self.rng.choice((4, 4, 4, 4, 0, 0, 2, 2, 5, 6, 7, 8, INT_MIN))
         else:
             flags = self.rng.choice((5, 5, 5, 6, 6, 6, 0, 1, 7))
             ttl = self.rng.choice((3600_000, 3600_000, 3600_000, 2**40 - 1, 2**40, 0, LONG_MAX))
@@ -244,7 +244,7 @@ class Generator:
             # As a part, what is odd about a create spoils more: keep most of them plain.
             make = self.rng.choice((self.create, self.create, self.delete, self.set_data, self.check))
             part = make()
-            if part.get("flags") in (5, 6, 7, -1, INT_MIN) and part["op"] != "createTTL" and self.chance(80):
+            if part.get("flags") in (5, 6, 7, 8, -1, INT_MIN) and part["op"] != "createTTL" and self.chance(80):
                 part["flags"] = 4 if part["op"] == "createContainer" else 0
             if part["op"] == "createTTL" and self.chance(80):
                 part.update(flags=5, ttl=3600_000)

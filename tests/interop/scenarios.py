@@ -14,8 +14,9 @@ import threading
 import time
 
 from kazoo.client import KazooState
-from kazoo.exceptions import NoAuthError, NotReadOnlyCallError
+from kazoo.exceptions import MarshallingError, NoAuthError, NotReadOnlyCallError
 from kazoo.protocol.states import KeeperState
+from kazoo.security import make_acl
 
 from harness import Ensemble, Failed, JavaServer, Laboratory, QuorateServer, Relay, expect, wait_until
 from workload import (
@@ -252,6 +253,47 @@ def java_observer_of_quorate(stage):
         fill(client, "/after", 5)
     leader.start().wait_serving()
     expect_same_everywhere(laboratory, ensemble)
+
+
+@scenario
+def long_transactions(stage):
+    """A Quorate leader proposes to ZooKeeper only what it accepts, and a session with very many ephemerals ends."""
+    laboratory = stage.laboratory
+    java, quorate, leader = stage.java(1), stage.quorate(2), stage.quorate(3)
+    ensemble = Ensemble([java, quorate, leader]).start()
+    expect(ensemble.leader() is leader, "server 3 does not lead")
+    # More than one transaction can name, where Quorate leads.
+    count, together = (60000, 5000) if stage.exact else (600, 200)
+    client = open_client(laboratory, java, timeout=20.0)
+    client.create("/many")
+    for start in range(0, count, together):
+        transaction = client.transaction()
+        for number in range(start, start + together):
+            transaction.create(f"/many/{number:054}", ephemeral=True)
+        expect(len(transaction.commit()) == together, "ephemerals are missing")
+    close_client(client)
+    with session(laboratory, java) as client:
+        client.sync("/many")
+        expect(client.get_children("/many") == [], "ephemerals are left")
+        for user in range(60):
+            client.add_auth("digest", f"user{user}:secret")
+        transaction = client.transaction()
+        acl = [make_acl("auth", "", all=True), make_acl("world", "anyone", read=True)]
+        for number in range(1000 if stage.exact else 100):
+            transaction.create(f"/own{number}", acl=acl)
+        if stage.exact:
+            expect_error(MarshallingError, transaction.commit)
+            expect(client.exists("/own0") is None, "a part of what is too long was done")
+        else:
+            expect(len(transaction.commit()) == 100, "znodes are missing")
+    expect(ensemble.leader() is leader, "server 3 does not lead any more")
+    expect_same_everywhere(laboratory, ensemble)
+    java.stop()
+    java.start().wait_serving("follower")
+    expect_same_everywhere(laboratory, ensemble)
+    for server in ensemble:
+        told = server.four_letter_word("mntr")
+        expect(re.search(r"zk_digest_mismatches_count\t0", told), f"{server} has another tree than the leader predicted")
 
 
 # --- e: transactions that only a dead leader has seen -----------------------------------------------------------------

@@ -18,7 +18,7 @@ sys.dont_write_bytecode = True
 from harness import JAVA_VERSIONS, Ensemble, JavaServer, Laboratory, Peers, QuorateServer, expect, wait_until, with_kazoo  # noqa: E402
 from run import Verdicts, checked, judge  # noqa: E402
 
-WORDS = "ruok srvr stat conf cons dump isro wchs dirs wchc wchp srst crst".split()
+WORDS = "ruok gtmk srvr stat conf cons dump isro wchs dirs wchc wchp srst crst".split()
 IDLE = WORDS + ["mntr", "hash"]
 
 # Keys of `envi` that are about Java.

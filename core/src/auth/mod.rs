@@ -1,20 +1,45 @@
 //! Who a connection is, and what an access control list lets it do.
 
 pub mod digest;
+pub mod identities;
 pub mod ip;
+mod rights;
 pub mod sha1;
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+
+pub use rights::Rights;
 
 use crate::wire::error_code::ErrorCode;
 use crate::wire::record::{Acl, Id, perms};
 
+/// From how many comparisons on the identities are sorted first.
+const MANY: usize = 256;
+
 /// Whether `acl` gives somebody who is all of `ids` any of the permission bits `wanted`
 /// (`ZooKeeperServer.checkACL`). An empty list allows everything; so does the identity `super`.
+///
+/// Every entry is looked at once, in a number of comparisons that grows with the logarithm of the
+/// number of identities.
 pub fn is_allowed(acl: &[Acl], wanted: i32, ids: &[Id]) -> bool {
-    acl.is_empty()
-        || ids.iter().any(|id| id.scheme == "super")
-        || acl.iter().any(|entry| entry.perms & wanted != 0 && is_named(&entry.id, ids))
+    if acl.is_empty() || ids.iter().any(|id| id.scheme == "super") {
+        return true;
+    }
+    let mut wanted = acl.iter().filter(|entry| entry.perms & wanted != 0);
+    if acl.len().saturating_mul(ids.len()) < MANY {
+        return wanted.any(|entry| is_named(&entry.id, ids));
+    }
+    let of_scheme = |scheme: &str| -> BTreeSet<&str> {
+        ids.iter().filter(|id| id.scheme == scheme).map(|id| id.id.as_str()).collect()
+    };
+    let (users, addresses) = (of_scheme("digest"), of_scheme("ip"));
+    wanted.any(|entry| match entry.id.scheme.as_str() {
+        "world" => entry.id.id == "anyone",
+        "ip" => addresses.iter().any(|address| ip::matches(address, &entry.id.id)),
+        "digest" => users.contains(entry.id.id.as_str()),
+        _ => false,
+    })
 }
 
 fn is_named(named: &Id, ids: &[Id]) -> bool {
@@ -34,29 +59,49 @@ fn is_named(named: &Id, ids: &[Id]) -> bool {
 ///
 /// # Errors
 /// INVALIDACL for an empty list, an unknown scheme, an id its scheme does not know, and `auth`
-/// from somebody who has proved nothing (an address is no proof).
-pub fn fix_acl(asked: &[Acl], ids: &[Id]) -> Result<Vec<Acl>, ErrorCode> {
-    let mut fixed: Vec<Acl> = Vec::with_capacity(asked.len());
-    for (i, entry) in asked.iter().enumerate() {
-        if asked[..i].contains(entry) {
-            continue;
-        }
+/// from somebody who has proved nothing (an address is no proof). MARSHALLINGERROR as soon as the
+/// list takes more than `limit` bytes: no more than that is ever made of it.
+pub fn fix_acl(asked: &[Acl], ids: &[Id], limit: usize) -> Result<Vec<Acl>, ErrorCode> {
+    let mut fixed = Fixed { list: Vec::new(), left: limit };
+    for entry in first_of_each(asked) {
         match entry.id.scheme.as_str() {
-            "world" if entry.id.id == "anyone" => fixed.push(entry.clone()),
-            "ip" if ip::is_valid(&entry.id.id) => fixed.push(entry.clone()),
-            "digest" if digest::is_valid(&entry.id.id) => fixed.push(entry.clone()),
+            "world" if entry.id.id == "anyone" => fixed.push(entry.perms, &entry.id)?,
+            "ip" if ip::is_valid(&entry.id.id) => fixed.push(entry.perms, &entry.id)?,
+            "digest" if digest::is_valid(&entry.id.id) => fixed.push(entry.perms, &entry.id)?,
             "auth" => {
-                let before = fixed.len();
-                let proved = ids.iter().filter(|id| is_proof(&id.scheme));
-                fixed.extend(proved.map(|id| Acl { perms: entry.perms, id: id.clone() }));
-                if fixed.len() == before {
+                let before = fixed.list.len();
+                for id in ids.iter().filter(|id| is_proof(&id.scheme)) {
+                    fixed.push(entry.perms, id)?;
+                }
+                if fixed.list.len() == before {
                     return Err(ErrorCode::InvalidAcl);
                 }
             }
             _ => return Err(ErrorCode::InvalidAcl),
         }
     }
-    if fixed.is_empty() { Err(ErrorCode::InvalidAcl) } else { Ok(fixed) }
+    if fixed.list.is_empty() { Err(ErrorCode::InvalidAcl) } else { Ok(fixed.list) }
+}
+
+/// A list and the bytes that it may still grow by.
+struct Fixed {
+    list: Vec<Acl>,
+    left: usize,
+}
+
+impl Fixed {
+    fn push(&mut self, perms: i32, id: &Id) -> Result<(), ErrorCode> {
+        let size = 12 + id.scheme.len() + id.id.len();
+        self.left = self.left.checked_sub(size).ok_or(ErrorCode::MarshallingError)?;
+        self.list.push(Acl { perms, id: id.clone() });
+        Ok(())
+    }
+}
+
+/// Every entry that was not there before, in order.
+fn first_of_each<T: Ord>(all: &[T]) -> impl Iterator<Item = &T> {
+    let mut seen = BTreeSet::new();
+    all.iter().filter(move |entry| seen.insert(*entry))
 }
 
 fn is_proof(scheme: &str) -> bool {
@@ -79,9 +124,14 @@ pub fn shown_acl(acl: &[Acl], ids: &[Id]) -> Vec<Acl> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "a test counts comparisons")]
 mod tests {
     use super::*;
+    use crate::wire::jute::Jute;
+    use alloc::format;
     use alloc::vec;
+    use core::cell::Cell;
+    use proptest::prelude::*;
 
     const BOB: &str = "bob:fyVmFCwVbTJYrznoSu1koqYEYF0=";
 
@@ -110,17 +160,87 @@ mod tests {
     #[test]
     fn lists_are_fixed() {
         let open = Acl::open();
-        assert_eq!(fix_acl(&[open.clone(), open.clone()], &local()), Ok(vec![open]));
+        let fix = |asked: &[Acl], ids: &[Id]| fix_acl(asked, ids, 1000);
+        assert_eq!(fix(&[open.clone(), open.clone()], &local()), Ok(vec![open]));
         let auth = Acl::new(perms::ALL, "auth", "ignored");
-        assert_eq!(
-            fix_acl(core::slice::from_ref(&auth), &bob()),
-            Ok(vec![Acl::new(perms::ALL, "digest", BOB)])
-        );
-        assert_eq!(fix_acl(&[auth], &local()), Err(ErrorCode::InvalidAcl));
+        assert_eq!(fix(core::slice::from_ref(&auth), &bob()), Ok(vec![Acl::new(perms::ALL, "digest", BOB)]));
+        assert_eq!(fix(&[auth], &local()), Err(ErrorCode::InvalidAcl));
         for (scheme, id) in [("sasl", "x"), ("world", "other"), ("ip", "bad"), ("digest", "x"), ("", "")] {
-            assert_eq!(fix_acl(&[Acl::new(31, scheme, id)], &bob()), Err(ErrorCode::InvalidAcl), "{scheme}");
+            assert_eq!(fix(&[Acl::new(31, scheme, id)], &bob()), Err(ErrorCode::InvalidAcl), "{scheme}");
         }
-        assert_eq!(fix_acl(&[], &bob()), Err(ErrorCode::InvalidAcl));
+        assert_eq!(fix(&[], &bob()), Err(ErrorCode::InvalidAcl));
+    }
+
+    /// Entries of the scheme `auth` that differ only in what is ignored are replaced one by one.
+    #[test]
+    fn a_list_grows_to_its_limit_and_no_further() {
+        let ids: Vec<Id> = (0..60).map(|i| Id::new("digest", &format!("user{i:02}:x"))).collect();
+        let asked: Vec<Acl> = (0..50).map(|i| Acl::new(perms::ALL, "auth", &format!("{i}"))).collect();
+        let whole = fix_acl(&asked, &ids, usize::MAX).unwrap();
+        let size = whole.to_bytes().len() - 4;
+        assert_eq!(whole.len(), 3000);
+        assert_eq!(fix_acl(&asked, &ids, size), Ok(whole));
+        assert_eq!(fix_acl(&asked, &ids, size - 1), Err(ErrorCode::MarshallingError));
+    }
+
+    /// An entry that counts how often it is compared.
+    struct Counted<'a>(i32, &'a Cell<usize>);
+
+    impl Ord for Counted<'_> {
+        fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+            self.1.set(self.1.get() + 1);
+            self.0.cmp(&other.0)
+        }
+    }
+
+    impl PartialOrd for Counted<'_> {
+        fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+            Some(self.cmp(other))
+        }
+    }
+
+    impl PartialEq for Counted<'_> {
+        fn eq(&self, other: &Self) -> bool {
+            self.cmp(other).is_eq()
+        }
+    }
+
+    impl Eq for Counted<'_> {}
+
+    #[test]
+    fn repetitions_are_found_in_nearly_linear_work() {
+        let comparisons = |n: i32| {
+            let count = Cell::new(0);
+            let all: Vec<Counted<'_>> = (0..n).map(|i| Counted(i * 7919 % n / 2, &count)).collect();
+            assert_eq!(first_of_each(&all).count() as i32, n / 2);
+            count.get()
+        };
+        let (once, twice) = (comparisons(20_000), comparisons(40_000));
+        assert!(twice < once * 5 / 2, "{once} comparisons of 20,000 entries, {twice} of 40,000");
+    }
+
+    proptest! {
+        /// The two ways to judge a list agree.
+        #[test]
+        fn many_entries_are_judged_as_few_are(
+            entries in proptest::collection::vec((0..3i32, 0..3usize, 0..40u8), 1..12),
+            ids in proptest::collection::vec((0..2usize, 0..40u8), 0..12),
+            wanted in 1..3i32,
+        ) {
+            let id = |scheme: usize, n: u8| match scheme {
+                0 => Id::new("digest", &format!("user{n}:x")),
+                1 => Id::new("ip", &format!("10.0.0.{n}")),
+                _ => Id::new("sasl", "x"),
+            };
+            let ids: Vec<Id> = ids.iter().map(|(scheme, n)| id(*scheme, *n)).collect();
+            let acl: Vec<Acl> = entries.iter().map(|(perms, scheme, n)| Acl { perms: *perms, id: id(*scheme, *n) }).collect();
+            let one_by_one = acl.iter().any(|entry| entry.perms & wanted != 0 && is_named(&entry.id, &ids));
+            let nobody = Acl { perms: wanted, id: Id::new("sasl", "y") };
+            let mut many = acl.clone();
+            many.resize(acl.len() + MANY, nobody);
+            prop_assert_eq!(is_allowed(&acl, wanted, &ids), one_by_one);
+            prop_assert_eq!(is_allowed(&many, wanted, &ids), one_by_one);
+        }
     }
 
     #[test]

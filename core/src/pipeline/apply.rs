@@ -275,6 +275,9 @@ impl TreeService {
             // One that is not there (replay of a fuzzy snapshot) is gone already.
             let _ = self.delete(zxid, path, fx);
         }
+        if mutated!(self.settings, NamelessEndDeletesNothing) {
+            return;
+        }
         let left: Vec<Arc<str>> = self.tree.owned().of_session(session).cloned().collect();
         for path in left {
             let _ = self.delete(zxid, &path, fx);
@@ -317,7 +320,7 @@ impl TreeService {
                 self.close(*conn, fx);
             }
             self.queues.remove(session);
-            self.touches.remove(&session);
+            self.touches.remove(session);
             return;
         }
         self.proceed(now, session, fx);

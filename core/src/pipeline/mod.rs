@@ -21,12 +21,14 @@ mod image;
 mod message;
 mod outstanding;
 mod prepare;
+mod propose;
 mod read;
 mod read_only;
 mod reap;
 mod request;
 mod settings;
 mod status;
+mod touches;
 mod travel;
 mod watches;
 
@@ -50,10 +52,9 @@ use crate::session::{SessionIds, SessionTracker};
 use crate::tree::{DataTree, path};
 use crate::watch::WatchManager;
 use crate::wire::client::OpCode;
-use crate::wire::txn::{TxnDigest, TxnHeader, write_txn};
 use connection::{Connection, Queues};
 use outstanding::Outstanding;
-use prepare::Preparation;
+use touches::Touches;
 
 /// What the service wants done.
 type Fx = Effects<TreeService>;
@@ -78,7 +79,7 @@ pub struct TreeService {
     watches: WatchManager,
     ids: SessionIds,
     /// A learner's: who was heard from since the leader was told.
-    touches: BTreeMap<SessionId, i32>,
+    touches: Touches,
     leading: Option<Leading>,
     /// While only reads are served: the sessions that this server has given out on its own.
     local: Option<SessionTracker>,
@@ -118,7 +119,7 @@ impl Service for TreeService {
             queues: Queues::default(),
             watches: no_watches(settings),
             ids: SessionIds::default(),
-            touches: BTreeMap::new(),
+            touches: Touches::default(),
             leading: None,
             local: None,
             counters: Counters::default(),
@@ -147,22 +148,7 @@ impl Service for TreeService {
     }
 
     fn prepare(&mut self, now: Now, zxid: Zxid, request: &ClientRequest, origin: Origin) -> ClientTxn {
-        let settings = &*self.settings;
-        let leading = self.leading.get_or_insert_with(|| Leading::new(settings));
-        let (outstanding, tracker) = (&mut leading.outstanding, &mut leading.tracker);
-        let tree = &self.tree;
-        let preparation = Preparation { settings, tree, outstanding, tracker, now, zxid, request, origin };
-        let (body, has_digest) = preparation.prepare();
-        let tree_digest = match mutated!(settings, DigestOfBefore) {
-            true => leading.outstanding.digest_before(),
-            false => leading.outstanding.digest(),
-        };
-        let digest = TxnDigest { version: crate::tree::digest::VERSION, tree_digest };
-        let header =
-            TxnHeader { client_id: request.session, cxid: request.cxid, zxid, time: now.wall_ms, op: 0 };
-        let mut out = Vec::with_capacity(TxnHeader::LEN + request.body.len() + 64);
-        write_txn(&mut out, header, &body, (has_digest && settings.digest).then_some(digest));
-        ClientTxn(out.into())
+        self.propose(now, zxid, request, origin).0
     }
 
     fn kind(request: &ClientRequest) -> RequestKind {
@@ -250,8 +236,8 @@ impl Service for TreeService {
     }
 
     fn take_touches(&mut self) -> Vec<Touch> {
-        let touches = core::mem::take(&mut self.touches);
-        touches.into_iter().map(|(session, timeout_ms)| Touch { session, timeout_ms }).collect()
+        // The leader refuses an answer to a ping that is longer than a transaction may be.
+        self.touches.take(self.settings.max_txn / Touch::LEN)
     }
 
     fn revalidate(&mut self, now: Now, touch: Touch, from: Origin) -> bool {

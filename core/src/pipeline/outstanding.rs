@@ -31,12 +31,17 @@ struct ChangeRecord {
 pub(super) struct Outstanding {
     newest: PathMap<ChangeRecord>,
     order: VecDeque<(Zxid, Arc<str>)>,
-    /// Paths of ephemerals that outstanding transactions create, by session; some may be gone.
-    ephemerals: BTreeMap<SessionId, Vec<(Zxid, Arc<str>)>>,
+    /// Paths of the ephemerals that outstanding transactions create, by session and in order; some
+    /// may be gone.
+    ephemerals: BTreeMap<SessionId, VecDeque<Arc<str>>>,
+    /// For each of these paths the transaction and the session, in order.
+    creators: VecDeque<(Zxid, SessionId)>,
     /// The digest of the tree after everything outstanding.
     digest: u64,
     /// What the current transaction replaced, to be put back if it fails.
     undo: Vec<(Arc<str>, Option<ChangeRecord>)>,
+    /// How many ephemerals the current transaction creates.
+    created: usize,
     digest_before: u64,
 }
 
@@ -47,8 +52,10 @@ impl Outstanding {
             newest: PathMap::new(key),
             order: VecDeque::new(),
             ephemerals: BTreeMap::new(),
+            creators: VecDeque::new(),
             digest: 0,
             undo: Vec::new(),
+            created: 0,
             digest_before: 0,
         }
     }
@@ -60,6 +67,7 @@ impl Outstanding {
         }
         self.digest_before = self.digest;
         self.undo.clear();
+        self.created = 0;
     }
 
     /// It failed: its changes never were.
@@ -70,6 +78,11 @@ impl Outstanding {
             match before {
                 Some(before) => drop(self.newest.insert(path, before)),
                 None => drop(self.newest.remove(&path)),
+            }
+        }
+        for _ in 0..core::mem::take(&mut self.created) {
+            if let Some((_, session)) = self.creators.pop_back() {
+                self.forget_ephemeral(session, VecDeque::pop_back);
             }
         }
     }
@@ -96,7 +109,9 @@ impl Outstanding {
         };
         let (path, replaced) = self.newest.put(path, ChangeRecord { zxid, znode: after });
         if let Some(session) = session {
-            self.ephemerals.entry(session).or_default().push((zxid, Arc::clone(&path)));
+            self.ephemerals.entry(session).or_default().push_back(Arc::clone(&path));
+            self.creators.push_back((zxid, session));
+            self.created += 1;
         }
         self.undo.push((Arc::clone(&path), replaced));
         self.order.push_back((zxid, path));
@@ -104,7 +119,7 @@ impl Outstanding {
 
     /// The paths of znodes that will belong to the session, in order.
     pub(super) fn ephemerals(&self, tree: &DataTree, session: SessionId) -> Vec<Arc<str>> {
-        let proposed = self.ephemerals.get(&session).into_iter().flatten().map(|(_, path)| path);
+        let proposed = self.ephemerals.get(&session).into_iter().flatten();
         let mut paths: Vec<Arc<str>> = tree.owned().of_session(session).chain(proposed).cloned().collect();
         paths.sort_unstable();
         paths.dedup();
@@ -113,25 +128,21 @@ impl Outstanding {
         paths
     }
 
-    /// Everything up to `zxid` is applied.
+    /// Everything up to `zxid` is applied. Each change and each ephemeral is looked at once.
     pub(super) fn applied(&mut self, zxid: Zxid) {
         while self.order.front().is_some_and(|(first, _)| *first <= zxid) {
             let Some((_, path)) = self.order.pop_front() else { break };
-            let done = self.newest.remove_if(&path, |record| record.zxid <= zxid);
-            if let Some((_, ChangeRecord { znode: Some(znode), .. })) = done
-                && let Owner::Session(session) = znode.owner
-            {
-                self.forget_ephemerals(session, zxid);
-            }
+            self.newest.remove_if(&path, |record| record.zxid <= zxid);
         }
-        if self.order.is_empty() {
-            self.ephemerals.clear();
+        while self.creators.front().is_some_and(|(first, _)| *first <= zxid) {
+            let Some((_, session)) = self.creators.pop_front() else { break };
+            self.forget_ephemeral(session, VecDeque::pop_front);
         }
     }
 
-    fn forget_ephemerals(&mut self, session: SessionId, zxid: Zxid) {
+    fn forget_ephemeral(&mut self, session: SessionId, pop: fn(&mut VecDeque<Arc<str>>) -> Option<Arc<str>>) {
         if let Some(paths) = self.ephemerals.get_mut(&session) {
-            paths.retain(|(created, _)| *created > zxid);
+            pop(paths);
             if paths.is_empty() {
                 self.ephemerals.remove(&session);
             }
@@ -151,5 +162,11 @@ impl Outstanding {
     /// How many changes are outstanding.
     pub(super) fn len(&self) -> usize {
         self.order.len()
+    }
+
+    /// How many ephemerals are remembered for sessions that may end.
+    #[cfg(test)]
+    pub(super) fn remembered_ephemerals(&self) -> usize {
+        self.ephemerals.values().map(VecDeque::len).sum()
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::message::ClientRequest;
 use super::outstanding::{Future, Outstanding};
 use super::settings::Settings;
-use crate::auth;
+use crate::auth::{self, Rights};
 use crate::ids::{Now, Touch, Zxid};
 use crate::mutation::mutated;
 use crate::payload::Origin;
@@ -27,7 +27,7 @@ use crate::wire::client::{
 };
 use crate::wire::error_code::ErrorCode;
 use crate::wire::jute::Reader;
-use crate::wire::record::{Acl, Id, perms};
+use crate::wire::record::{Acl, perms};
 use crate::wire::txn::{CheckVersionTxn, CreateTtlTxn, CreateTxn, SetAclTxn, SetDataTxn, TxnBody};
 
 /// Everything that preparing one request looks at and changes.
@@ -40,6 +40,10 @@ pub(super) struct Preparation<'a> {
     pub(super) zxid: Zxid,
     pub(super) request: &'a ClientRequest,
     pub(super) origin: Origin,
+    /// How many bytes the access control lists of the transaction may still take together.
+    pub(super) room: usize,
+    /// What the client may do.
+    pub(super) rights: Rights<'a>,
 }
 
 /// What the four kinds of create have in common.
@@ -66,18 +70,11 @@ impl<'a> Creation<'a> {
 
 type Prepared = Result<TxnBody, ErrorCode>;
 
-/// The mode that these flags ask for, if `op` may ask for it.
-///
-/// ZooKeeper lets the operation decide on the transaction and the flags on the rest; where they
-/// disagree, digests differ or servers die. Here they must agree.
-pub(super) fn create_mode(op: OpCode, flags: i32) -> Result<CreateMode, ErrorCode> {
+/// The mode that these flags ask for, if `op` may ask for it: a time to live is for createTTL, and
+/// for nothing else.
+fn create_mode(op: OpCode, flags: i32) -> Result<CreateMode, ErrorCode> {
     let mode = CreateMode::from_i32(flags).ok_or(ErrorCode::BadArguments)?;
-    let agree = match op {
-        OpCode::CreateTtl => mode.is_ttl(),
-        OpCode::CreateContainer => mode == CreateMode::Container,
-        _ => !mode.is_ttl() && mode != CreateMode::Container,
-    };
-    if agree { Ok(mode) } else { Err(ErrorCode::BadArguments) }
+    if mode.is_ttl() == (op == OpCode::CreateTtl) { Ok(mode) } else { Err(ErrorCode::BadArguments) }
 }
 
 /// The version after `current`: −1 means "any" in requests and is left out (ZOOKEEPER-4743).
@@ -93,16 +90,16 @@ fn check_version(expected: i32, current: i32) -> Result<i32, ErrorCode> {
 }
 
 impl Preparation<'_> {
-    /// The transaction's body, and whether the tree's digest goes with it.
-    pub(super) fn prepare(mut self) -> (TxnBody, bool) {
+    /// The transaction's body.
+    pub(super) fn prepare(&mut self) -> TxnBody {
         self.outstanding.begin(self.tree);
-        match self.body() {
-            Ok(body) => (body, true),
-            Err(code) => {
-                self.outstanding.roll_back();
-                (TxnBody::Error(code.to_i32()), false)
-            }
-        }
+        self.body().unwrap_or_else(|code| self.fail(code))
+    }
+
+    /// The request fails: nothing of what it was to change stays among the outstanding changes.
+    pub(super) fn fail(&mut self, code: ErrorCode) -> TxnBody {
+        self.outstanding.roll_back();
+        TxnBody::Error(code.to_i32())
     }
 
     fn body(&mut self) -> Prepared {
@@ -163,7 +160,11 @@ impl Preparation<'_> {
         for part in parts {
             let body = match failed {
                 Some(_) => Err(ErrorCode::RuntimeInconsistency),
-                None => self.part(part),
+                None => match self.part(part) {
+                    // No room is left: the request as a whole is too big.
+                    Err(ErrorCode::MarshallingError) => return Err(ErrorCode::MarshallingError),
+                    body => body,
+                },
             };
             bodies.push(body.unwrap_or_else(|code| {
                 failed = failed.or(Some(code));
@@ -207,10 +208,14 @@ impl Preparation<'_> {
             return Err(ErrorCode::BadArguments);
         }
         let parent_path = path::parent(new.path).ok_or(ErrorCode::BadArguments)?;
-        let acl = auth::fix_acl(new.acl, self.ids())?;
+        let acl = self.fixed_acl(new.acl)?;
         let parent = self.look(parent_path).ok_or(ErrorCode::NoNode)?;
         self.check_acl(&parent.acl, perms::CREATE)?;
         let path = if mode.is_sequential() {
+            // The counter ends here: a name given now could be given again.
+            if parent.meta.cversion == i32::MAX {
+                return Err(ErrorCode::NodeExists);
+            }
             let from_children = mutated!(self.settings, SequenceFromChildren);
             let next = if from_children { parent.children as i32 } else { parent.meta.cversion };
             format!("{}{next:010}", new.path)
@@ -224,11 +229,12 @@ impl Preparation<'_> {
         if matches!(parent.owner, Owner::Session(_)) {
             return Err(ErrorCode::NoChildrenForEphemerals);
         }
-        let owner = match mode {
-            CreateMode::Ephemeral | CreateMode::EphemeralSequential => Owner::Session(self.request.session),
-            CreateMode::Container => Owner::Container,
-            CreateMode::PersistentWithTtl | CreateMode::PersistentSequentialWithTtl => Owner::Ttl(new.ttl),
-            CreateMode::Persistent | CreateMode::PersistentSequential => Owner::Nobody,
+        // The operation decides between a container and the others, as it decides on the transaction.
+        let owner = match new.op {
+            OpCode::CreateContainer => Owner::Container,
+            OpCode::CreateTtl => Owner::Ttl(new.ttl),
+            _ if mode.is_ephemeral() => Owner::Session(self.request.session),
+            _ => Owner::Nobody,
         };
         let one_more = i32::from(!mutated!(self.settings, CversionNotRaised));
         let parent_cversion = parent.meta.cversion.wrapping_add(one_more);
@@ -339,7 +345,7 @@ impl Preparation<'_> {
     fn set_acl(&mut self, r: &SetAclRequest) -> Prepared {
         self.check_session()?;
         path::validate(&r.path).map_err(|_| ErrorCode::BadArguments)?;
-        let acl = auth::fix_acl(&r.acl, self.ids())?;
+        let acl = self.fixed_acl(&r.acl)?;
         let before = self.existing(&r.path, perms::ADMIN)?;
         let version = self.compare(r.version, before.meta.aversion)?;
         let mut after = before.clone();
@@ -356,18 +362,26 @@ impl Preparation<'_> {
         Ok(TxnBody::Check(CheckVersionTxn { path: r.path, version }))
     }
 
+    /// The list to be stored for the one that was asked for; what the lists of one transaction take
+    /// together is bounded.
+    fn fixed_acl(&mut self, asked: &[Acl]) -> Result<Vec<Acl>, ErrorCode> {
+        let acl = auth::fix_acl(asked, &self.request.auth, self.room)?;
+        self.room -= acl.iter().map(|entry| 12 + entry.id.scheme.len() + entry.id.id.len()).sum::<usize>();
+        Ok(acl)
+    }
+
     fn compare(&self, expected: i32, current: i32) -> Result<i32, ErrorCode> {
         let any = mutated!(self.settings, VersionNotCompared);
         check_version(if any { -1 } else { expected }, current)
     }
 
     /// The znode at a valid path, if the client may do this with it.
-    fn existing(&self, path: &str, wanted: i32) -> Result<Future, ErrorCode> {
+    fn existing(&mut self, path: &str, wanted: i32) -> Result<Future, ErrorCode> {
         path::validate(path).map_err(|_| ErrorCode::BadArguments)?;
         let znode = self.look(path).ok_or(ErrorCode::NoNode)?;
         let present = if mutated!(self.settings, PresentAclCounts) { self.tree.get(path) } else { None };
         let acl = present.map_or(&znode.acl, |present| self.tree.acl(&present));
-        self.check_acl(acl, wanted)?;
+        self.check_acl(&Arc::clone(acl), wanted)?;
         Ok(znode)
     }
 
@@ -378,16 +392,8 @@ impl Preparation<'_> {
         self.outstanding.look(self.tree, path)
     }
 
-    fn ids(&self) -> &[Id] {
-        &self.request.auth
-    }
-
-    fn check_acl(&self, acl: &[Acl], wanted: i32) -> Result<(), ErrorCode> {
-        if self.settings.skip_acl || auth::is_allowed(acl, wanted, self.ids()) {
-            Ok(())
-        } else {
-            Err(ErrorCode::NoAuth)
-        }
+    fn check_acl(&mut self, acl: &Arc<[Acl]>, wanted: i32) -> Result<(), ErrorCode> {
+        if self.rights.allow(acl, wanted) { Ok(()) } else { Err(ErrorCode::NoAuth) }
     }
 
     fn check_session(&mut self) -> Result<(), ErrorCode> {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::request::user_name;
 use super::{Fx, TreeService};
-use crate::auth;
+use crate::auth::{self, Rights};
 use crate::ids::ConnId;
 use crate::mutation::mutated;
 use crate::tree::path::ROOT;
@@ -134,8 +134,9 @@ impl TreeService {
         let limit = self.settings.max_field.saturating_mul(16).min(MAX_RESULTS);
         let mut results = Vec::with_capacity(parts.len());
         let mut size = 0;
+        let mut rights = Rights::new(ids, self.settings.skip_acl);
         for part in parts {
-            let result = self.read_part(part, ids);
+            let result = self.read_part(part, &mut rights);
             let result = result.unwrap_or_else(|code| MultiResult::Error(code.to_i32()));
             size += encoded_size(&result);
             if size > limit {
@@ -146,15 +147,18 @@ impl TreeService {
         Ok(results)
     }
 
-    fn read_part(&self, part: &ReadOp, ids: &[Id]) -> Result<MultiResult, ErrorCode> {
+    fn read_part(&self, part: &ReadOp, rights: &mut Rights<'_>) -> Result<MultiResult, ErrorCode> {
+        let (ReadOp::GetData(r) | ReadOp::GetChildren(r)) = part;
+        let node = self.tree.get(&r.path).ok_or(ErrorCode::NoNode)?;
+        if !rights.allow(self.tree.acl(&node), perms::READ) {
+            return Err(ErrorCode::NoAuth);
+        }
         match part {
-            ReadOp::GetData(r) => {
-                let node = self.readable(&r.path, ids)?;
+            ReadOp::GetData(_) => {
                 let data = node.data().map(Bytes::copy_from_slice);
                 Ok(MultiResult::GetData { data, stat: self.tree.stat(&node) })
             }
             ReadOp::GetChildren(r) => {
-                self.readable(&r.path, ids)?;
                 let names = self.tree.children(&r.path).ok_or(ErrorCode::NoNode)?;
                 Ok(MultiResult::GetChildren(names.map(String::from).collect()))
             }

@@ -10,14 +10,16 @@ use bytes::Bytes;
 
 use super::connection::{Pending, Stage, Work};
 use super::message::{ClientReply, ClientRequest};
-use super::prepare::create_mode;
 use super::{Fx, TreeService};
 use crate::auth::digest;
+use crate::auth::identities::{TooMany, with_proved};
 use crate::ids::{ConnId, Now, SessionId, Touch};
 use crate::mutation::mutated;
 use crate::payload::{Effect, Origin};
 use crate::session::SessionError;
-use crate::wire::client::{AuthPacket, CreateMode, OpCode, ReplyHeader, Request, RequestHeader, Response};
+use crate::wire::client::{
+    AuthPacket, CreateMode, OpCode, ReplyHeader, Request, RequestHeader, Response, agreeing_body,
+};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::jute::{Jute, Reader};
 use crate::wire::record::Id;
@@ -59,10 +61,11 @@ impl TreeService {
             }
             OpCode::CloseSession if self.is_read_only() => self.close_locally(conn, header.xid, fx),
             _ => {
-                let mut body = reader.clone();
-                let body = body.rest();
+                let body = reader.clone().rest();
                 let request = Request::read(op, &mut reader);
                 let request = request.map_err(|_| ErrorCode::MarshallingError).and_then(locally_valid);
+                let agreed = request.as_ref().ok().and_then(|request| agreeing_body(request, &body));
+                let body = agreed.unwrap_or(body);
                 self.enqueue(now, conn, header.xid, op, Arrived { body, request }, fx);
             }
         }
@@ -170,13 +173,13 @@ impl TreeService {
         {
             proved.push(Id::new("super", ""));
         }
-        let mut ids = connection.auth.to_vec();
-        for id in proved {
-            if !ids.contains(&id) {
-                ids.push(id);
-            }
+        match with_proved(&connection.auth, proved) {
+            Ok(None) => {}
+            Ok(Some(ids)) => connection.auth = ids,
+            // Every request goes to the leader with all of them: what would be too much there is
+            // refused here.
+            Err(TooMany) => return self.refuse(conn, xid, 0, ErrorCode::AuthFailed, fx),
         }
-        connection.auth = ids.into();
         let header = ReplyHeader { xid, zxid: 0, err: 0 };
         fx.push(Effect::Reply(conn, ClientReply::Reply { header, body: Response::Empty }));
     }
@@ -191,24 +194,17 @@ impl TreeService {
     }
 }
 
-/// What no server should be sent: creates whose flags contradict them in a way that a Java leader
-/// takes for good (and may die of) are refused where they arrive.
+/// A createTTL without the mode and without the time is refused where it arrives: a ZooKeeper leader
+/// takes it for good, and dies of the transaction that it makes of it.
 fn locally_valid(request: Request) -> Result<Request, ErrorCode> {
-    let is_poison = match &request {
-        Request::Create(r) | Request::Create2(r) | Request::CreateContainer(r) => {
-            is_poison(request.op(), r.flags, -1)
+    match &request {
+        Request::CreateTtl(r)
+            if r.ttl < 0 && CreateMode::from_i32(r.flags).is_some_and(|mode| !mode.is_ttl()) =>
+        {
+            Err(ErrorCode::BadArguments)
         }
-        Request::CreateTtl(r) => is_poison(request.op(), r.flags, r.ttl),
-        _ => false,
-    };
-    if is_poison { Err(ErrorCode::BadArguments) } else { Ok(request) }
-}
-
-fn is_poison(op: OpCode, flags: i32, ttl: i64) -> bool {
-    // With a mode that has a time to live, or a time to live without such a mode, every leader
-    // refuses it.
-    let would_be_taken = CreateMode::from_i32(flags).is_some_and(|mode| !mode.is_ttl()) && ttl < 0;
-    would_be_taken && create_mode(op, flags).is_err()
+        _ => Ok(request),
+    }
 }
 
 /// What a request waits for.

@@ -23,6 +23,9 @@ pub struct Settings {
     pub hash_key: [u64; 2],
     /// The longest string or buffer of a request, bytes: `jute.maxbuffer` + `extrasize`.
     pub max_field: usize,
+    /// The longest transaction that is proposed, bytes: what a learner of the same `jute.maxbuffer`
+    /// and `extrasize` accepts as one buffer.
+    pub max_txn: usize,
     /// `zookeeper.extendedTypesEnabled`: TTL znodes. Every server must agree on it, and ids of
     /// servers must then be at most 254.
     pub extended_types: bool,
@@ -73,6 +76,7 @@ impl Settings {
             max_session_timeout_ms: tick.saturating_mul(20),
             hash_key: [0; 2],
             max_field: DEFAULT_MAX_FIELD,
+            max_txn: DEFAULT_MAX_FIELD,
             extended_types: false,
             digest: true,
             skip_acl: false,

@@ -6,7 +6,7 @@ use alloc::string::String;
 use super::connection::Connection;
 use super::message::ClientReply;
 use super::{Fx, TreeService};
-use crate::auth;
+use crate::auth::{self, Rights};
 use crate::ids::{ConnId, Zxid};
 use crate::mutation::mutated;
 use crate::payload::Effect;
@@ -45,6 +45,7 @@ impl TreeService {
         let own = mutated!(self.settings, SetWatchesComparesOwnZxid);
         let seen = if own { self.applied.0 as i64 } else { r.relative_zxid };
         let newer = |zxid: Zxid| zxid.0 as i64 > seen;
+        let mut rights = Rights::new(ids, self.settings.skip_acl);
         for path in &r.data {
             let event = match self.tree.get(path) {
                 None => Some(EventType::NodeDeleted),
@@ -54,14 +55,14 @@ impl TreeService {
             if event.is_none() {
                 self.watches.watch_data(path, conn);
             }
-            self.make_up_for(conn, event, path, ids, fx);
+            self.make_up_for(conn, event, path, &mut rights, fx);
         }
         for path in &r.exist {
             let event = self.tree.get(path).map(|_| EventType::NodeCreated);
             if event.is_none() {
                 self.watches.watch_data(path, conn);
             }
-            self.make_up_for(conn, event, path, ids, fx);
+            self.make_up_for(conn, event, path, &mut rights, fx);
         }
         for path in &r.child {
             let event = match self.tree.get(path) {
@@ -72,7 +73,7 @@ impl TreeService {
             if event.is_none() {
                 self.watches.watch_children(path, conn);
             }
-            self.make_up_for(conn, event, path, ids, fx);
+            self.make_up_for(conn, event, path, &mut rights, fx);
         }
         for path in &r.persistent {
             self.watches.watch_persistently(path, conn);
@@ -83,15 +84,20 @@ impl TreeService {
     }
 
     /// Send what a watch would have told. It carries no zxid, and only what the client may read.
-    fn make_up_for(&self, conn: ConnId, event: Option<EventType>, path: &str, ids: &[Id], fx: &mut Fx) {
+    fn make_up_for(
+        &self,
+        conn: ConnId,
+        event: Option<EventType>,
+        path: &str,
+        rights: &mut Rights<'_>,
+        fx: &mut Fx,
+    ) {
         let Some(event) = event else { return };
         if mutated!(self.settings, SetWatchesTellsNothing) {
             return;
         }
-        let hidden = self
-            .tree
-            .get(path)
-            .is_some_and(|node| self.check_acl(self.tree.acl(&node), perms::READ, ids).is_err());
+        let node = self.tree.get(path);
+        let hidden = node.is_some_and(|node| !rights.allow(self.tree.acl(&node), perms::READ));
         if !hidden {
             fx.push(notification(conn, -1, event, path));
         }

@@ -8,7 +8,7 @@ use core::hash::{Hash, Hasher};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use super::store::sip13;
+use super::store::{PrefixHash, sip13};
 
 /// Values by path. Clients choose the paths, so the hash is keyed (by the configuration's seed).
 #[derive(Clone)]
@@ -40,6 +40,19 @@ impl<V> PathMap<V> {
         }
         let hash = sip13(self.key, path.as_bytes());
         self.table.find(hash, |(other, _)| **other == *path).map(|(_, value)| value)
+    }
+
+    /// The values of the paths above this one, the root's first. The bytes of the path are hashed
+    /// once for all of them.
+    pub fn above(&self, path: &str) -> impl Iterator<Item = &V> {
+        let is_below_root = path.len() > 1 && path.starts_with('/') && !self.table.is_empty();
+        let mut hash = PrefixHash::new(self.key, path.as_bytes());
+        let slashes = path.bytes().enumerate().skip(1).filter(|(_, byte)| *byte == b'/').map(|(i, _)| i);
+        let ends = is_below_root.then(|| core::iter::once(1).chain(slashes));
+        ends.into_iter().flatten().filter_map(move |end| {
+            let (hash, above) = (hash.up_to(end), &path[..end]);
+            self.table.find(hash, |(other, _)| **other == *above).map(|(_, value)| value)
+        })
     }
 
     /// The path's value, to be changed.
@@ -140,6 +153,21 @@ mod tests {
     use alloc::collections::BTreeMap;
     use alloc::string::String;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_is_above_a_path() {
+        let mut map = PathMap::new([1, 2]);
+        for path in ["/", "/a", "/a/b", "/a/bc", "/b"] {
+            map.put(path, path);
+        }
+        let above = |path: &str| map.above(path).copied().collect::<Vec<_>>();
+        assert_eq!(above("/a/b/c/d"), ["/", "/a", "/a/b"]);
+        assert_eq!(above("/a/bc"), ["/", "/a"]);
+        assert_eq!(above("/a"), ["/"]);
+        for path in ["/", "", "a/b"] {
+            assert_eq!(above(path), Vec::<&str>::new());
+        }
+    }
 
     proptest! {
         #[test]

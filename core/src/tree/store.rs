@@ -36,7 +36,7 @@ use core::{
     iter,
 };
 
-pub(crate) use self::path_hash::sip13;
+pub(crate) use self::path_hash::{PrefixHash, sip13};
 pub use self::view::{Entry, View, Walk};
 use super::acl::AclId;
 use crate::ids::Zxid;

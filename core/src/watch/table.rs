@@ -8,7 +8,6 @@ use core::ops::Bound;
 
 use crate::ids::ConnId;
 use crate::mutation::mutated;
-use crate::tree::path::parent;
 use crate::tree::path_map::PathMap;
 
 /// How long a watch lasts and how far it sees.
@@ -224,10 +223,7 @@ impl WatchTable {
         }
         if self.recursive > 0 && !mutated!(self, RecursiveNotBelow) {
             let exact = told.len();
-            let mut at = path;
-            while let Some(ancestor) = parent(at).filter(|ancestor| *ancestor != at) {
-                at = ancestor;
-                let list = self.watchers.get(at).map(Vec::as_slice).unwrap_or_default();
+            for list in self.watchers.above(path) {
                 told.extend(list.iter().filter(|(_, m)| m.has(Mode::PersistentRecursive)).map(|(c, _)| *c));
             }
             if told.len() > exact {

@@ -19,11 +19,15 @@ use super::{facts, monitor};
 use crate::config::ServerConfig;
 use crate::net::ClientPort;
 
-/// A command of four letters.
+/// A command of four letters, and what `stmk` is to set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Word(&'static str);
+pub(crate) struct Word {
+    name: &'static str,
+    mask: Option<i64>,
+}
 
-/// Every word of ZooKeeper. The last two are about a trace of Java's that there is none of here.
+/// Every word of ZooKeeper. The last two are about a trace of Java's that there is none of here: the
+/// mask is kept and shown, and that is all.
 const WORDS: &[&str] = &[
     "conf", "cons", "crst", "dirs", "dump", "envi", "hash", "isro", "mntr", "ruok", "srst", "srvr", "stat",
     "wchc", "wchp", "wchs", "gtmk", "stmk",
@@ -35,7 +39,13 @@ const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requ
 impl Word {
     /// The word these bytes spell.
     pub(crate) fn recognise(bytes: [u8; 4]) -> Option<Word> {
-        WORDS.iter().find(|word| word.as_bytes() == bytes).map(|word| Word(word))
+        let name = WORDS.iter().find(|word| word.as_bytes() == bytes)?;
+        Some(Word { name, mask: None })
+    }
+
+    /// The word with what arrived behind it: `stmk` takes a number of eight bytes.
+    pub(crate) fn followed_by(self, rest: &[u8]) -> Word {
+        Word { mask: rest.first_chunk().map(|mask| i64::from_be_bytes(*mask)), ..self }
     }
 }
 
@@ -91,18 +101,20 @@ impl<'a> View<'a> {
     }
 }
 
-/// What the loop is to set back to zero.
+/// What the loop is to set, mostly back to zero.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reset {
     /// The server's totals.
     Server,
     /// Those of every connection.
     Connections,
+    /// The mask of the trace, to this.
+    TraceMask(i64),
 }
 
 /// The answer to `word`, and what it has set back.
 pub(crate) fn answer(word: Word, view: &View<'_>) -> (Answer, Option<Reset>) {
-    let Word(word) = word;
+    let Word { name: word, mask } = word;
     if !view.config.four_letter_words.allows(word) {
         let refused = format!("{word} is not executed because it is not in the whitelist.\n");
         return (refused.into(), None);
@@ -113,8 +125,13 @@ pub(crate) fn answer(word: Word, view: &View<'_>) -> (Answer, Option<Reset>) {
         ("isro", Some(Mode::ReadOnly)) => "ro".to_owned(),
         ("isro", mode) => if mode.is_some() { "rw" } else { "null" }.to_owned(),
         ("envi", _) => environment(),
-        ("gtmk" | "stmk", _) => {
-            format!("{word}: there is no trace mask; start the server with --log trace\n")
+        ("gtmk", _) => view.metrics.trace_mask().to_string(),
+        ("stmk", _) => {
+            // Without a number there is no answer.
+            return (
+                mask.map_or_else(String::new, |mask| mask.to_string()).into(),
+                mask.map(Reset::TraceMask),
+            );
         }
         // Without the end of a line, as ZooKeeper has it.
         ("hash", None) => NOT_SERVING.to_owned(),
@@ -225,9 +242,16 @@ mod tests {
 
     #[test]
     fn only_known_words_are_words() {
-        assert_eq!(Word::recognise(*b"ruok"), Some(Word("ruok")));
+        assert_eq!(Word::recognise(*b"ruok"), Some(Word { name: "ruok", mask: None }));
         for bytes in [*b"RUOK", [0, 0, 0, 45], *b"ruo ", [0xff, 0xf4, 0xff, 0xfd]] {
             assert_eq!(Word::recognise(bytes), None);
         }
+    }
+
+    #[test]
+    fn a_mask_has_eight_bytes() {
+        let stmk = Word::recognise(*b"stmk").expect("a word");
+        assert_eq!(stmk.followed_by(&[0, 0, 0, 0, 0, 0, 1, 50, 9]).mask, Some(306));
+        assert_eq!(stmk.followed_by(&[0, 0, 0, 0, 0, 1, 50]).mask, None);
     }
 }

@@ -28,9 +28,19 @@ pub(crate) struct Metrics {
     pub(crate) snapshots: Times,
     /// Snapshots that could not be written.
     pub(crate) failed_snapshots: u64,
+    /// What `stmk` has set.
+    pub(crate) trace_mask: Option<i64>,
 }
 
+/// ZooKeeper's mask: requests, packets of servers, sessions, warnings.
+const TRACE_MASK: i64 = 306;
+
 impl Metrics {
+    /// What `gtmk` shows.
+    pub(crate) fn trace_mask(&self) -> i64 {
+        self.trace_mask.unwrap_or(TRACE_MASK)
+    }
+
     /// The state after a turn of the loop.
     pub(crate) fn observe(&mut self, now: Instant, state: ServerState, serving: bool) {
         if self.state != Some(state) {

@@ -187,6 +187,12 @@ impl ServerConfig {
         (self.jute_max_buffer + self.jute_extra_size).max(DEFAULT_MAX_FIELD)
     }
 
+    /// The longest transaction that this server proposes as leader, bytes: what a learner with the
+    /// same two keys accepts, whichever program it is.
+    pub fn max_txn(&self) -> usize {
+        (self.jute_max_buffer + self.jute_extra_size).min(i32::MAX as usize)
+    }
+
     /// Whether this server is alone.
     pub fn is_standalone(&self) -> bool {
         self.members.is_empty()

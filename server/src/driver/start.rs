@@ -140,6 +140,7 @@ fn settings(config: &ServerConfig) -> Settings {
         max_session_timeout_ms: config.max_session_timeout_ms,
         hash_key: [random(), random()],
         max_field: config.max_field(),
+        max_txn: config.max_txn(),
         extended_types: config.extended_types,
         digest: config.digest,
         skip_acl: config.skip_acl,

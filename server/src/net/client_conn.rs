@@ -116,6 +116,7 @@ impl Conn {
             && let Some(head) = self.frames.peek()
         {
             if let Some(word) = Word::recognise(head) {
+                let word = word.followed_by(&self.frames.buffer()[4..]);
                 self.frames.buffer().clear();
                 (self.stage, self.since) = (Stage::Answering, now);
                 self.counts.received += 1;

@@ -149,7 +149,6 @@ impl ClientPort {
         conn.stage = Stage::Closing;
         conn.since = now;
         mark_dirty(&mut self.dirty, conn, index);
-        self.events.retain(|happened| !matches!(happened, Happened::Event(other, _) if *other == id));
     }
 
     /// Answer a four-letter word, and close the connection after it.

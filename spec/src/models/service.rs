@@ -11,7 +11,7 @@ use quorate_core::pipeline::{ClientEvent, Settings, TreeService};
 use quorate_core::session::password::password;
 use quorate_core::tree::DataTree;
 use quorate_core::wire::client::{ConnectRequest, Request, RequestHeader};
-use quorate_core::wire::jute::Jute;
+use quorate_core::wire::jute::{DEFAULT_MAX_FIELD, Jute};
 use quorate_core::wire::record::Stat;
 
 use super::Variant;
@@ -27,7 +27,13 @@ pub struct Served {
 impl Served {
     /// The shipped service, or one with a broken rule.
     pub fn new(server: i64, tick_ms: u32, variant: Variant) -> Self {
+        Self::proposing(server, tick_ms, DEFAULT_MAX_FIELD, variant)
+    }
+
+    /// The same; it proposes no transaction that is longer than `max_txn` bytes.
+    pub fn proposing(server: i64, tick_ms: u32, max_txn: usize, variant: Variant) -> Self {
         let settings = Settings {
+            max_txn,
             #[cfg(feature = "mutants")]
             mutation: variant.mutation,
             ..Settings::new(ServerId(server), tick_ms)

@@ -2,8 +2,10 @@
 
 mod connecting;
 mod edges;
+mod flags;
 mod fuzzy;
 mod golden_log;
+mod limits;
 mod ordering;
 mod read_only;
 mod requests;
@@ -12,6 +14,7 @@ mod transactions;
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
@@ -24,6 +27,7 @@ use crate::wire::client::{
 };
 use crate::wire::jute::Jute;
 use crate::wire::record::Acl;
+use crate::wire::txn::{Txn, TxnBody, TxnHeader};
 use bytes::Bytes;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -291,9 +291,6 @@ fn flags_of_another_operation() {
         let conn = server.connect();
         let off = if extended { -8 } else { -6 };
         let cases = [
-            (Request::Create(creation("/a", 4)), -8, false),
-            (Request::Create2(creation("/a", 4)), -8, false),
-            (Request::CreateContainer(creation("/a", 0)), -8, false),
             (ttl(0, -1), -8, false),
             (ttl(4, -1), -8, false),
             (Request::Create(creation("/a", 5)), off, true),

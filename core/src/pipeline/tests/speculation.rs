@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::wire::client::{
-    CheckVersionRequest, CreateTtlRequest, DeleteRequest, MultiOp, SetAclRequest, SetDataRequest,
+    AuthPacket, CheckVersionRequest, CreateTtlRequest, DeleteRequest, MultiOp, SetAclRequest, SetDataRequest,
 };
 use crate::wire::txn::{Txn, TxnBody};
 use proptest::prelude::*;
@@ -17,6 +17,7 @@ fn acl() -> impl Strategy<Value = Vec<Acl>> {
         6 => Just(vec![Acl::open()]),
         1 => Just(vec![Acl::new(1, "world", "anyone")]),
         1 => Just(vec![]),
+        2 => Just(vec![Acl::new(31, "auth", ""), Acl::new(1, "world", "anyone")]),
         1 => Just(vec![Acl::new(31, "ip", "127.0.0.1"), Acl::new(1, "world", "anyone")]),
     ]
 }
@@ -42,7 +43,7 @@ fn part() -> impl Strategy<Value = MultiOp> {
     prop_oneof![
         4 => creation().prop_map(MultiOp::Create),
         1 => creation().prop_map(MultiOp::Create2),
-        1 => creation().prop_map(|r| MultiOp::CreateContainer(CreateRequest { flags: 4, ..r })),
+        1 => (creation(), 0..5i32).prop_map(|(r, flags)| MultiOp::CreateContainer(CreateRequest { flags, ..r })),
         1 => (creation(), 1..9000i64).prop_map(|(r, ttl)| {
             MultiOp::CreateTtl(CreateTtlRequest { path: r.path, data: r.data, acl: r.acl, flags: 5 + r.flags % 2, ttl })
         }),
@@ -92,8 +93,9 @@ fn check(server: &Server, follower: &mut TreeService, checked: &mut usize) -> Re
         follower.apply(server.now, *zxid, txn, &mut vec![]);
         let decoded = Txn::decode(&txn.0).expect("what a leader writes can be read");
         prop_assert_eq!(decoded.header.zxid, *zxid);
+        prop_assert!(txn.0.len() <= server.service.settings.max_txn, "{:?}", decoded);
         match (&decoded.body, decoded.digest) {
-            (TxnBody::Error(_), digest) => prop_assert!(digest.is_none()),
+            (TxnBody::Error(_) | TxnBody::CloseSession(None), digest) => prop_assert!(digest.is_none()),
             (_, digest) => {
                 let said = digest.map(|digest| digest.tree_digest);
                 prop_assert_eq!(said, Some(follower.status().digest), "{:?}", decoded);
@@ -112,12 +114,23 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn predictions_come_true(steps in proptest::collection::vec(step(), 0..60)) {
-        let mut server = Server::new();
+    fn predictions_come_true(
+        steps in proptest::collection::vec(step(), 0..60),
+        max_txn in prop_oneof![2 => Just(10_000usize), 3 => 90..300usize],
+    ) {
+        let mut server = Server::with(|settings| {
+            settings.extended_types = true;
+            settings.max_txn = max_txn;
+        });
         let mut follower = TreeService::new(&server.service.settings, None);
         let mut checked = 0;
         let mut clients: Vec<ConnId> = (0..3).map(|_| server.connect()).collect();
         let mut asked: BTreeMap<ConnId, Vec<i32>> = BTreeMap::new();
+        for user in ["alice:a", "bob:b"] {
+            let auth = Some(Bytes::from_static(user.as_bytes()));
+            let proof = Request::Auth(AuthPacket { auth_type: 0, scheme: "digest".into(), auth });
+            prop_assert!(server.ask(clients[0], &proof).is_ok());
+        }
         server.hold = true;
         for (xid, step) in (1i32..).zip(steps) {
             match step {

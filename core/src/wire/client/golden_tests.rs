@@ -284,7 +284,7 @@ fn part() -> impl Strategy<Value = MultiOp> {
     prop_oneof![
         create(0..4).prop_map(MultiOp::Create),
         create(0..4).prop_map(MultiOp::Create2),
-        create(4..5).prop_map(MultiOp::CreateContainer),
+        create(0..5).prop_map(MultiOp::CreateContainer),
         (create(5..7), any::<i64>()).prop_map(|(c, ttl)| MultiOp::CreateTtl(ttl_of(c, ttl))),
         (path(), any::<i32>()).prop_map(|(path, version)| MultiOp::Delete(DeleteRequest { path, version })),
         (path(), data(), any::<i32>()).prop_map(|(path, data, version)| MultiOp::SetData(SetDataRequest {
@@ -301,7 +301,7 @@ fn ttl_of(c: CreateRequest, ttl: i64) -> CreateTtlRequest {
     CreateTtlRequest { path: c.path, data: c.data, acl: c.acl, flags: c.flags, ttl }
 }
 
-/// As in ZooKeeper the flags of a part decide, where they can.
+/// As in ZooKeeper 3.9 the flags of a container and `createContainer` each make a container.
 #[test]
 fn parts_with_flags_of_another_operation() {
     let create = |flags| CreateRequest { path: "/a".into(), data: None, acl: vec![Acl::open()], flags };
@@ -313,8 +313,10 @@ fn parts_with_flags_of_another_operation() {
         (ttl(3), Some(MultiOp::Create(create(3)))),
         (ttl(4), Some(MultiOp::CreateContainer(create(4)))),
         (ttl(7), Some(MultiOp::Create(create(7)))),
-        (MultiOp::CreateContainer(create(0)), None),
+        (MultiOp::CreateContainer(create(0)), Some(MultiOp::CreateContainer(create(0)))),
+        (MultiOp::CreateContainer(create(3)), Some(MultiOp::CreateContainer(create(3)))),
         (MultiOp::CreateContainer(create(5)), None),
+        (MultiOp::CreateContainer(create(-1)), None),
         (MultiOp::Create(create(5)), None),
         (MultiOp::Create2(create(7)), None),
     ];

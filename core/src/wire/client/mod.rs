@@ -6,6 +6,7 @@
 //! carries an error has no body. Source: `ClientCnxn`, `ZooKeeperServer`, `zookeeper.jute`.
 
 mod connect;
+mod create_flags;
 mod event;
 mod header;
 mod multi;
@@ -14,6 +15,7 @@ mod request;
 mod response;
 
 pub use connect::{ConnectRequest, ConnectResponse, PASSWORD_LEN};
+pub use create_flags::agreeing_body;
 pub use event::{EventType, KeeperState, WatcherEvent};
 pub use header::{ReplyHeader, RequestHeader, write_data_reply, write_frame, write_reply, xid};
 pub use multi::{MultiHeader, MultiOp, MultiResult, ReadOp};

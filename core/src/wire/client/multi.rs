@@ -98,17 +98,23 @@ impl Part for MultiOp {
 }
 
 impl MultiOp {
-    /// What a part of one of the three creates without time to live comes to: as in ZooKeeper
-    /// (`MultiOperationRecord`) the flags decide. `None` for flags that are none, that ask for a
-    /// time to live, or that contradict a `createContainer`; the last is stricter than ZooKeeper,
-    /// whose servers disagree about such a znode's digest.
+    /// Read a part of this operation; `None` if a multi cannot have it.
+    pub(super) fn read_one(op: Option<OpCode>, r: &mut Reader<'_>) -> Result<Option<Self>, WireError> {
+        Part::read(op, r)
+    }
+
+    /// What a part of one of the three creates without time to live comes to, as in ZooKeeper 3.9
+    /// (`MultiOperationRecord`): a container for `createContainer`, whatever its flags, and for the
+    /// flags of one, whatever the operation. `None` for flags that are none or that ask for a time
+    /// to live.
     fn create(op: OpCode, request: CreateRequest) -> Option<Self> {
         match (CreateMode::from_i32(request.flags)?, op) {
-            (CreateMode::Container, _) => Some(MultiOp::CreateContainer(request)),
             (mode, _) if mode.is_ttl() => None,
-            (_, OpCode::Create) => Some(MultiOp::Create(request)),
+            (CreateMode::Container, _) | (_, OpCode::CreateContainer) => {
+                Some(MultiOp::CreateContainer(request))
+            }
             (_, OpCode::Create2) => Some(MultiOp::Create2(request)),
-            _ => None,
+            _ => Some(MultiOp::Create(request)),
         }
     }
 

@@ -6,7 +6,7 @@ use quorate_core::wire::client::Request;
 use quorate_core::wire::record::Stat;
 
 use super::menu::MENU;
-use super::{Applied, Claim, State, Znodes};
+use super::{Applied, Claim, LIMIT, State, Znodes};
 
 /// Every claim.
 pub const CLAIMS: &[Claim<State>] = &[
@@ -17,6 +17,7 @@ pub const CLAIMS: &[Claim<State>] = &[
     PARENT_SHOWS_CHILDREN,
     VERSIONS_COMPARED,
     EPHEMERALS_HAVE_SESSIONS,
+    NOTHING_TOO_LONG,
 ];
 
 /// What the search must come across.
@@ -35,6 +36,16 @@ pub const REACHES: &[Claim<State>] = &[
         },
     },
     Claim { name: "three sequential names are given", says: "", holds: |s| s.names.len() == 3 },
+    Claim {
+        name: "a session ends without the names of its znodes",
+        says: "",
+        holds: |s| applied(s).is_some_and(|a| a.nameless && has(&a.before, "/p/b") && !has(&a.after, "/p/b")),
+    },
+    Claim {
+        name: "a transaction is as long as it may be",
+        says: "",
+        holds: |s| applied(s).is_some_and(|a| a.size == LIMIT),
+    },
     Claim {
         name: "a session ends with an ephemeral that was outstanding",
         says: "",
@@ -157,6 +168,13 @@ pub const EPHEMERALS_HAVE_SESSIONS: Claim<State> = Claim {
     },
 };
 
+/// A learner leaves a leader that proposes what is too long for it.
+pub const NOTHING_TOO_LONG: Claim<State> = Claim {
+    name: "NothingTooLong",
+    says: "no transaction is longer than a learner accepts",
+    holds: |s| last(s, |a| a.size <= LIMIT),
+};
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -200,5 +218,6 @@ mod tests {
         let raise = |a: &mut Applied| a.before.iter_mut().for_each(|(_, stat)| stat.version = 1);
         assert_eq!(rejected(&|_, a| raise(a)), ["VersionsCompared"]);
         assert_eq!(rejected(&|_, a| a.sessions.clear()), ["EphemeralsHaveSessions"]);
+        assert_eq!(rejected(&|_, a| a.size = LIMIT + 1), ["NothingTooLong"]);
     }
 }

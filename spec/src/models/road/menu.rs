@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use quorate_core::wire::client::{
-    CheckVersionRequest, CreateRequest, DeleteRequest, MultiOp, Request, SetAclRequest, SetDataRequest,
+    AuthPacket, CheckVersionRequest, CreateRequest, DeleteRequest, MultiOp, Request, SetAclRequest,
+    SetDataRequest,
 };
 use quorate_core::wire::record::Acl;
 
@@ -30,6 +31,17 @@ fn new(path: &str, flags: i32) -> CreateRequest {
     CreateRequest { path: path.into(), data: Some(Bytes::new()), acl: vec![Acl::open()], flags }
 }
 
+/// One that only its creator may do something with: `auth` becomes what the client has proved.
+fn own(path: &str) -> CreateRequest {
+    CreateRequest { acl: vec![Acl::new(31, "auth", "")], ..new(path, 0) }
+}
+
+/// What the first client proves in the beginning.
+pub fn prove() -> Request {
+    let proof = Some(Bytes::from_static(b"alice:secret"));
+    Request::Auth(AuthPacket { auth_type: 0, scheme: "digest".into(), auth: proof })
+}
+
 fn set(path: &str, version: i32) -> SetDataRequest {
     SetDataRequest { path: path.into(), data: Some(Bytes::from_static(b"new")), version }
 }
@@ -46,14 +58,19 @@ const EPHEMERAL: i32 = 1;
 const SEQUENTIAL: i32 = 2;
 
 /// What there is before anybody asks: `/p`, which has had three children, `/p/a` of version 0 and the second
-/// client's ephemeral `/p/e` among them, and lost one.
+/// client's ephemeral `/p/e` among them, and lost one; and two more of its ephemerals, with long names.
 pub const BEGIN: &[Ask] = &[
     ask(0, "", || Request::Create(new("/p", 0))),
     ask(0, "", || Request::Create(new("/p/gone", 0))),
     ask(0, "", || Request::Create(new("/p/a", 0))),
     ask(0, "", || Request::Delete(delete("/p/gone", -1))),
     ask(1, "", || Request::Create(new("/p/e", EPHEMERAL))),
+    ask(1, "", || Request::Create(new(LONG[0], EPHEMERAL))),
+    ask(1, "", || Request::Create(new(LONG[1], EPHEMERAL))),
 ];
+
+const LONG: [&str; 2] =
+    ["/1-of-two-ephemerals-with-names-of-48-characters", "/2-of-two-ephemerals-with-names-of-48-characters"];
 
 /// Everything that may be asked for, any number of times.
 pub const MENU: &[Ask] = &[
@@ -83,6 +100,9 @@ pub const MENU: &[Ask] = &[
     }),
     ask(1, "multi: delete /p/a, create ephemeral /p/a", || {
         Request::Multi(vec![MultiOp::Delete(delete("/p/a", -1)), MultiOp::Create2(new("/p/a", EPHEMERAL))])
+    }),
+    ask(0, "multi: create /p/b and /p/b/c for whom it has proved to be: too long", || {
+        Request::Multi(vec![MultiOp::Create(own("/p/b")), MultiOp::Create(own("/p/b/c"))])
     }),
     ask(0, "closeSession", || Request::CloseSession),
     ask(1, "closeSession", || Request::CloseSession),

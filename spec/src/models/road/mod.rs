@@ -24,6 +24,10 @@ use menu::{Ask, BEGIN, MENU};
 
 const CONNS: [ConnId; 2] = [ConnId(1), ConnId(2)];
 
+/// The longest transaction that a learner accepts here, bytes. The second client's session can be
+/// ended by name with the znodes that it has in the beginning, and with no more.
+pub const LIMIT: usize = 160;
+
 /// Two clients at a leader.
 #[derive(Clone, Copy, Debug)]
 pub struct Road {
@@ -54,8 +58,12 @@ pub struct Applied {
     pub ask: usize,
     /// Its zxid.
     pub zxid: Zxid,
+    /// How long it is, bytes.
+    pub size: usize,
     /// Whether it, or a part of it, failed.
     pub failed: bool,
+    /// Whether it ends a session without naming its znodes.
+    pub nameless: bool,
     /// Whether the transaction is the one that came of the request alone, byte for byte.
     pub same_txn: bool,
     /// Whether the client was told the same.
@@ -104,7 +112,7 @@ impl Protocol for Road {
 
     fn begin(&self) -> Vec<State> {
         let served = || {
-            let mut served = Served::new(1, 2000, self.variant);
+            let mut served = Served::proposing(1, 2000, LIMIT, self.variant);
             served.step(|service, fx| service.serve(at(1, 0), ServingRole::Leader, Zxid::new(1, 0), fx));
             served
         };
@@ -123,6 +131,9 @@ impl Protocol for Road {
             let fx_alone = state.alone.client(at(1, 0), conn, hello);
             state.propose(usize::MAX, fx, fx_alone);
             state.commit();
+        }
+        for served in [&mut state.leader, &mut state.alone] {
+            served.client(at(1, 0), CONNS[0], frame(7, &menu::prove()));
         }
         for ask in BEGIN {
             state.send(usize::MAX, ask);
@@ -210,7 +221,9 @@ impl State {
         self.last = Some(Arc::new(Applied {
             ask,
             zxid,
+            size: txn.0.len(),
             failed,
+            nameless: body == TxnBody::CloseSession(None),
             same_txn: alone_txn.as_ref() == Some(&txn),
             same_answer: alone_fx == fx,
             same_tree: alone_tree == after
