@@ -12,6 +12,7 @@ use super::keys::{self, Key, Treatment};
 use super::typed::{Typed, expected};
 use super::{ConfigErrors, ServerConfig, Strictness};
 use crate::error::Error;
+use crate::output::print;
 
 /// A file to begin with.
 const SAMPLE: &str = include_str!("sample.cfg");
@@ -46,13 +47,13 @@ impl ConfigCommand {
     /// What is wrong with the file that is checked.
     pub(crate) fn run(&self) -> Result<(), Error> {
         match self {
-            ConfigCommand::Keys { json: true } => println!("{:#}", keys_as_json()),
-            ConfigCommand::Keys { json: false } => print!("{}", keys_as_text()),
-            ConfigCommand::Sample => print!("{SAMPLE}"),
+            ConfigCommand::Keys { json: true } => print(&format!("{:#}\n", keys_as_json()))?,
+            ConfigCommand::Keys { json: false } => print(&keys_as_text())?,
+            ConfigCommand::Sample => print(SAMPLE)?,
             ConfigCommand::Check { zoo_cfg, strict } => {
                 let strictness = if *strict { Strictness::Strict } else { Strictness::AsTheFileSays };
                 let (text, errors) = check(zoo_cfg, strictness);
-                print!("{text}");
+                print(&text)?;
                 if !errors.0.is_empty() {
                     return Err(Error::Config(errors));
                 }

@@ -1,5 +1,6 @@
 //! Which directories a command is about: those of a `zoo.cfg`, or a data directory itself.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::config::Directories;
@@ -47,12 +48,20 @@ impl PlaceArgs {
         Ok(place)
     }
 
-    /// The same for directories that may still have to be made.
+    /// The same for directories that a `zoo.cfg` names and that may still have to be made. What the
+    /// command line names must be there: a mistyped name would otherwise become a directory.
     ///
     /// # Errors
-    /// What is wrong with the `zoo.cfg`.
+    /// What is wrong with the `zoo.cfg`; a path that is not there.
     pub(super) fn resolve_new(&self) -> Result<Place, Error> {
-        if self.place.is_file() { self.of_file() } else { self.of_dir() }
+        for path in std::iter::once(&self.place).chain(&self.log_dir) {
+            if let Err(why) = std::fs::metadata(path) {
+                let hint = if why.kind() == ErrorKind::NotFound { neighbour(path) } else { None };
+                let hint = hint.map(|name| format!("; did you mean {}?", name.display())).unwrap_or_default();
+                return Err(Error::Usage(format!("{}: {why}{hint}", path.display())));
+            }
+        }
+        if self.place.is_dir() { self.of_dir() } else { self.of_file() }
     }
 
     fn of_file(&self) -> Result<Place, Error> {
@@ -78,6 +87,19 @@ impl PlaceArgs {
             StorageConfig { data_log_dir: Some(data_log_dir.clone()), ..StorageConfig::new(&data_dir) };
         Ok(Place { data_dir, data_log_dir, storage, extended_types: false, members: Vec::new() })
     }
+}
+
+/// A file or directory beside the one that is not there, with a similar name.
+fn neighbour(path: &Path) -> Option<PathBuf> {
+    let wanted = path.file_name()?.to_string_lossy().into_owned();
+    let parent = path.parent().filter(|parent| *parent != Path::new(""));
+    let names = std::fs::read_dir(parent.unwrap_or(Path::new("."))).ok()?.filter_map(Result::ok);
+    let near = names.filter_map(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let distance = strsim::damerau_levenshtein(&wanted, &name);
+        (distance <= 2).then_some((distance, name))
+    });
+    near.min().map(|(_, name)| path.with_file_name(name))
 }
 
 /// The directory that `version-2` is in, if it was named instead.

@@ -34,7 +34,8 @@ use mio::{Events, Interest, Poll, Waker};
 use quorate_core::ids::{ConnId, Link, ServerId};
 use quorate_core::pipeline::{ClientTxn, TravellingImage};
 use quorate_core::{Input, Output};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
+use signal_hook::low_level::signal_name;
 use signal_hook_mio::v1_0::Signals;
 use tracing::{info, warn};
 
@@ -60,6 +61,12 @@ const DIAL_LIMIT: Duration = Duration::from_secs(5);
 const BIND_PAUSE: Duration = Duration::from_secs(1);
 /// The listen backlog of the ports between servers.
 const SERVER_BACKLOG: i32 = 128;
+
+/// The signals that ask a server to stop.
+const STOP_SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+/// Signals that would end the process if it did not handle them, sent by log rotation, by habit (SIGQUIT
+/// makes a Java server write down its threads), by a file size limit. SIGPIPE is ignored from the start.
+const OTHER_SIGNALS: [i32; 6] = [SIGALRM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGXFSZ];
 
 /// The sockets of one server.
 pub(crate) struct Net {
@@ -120,7 +127,7 @@ impl Net {
         let registry = poll.registry();
         let failed = system("setting up the event loop");
         let waker = Arc::new(Waker::new(registry, Source::Waker.token()).map_err(&failed)?);
-        let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(&failed)?;
+        let mut signals = Signals::new(STOP_SIGNALS.iter().chain(&OTHER_SIGNALS)).map_err(&failed)?;
         registry.register(&mut signals, Source::Signal.token(), Interest::READABLE).map_err(&failed)?;
         if stop_on_stdin_eof {
             let stdin = io::stdin().as_raw_fd();
@@ -207,7 +214,7 @@ impl Net {
                 Some(Source::Listener(PortKind::Client)) => self.client.listener_ready(),
                 Some(Source::Listener(PortKind::Quorum)) => self.quorum.listener_ready(),
                 Some(Source::Listener(PortKind::Election)) => self.election.listener_ready(),
-                Some(Source::Signal) if self.signals.pending().next().is_some() => wake = Wake::Stop,
+                Some(Source::Signal) if asked_to_stop(&mut self.signals) => wake = Wake::Stop,
                 Some(Source::Stdin) if stdin_ended() => wake = Wake::Stop,
                 Some(Source::Signal | Source::Stdin | Source::Waker) | None => {}
             }
@@ -309,12 +316,25 @@ fn between_servers(
         warn!("{error}; trying again in {} s", BIND_PAUSE.as_secs());
         let begun = Instant::now();
         while begun.elapsed() < BIND_PAUSE {
-            if signals.pending().next().is_some() {
+            if asked_to_stop(signals) {
                 return Err(error);
             }
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// Whether a signal has come that asks for the end; any other is said.
+fn asked_to_stop(signals: &mut Signals) -> bool {
+    let mut stop = false;
+    for signal in signals.pending() {
+        let name = signal_name(signal).unwrap_or("a signal");
+        match STOP_SIGNALS.contains(&signal) {
+            true => stop = true,
+            false => warn!("{name} was sent: nothing is done about it, this server goes on"),
+        }
+    }
+    stop
 }
 
 /// Whether standard input is at its end.

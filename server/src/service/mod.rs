@@ -2,16 +2,17 @@
 //! known by its configuration. The counterpart of `zkServer.sh`, with the same pid file.
 
 mod announce;
+mod holder;
 mod log_file;
 mod pid_file;
 mod probe;
 mod process;
+mod rolling;
 mod start;
 mod status;
 mod stop;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tracing::level_filters::LevelFilter;
@@ -19,8 +20,10 @@ use tracing::level_filters::LevelFilter;
 use crate::cli::{RestartArgs, ServiceArgs};
 use crate::config::{ConfigErrors, ServerConfig, Strictness};
 use crate::error::{Error, system};
+use crate::output;
 
 pub(crate) use announce::{Announcer, Progress};
+use holder::{Holder, holder};
 pub(crate) use log_file::LogFile;
 pub(crate) use probe::{Health, health};
 pub(crate) use start::start;
@@ -85,7 +88,12 @@ impl Instance {
     /// The process that runs it in the background.
     fn running(&self) -> Result<Option<i32>, Error> {
         let pid = pid_file::read(&self.pid_file).map_err(system("reading the pid file"))?;
-        Ok(pid.filter(|pid| process::runs(*pid, &self.zoo_cfg)))
+        Ok(pid.filter(|pid| process::runs(*pid, &self.zoo_cfg, &self.config.data_dir)))
+    }
+
+    /// Whatever server runs on its data directory.
+    fn holder(&self) -> Result<Option<Holder>, Error> {
+        Ok(holder(&self.config.data_dir, &self.config.data_log_dir)?)
     }
 
     /// Where clients reach it, if it takes any.
@@ -98,19 +106,14 @@ impl Instance {
     }
 }
 
-/// A line for whoever called; nobody may be there to read it.
-fn print(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
-}
-
 /// One line about a server.
 fn say(instance: &Instance, text: &str) {
-    print(&format!("{}: {text}", instance.zoo_cfg.display()));
+    output::say(&format!("{}: {text}", instance.zoo_cfg.display()));
 }
 
 /// One line about a server that is not as it was asked to be.
 fn complain(instance: &Instance, text: &str) {
-    let _ = writeln!(io::stderr(), "quorate: {}: {text}", instance.zoo_cfg.display());
+    output::complain(&format!("{}: {text}", instance.zoo_cfg.display()));
 }
 
 /// Stop and start: all of them, or one after the other so that the ensemble goes on serving.
@@ -125,15 +128,5 @@ pub(crate) fn restart(args: &RestartArgs, log: LevelFilter) -> Result<u8, Error>
     if !args.rolling {
         return restart(&args.service);
     }
-    let mut instances = Instance::load_all(&args.service)?;
-    // The leader last: otherwise every restart could cause an election.
-    instances.sort_by_cached_key(|i| matches!(i.health(), Some(Health::Serves(mode)) if mode == "leader"));
-    for instance in instances {
-        let one = ServiceArgs { zoo_cfg: vec![instance.zoo_cfg], pid_file: args.service.pid_file.clone() };
-        let code = restart(&one)?;
-        if code != DONE {
-            return Ok(code);
-        }
-    }
-    Ok(DONE)
+    rolling::restart(Instance::load_all(&args.service)?, args, log)
 }

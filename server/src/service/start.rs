@@ -20,7 +20,7 @@ use crate::error::{Error, system};
 
 /// How long is waited for a server that is up to serve, if nothing is said: a whole ensemble (or a
 /// server that is alone) has to elect, a single member may have to wait for the others' operators.
-const ALL_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const ALL_LIMIT: Duration = Duration::from_secs(60);
 const ONE_LIMIT: Duration = Duration::from_secs(5);
 
 /// A server that was launched here.
@@ -45,7 +45,18 @@ enum News {
 /// A configuration that no server can start with; then none is started.
 pub(crate) fn start(service: &ServiceArgs, options: &StartOptions, log: LevelFilter) -> Result<u8, Error> {
     let instances = Instance::load_all(service)?;
-    let logs = log_paths(&instances, options)?;
+    start_all(&instances, options, log, options.wait.map(|s| Duration::from_secs(s.into())))
+}
+
+/// The same for configurations that are read already. With `must_serve` every server must serve within
+/// that time.
+pub(super) fn start_all(
+    instances: &[Instance],
+    options: &StartOptions,
+    log: LevelFilter,
+    must_serve: Option<Duration>,
+) -> Result<u8, Error> {
+    let logs = log_paths(instances, options)?;
     let mut code = DONE;
     let mut launched = Vec::new();
     let (teller, news) = channel();
@@ -66,8 +77,7 @@ pub(crate) fn start(service: &ServiceArgs, options: &StartOptions, log: LevelFil
     }
     drop(teller);
     let whole = instances.len() > 1 || instances.iter().all(|i| i.config.is_standalone());
-    let limit =
-        options.wait.map_or(if whole { ALL_LIMIT } else { ONE_LIMIT }, |s| Duration::from_secs(s.into()));
+    let limit = must_serve.unwrap_or(if whole { ALL_LIMIT } else { ONE_LIMIT });
     let ended = wait(&mut launched, &news, limit, options.wait.is_some());
     for (index, status) in &ended {
         let Launched { instance, log, .. } = &launched[*index];
@@ -79,7 +89,7 @@ pub(crate) fn start(service: &ServiceArgs, options: &StartOptions, log: LevelFil
         if ended.contains_key(&index) {
             // If it cannot be removed the next start will see that its process is gone.
             let _ = server.claim.remove();
-        } else if !report(&server, limit, whole || options.wait.is_some()) && code == DONE {
+        } else if !report(&server, limit, whole || must_serve.is_some()) && code == DONE {
             code = FAILED;
         }
     }
@@ -116,10 +126,24 @@ fn launch<'a>(
     let Some(mut claim) = Claim::take(&instance.pid_file).map_err(system("writing the pid file"))? else {
         return refused("is being started already".to_owned());
     };
-    if let Some(pid) = claim.pid().map_err(system("reading the pid file"))? {
-        if process::runs(pid, &instance.zoo_cfg) {
-            return refused(format!("already running as process {pid}"));
+    let named = claim.pid().map_err(system("reading the pid file"))?;
+    if let Some(pid) = named.filter(|pid| process::runs(*pid, &instance.zoo_cfg, &instance.config.data_dir)) {
+        return refused(format!("already running as process {pid}"));
+    }
+    if let Some(holder) = instance.holder()? {
+        // The pid file may name that very server; what this start has made of it goes again.
+        if named.is_none() {
+            let _ = claim.remove();
         }
+        return refused(format!(
+            "a server runs on {} already{}, and {} does not name it: it was not started by `quorate start`, or \
+             with another pid file",
+            instance.config.data_dir.display(),
+            holder.suffix(),
+            instance.pid_file.display()
+        ));
+    }
+    if let Some(pid) = named {
         say(instance, &format!("process {pid} of the pid file is gone; starting anew"));
     }
     let (log_file, stderr) = LogFile::open(&log_path)

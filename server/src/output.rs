@@ -1,26 +1,30 @@
-//! Standard output of commands that may print a lot: buffered, and `| head` is no error.
+//! Standard output and standard error, without a panic when they cannot be written.
+//!
+//! A reader that has gone (`| head`) is an ordinary end. Any other failure of standard output is an
+//! error message and an exit code. A failure of standard error is nothing that could be said.
 
 use std::io::{self, BufWriter, ErrorKind, Stdout, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
 use crate::error::{Error, system};
 
 /// Standard output. After its reader has gone, nothing is printed any more.
-pub(super) struct Output<W: Write = BufWriter<Stdout>> {
+pub(crate) struct Output<W: Write = BufWriter<Stdout>> {
     to: W,
     closed: bool,
 }
 
 impl Output {
     /// The process's.
-    pub(super) fn stdout() -> Self {
+    pub(crate) fn stdout() -> Self {
         Output::new(BufWriter::with_capacity(1 << 16, io::stdout()))
     }
 }
 
 impl<W: Write> Output<W> {
-    pub(super) fn new(to: W) -> Self {
+    pub(crate) fn new(to: W) -> Self {
         Output { to, closed: false }
     }
 
@@ -28,15 +32,23 @@ impl<W: Write> Output<W> {
     ///
     /// # Errors
     /// Output cannot be written, for another reason than that nobody reads it.
-    pub(super) fn line(&mut self, line: &str) -> Result<(), Error> {
+    pub(crate) fn line(&mut self, line: &str) -> Result<(), Error> {
         self.attempt(|to| to.write_all(line.as_bytes()).and_then(|()| to.write_all(b"\n")))
+    }
+
+    /// Print a text as it is.
+    ///
+    /// # Errors
+    /// As [`line`](Self::line).
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), Error> {
+        self.attempt(|to| to.write_all(text.as_bytes()))
     }
 
     /// Print a value in one line.
     ///
     /// # Errors
     /// As [`line`](Self::line).
-    pub(super) fn json(&mut self, value: &Value) -> Result<(), Error> {
+    pub(crate) fn json(&mut self, value: &Value) -> Result<(), Error> {
         self.attempt(|to| writeln!(to, "{value}"))
     }
 
@@ -44,12 +56,12 @@ impl<W: Write> Output<W> {
     ///
     /// # Errors
     /// As [`line`](Self::line).
-    pub(super) fn flush(&mut self) -> Result<(), Error> {
+    pub(crate) fn flush(&mut self) -> Result<(), Error> {
         self.attempt(Write::flush)
     }
 
     /// Whether nobody reads any more: then there is no use in going on.
-    pub(super) fn closed(&self) -> bool {
+    pub(crate) fn closed(&self) -> bool {
         self.closed
     }
 
@@ -65,6 +77,40 @@ impl<W: Write> Output<W> {
             written => written.map_err(system("writing to standard output")),
         }
     }
+}
+
+/// Print a whole text.
+///
+/// # Errors
+/// As [`Output::line`].
+pub(crate) fn print(text: &str) -> Result<(), Error> {
+    let mut out = Output::stdout();
+    out.text(text)?;
+    out.flush()
+}
+
+/// Whether [`say`] could not print something although somebody reads.
+static FAILED: AtomicBool = AtomicBool::new(false);
+
+/// A line of a command that does more than print: what it does goes on without it. The first failure
+/// is said on standard error.
+pub(crate) fn say(line: &str) {
+    let mut out = Output::new(io::stdout().lock());
+    if let Err(why) = out.line(line).and_then(|()| out.flush())
+        && !FAILED.swap(true, Ordering::Relaxed)
+    {
+        complain(&why.to_string());
+    }
+}
+
+/// Whether some line of [`say`] is lost.
+pub(crate) fn failed() -> bool {
+    FAILED.load(Ordering::Relaxed)
+}
+
+/// A line on standard error.
+pub(crate) fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "quorate: {line}");
 }
 
 #[cfg(test)]
