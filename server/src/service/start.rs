@@ -30,6 +30,8 @@ struct Launched<'a> {
     claim: Claim,
     log: LogFile,
     progress: Option<Progress>,
+    /// The members that it waits for, in its own words.
+    waits: String,
 }
 
 /// What a server's pipe gives.
@@ -159,7 +161,7 @@ fn launch<'a>(
         .spawn()
         .map_err(system("starting a server"))?;
     claim.write(child.id()).map_err(system("writing the pid file"))?;
-    Ok(Launched { instance, child, claim, log: log_file, progress: None })
+    Ok(Launched { instance, child, claim, log: log_file, progress: None, waits: String::new() })
 }
 
 fn listen(index: usize, out: ChildStdout, teller: &Sender<News>) {
@@ -197,6 +199,7 @@ fn wait(
             news.recv().map_err(|_| RecvTimeoutError::Disconnected)
         };
         match heard {
+            Ok(News::Progress(index, Progress::Waits(members))) => launched[index].waits = members,
             Ok(News::Progress(index, progress)) => {
                 if progress == Progress::Up && !strictly {
                     deadline = Instant::now() + limit;
@@ -215,7 +218,8 @@ fn wait(
 
 /// Say how a server that runs has come up; whether that is what was asked for.
 fn report(server: &Launched<'_>, limit: Duration, must_serve: bool) -> bool {
-    let Launched { instance, child, progress, log, .. } = server;
+    let Launched { instance, child, progress, log, waits, .. } = server;
+    let waits = if waits.is_empty() { String::new() } else { format!("; not connected: {waits}") };
     let (pid, seconds) = (child.id(), limit.as_secs());
     let at = instance.client().map(|(host, port)| format!(" at {host}:{port}")).unwrap_or_default();
     match progress {
@@ -223,13 +227,13 @@ fn report(server: &Launched<'_>, limit: Duration, must_serve: bool) -> bool {
             say(instance, &format!("started as process {pid}, {mode}{at}"));
             return true;
         }
-        Some(Progress::Up) if !must_serve => {
-            say(instance, &format!("started as process {pid}; it waits for a quorum{at}"));
+        Some(Progress::Up | Progress::Waits(_)) if !must_serve => {
+            say(instance, &format!("started as process {pid}; it waits for a quorum{at}{waits}"));
             return true;
         }
-        Some(Progress::Up) => complain(
+        Some(Progress::Up | Progress::Waits(_)) => complain(
             instance,
-            &format!("process {pid} is up, but does not serve after {seconds} s: no quorum{at}"),
+            &format!("process {pid} is up, but does not serve after {seconds} s: no quorum{at}{waits}"),
         ),
         None => complain(
             instance,
