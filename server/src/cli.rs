@@ -14,7 +14,7 @@ use crate::{bench, driver, ensemble, output, panic_hook, service};
 
 /// A coordination service that speaks ZooKeeper's protocols.
 #[derive(Debug, Parser)]
-#[command(name = "quorate", version, propagate_version = true)]
+#[command(name = "quorate", version, long_version = LONG_VERSION, propagate_version = true)]
 struct Cli {
     /// How much to log to stderr: error, warn, info, debug or trace.
     #[arg(long, global = true, default_value = "info", value_name = "LEVEL")]
@@ -184,6 +184,15 @@ pub(crate) struct EnsembleArgs {
     pub(crate) set: Vec<String>,
 }
 
+/// What `--version` says; `-V` has the number alone.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit ",
+    env!("QUORATE_COMMIT"),
+    ", built on ",
+    env!("QUORATE_BUILT")
+);
+
 /// The environment variable that says where servers record their steps.
 pub(crate) const RECORD: &str = "QUORATE_RECORD";
 
@@ -257,7 +266,7 @@ fn start_logging(level: LevelFilter) {
     tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(std::io::stderr().is_terminal() && output::is_colourful())
         .with_target(false)
         // Otherwise it says on stderr that stderr cannot be written, and that would be a panic.
         .log_internal_errors(false)

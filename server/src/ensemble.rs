@@ -19,7 +19,7 @@ use signal_hook::low_level::signal_name;
 use tracing::level_filters::LevelFilter;
 
 use crate::cli::{EnsembleArgs, RECORD};
-use crate::config::LearnerType;
+use crate::config::{LearnerType, ServerConfig, Strictness};
 use crate::error::{Error, system};
 use crate::output::{complain, say};
 use crate::service::{Health, LogFile, health};
@@ -329,6 +329,11 @@ fn start_server(
     fs::write(data.join("myid"), format!("{}\n", plan.id)).map_err(&failed)?;
     let config = home.join("zoo.cfg");
     fs::write(&config, zoo_cfg(args, plans, plan, home)).map_err(&failed)?;
+    let (_, warnings) = ServerConfig::load(&config, Strictness::AsTheFileSays)?;
+    // All servers have the same lines.
+    if plan.id == 1 && !args.set.is_empty() {
+        warnings.iter().for_each(|warning| complain(&format!("warning: {}: {}", warning.key, warning.text)));
+    }
     let (log_file, stderr) = LogFile::open(&home.join("quorate.log")).map_err(&failed)?;
     let child = Command::new(program)
         .args(["--log", &log.to_string(), "server", "--stop-on-stdin-eof"])

@@ -108,6 +108,15 @@ pub(crate) fn failed() -> bool {
     FAILED.load(Ordering::Relaxed)
 }
 
+/// Whether a terminal may be sent more than text: `NO_COLOR` says no, and so does `TERM=dumb`.
+pub(crate) fn is_colourful() -> bool {
+    colourful(std::env::var("NO_COLOR").ok().as_deref(), std::env::var("TERM").ok().as_deref())
+}
+
+fn colourful(no_color: Option<&str>, term: Option<&str>) -> bool {
+    no_color.is_none_or(str::is_empty) && term != Some("dumb")
+}
+
 /// A line on standard error.
 pub(crate) fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "quorate: {line}");
@@ -125,6 +134,19 @@ mod tests {
         }
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    #[test]
+    fn colours_can_be_refused() {
+        for (no_color, term, expected) in [
+            (None, Some("xterm"), true),
+            (Some(""), Some("xterm"), true),
+            (None, None, true),
+            (Some("1"), Some("xterm"), false),
+            (None, Some("dumb"), false),
+        ] {
+            assert_eq!(colourful(no_color, term), expected, "{no_color:?} {term:?}");
         }
     }
 

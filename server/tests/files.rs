@@ -315,6 +315,25 @@ fn an_empty_directory_would_be_a_first_start() {
     assert!(told.code == 2 && told.err.contains("No such file"), "{}", told.err);
 }
 
+/// However it is named: by a configuration, from the root on, or from here.
+#[test]
+fn a_fresh_directory_is_the_same_by_any_name() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("data")).unwrap();
+    fs::write(dir.path().join("zoo.cfg"), "dataDir=data\nclientPort=2181\n").unwrap();
+    let whole = dir.path().join("data").to_string_lossy().into_owned();
+    let told = |name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+        let output = command.args(["data", "check", name]).current_dir(dir.path()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let expected = told(&whole);
+    assert!(expected.0 == Some(0) && expected.1.contains("a start would be a first start"), "{}", expected.1);
+    for name in ["zoo.cfg", "data", "./data/../data/"] {
+        assert_eq!(told(name), expected, "{name}");
+    }
+}
+
 #[test]
 fn what_keeps_a_server_from_starting_is_named() {
     let mut flipped = LOG.to_vec();

@@ -211,11 +211,29 @@ fn a_configuration_that_is_wrong_starts_nothing() {
         assert!(err.contains("server.2/data/myid"), "{command}: {err}");
     }
     assert!(background.pid(0).is_none());
+    // What is wrong with one does not keep the others from being stopped or looked at.
+    succeeded(&background.run_for(&[0], &["start"]));
+    let pid = background.pid(0).unwrap();
+    let (code, out, err) = said(&background.run(&["status"]));
+    assert!(code == Some(2) && out.contains(&format!("(process {pid})")), "{out}{err}");
+    let (code, out, err) = said(&background.run(&["stop"]));
+    assert!(code == Some(2) && out.contains(&format!("stopped (process {pid})")), "{out}{err}");
+    assert!(!is_alive(pid) && err.contains("server.2/data/myid"), "{err}");
     fs::write(ensemble.server(2).data().join("myid"), "2").unwrap();
     let err = failed_with(2, &background.run_for(&[0, 0], &["start"]));
     assert!(err.contains("have the same dataDir"), "{err}");
     let err = failed_with(2, &background.run(&["start", "--pid-file", "/tmp/x"]));
     assert!(err.contains("one configuration"), "{err}");
+}
+
+#[test]
+fn a_directory_that_is_not_to_be_made_is_not_made() {
+    let ensemble = Setup::voters(1).line("datadir.autocreate=false").prepare();
+    let background = Background::of(&ensemble);
+    fs::remove_dir_all(ensemble.server(1).data()).unwrap();
+    let err = failed_with(1, &background.run(&["start"]));
+    assert!(err.contains("does not exist, and datadir.autocreate=false"), "{err}");
+    assert!(!ensemble.server(1).data().exists());
 }
 
 #[test]

@@ -42,7 +42,18 @@ impl PlaceArgs {
         let place = self.resolve_new()?;
         for dir in [&place.data_dir, &place.data_log_dir] {
             if !dir.is_dir() {
-                return Err(Error::Usage(format!("{} is not a directory", dir.display())));
+                let (dir, named) = (dir.display(), self.place.is_dir());
+                return Err(Error::Usage(match place.storage.autocreate_dirs {
+                    _ if named => format!("{dir} is not a directory"),
+                    true => {
+                        format!(
+                            "{dir} is not a directory; if nothing is there, a start makes it and begins empty"
+                        )
+                    }
+                    false => {
+                        format!("{dir} is not a directory, and a start does not make it (datadir.autocreate)")
+                    }
+                }));
             }
         }
         Ok(place)
@@ -69,11 +80,13 @@ impl PlaceArgs {
             let why = format!("{} says where the logs are: leave --log-dir out", self.place.display());
             return Err(Error::Usage(why));
         }
-        let found = Directories::load(&self.place)?;
+        let mut found = Directories::load(&self.place)?;
+        (found.data_dir, found.data_log_dir) = (whole(found.data_dir), whole(found.data_log_dir));
         let storage = StorageConfig {
             data_log_dir: Some(found.data_log_dir.clone()),
             trust_empty_snapshot: found.trust_empty_snapshot,
             autocreate_db: found.db_autocreate,
+            autocreate_dirs: found.autocreate_dirs,
             ..StorageConfig::new(&found.data_dir)
         };
         let Directories { data_dir, data_log_dir, extended_types, members, .. } = found;
@@ -81,12 +94,17 @@ impl PlaceArgs {
     }
 
     fn of_dir(&self) -> Result<Place, Error> {
-        let data_dir = outer(&self.place);
-        let data_log_dir = self.log_dir.as_deref().map_or_else(|| data_dir.clone(), outer);
+        let data_dir = whole(outer(&self.place));
+        let data_log_dir = self.log_dir.as_deref().map_or_else(|| data_dir.clone(), |dir| whole(outer(dir)));
         let storage =
             StorageConfig { data_log_dir: Some(data_log_dir.clone()), ..StorageConfig::new(&data_dir) };
         Ok(Place { data_dir, data_log_dir, storage, extended_types: false, members: Vec::new() })
     }
+}
+
+/// The directory from the root on, without links: what is found must not depend on how it was written.
+fn whole(dir: PathBuf) -> PathBuf {
+    dir.canonicalize().or_else(|_| std::path::absolute(&dir)).unwrap_or(dir)
 }
 
 /// A file or directory beside the one that is not there, with a similar name.

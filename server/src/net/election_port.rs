@@ -252,6 +252,7 @@ impl ElectionPort {
                 Ok(None) => self.leave(index),
                 Err(error) => {
                     let (who, unknown) = (conn.who(), matches!(conn.stage, Stage::Unknown(_)));
+                    let error = conn.greeting.foreign().map_or(error, str::to_owned);
                     self.refusals.log(now, who, &error);
                     if unknown {
                         self.remove(index);

@@ -335,7 +335,10 @@ impl<P: WirePayload> QuorumPort<P> {
                     self.work.pop_front();
                 }
                 (Err(error), stage) => {
-                    self.refusals.log(now, who(conn), error);
+                    match conn.greeting.foreign() {
+                        Some(what) => self.refusals.log(now, who(conn), what),
+                        None => self.refusals.log(now, who(conn), error),
+                    }
                     match stage {
                         Stage::Unknown(_) => drop(self.remove(index)),
                         Stage::Dialing(..) | Stage::Up(_) => self.lost(now, index, "malformed"),

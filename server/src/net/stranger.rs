@@ -34,6 +34,11 @@ impl Greeting {
         self.len == 0
     }
 
+    /// TLS or HTTP, also where this server has dialed.
+    pub(super) fn foreign(&self) -> Option<&'static str> {
+        foreign(&self.bytes[..self.len])
+    }
+
     /// What it is, if it is something that is known and that this port is not for.
     pub(super) fn stranger(&self, expected: Expected) -> Option<&'static str> {
         let said = &self.bytes[..self.len];
@@ -104,6 +109,16 @@ mod tests {
         said.iter().for_each(|byte| greeting.heard(&[*byte]));
         assert_eq!(greeting.len, said.len().min(LOOKED_AT));
         greeting.stranger(expected)
+    }
+
+    #[test]
+    fn what_answers_a_dial_is_recognised() {
+        let mut greeting = Greeting::default();
+        greeting.heard(b"HTTP/1.1 400 Bad Request");
+        assert!(greeting.foreign().is_some_and(|what| what.contains("HTTP")));
+        let mut greeting = Greeting::default();
+        greeting.heard(&[0, 0, 0, 17, 0, 0, 0, 1]);
+        assert_eq!(greeting.foreign(), None);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::cli::{RestartArgs, ServiceArgs};
 use crate::config::{ConfigErrors, ServerConfig, Strictness};
-use crate::error::{Error, system};
+use crate::error::{EXIT_USAGE, Error, system};
 use crate::output;
 
 pub(crate) use announce::{Announcer, Progress};
@@ -55,6 +55,12 @@ impl Instance {
 
     /// All of them, or everything that is wrong with any of them.
     fn load_all(args: &ServiceArgs) -> Result<Vec<Instance>, Error> {
+        let (instances, wrong) = Instance::load_good(args)?;
+        if wrong.0.is_empty() { Ok(instances) } else { Err(wrong.into()) }
+    }
+
+    /// Those that can be read, and everything that is wrong with the others.
+    fn load_good(args: &ServiceArgs) -> Result<(Vec<Instance>, ConfigErrors), Error> {
         if args.pid_file.is_some() && args.zoo_cfg.len() > 1 {
             return Err(Error::Usage(
                 "--pid-file names the file of one server; give one configuration".into(),
@@ -68,9 +74,6 @@ impl Instance {
                 Err(errors) => wrong.extend(errors.0),
             }
         }
-        if !wrong.is_empty() {
-            return Err(ConfigErrors(wrong).into());
-        }
         let mut data_dirs: BTreeMap<&Path, &Path> = BTreeMap::new();
         for Instance { zoo_cfg, config, .. } in &instances {
             if let Some(other) = data_dirs.insert(&config.data_dir, zoo_cfg) {
@@ -82,7 +85,7 @@ impl Instance {
                 )));
             }
         }
-        Ok(instances)
+        Ok((instances, ConfigErrors(wrong)))
     }
 
     /// The process that runs it in the background.
@@ -116,17 +119,23 @@ fn complain(instance: &Instance, text: &str) {
     output::complain(&format!("{}: {text}", instance.zoo_cfg.display()));
 }
 
+/// Say what is wrong with some of the configurations; the exit code that follows from that.
+fn complain_of(wrong: &ConfigErrors) -> u8 {
+    for mistake in &wrong.0 {
+        output::complain(&mistake.to_string());
+    }
+    if wrong.0.is_empty() { DONE } else { EXIT_USAGE }
+}
+
 /// Stop and start: all of them, or one after the other so that the ensemble goes on serving.
 ///
 /// # Errors
 /// A configuration that no server can start with; then none is stopped.
 pub(crate) fn restart(args: &RestartArgs, log: LevelFilter) -> Result<u8, Error> {
-    let restart = |service: &ServiceArgs| {
-        let stopped = stop(service, &args.stop)?;
-        if stopped == DONE { start(service, &args.start, log) } else { Ok(stopped) }
-    };
-    if !args.rolling {
-        return restart(&args.service);
+    let instances = Instance::load_all(&args.service)?;
+    if args.rolling {
+        return rolling::restart(instances, args, log);
     }
-    rolling::restart(Instance::load_all(&args.service)?, args, log)
+    let stopped = stop::stop_all(&instances, &args.stop);
+    if stopped == DONE { start(&args.service, &args.start, log) } else { Ok(stopped) }
 }

@@ -22,7 +22,7 @@ const WORDS: usize = 16;
 const JAVA_MAIN: &[u8] = b"org.apache.zookeeper.server.quorum.QuorumPeerMain";
 
 /// Whether the process is there and runs. One that has ended and that its parent has not asked
-/// after does not.
+/// after does not, once all of its threads have: until then its files are open and its locks held.
 pub(super) fn is_alive(pid: i32) -> bool {
     let Some(id) = Pid::from_raw(pid) else { return false };
     if test_kill_process(id) == Err(Errno::SRCH) {
@@ -32,7 +32,12 @@ pub(super) fn is_alive(pid: i32) -> bool {
     let state = fs::read_to_string(format!("/proc/{pid}/stat"))
         .ok()
         .and_then(|stat| stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next()));
-    !matches!(state, Some('Z' | 'X'))
+    !matches!(state, Some('Z' | 'X')) || threads(pid) > 1
+}
+
+/// How many threads a process has; 0 where the system does not tell.
+fn threads(pid: i32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
 }
 
 /// Whether the process runs and is a server with this configuration (an absolute path without

@@ -14,14 +14,17 @@ use tracing::level_filters::LevelFilter;
 use super::announce::Progress;
 use super::log_file::LogFile;
 use super::pid_file::Claim;
-use super::{DONE, FAILED, Instance, complain, process, say};
+use super::{DONE, FAILED, Holder, Instance, complain, process, say};
 use crate::cli::{RECORD, ServiceArgs, StartOptions};
 use crate::error::{Error, system};
+use crate::storage::StorageError;
 
 /// How long is waited for a server that is up to serve, if nothing is said: a whole ensemble (or a
 /// server that is alone) has to elect, a single member may have to wait for the others' operators.
 pub(super) const ALL_LIMIT: Duration = Duration::from_secs(60);
 const ONE_LIMIT: Duration = Duration::from_secs(5);
+/// How long a process may take to let go of its files after it has ended.
+const ENDING: Duration = Duration::from_secs(1);
 
 /// A server that was launched here.
 struct Launched<'a> {
@@ -125,6 +128,11 @@ fn launch<'a>(
     log: LevelFilter,
 ) -> Result<Launched<'a>, Error> {
     let refused = |text: String| Err(Error::Service(text));
+    // The pid file and the log would make them.
+    let (config, dirs) = (&instance.config, [&instance.config.data_dir, &instance.config.data_log_dir]);
+    if let Some(path) = dirs.into_iter().find(|dir| !config.files.autocreate_dirs && !dir.is_dir()) {
+        return Err(StorageError::NoDirectory { path: path.clone() }.into());
+    }
     let Some(mut claim) = Claim::take(&instance.pid_file).map_err(system("writing the pid file"))? else {
         return refused("is being started already".to_owned());
     };
@@ -132,7 +140,7 @@ fn launch<'a>(
     if let Some(pid) = named.filter(|pid| process::runs(*pid, &instance.zoo_cfg, &instance.config.data_dir)) {
         return refused(format!("already running as process {pid}"));
     }
-    if let Some(holder) = instance.holder()? {
+    if let Some(holder) = lasting_holder(instance)? {
         // The pid file may name that very server; what this start has made of it goes again.
         if named.is_none() {
             let _ = claim.remove();
@@ -162,6 +170,18 @@ fn launch<'a>(
         .map_err(system("starting a server"))?;
     claim.write(child.id()).map_err(system("writing the pid file"))?;
     Ok(Launched { instance, child, claim, log: log_file, progress: None, waits: String::new() })
+}
+
+/// The server on this data directory. One that is not known by its number may be about to be gone: a
+/// process that was killed just now.
+fn lasting_holder(instance: &Instance) -> Result<Option<Holder>, Error> {
+    let until = Instant::now() + ENDING;
+    loop {
+        match instance.holder()? {
+            Some(Holder::Unknown) if Instant::now() < until => thread::sleep(Duration::from_millis(10)),
+            holder => return Ok(holder),
+        }
+    }
 }
 
 fn listen(index: usize, out: ChildStdout, teller: &Sender<News>) {

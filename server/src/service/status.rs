@@ -1,6 +1,6 @@
 //! `quorate status`: what each server says of itself.
 
-use super::{DONE, FAILED, Health, Holder, Instance, complain, say};
+use super::{DONE, FAILED, Health, Holder, Instance, complain, complain_of, say};
 use crate::cli::ServiceArgs;
 use crate::error::Error;
 use crate::output;
@@ -8,14 +8,14 @@ use crate::output;
 /// Print the mode of every server. All must serve for a success.
 ///
 /// # Errors
-/// A configuration that cannot be read: it says where to ask.
+/// Arguments that contradict each other.
 pub(crate) fn status(args: &ServiceArgs) -> Result<u8, Error> {
-    let instances = Instance::load_all(args)?;
-    let mut code = DONE;
+    let (instances, wrong) = Instance::load_good(args)?;
+    let mut code = complain_of(&wrong);
     for instance in &instances {
         if let Err(why) = show(instance) {
             complain(instance, &why);
-            code = FAILED;
+            code = if code == DONE { FAILED } else { code };
         }
     }
     Ok(code)

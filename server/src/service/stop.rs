@@ -4,19 +4,23 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::{DONE, FAILED, Health, Holder, Instance, complain, process, say};
+use super::{DONE, FAILED, Health, Holder, Instance, complain, complain_of, process, say};
 use crate::cli::{ServiceArgs, StopOptions};
 use crate::error::{Error, system};
 
 /// How long the system may take to end a process that is killed.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
-/// End every server that runs in the background: all are asked first, then waited for.
+/// End every server that runs in the background: all are asked first, then waited for. One whose
+/// configuration cannot be read does not keep the others: it says where the pid file is.
 ///
 /// # Errors
-/// A configuration that cannot be read: it says where the pid file is.
+/// Arguments that contradict each other; then none is stopped.
 pub(crate) fn stop(service: &ServiceArgs, options: &StopOptions) -> Result<u8, Error> {
-    Ok(stop_all(&Instance::load_all(service)?, options))
+    let (instances, wrong) = Instance::load_good(service)?;
+    let code = complain_of(&wrong);
+    let stopped = stop_all(&instances, options);
+    Ok(if stopped == DONE { code } else { stopped })
 }
 
 /// The same for configurations that are read already.
