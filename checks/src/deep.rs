@@ -10,6 +10,8 @@ use clap::Args;
 use quorate_spec::deep::{Cut, DeepLimits, DeepReport};
 use quorate_spec::models::{DeepSpec, Variant, deep};
 
+use crate::out::{errln, outln};
+
 /// What only deep runs have.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -30,7 +32,7 @@ pub(crate) struct Options {
 pub(crate) fn run(name: &str, salt: u64, options: &Options) -> ExitCode {
     let chosen: Vec<DeepSpec> = deep().into_iter().filter(|m| m.name.contains(name)).collect();
     if chosen.is_empty() {
-        eprintln!("no deep model's name contains '{name}'");
+        errln!("no deep model's name contains '{name}'");
         return ExitCode::from(2);
     }
     let limits = DeepLimits {
@@ -43,29 +45,29 @@ pub(crate) fn run(name: &str, salt: u64, options: &Options) -> ExitCode {
     let revision = revision();
     let mut bad = 0;
     for model in chosen {
-        println!("{}: {}", model.name, model.bounds);
+        outln!("{}: {}", model.name, model.bounds);
         let before = processor_seconds();
         let found = (model.build)(Variant::salted(salt)).deep(limits, &mut progress);
         let worked = processor_seconds() - before;
         let verdict = verdict(&model, &found);
         let said = verdict.as_ref().unwrap_or_else(|bad| bad);
         bad += usize::from(verdict.is_err());
-        println!(
+        outln!(
             "  {} unique, {} generated, {:.0} s: {said}",
             found.unique,
             found.generated,
             found.time.as_secs_f64()
         );
         if let Some((_, path)) = &found.violation {
-            path.iter().enumerate().for_each(|(step, action)| println!("  {}. {action}", step + 1));
+            path.iter().enumerate().for_each(|(step, action)| outln!("  {}. {action}", step + 1));
         }
         let file = folder.join(format!("{}.md", model.name));
         if let Err(error) = write(&file, &page(&model, &found, said, worked, &limits, salt, &revision)) {
-            eprintln!("cannot write {}: {error}", file.display());
+            errln!("cannot write {}: {error}", file.display());
             return ExitCode::from(2);
         }
     }
-    println!("the results are in {}", folder.display());
+    outln!("the results are in {}", folder.display());
     if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -92,7 +94,7 @@ fn verdict(model: &DeepSpec, found: &DeepReport) -> Result<String, String> {
 }
 
 fn progress(report: &DeepReport) {
-    eprintln!(
+    errln!(
         "  … {} unique, {} generated, longest way {}, {:.0}/s, {:.2} GiB",
         report.unique,
         report.generated,
@@ -169,7 +171,7 @@ fn grouped(n: usize) -> String {
 }
 
 /// The commit this source is at, as git tells it.
-fn revision() -> String {
+pub(crate) fn revision() -> String {
     let git = Command::new("git")
         .args(["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty", "--abbrev=12"])
         .output();
@@ -179,7 +181,7 @@ fn revision() -> String {
     }
 }
 
-fn machine() -> String {
+pub(crate) fn machine() -> String {
     let read = |file| std::fs::read_to_string(file).unwrap_or_default();
     let field = |text: &str, name: &str| {
         let line = text.lines().find(|line| line.starts_with(name))?;
@@ -193,7 +195,7 @@ fn machine() -> String {
 }
 
 /// Today, `year-month-day` (Howard Hinnant's civil-from-days).
-fn date() -> String {
+pub(crate) fn date() -> String {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let days = (seconds / 86_400) as i64 + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use quorate_spec::models::Expected;
 use serde_json::{Value, json};
 
+use crate::deep::{date, machine, revision};
 use crate::run::{Results, Row};
 
 /// Everything. The fields are described in checks/README.md; new ones may come, none goes or changes its
@@ -15,6 +16,9 @@ pub(crate) fn json(results: &Results) -> String {
         "format": 1,
         "program": "quorate-checks",
         "version": env!("CARGO_PKG_VERSION"),
+        "revision": revision(),
+        "machine": machine(),
+        "date": date(),
         "salts": results.salts.map(|salt| format!("{salt:#x}")),
         "seconds": results.time.as_secs_f64(),
         "unique": unique,

@@ -6,6 +6,7 @@ mod judge;
 #[cfg(feature = "mutants")]
 mod matrix;
 mod mutants;
+mod out;
 mod progress;
 mod replay;
 mod report;
@@ -18,6 +19,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use quorate_spec::models::paxos::tables;
 use quorate_spec::models::{Variant, catalogue};
+
+use crate::out::{errln, outln};
 
 #[derive(Parser)]
 #[command(name = "quorate-checks", version)]
@@ -58,22 +61,36 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
+    out::code(run(Cli::parse().command))
+}
+
+fn run(command: Command) -> ExitCode {
+    match command {
         Command::List => {
             for model in catalogue() {
-                println!("{:<12} {}\n{:<12} {}", model.name, model.composes, "", model.bounds);
+                outln!("{:<12} {}\n{:<12} {}", model.name, model.composes, "", model.bounds);
             }
             ExitCode::SUCCESS
         }
         Command::Run(options) => run::run(&options),
         Command::Explore { name, listen } => match report::model(&name) {
-            Ok(model) => {
-                println!("explore {name} at http://{listen}");
-                (model.build)(Variant::default()).explore(&listen);
-                ExitCode::SUCCESS
-            }
+            Ok(model) => match std::net::TcpListener::bind(&listen) {
+                Ok(free) => {
+                    drop(free);
+                    outln!("explore {name} at http://{listen}");
+                    for line in report::claims(&model) {
+                        outln!("  {line}");
+                    }
+                    (model.build)(Variant::default()).explore(&listen);
+                    ExitCode::SUCCESS
+                }
+                Err(why) => {
+                    errln!("cannot listen on {listen}: {why}");
+                    ExitCode::from(2)
+                }
+            },
             Err(why) => {
-                eprintln!("{why}");
+                errln!("{why}");
                 ExitCode::from(2)
             }
         },

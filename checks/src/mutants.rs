@@ -3,11 +3,16 @@
 //! The broken rules exist only in a build with the feature `mutants`, which has a target directory
 //! of its own; without the feature this command makes that build and runs it.
 
+#[cfg(not(feature = "mutants"))]
+use std::path::Path;
 use std::path::PathBuf;
 #[cfg(not(feature = "mutants"))]
 use std::process::ExitCode;
 
 use clap::Args;
+
+#[cfg(not(feature = "mutants"))]
+use crate::out::errln;
 
 /// Which rules to break, and where to tell.
 #[derive(Args)]
@@ -39,22 +44,40 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 #[cfg(not(feature = "mutants"))]
 pub(crate) fn in_mutants_build(arguments: &[&str]) -> ExitCode {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/mutants");
+    let target = std::env::var_os(TARGET)
+        .unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../target/mutants").into());
+    if !Path::new(manifest).exists() {
+        errln!("broken rules are built from this program's source, and {manifest} is not there");
+        return ExitCode::from(2);
+    }
+    errln!(
+        "building the broken rules in {} (the first time takes minutes; {TARGET} names another directory)",
+        Path::new(&target).display()
+    );
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = std::process::Command::new(cargo)
         .args(["run", "--release", "--quiet", "--features", "mutants"])
-        .args(["--manifest-path", manifest, "--target-dir", target, "--"])
+        .args(["--manifest-path", manifest, "--target-dir"])
+        .arg(&target)
+        .arg("--")
         .args(arguments.iter().filter(|argument| !argument.is_empty()))
         .status();
     match status {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+        // What the other build says is what this one would say; cargo itself fails with 101.
+        Ok(status) => match status.code() {
+            Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+            None => ExitCode::FAILURE,
+        },
         Err(error) => {
-            eprintln!("cannot build the mutants: {error}");
-            ExitCode::FAILURE
+            errln!("cannot build the broken rules: {error}");
+            ExitCode::from(2)
         }
     }
 }
+
+/// The environment variable with the directory that broken rules are built in.
+#[cfg(not(feature = "mutants"))]
+const TARGET: &str = "QUORATE_MUTANTS_TARGET";
 
 #[cfg(feature = "mutants")]
 pub(crate) use broken::run;
@@ -72,6 +95,7 @@ mod broken {
 
     use super::Options;
     use crate::matrix::{Matrix, Row};
+    use crate::out::{errln, outln, try_file};
 
     pub(crate) fn run(options: &Options) -> ExitCode {
         // A panic inside a step is a finding of the search, not of the process.
@@ -82,7 +106,11 @@ mod broken {
         };
         let chosen: Vec<&Mutant> = MUTANTS.iter().filter(wanted).collect();
         if chosen.is_empty() {
-            eprintln!("no mutant's name contains '{name}'");
+            errln!("no mutant's name contains '{name}'");
+            return ExitCode::from(2);
+        }
+        if let Err(why) = options.write.as_deref().map_or(Ok(()), try_file) {
+            errln!("{why}");
             return ExitCode::from(2);
         }
         let started = Instant::now();
@@ -91,32 +119,32 @@ mod broken {
         for (mutant, death) in chosen.iter().zip(&deaths) {
             count.add(mutant, death.as_ref());
         }
-        println!();
+        outln!();
         let matrix = matrix(&chosen, &deaths);
-        print!("{matrix}");
+        crate::out::text(format_args!("{matrix}"));
         if let Some(file) = &options.write {
             let text = format!("{}{}", page_head(&count, started.elapsed()), matrix.markdown());
             if let Err(error) = std::fs::write(file, text) {
-                eprintln!("cannot write {}: {error}", file.display());
-                return ExitCode::FAILURE;
+                errln!("cannot write {}: {error}", file.display());
+                return ExitCode::from(2);
             }
         }
         let differs = options.check.as_ref().is_some_and(|file| {
             let known = std::fs::read_to_string(file).unwrap_or_default();
             let differs = !known.ends_with(&matrix.markdown());
             if differs {
-                println!("the matrix is NOT THE ONE in {}", file.display());
+                outln!("the matrix is NOT THE ONE in {}", file.display());
             }
             differs
         });
         let unshown = if name.is_empty() { matrix.unshown() } else { Vec::new() };
         for complaint in &unshown {
-            println!("{complaint}");
+            outln!("{complaint}");
         }
         if let ([mutant], [Some(death)]) = (&chosen[..], &deaths[..]) {
             tell(mutant, death);
         }
-        println!("{}, {:.0} s", count.line(), started.elapsed().as_secs_f64());
+        outln!("{}, {:.0} s", count.line(), started.elapsed().as_secs_f64());
         if count.bad() || differs || !unshown.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
 
@@ -165,10 +193,10 @@ mod broken {
                 let (model, states, seconds) =
                     (death.model, death.fall.unique, death.fall.time.as_secs_f64());
                 let stale = if listed.is_some() { "; LISTED AS A SURVIVOR" } else { "" };
-                println!("{label:<40} killed by {how} ({model}, {states} states, {seconds:.1} s){stale}");
+                outln!("{label:<40} killed by {how} ({model}, {states} states, {seconds:.1} s){stale}");
             }
-            (None, Some(reason)) => println!("{label:<40} survived: {reason}"),
-            (None, None) => println!("{label:<40} survived: NOBODY KNOWS WHY"),
+            (None, Some(reason)) => outln!("{label:<40} survived: {reason}"),
+            (None, None) => outln!("{label:<40} survived: NOBODY KNOWS WHY"),
         }
     }
 

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use quorate_spec::search::Report;
 
+use crate::out::errln;
+
 /// How often a line is written where lines stay.
 const EVERY: Duration = Duration::from_secs(10);
 
@@ -42,7 +44,7 @@ impl Board {
             let _ = write!(std::io::stderr(), "\r\x1b[2K{}", all.join("  |  "));
         } else if said.elapsed() >= EVERY {
             *said = Instant::now();
-            eprintln!("  … {shown}");
+            errln!("  … {shown}");
         }
     }
 

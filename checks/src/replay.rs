@@ -7,6 +7,8 @@ use std::time::Instant;
 use clap::Args;
 use quorate_spec::replay::{ReplayError, Summary, replay};
 
+use crate::out::{errln, outln};
+
 /// What `quorate-checks replay` takes.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -27,32 +29,32 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     let started = Instant::now();
     let mut progress = |so_far: &Summary| {
         let Summary { steps, delivered, .. } = so_far;
-        eprintln!("{steps} steps, {delivered} transactions, {:.0} s", started.elapsed().as_secs_f64());
+        errln!("{steps} steps, {delivered} transactions, {:.0} s", started.elapsed().as_secs_f64());
     };
     match replay(&options.recordings, &mut progress) {
         Ok(summary) => {
             let seconds = started.elapsed().as_secs_f64();
             told(&summary, seconds);
             if summary.steps < options.at_least {
-                println!("{} steps are wanted at least", options.at_least);
+                outln!("{} steps are wanted at least", options.at_least);
                 return ExitCode::from(BROKEN);
             }
             let Summary { servers, starts, steps, .. } = summary;
-            println!(
+            outln!(
                 "{servers} servers, {starts} starts, {steps} steps: replayed, contract kept, properties hold"
             );
             ExitCode::SUCCESS
         }
         Err(ReplayError::Failed(failure)) => {
-            println!("What led there, of all servers, the newest last:");
+            outln!("What led there, of all servers, the newest last:");
             for line in &failure.story {
-                println!("  {line}");
+                outln!("  {line}");
             }
-            println!("{failure}");
+            outln!("{failure}");
             ExitCode::from(BROKEN)
         }
         Err(unreadable) => {
-            eprintln!("quorate-checks: {unreadable}");
+            errln!("quorate-checks: {unreadable}");
             ExitCode::from(UNREADABLE)
         }
     }
@@ -60,16 +62,16 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 
 fn told(summary: &Summary, seconds: f64) {
     let Summary { steps, states, packets, votes, delivered, unpaired, torn, .. } = summary;
-    println!(
+    outln!(
         "{delivered} transactions delivered; {packets} packets and {votes} votes received as they were sent; {states} \
          states compared; {:.0} steps/s",
         *steps as f64 / seconds
     );
     if *torn > 0 {
-        println!("{torn} recordings end within a record, as a killed process leaves them");
+        outln!("{torn} recordings end within a record, as a killed process leaves them");
     }
     if *unpaired > 0 {
-        println!(
+        outln!(
             "NOT COMPARED with what was sent: what came over {unpaired} connections whose other end is in no \
              recording (a proxy between the servers?)"
         );

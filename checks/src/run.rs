@@ -11,6 +11,7 @@ use quorate_spec::models::{Expected, ModelSpec, Variant, catalogue};
 use quorate_spec::search::{Limits, Report};
 
 use crate::judge::{first_opinion, second_opinion};
+use crate::out::{errln, figures, outln, step_aside, try_file};
 use crate::progress::{Board, memory};
 use crate::{deep, files, report};
 
@@ -30,7 +31,8 @@ pub(crate) struct Options {
     /// Searches at a time.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
     threads: u8,
-    /// Write what was found to this file, as JSON.
+    /// Write what was found to this file, as JSON; `-` is standard output, and what people read goes to
+    /// standard error.
     #[arg(long)]
     json: Option<PathBuf>,
     /// Write what was found to this file, as JUnit has it: a model is a test.
@@ -103,7 +105,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(why) => {
-            eprintln!("{why}");
+            errln!("{why}");
             ExitCode::from(2)
         }
     }
@@ -144,6 +146,12 @@ fn like(pattern: &[u8], name: &[u8]) -> bool {
 }
 
 fn all(options: &Options, models: Vec<ModelSpec>) -> Result<bool, String> {
+    for file in [&options.json, &options.junit].into_iter().flatten() {
+        try_file(file)?;
+    }
+    if [&options.json, &options.junit].into_iter().flatten().any(|file| file.as_os_str() == "-") {
+        step_aside();
+    }
     let started = Instant::now();
     let single = models.len() == 1;
     let salts = [options.salt, other_salt(options.salt)];
@@ -179,12 +187,16 @@ fn all(options: &Options, models: Vec<ModelSpec>) -> Result<bool, String> {
     rows.sort_by_key(|row| order.iter().position(|name| *name == row.model.name));
     let results = Results { rows, time: started.elapsed(), salts };
     for (file, text) in [(&options.json, files::json(&results)), (&options.junit, files::junit(&results))] {
-        if let Some(file) = file {
-            std::fs::write(file, text).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+        match file {
+            Some(file) if file.as_os_str() == "-" => figures(format_args!("{text}")),
+            Some(file) => {
+                std::fs::write(file, text).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+            }
+            None => {}
         }
     }
-    println!("at most {:.1} GiB of memory", memory("VmHWM:") as f64 / f64::from(1 << 30));
-    println!("{}", results.line());
+    outln!("at most {:.1} GiB of memory", memory("VmHWM:") as f64 / f64::from(1 << 30));
+    outln!("{}", results.line());
     Ok(results.hold())
 }
 
@@ -208,9 +220,17 @@ fn one(model: ModelSpec, options: &Options, salts: [u64; 2], board: &Board) -> R
 }
 
 fn headings() {
-    println!(
+    outln!(
         "{:<14} {:>9} {:>10} {:>5} {:>8} {:>7} {:>9} {:>6} {:>8}  verdict",
-        "model", "unique", "generated", "depth", "terminal", "s", "states/s", "packed", "collide"
+        "model",
+        "unique",
+        "generated",
+        "depth",
+        "terminal",
+        "s",
+        "states/s",
+        "packed",
+        "collide"
     );
 }
 
@@ -218,7 +238,7 @@ fn headings() {
 /// collisions are expected. What is broken is told.
 fn tell(row: &Row, single: bool) {
     let found = &row.found;
-    println!(
+    outln!(
         "{:<14} {:>9} {:>10} {:>5} {:>8} {:>7.1} {:>9.0} {:>6} {:>8.0e}  {}",
         row.model.name,
         found.unique,

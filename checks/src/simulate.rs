@@ -10,6 +10,7 @@ use clap::Args;
 use quorate_spec::models::Variant;
 use quorate_spec::simulate::{Failure, Plan, Walk, shrink, story};
 
+use crate::out::{errln, outln};
 use crate::report;
 
 /// How far and from where to walk.
@@ -117,8 +118,8 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     let (sum, _) = sum.into_inner().expect("no walk panics");
     let seconds = started.elapsed().as_secs_f64();
     let last = first + sum.walks - 1;
-    println!("{} servers, seeds {first} to {last}, {} actions and healing each", plan.servers, plan.chaos);
-    println!(
+    outln!("{} servers, seeds {first} to {last}, {} actions and healing each", plan.servers, plan.chaos);
+    outln!(
         "{} walks, {} steps ({:.1} million a minute), {} faults, {} epochs, {} delivered, {} discarded",
         sum.walks,
         sum.steps,
@@ -130,7 +131,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     );
     match sum.failure {
         None => {
-            println!("every property held after every step; every ensemble healed");
+            outln!("every property held after every step; every ensemble healed");
             ExitCode::SUCCESS
         }
         Some((seed, failure)) => {
@@ -190,24 +191,24 @@ fn mutants(options: &Options) -> ExitCode {
                 found += 1;
                 let short = shrink(&plan.ensemble(seed), &failure, SHRINK / 10);
                 let name = short.broken.name();
-                println!(
+                outln!(
                     "{label:<24} found by {name} after {steps} steps (seed {seed}, {} actions)",
                     short.path.len()
                 );
             }
             None => {
                 missed += 1;
-                println!("{label:<24} not found in {steps} steps");
+                outln!("{label:<24} not found in {steps} steps");
             }
         }
     }
-    println!("{found} found by chance, {missed} not");
+    outln!("{found} found by chance, {missed} not");
     ExitCode::SUCCESS
 }
 
 fn tell(options: &Options, plan: &Plan, seed: u64, failure: &Failure) {
     let name = failure.broken.name();
-    println!("seed {seed}: {name} is broken after {} actions; making that shorter", failure.path.len());
+    outln!("seed {seed}: {name} is broken after {} actions; making that shorter", failure.path.len());
     let ensemble = plan.ensemble(seed);
     let short = shrink(&ensemble, failure, SHRINK);
     let mut story = story(&ensemble, &short, TOLD);
@@ -215,14 +216,17 @@ fn tell(options: &Options, plan: &Plan, seed: u64, failure: &Failure) {
         format!("quorate-checks simulate --servers {} --length {} --seed {seed}", plan.servers, plan.chaos);
     let text = report::formatted(&story, options.out.as_deref());
     if let Err(why) = report::deliver(&text, options.out.as_deref()) {
-        eprintln!("{why}");
+        errln!("{why}");
     }
 }
 
 fn progress(sum: &Sum, time: Duration) {
     let rate = sum.steps as f64 / time.as_secs_f64() * 60.0 / 1e6;
-    eprintln!(
+    errln!(
         "  … {} walks, {} steps, {rate:.1} million a minute, {} faults, {} delivered",
-        sum.walks, sum.steps, sum.faults, sum.delivered
+        sum.walks,
+        sum.steps,
+        sum.faults,
+        sum.delivered
     );
 }

@@ -8,6 +8,7 @@ use quorate_spec::models::{Expected, ModelSpec, Variant, catalogue};
 use quorate_spec::search::{Limits, Searchable};
 use quorate_spec::story::{Story, parse_path, show_path};
 
+use crate::out::{errln, try_file};
 use crate::progress::Board;
 use crate::report;
 
@@ -44,6 +45,10 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         let given: Vec<String> = std::env::args().skip(1).collect();
         return crate::mutants::in_mutants_build(&given.iter().map(String::as_str).collect::<Vec<_>>());
     }
+    if let Err(why) = options.out.as_deref().map_or(Ok(()), try_file) {
+        errln!("{why}");
+        return ExitCode::from(2);
+    }
     // A panic inside a step is part of the story, not the end of the process.
     std::panic::set_hook(Box::new(|_| {}));
     let told = candidates(options).and_then(|all| {
@@ -54,7 +59,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     match told.and_then(|text| report::deliver(&text, options.out.as_deref())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("{why}");
+            errln!("{why}");
             ExitCode::from(2)
         }
     }

@@ -43,6 +43,9 @@ fn a_run_writes_what_it_found() {
     assert_eq!(clock["violation"]["steps"], 13);
     assert_eq!(clock["violation"]["actions"].as_array().map(Vec::len), Some(13));
     assert_ne!(json["salts"][0], json["salts"][1]);
+    for key in ["revision", "machine", "date"] {
+        assert!(json[key].as_str().is_some_and(|text| !text.is_empty()), "{key}");
+    }
 
     // The path that is given there tells the violation again.
     let path = clock["path"].as_str().expect("a path");
@@ -100,6 +103,63 @@ fn a_story_goes_to_files_and_to_a_transcript() {
     let run = checks(&["story", "quiet", "--reach", "everybody", "--transcript"]);
     let transcript = text(&run.stdout);
     assert_eq!(quorate_spec::transcript::perform(&transcript).as_ref(), Ok(&transcript));
+}
+
+#[test]
+fn output_that_cannot_be_written_is_said_and_no_panic() {
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("the system has it");
+    for arguments in [&["list"][..], &["run", "fast"], &["compare"], &["story", "fast"]] {
+        let run = Command::new(PROGRAM).args(arguments).stdout(full()).output().expect("it starts");
+        let said = text(&run.stderr);
+        assert_eq!(run.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(
+            said.contains("No space left on device") && !said.contains("panicked"),
+            "{arguments:?}: {said}"
+        );
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).stdout(writer).stderr(std::process::Stdio::piped());
+        let run = command.output().expect("it starts");
+        assert_eq!(
+            (run.status.code(), text(&run.stderr).contains("panicked")),
+            (Some(0), false),
+            "{arguments:?}"
+        );
+    }
+    let run = Command::new(PROGRAM).args(["story", "nosuch"]).stderr(full()).output().expect("it starts");
+    assert_eq!(run.status.code(), Some(2));
+}
+
+#[test]
+fn what_cannot_be_done_is_said_before_a_search() {
+    // A search of this model would take minutes.
+    for option in ["--json", "--junit"] {
+        let run = checks(&["run", "zab-oracle", option, "/nonexistent/file"]);
+        let said = text(&run.stderr);
+        assert!(run.status.code() == Some(2) && said.contains("cannot write /nonexistent/file"), "{said}");
+        assert_eq!(text(&run.stdout), "", "no heading, no row");
+    }
+    let run = checks(&["story", "fast", "--out", "/nonexistent/file.html"]);
+    assert!(
+        run.status.code() == Some(2) && text(&run.stderr).contains("cannot write /nonexistent/file.html")
+    );
+    let why = text(&checks(&["story", "nosuch"]).stderr);
+    assert!(why.contains("there is no model 'nosuch'. There are: "), "{why}");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("it has one").to_string();
+    let run = checks(&["explore", "quiet", "--listen", &address]);
+    let said = text(&run.stderr);
+    assert_eq!((run.status.code(), text(&run.stdout).as_str()), (Some(2), ""), "{said}");
+    assert!(said.contains(&format!("cannot listen on {address}")) && !said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn figures_go_to_standard_output_alone() {
+    let run = checks(&["run", "fast", "--json", "-"]);
+    let json: Value = serde_json::from_slice(&run.stdout).expect("JSON and nothing else");
+    assert_eq!((run.status.code(), &json["as_expected"]), (Some(0), &true.into()));
+    assert!(text(&run.stderr).contains(": all hold") && !PathBuf::from("-").exists());
 }
 
 /// A server that is killed when the test ends.

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,12 +9,12 @@ use tracing::level_filters::LevelFilter;
 
 use crate::config::{ConfigCommand, Strictness};
 use crate::data::{DataCommand, LogCommand, SnapshotCommand};
-use crate::error::Error;
-use crate::{bench, driver, ensemble, panic_hook, service};
+use crate::error::{EXIT_UNEXPECTED, EXIT_USAGE, Error};
+use crate::{bench, driver, ensemble, output, panic_hook, service};
 
 /// A coordination service that speaks ZooKeeper's protocols.
 #[derive(Debug, Parser)]
-#[command(name = "quorate", version, propagate_version = true)]
+#[command(name = "quorate", version, long_version = LONG_VERSION, propagate_version = true)]
 struct Cli {
     /// How much to log to stderr: error, warn, info, debug or trace.
     #[arg(long, global = true, default_value = "info", value_name = "LEVEL")]
@@ -184,6 +184,15 @@ pub(crate) struct EnsembleArgs {
     pub(crate) set: Vec<String>,
 }
 
+/// What `--version` says; `-V` has the number alone.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit ",
+    env!("QUORATE_COMMIT"),
+    ", built on ",
+    env!("QUORATE_BUILT")
+);
+
 /// The environment variable that says where servers record their steps.
 pub(crate) const RECORD: &str = "QUORATE_RECORD";
 
@@ -201,9 +210,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(help_or_error) => {
-            let code = if help_or_error.use_stderr() { crate::error::EXIT_USAGE } else { 0 };
-            let _ = help_or_error.print();
-            return ExitCode::from(code);
+            return ExitCode::from(print_help(&help_or_error));
         }
     };
     panic_hook::install();
@@ -219,7 +226,7 @@ pub fn main() -> ExitCode {
         Command::Stop(args) => service::stop(&args.service, &args.stop),
         Command::Restart(args) => service::restart(&args, cli.log),
         Command::Status(args) => service::status(&args),
-        Command::Ensemble(args) => ensemble::run(&args, cli.log).map(|()| DONE),
+        Command::Ensemble(args) => ensemble::run(&args, cli.log),
         Command::Bench(args) => bench::run(&args).map(|()| DONE).map_err(Error::from),
         Command::Config(command) => command.run().map(|()| DONE),
         Command::Data(command) => command.run(),
@@ -227,6 +234,7 @@ pub fn main() -> ExitCode {
         Command::Snapshot(command) => command.run(),
     };
     match result {
+        Ok(DONE) if output::failed() => ExitCode::from(EXIT_UNEXPECTED),
         Ok(code) => ExitCode::from(code),
         Err(error) => fail(&error),
     }
@@ -234,16 +242,31 @@ pub fn main() -> ExitCode {
 
 fn fail(error: &Error) -> ExitCode {
     for line in error.to_string().lines() {
-        eprintln!("quorate: {line}");
+        output::complain(line);
     }
     ExitCode::from(error.exit_code())
+}
+
+/// Help and version go to standard output, what is wrong with the command line to standard error.
+fn print_help(help_or_error: &clap::Error) -> u8 {
+    let printed = help_or_error.print();
+    if help_or_error.use_stderr() {
+        return EXIT_USAGE;
+    }
+    match printed {
+        Err(why) if why.kind() != ErrorKind::BrokenPipe => {
+            output::complain(&format!("writing to standard output: {why}"));
+            EXIT_UNEXPECTED
+        }
+        _ => DONE,
+    }
 }
 
 fn start_logging(level: LevelFilter) {
     tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(std::io::stderr().is_terminal() && output::is_colourful())
         .with_target(false)
         // Otherwise it says on stderr that stderr cannot be written, and that would be a panic.
         .log_internal_errors(false)

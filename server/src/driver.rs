@@ -4,6 +4,7 @@ mod backlog;
 mod disk;
 mod recorder;
 mod start;
+mod turned_away;
 
 use std::time::{Duration, Instant};
 
@@ -173,6 +174,9 @@ impl Driver {
         self.disk.submit();
         self.net.set_pressure(self.disk.pressure());
         self.net.flush(Instant::now());
+        if let Some(announcer) = &mut self.announcer {
+            announcer.waits_for(self.net.missing());
+        }
         self.show_changes();
     }
 
@@ -181,11 +185,17 @@ impl Driver {
         if let Some(recorder) = &mut self.recorder {
             recorder.before(now, &input, |link| self.net.ends(link));
         }
+        let reason = turned_away::reason(&input, &self.peer);
         self.peer.step(now, input, &mut outputs);
         if let Some(recorder) = &mut self.recorder {
             recorder.after(&outputs, &self.peer);
         }
         for output in outputs.drain(..) {
+            if let (Output::CloseClient(conn), Some((asker, why))) = (&output, &reason)
+                && conn == asker
+            {
+                self.net.client.turned_away(at, *conn, why);
+            }
             if let Some(output) = self.net.perform(at, output) {
                 self.perform(at, output);
             }

@@ -4,21 +4,24 @@
 //! process, however it ends.
 
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::sleep;
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::signal_name;
 use tracing::level_filters::LevelFilter;
 
 use crate::cli::{EnsembleArgs, RECORD};
-use crate::config::LearnerType;
+use crate::config::{LearnerType, ServerConfig, Strictness};
 use crate::error::{Error, system};
+use crate::output::{complain, say};
 use crate::service::{Health, LogFile, health};
 
 /// Quorum ports begin this far above the first client port, election ports a thousand further.
@@ -29,20 +32,32 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// How long a server may take to stop before it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
-/// Run an ensemble until a signal ends it.
-pub(crate) fn run(args: &EnsembleArgs, log: LevelFilter) -> Result<(), Error> {
+/// The exit code after a second signal, as shells have it for Ctrl-C.
+const HURRIED: u8 = 130;
+
+/// What the signals of this process have asked for.
+#[derive(Clone, Default)]
+struct Wish {
+    /// The ensemble is to end.
+    stop: Arc<AtomicBool>,
+    /// At once: servers that have not ended are killed.
+    hurry: Arc<AtomicBool>,
+}
+
+/// Run an ensemble until a signal ends it; returns the exit code.
+pub(crate) fn run(args: &EnsembleArgs, log: LevelFilter) -> Result<u8, Error> {
     let plans = plan(args)?;
     check_ports(&plans)?;
-    let stop = stop_flag()?;
+    let wish = listen_to_signals()?;
     let (directory, temporary) = directory(args)?;
     let mut ensemble = Ensemble { servers: Vec::new(), leader: None };
-    let result = ensemble.start(args, &plans, &directory, log).and_then(|()| ensemble.watch(&stop));
-    ensemble.stop();
+    let result = ensemble.start(args, &plans, &directory, log).and_then(|()| ensemble.watch(&wish.stop));
+    ensemble.stop(&wish.hurry);
     if let Some(temporary) = temporary {
         // What cannot be removed is left to the system's own cleaning of its temporary directory.
         let _ = temporary.close();
     }
-    result
+    result.map(|()| if wish.hurry.load(Ordering::Relaxed) { HURRIED } else { 0 })
 }
 
 /// What one server will be.
@@ -108,15 +123,26 @@ fn local(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
-/// Set by the first signal; the second one ends this process at once.
-fn stop_flag() -> Result<Arc<AtomicBool>, Error> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        let failed = system("catching signals");
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop)).map_err(&failed)?;
-        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(&failed)?;
-    }
-    Ok(stop)
+/// The first signal that asks for the end lets the servers end, the second kills them; the temporary
+/// directory goes in both cases. A terminal that is closed sends SIGHUP.
+fn listen_to_signals() -> Result<Wish, Error> {
+    let wish = Wish::default();
+    let others = [SIGALRM, SIGUSR1, SIGUSR2];
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT].iter().chain(&others))
+        .map_err(system("catching signals"))?;
+    let told = wish.clone();
+    let listen = move || {
+        for signal in signals.forever() {
+            if others.contains(&signal) {
+                let name = signal_name(signal).unwrap_or("a signal");
+                complain(&format!("{name} was sent: nothing is done about it, the ensemble goes on"));
+            } else if told.stop.swap(true, Ordering::Relaxed) {
+                told.hurry.store(true, Ordering::Relaxed);
+            }
+        }
+    };
+    thread::Builder::new().name("signals".into()).spawn(listen).map_err(system("starting a thread"))?;
+    Ok(wish)
 }
 
 fn directory(args: &EnsembleArgs) -> Result<(PathBuf, Option<tempfile::TempDir>), Error> {
@@ -268,16 +294,17 @@ impl Ensemble {
         format!("after {} s these do not serve: {}", START_LIMIT.as_secs(), silent.join("\n"))
     }
 
-    /// Ask every server to end, wait for it, and kill what does not.
-    fn stop(&mut self) {
+    /// Ask every server to end, wait for it, and kill what does not, or what has no time for that.
+    fn stop(&mut self, hurry: &AtomicBool) {
         for server in &mut self.servers {
             drop(server.child.stdin.take());
         }
         let deadline = Instant::now() + STOP_LIMIT;
         for server in &mut self.servers {
             while matches!(server.child.try_wait(), Ok(None)) {
-                if Instant::now() > deadline {
-                    say(&format!("server {} does not end; killing it", server.plan.id));
+                let hurried = hurry.load(Ordering::Relaxed);
+                if hurried || Instant::now() > deadline {
+                    say(&format!("server {} has not ended; killing it", server.plan.id));
                     let _ = server.child.kill();
                     let _ = server.child.wait();
                     break;
@@ -302,6 +329,11 @@ fn start_server(
     fs::write(data.join("myid"), format!("{}\n", plan.id)).map_err(&failed)?;
     let config = home.join("zoo.cfg");
     fs::write(&config, zoo_cfg(args, plans, plan, home)).map_err(&failed)?;
+    let (_, warnings) = ServerConfig::load(&config, Strictness::AsTheFileSays)?;
+    // All servers have the same lines.
+    if plan.id == 1 && !args.set.is_empty() {
+        warnings.iter().for_each(|warning| complain(&format!("warning: {}: {}", warning.key, warning.text)));
+    }
     let (log_file, stderr) = LogFile::open(&home.join("quorate.log")).map_err(&failed)?;
     let child = Command::new(program)
         .args(["--log", &log.to_string(), "server", "--stop-on-stdin-eof"])
@@ -323,11 +355,6 @@ impl Server {
             _ => None,
         }
     }
-}
-
-/// A line for the person who started this; nobody may be there to read it.
-fn say(text: &str) {
-    let _ = writeln!(io::stdout(), "{text}");
 }
 
 fn pause(duration: Duration, stop: &AtomicBool) {

@@ -12,6 +12,7 @@
 //! | `data` | what operators do with a server's files |
 //! | `ensemble` | a whole ensemble on this machine |
 //! | `bench` | the load generator |
+//! | `output` | standard output and standard error of commands |
 
 mod admin;
 pub mod bench;
@@ -25,6 +26,7 @@ pub mod error;
 mod glue;
 mod mutation;
 mod net;
+mod output;
 mod panic_hook;
 mod service;
 pub mod storage;

@@ -4,14 +4,15 @@ use std::panic;
 use std::process;
 
 use crate::error::EXIT_UNEXPECTED;
+use crate::output;
 
 /// From now on a panic is reported as usual, and then the process ends with exit code 1.
 pub(crate) fn install() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         report(info);
-        eprintln!(
-            "quorate: this is a bug; the process ends, because no part of it may go on without the others"
+        output::complain(
+            "this is a bug; the process ends, because no part of it may go on without the others",
         );
         process::exit(i32::from(EXIT_UNEXPECTED));
     }));

@@ -330,7 +330,26 @@ fn an_empty_directory_would_be_a_first_start() {
     let told = check(&dir);
     assert!(told.code == 0 && told.out.contains("a start would be a first start"), "{}", told.out);
     let told = quorate(&["data", "check"], &dir.path().join("none"));
-    assert!(told.code == 2 && told.err.contains("is not a directory"), "{}", told.err);
+    assert!(told.code == 2 && told.err.contains("No such file"), "{}", told.err);
+}
+
+/// However it is named: by a configuration, from the root on, or from here.
+#[test]
+fn a_fresh_directory_is_the_same_by_any_name() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("data")).unwrap();
+    fs::write(dir.path().join("zoo.cfg"), "dataDir=data\nclientPort=2181\n").unwrap();
+    let whole = dir.path().join("data").to_string_lossy().into_owned();
+    let told = |name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+        let output = command.args(["data", "check", name]).current_dir(dir.path()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let expected = told(&whole);
+    assert!(expected.0 == Some(0) && expected.1.contains("a start would be a first start"), "{}", expected.1);
+    for name in ["zoo.cfg", "data", "./data/../data/"] {
+        assert_eq!(told(name), expected, "{name}");
+    }
 }
 
 #[test]
@@ -412,6 +431,22 @@ fn a_new_server_is_initialized_once() {
     assert_eq!(quorate(&["data", "initialize", "--force"], &zoo_cfg).code, 0);
     assert!(fs::read_dir(data.join("version-2")).unwrap().next().is_none());
     assert_eq!(fs::read(data.join("version-2.before-1/snapshot.0")).unwrap(), SNAPSHOT_0);
+}
+
+#[test]
+fn a_mistyped_name_is_an_error_and_makes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("zoo.cfg"), "dataDir=/nonexistent\n").unwrap();
+    for words in [&["data", "initialize", "--myid", "1"][..], &["data", "check"], &["data", "purge"]] {
+        let told = looking(words, &dir.path().join("zoo.cgf"), dir.path());
+        assert_eq!(told.code, 2, "{words:?}: {}", told.err);
+        assert!(told.err.contains("zoo.cgf") && told.err.contains("No such file"), "{words:?}: {}", told.err);
+    }
+    let told = looking(&["data", "initialize"], &dir.path().join("zoo.cgf"), dir.path());
+    assert!(told.err.contains("did you mean") && told.err.contains("zoo.cfg?"), "{}", told.err);
+    let told = looking(&["data", "initialize", "--log-dir", "/nonexistent/logs"], dir.path(), dir.path());
+    assert!(told.code == 2 && told.err.contains("/nonexistent/logs"), "{}", told.err);
+    assert!(!Path::new("/nonexistent").exists());
 }
 
 #[test]

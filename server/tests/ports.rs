@@ -331,6 +331,60 @@ fn nonsense_on_the_election_port_is_closed() {
 }
 
 #[test]
+fn strangers_are_named_and_probes_are_not() {
+    let ensemble = ensemble();
+    let hello =
+        [&(-65536i64).to_be_bytes()[..], &3i64.to_be_bytes(), &11i32.to_be_bytes(), b"127.0.0.1:1"].concat();
+    let info = [&11i32.to_be_bytes()[..], &[0; 8], &20i32.to_be_bytes(), &[0; 24]].concat();
+    let server = &ensemble.servers[0];
+    for port in [ensemble.quorum[0], ensemble.election[0]] {
+        for bytes in
+            [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0x16, 3, 1, 2, 0, 1, 0, 1], b"ruok", &connect_request(10_000)]
+        {
+            is_closed_after(port, bytes);
+        }
+    }
+    for port in ["quorum", "election"] {
+        let lines = server.log();
+        let said = |text: &str| {
+            lines.lines().any(|l| l.contains(&format!("{port} port: 127.0.0.1:")) && l.contains(text))
+        };
+        for text in ["speaks HTTP", "speaks TLS", "four-letter word", "is a ZooKeeper client"] {
+            assert!(said(text), "{port}: {text}\n{lines}");
+        }
+    }
+    is_closed_after(ensemble.quorum[0], &hello);
+    server.await_log("speaks the election protocol on the quorum port");
+    is_closed_after(ensemble.election[0], &info);
+    server.await_log("speaks the quorum protocol on the election port");
+    is_closed_after(ensemble.client[0], b"GET / HTTP/1.1\r\n\r\n");
+    server.await_log("client port: 127.0.0.1:");
+    // What only looks whether there is a port.
+    let before = server.log();
+    for port in [ensemble.client[0], ensemble.quorum[0], ensemble.election[0]] {
+        let mut probe = connect(port);
+        probe.shutdown(std::net::Shutdown::Write).unwrap();
+        let _ = probe.read_to_end(&mut Vec::new());
+    }
+    // Another connection is served after them.
+    is_closed_after(ensemble.election[0], b"GET / HTTP/1.1\r\n\r\n");
+    is_closed_after(ensemble.quorum[0], b"GET / HTTP/1.1\r\n\r\n");
+    let log = server.log();
+    let new: Vec<&str> = log[before.len()..].lines().filter(|line| !line.contains("speaks HTTP")).collect();
+    assert!(!new.iter().any(|line| line.contains("WARN") && line.contains(" port: ")), "{new:?}");
+}
+
+#[test]
+fn a_client_from_the_future_is_turned_away_with_a_line() {
+    let (server, port, _dir) = standalone("");
+    let mut request = connect_request(10_000);
+    request[8..16].copy_from_slice(&0x7_0000_0001i64.to_be_bytes());
+    is_closed_after(port, &request);
+    server.await_log("it has seen transaction 0x700000001, and this server has come to 0x");
+    is_served(port);
+}
+
+#[test]
 fn a_port_in_use_and_a_bad_configuration_have_their_exit_codes() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();

@@ -33,6 +33,56 @@ fn is_consistent(story: &Story) {
     assert_eq!(well_formed(&page), Ok(()), "{}", story.title);
 }
 
+/// Where the texts of a picture stand: left end, base line, right end.
+fn texts(svg: &str) -> Vec<(i64, i64, i64, String)> {
+    let document = roxmltree::Document::parse(svg).expect("XML");
+    let nodes = document.descendants().filter(|node| node.has_tag_name("text"));
+    let plain = nodes.filter(|node| !node.attribute("class").unwrap_or_default().starts_with("halo"));
+    plain
+        .map(|node| {
+            let number =
+                |name: &str| node.attribute(name).and_then(|n| n.parse::<i64>().ok()).expect("a number");
+            let (text, x) = (node.text().unwrap_or_default().to_owned(), number("x"));
+            // Letters of 11 pixels are 6.6 pixels wide.
+            let width = text.chars().count() as i64 * 66 / 10;
+            let left = match node.attribute("text-anchor") {
+                Some("end") => x - width,
+                Some("middle") => x - width / 2,
+                _ => x,
+            };
+            (left, number("y"), left + width, text)
+        })
+        .collect()
+}
+
+#[test]
+fn no_text_of_a_picture_covers_another() {
+    let violation = |name: &str| {
+        let model = model(name);
+        let found = model.search(Limits::default(), &mut |_| {}).violation.expect("it is expected");
+        model.story(&found.indices).expect("it was just found")
+    };
+    let livelock = |name: &str| {
+        let model = model(name);
+        let lasso = model.progress().and_then(|progress| progress.lasso).expect("it is expected");
+        model.story(&lasso.indices).expect("it was just found")
+    };
+    let (sync, quiet) = (reach(&*model("zab-sync"), "SNAP"), reach(&*model("quiet"), "everybody serves"));
+    for story in [violation("multi-two"), livelock("duel"), livelock("fast"), quiet, sync] {
+        let svg = story.svg();
+        let all = texts(&svg);
+        for (i, (left, y, right, text)) in all.iter().enumerate() {
+            for (other_left, other_y, other_right, other) in &all[..i] {
+                let apart = (y - other_y).abs() >= 11 || left >= other_right || other_left >= right;
+                assert!(apart, "{}: {text:?} and {other:?} at {y}", story.title);
+            }
+        }
+        // No line is drawn over a text: all lines come first.
+        let first_label = svg.find("class='halo what'").unwrap_or(svg.len());
+        assert!(!svg[first_label..].contains("class='msg'"), "{}", story.title);
+    }
+}
+
 #[test]
 fn what_must_be_reachable_is_told_and_performed_as_a_transcript() {
     for (name, reaches) in [

@@ -54,6 +54,29 @@ fn load_on_an_ensemble_has_figures_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_run_that_is_interrupted_has_figures() {
+    let ensemble = Setup::voters(1).line("4lw.commands.whitelist=*").start();
+    let mut child = quorate()
+        .args(["bench", "load", "--servers", &everybody(&ensemble), "--connections", "2", "--keys", "5"])
+        .args(["--warmup", "0", "--duration", "1h", "--json", "-"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until("it is under way", || {
+        let mntr = ensemble.server(1).word("mntr")?;
+        let packets = mntr.lines().find_map(|line| line.strip_prefix("zk_packets_received\t"))?;
+        (packets.parse::<u64>().ok()? > 1000).then_some(())
+    });
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
+        .unwrap();
+    let found: Value = serde_json::from_reader(child.stdout.take().unwrap()).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!((&found["interrupted"], &found["valid"]), (&true.into(), &true.into()));
+    assert!(number(&found, "/operations") > 0.0 && number(&found, "/duration_seconds") < 3600.0, "{found:#}");
+    assert!(ensemble.connect(1).get("/bench", false).is_err(), "its znodes are removed");
+}
+
+#[test]
 fn what_is_not_from_a_benchmark_stays() {
     let ensemble = Setup::voters(1).start();
     let mut client = ensemble.connect(1);

@@ -73,5 +73,43 @@ fn a_port_in_use_is_named_before_anything_starts() {
     assert_eq!(dir.path().read_dir().unwrap().count(), 0, "something was started");
 }
 
+#[test]
+fn a_line_that_means_nothing_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = ensemble_ports(1);
+    let run = |line: &str| {
+        let mut child = quorate()
+            .args([
+                "ensemble",
+                "--voters",
+                "1",
+                "--observers",
+                "0",
+                "--client-port",
+                &port.to_string(),
+                "--data-dir",
+            ])
+            .arg(dir.path())
+            .args(["--set", line])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut err = std::io::BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        std::io::BufRead::read_line(&mut err, &mut said).unwrap();
+        // One that is right goes on until it is killed.
+        if said.contains("warning") {
+            child.kill().unwrap();
+        }
+        (child.wait().unwrap().code(), said)
+    };
+    let (_, said) = run("snapcuont=10");
+    assert!(said.contains("snapcuont: unknown key, ignored; did you mean snapCount?"), "{said}");
+    let (code, said) = run("snapCount=many");
+    assert!(code == Some(EXIT_USAGE) && said.contains("snapCount: \"many\" is not a number"), "{said}");
+}
+
 /// The command line asks for what cannot be had.
 const EXIT_USAGE: i32 = 2;

@@ -211,11 +211,29 @@ fn a_configuration_that_is_wrong_starts_nothing() {
         assert!(err.contains("server.2/data/myid"), "{command}: {err}");
     }
     assert!(background.pid(0).is_none());
+    // What is wrong with one does not keep the others from being stopped or looked at.
+    succeeded(&background.run_for(&[0], &["start"]));
+    let pid = background.pid(0).unwrap();
+    let (code, out, err) = said(&background.run(&["status"]));
+    assert!(code == Some(2) && out.contains(&format!("(process {pid})")), "{out}{err}");
+    let (code, out, err) = said(&background.run(&["stop"]));
+    assert!(code == Some(2) && out.contains(&format!("stopped (process {pid})")), "{out}{err}");
+    assert!(!is_alive(pid) && err.contains("server.2/data/myid"), "{err}");
     fs::write(ensemble.server(2).data().join("myid"), "2").unwrap();
     let err = failed_with(2, &background.run_for(&[0, 0], &["start"]));
     assert!(err.contains("have the same dataDir"), "{err}");
     let err = failed_with(2, &background.run(&["start", "--pid-file", "/tmp/x"]));
     assert!(err.contains("one configuration"), "{err}");
+}
+
+#[test]
+fn a_directory_that_is_not_to_be_made_is_not_made() {
+    let ensemble = Setup::voters(1).line("datadir.autocreate=false").prepare();
+    let background = Background::of(&ensemble);
+    fs::remove_dir_all(ensemble.server(1).data()).unwrap();
+    let err = failed_with(1, &background.run(&["start"]));
+    assert!(err.contains("does not exist, and datadir.autocreate=false"), "{err}");
+    assert!(!ensemble.server(1).data().exists());
 }
 
 #[test]
@@ -277,13 +295,74 @@ fn a_whitelist_without_srvr_does_not_hide_the_mode() {
 
 #[test]
 fn a_server_in_the_foreground_is_not_stopped_by_surprise() {
-    let ensemble = Setup::voters(1).start();
+    let mut ensemble = Setup::voters(1).start();
     let background = Background::of(&ensemble);
     let err = failed_with(1, &background.run(&["stop"]));
     assert!(err.contains("a server answers") && err.contains("not started by `quorate start`"), "{err}");
     assert_eq!(modes(&succeeded(&background.run(&["status"]))), ["standalone"]);
-    let err = failed_with(14, &background.run(&["start"]));
-    assert!(err.contains("already in use"), "{err}");
+    let err = failed_with(1, &background.run(&["start"]));
+    let pid = ensemble.pid(1);
+    assert!(err.contains("a server runs on") && err.contains(&format!("(process {pid})")), "{err}");
+    assert!(!background.pid_file(0).exists());
+    // Another one in the foreground says what is the matter, too.
+    let exit = ensemble.start_refused(1);
+    assert!(
+        exit.code == Some(3) && exit.log.contains("another server uses this data directory"),
+        "{}",
+        exit.log
+    );
+}
+
+#[test]
+fn a_copy_of_a_configuration_is_the_same_server() {
+    let ensemble = Setup::voters(1).prepare();
+    let mut background = Background::of(&ensemble);
+    let copy = background.configs[0].with_file_name("copy.cfg");
+    fs::copy(&background.configs[0], &copy).unwrap();
+    background.configs.push(copy);
+    succeeded(&background.run_for(&[0], &["start"]));
+    let pid = background.pid(0).unwrap();
+    let err = failed_with(1, &background.run_for(&[1], &["start"]));
+    assert!(err.contains(&format!("already running as process {pid}")), "{err}");
+    assert_eq!(background.pid(0), Some(pid), "its pid file is still there");
+    let status = succeeded(&background.run_for(&[1], &["status"]));
+    assert!(status.contains(&format!("(process {pid})")), "{status}");
+    // Another pid file, or one that was lost, hides no server.
+    for command in ["start", "stop"] {
+        let elsewhere = ensemble.server(1).data().join("elsewhere.pid");
+        let words = [command, "--pid-file", elsewhere.to_str().unwrap()];
+        let err = failed_with(1, &background.run_for(&[0], &words));
+        assert!(err.contains(&format!("(process {pid})")) && err.contains("does not name"), "{err}");
+        assert!(is_alive(pid) && !elsewhere.exists());
+    }
+    let out = succeeded(&background.run_for(&[1], &["stop"]));
+    assert!(out.contains(&format!("stopped (process {pid})")), "{out}");
+    assert!(!is_alive(pid) && !background.pid_file(0).exists());
+}
+
+#[test]
+fn a_rolling_restart_keeps_a_quorum() {
+    let ensemble = Setup::voters(3).prepare();
+    let background = Background::of(&ensemble);
+    succeeded(&background.run(&["start"]));
+    let rolling = ["restart", "--rolling"];
+    // One of three is down: a quorum hangs on both of the others.
+    succeeded(&background.run_for(&[2], &["stop"]));
+    let pids = [background.pid(0), background.pid(1)];
+    let err = failed_with(1, &background.run_for(&[0, 1], &rolling));
+    assert!(err.contains("no quorum would be left: server 3 does not serve"), "{err}");
+    assert_eq!([background.pid(0), background.pid(1)], pids, "nobody was stopped");
+    // The one that is down may be part of it: it comes first, as nothing hangs on it.
+    succeeded(&background.run(&rolling));
+    assert_eq!(modes(&succeeded(&background.run(&["status"]))).len(), 3);
+    // One that does not come back ends it.
+    let broken = ensemble.server(2).version_2().join("currentEpoch");
+    let pids: Vec<_> = (0..3).map(|index| background.pid(index)).collect();
+    succeeded(&background.run_for(&[1], &["stop"]));
+    fs::write(&broken, "seven").unwrap();
+    let (code, out, err) = said(&background.run(&rolling));
+    assert!(code != Some(0) && err.contains("currentEpoch"), "{out}{err}");
+    assert_eq!([background.pid(0), background.pid(2)], [pids[0], pids[2]], "nobody else was stopped");
 }
 
 #[test]

@@ -11,7 +11,14 @@ use super::four_letter::Mode;
 use crate::config::ServerConfig;
 
 /// The ZooKeeper version whose behaviour clients can expect, and this program's own.
-pub(super) const VERSION: &str = concat!("3.9.4-quorate-", env!("CARGO_PKG_VERSION"), ", built on unknown");
+pub(super) const VERSION: &str = concat!(
+    "3.9.4-quorate-",
+    env!("CARGO_PKG_VERSION"),
+    "-",
+    env!("QUORATE_COMMIT"),
+    ", built on ",
+    env!("QUORATE_BUILT")
+);
 
 /// In which capacity this server serves; `None`: it does not.
 pub(crate) fn mode(config: &ServerConfig, peer: &QuorumPeer<ClientTxn>) -> Option<Mode> {
@@ -99,4 +106,26 @@ pub(super) fn environment() -> Vec<(String, String)> {
         pair("user.home", variable("HOME")),
         pair("user.dir", directory),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Collectors take everything before the last `-` for the version, the rest up to the comma for the
+    /// revision, and read the date as `MM/DD/YYYY HH:MM ZONE`.
+    #[test]
+    fn the_version_is_one_that_collectors_understand() {
+        let (build, date) = VERSION.split_once(", built on ").unwrap();
+        let (version, revision) = build.rsplit_once('-').unwrap();
+        assert_eq!(version, concat!("3.9.4-quorate-", env!("CARGO_PKG_VERSION")));
+        assert!(!revision.is_empty() && revision.bytes().all(|b| b.is_ascii_alphanumeric()), "{revision}");
+        let shape: String = date.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        assert_eq!(shape, "00/00/0000 00:00 UTC");
+        let number = |range: std::ops::Range<usize>| date[range].parse::<u32>().unwrap();
+        assert!(
+            (1..=12).contains(&number(0..2)) && (1..=31).contains(&number(3..5)) && number(6..10) >= 1970
+        );
+        assert!(number(11..13) < 24 && number(14..16) < 60);
+    }
 }

@@ -1,6 +1,7 @@
 //! What an operator can ask a running server: the four-letter words.
 
 pub(crate) mod answer;
+mod civil;
 mod date;
 pub(crate) mod facts;
 pub(crate) mod four_letter;

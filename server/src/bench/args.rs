@@ -1,7 +1,7 @@
 //! The command line of `quorate bench`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -32,6 +32,22 @@ pub(super) enum Mode {
     Ready(ReadyArgs),
     /// Runs the floor: a server without any state that answers the frames of the other modes.
     Null(NullArgs),
+}
+
+impl Mode {
+    /// Where the figures are wanted as JSON.
+    pub(super) fn json(&self) -> Option<&Path> {
+        let common = match self {
+            Mode::Load(args) => &args.common,
+            Mode::Fill(args) => &args.common,
+            Mode::Sessions(args) => &args.common,
+            Mode::Watch(args) => &args.common,
+            Mode::Failover(args) => &args.common,
+            Mode::Ready(args) => &args.common,
+            Mode::Null(_) => return None,
+        };
+        common.json.as_deref()
+    }
 }
 
 /// What every mode takes.

@@ -79,6 +79,9 @@ pub enum Failure {
     /// Something is in the way of the run.
     #[error("{0}")]
     Unfit(String),
+    /// A signal came before anything was measured.
+    #[error("interrupted before anything was measured")]
+    Interrupted,
     /// A process cannot be looked at.
     #[error("process {pid} cannot be looked at: {why}")]
     Process {

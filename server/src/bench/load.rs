@@ -1,14 +1,17 @@
 //! `quorate bench load`: reads and writes over many connections.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 
 use super::args::LoadArgs;
 use super::client::Client;
-use super::failure::Failure;
+use super::failure::{Failure, system};
 use super::machine::Moment;
 use super::place;
 use super::progress::Progress;
@@ -37,8 +40,8 @@ pub(super) struct Plan {
     pub(super) began: Instant,
     /// When measuring begins, in ns after that.
     pub(super) measure: u64,
-    /// When nothing more is sent.
-    pub(super) end: u64,
+    /// When nothing more is sent; earlier if the run is interrupted.
+    end: AtomicU64,
     /// ns between two requests of one thread, if they come at a rate.
     pub(super) interval: Option<f64>,
     /// Replies so far, for the progress.
@@ -63,6 +66,8 @@ struct Figures {
     seed: u64,
     warmup_seconds: f64,
     duration_seconds: f64,
+    /// Ended by a signal before the time was over.
+    interrupted: bool,
     operations: u64,
     throughput: f64,
     /// Requests that were due but could not be sent before the end: the servers did not keep up.
@@ -129,11 +134,12 @@ fn measure(
         window: args.window as usize,
         began: Instant::now(),
         measure: ns(args.warmup),
-        end: ns(whole),
+        end: AtomicU64::new(ns(whole)),
         interval: args.rate.map(|rate| 1e9 / rate as f64 * threads as f64),
         replies: AtomicU64::new(0),
         failed: AtomicBool::new(false),
     };
+    let interrupted = interruption()?;
     let mut shares: Vec<Vec<_>> = (0..threads).map(|_| Vec::new()).collect();
     for (number, server, client) in clients {
         shares[number % threads].push((number, server, client));
@@ -155,9 +161,9 @@ fn measure(
                 })
             })
             .collect();
-        let progress = Progress::new("running", plan.end);
-        let before = wait(&plan, plan.measure, &progress).and_then(|()| Moment::now(pids));
-        let after = wait(&plan, plan.end, &progress).and_then(|()| Moment::now(pids));
+        let progress = Progress::new("running", plan.end());
+        let before = wait(&plan, &interrupted, plan.measure, &progress).and_then(|()| Moment::now(pids));
+        let after = wait(&plan, &interrupted, plan.end(), &progress).and_then(|()| Moment::now(pids));
         let outcomes =
             running.into_iter().map(|thread| thread.join().expect("a client thread does not panic"));
         let outcomes: Result<Vec<Outcome>, Failure> = outcomes.collect();
@@ -168,7 +174,10 @@ fn measure(
     for outcome in outcomes {
         all.add(&outcome);
     }
-    let seconds = args.duration.as_secs_f64();
+    let Some(measured) = plan.end().checked_sub(plan.measure).filter(|ns| *ns > 0) else {
+        return Err(Failure::Interrupted);
+    };
+    let seconds = measured as f64 / 1e9;
     let operations = all.reads.len() + all.writes.len();
     Ok(Figures {
         mode: "load",
@@ -184,6 +193,7 @@ fn measure(
         seed: args.seed,
         warmup_seconds: args.warmup.as_secs_f64(),
         duration_seconds: seconds,
+        interrupted: plan.end() < ns(whole),
         operations,
         throughput: operations as f64 / seconds,
         unsent: all.unsent,
@@ -194,11 +204,33 @@ fn measure(
     })
 }
 
-/// Wait until so many ns after the beginning, or until somebody fails.
-fn wait(plan: &Plan, until: u64, progress: &Progress) -> Result<(), Failure> {
+impl Plan {
+    /// When nothing more is sent, in ns after the beginning.
+    pub(super) fn end(&self) -> u64 {
+        self.end.load(Ordering::Relaxed)
+    }
+}
+
+/// Set by the first SIGINT or SIGTERM: the run ends early, with figures. The second one ends the process.
+fn interruption() -> Result<Arc<AtomicBool>, Failure> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        let failed = system("catching signals");
+        flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted)).map_err(&failed)?;
+        flag::register(signal, Arc::clone(&interrupted)).map_err(&failed)?;
+    }
+    Ok(interrupted)
+}
+
+/// Wait until so many ns after the beginning, or until somebody fails or interrupts.
+fn wait(plan: &Plan, interrupted: &AtomicBool, until: u64, progress: &Progress) -> Result<(), Failure> {
     let mut shown = (0, Duration::ZERO);
     loop {
         let now = plan.began.elapsed();
+        if interrupted.load(Ordering::Relaxed) {
+            plan.end.fetch_min(ns(now), Ordering::Relaxed);
+            return Ok(());
+        }
         if ns(now) >= until || plan.failed.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -224,8 +256,12 @@ fn lines(figures: &Figures) -> Vec<String> {
     )];
     lines.push(format!(
         "{:.0} operations/s in {} s, every reply checked",
-        figures.throughput, figures.duration_seconds
+        figures.throughput,
+        (figures.duration_seconds * 10.0).round() / 10.0
     ));
+    if figures.interrupted {
+        lines.push("interrupted: the time was not over".to_owned());
+    }
     if figures.unsent > 0 {
         lines.push(format!(
             "{} requests were due but could not be sent: the rate is too high",

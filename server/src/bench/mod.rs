@@ -50,16 +50,19 @@ use args::Mode;
 /// Anything that makes the run no result; where JSON is wanted, it says so too.
 pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     raise_limit();
-    let (mode, json, result) = match &args.mode {
-        Mode::Load(args) => ("load", &args.common.json, load::run(args)),
-        Mode::Fill(args) => ("fill", &args.common.json, fill::run(args)),
-        Mode::Sessions(args) => ("sessions", &args.common.json, sessions::run(args)),
-        Mode::Watch(args) => ("watch", &args.common.json, watch::run(args)),
-        Mode::Failover(args) => ("failover", &args.common.json, failover::run(args)),
-        Mode::Ready(args) => ("ready", &args.common.json, ready::run(args)),
-        Mode::Null(args) => ("null", &None, null::run(args)),
+    if let Some(path) = args.mode.json() {
+        report::try_file(path)?;
+    }
+    let (mode, result) = match &args.mode {
+        Mode::Load(args) => ("load", load::run(args)),
+        Mode::Fill(args) => ("fill", fill::run(args)),
+        Mode::Sessions(args) => ("sessions", sessions::run(args)),
+        Mode::Watch(args) => ("watch", watch::run(args)),
+        Mode::Failover(args) => ("failover", failover::run(args)),
+        Mode::Ready(args) => ("ready", ready::run(args)),
+        Mode::Null(args) => ("null", null::run(args)),
     };
-    if let (Err(failure), Some(path)) = (&result, json) {
+    if let (Err(failure), Some(path)) = (&result, args.mode.json()) {
         report::give_failure(path, mode, failure);
     }
     result

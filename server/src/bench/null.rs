@@ -60,7 +60,7 @@ pub(super) fn run(args: &NullArgs) -> Result<(), Failure> {
         round: Vec::new(),
     };
     server.poll.registry().register(&mut server.listener, LISTENER, Interest::READABLE).map_err(&failed)?;
-    println!("ready: {address}");
+    crate::output::say(&format!("ready: {address}"));
     server.run().map_err(system("serving"))
 }
 

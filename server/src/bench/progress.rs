@@ -13,7 +13,7 @@ pub(super) struct Progress {
 impl Progress {
     /// `what` goes from 0 to `end`.
     pub(super) fn new(what: &'static str, end: u64) -> Progress {
-        if !std::io::stderr().is_terminal() {
+        if !std::io::stderr().is_terminal() || !crate::output::is_colourful() {
             return Progress { bar: ProgressBar::hidden() };
         }
         let style = ProgressStyle::with_template("{prefix:>12} [{bar:40}] {percent:>3} % {msg}");

@@ -196,6 +196,18 @@ pub(super) fn give(json: Option<&Path>, lines: &[String], figures: &impl Seriali
     Ok(())
 }
 
+/// Whether figures can be written to this file: asked before a run, not after it.
+///
+/// # Errors
+/// They cannot.
+pub(super) fn try_file(json: &Path) -> Result<(), Failure> {
+    if json.as_os_str() == "-" {
+        return Ok(());
+    }
+    let opened = fs::OpenOptions::new().append(true).create(true).open(json);
+    opened.map(drop).map_err(|why| Failure::File { path: json.to_owned(), why })
+}
+
 /// Say as JSON that there are no figures, and why. The failure itself is reported by the caller.
 pub(super) fn give_failure(json: &Path, mode: &str, failure: &Failure) {
     let nothing = serde_json::json!({ "mode": mode, "valid": false, "error": failure.to_string() });
@@ -212,6 +224,10 @@ fn give_json(path: &Path, figures: &impl Serialize) -> Result<(), Failure> {
 }
 
 fn print(text: &str) -> Result<(), Failure> {
-    let written = io::stdout().write_all(text.as_bytes());
-    written.map_err(|why| Failure::System { what: "writing to stdout", why })
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::System { what: "writing to standard output", why })
+        }
+        _ => Ok(()),
+    }
 }

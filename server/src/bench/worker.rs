@@ -168,7 +168,7 @@ impl<'a> Worker<'a> {
         }
         loop {
             let now = self.now();
-            if now >= self.plan.end && self.connections.iter().all(|c| c.checker.outstanding() == 0) {
+            if now >= self.plan.end() && self.connections.iter().all(|c| c.checker.outstanding() == 0) {
                 break;
             }
             if self.plan.failed.load(Ordering::Relaxed) {
@@ -198,7 +198,7 @@ impl<'a> Worker<'a> {
             self.send_due()?;
         }
         if let Some(pace) = &self.pace {
-            let due = (self.plan.end as f64 / pace.interval) as u64;
+            let due = (self.plan.end() as f64 / pace.interval) as u64;
             self.outcome.unsent = due.saturating_sub(pace.sent);
         }
         self.close();
@@ -225,7 +225,7 @@ impl<'a> Worker<'a> {
                 let answered = connection.checker.reply(frame, &self.plan.values);
                 let answered = answered.map_err(|wrong| connection.wrong(wrong))?;
                 self.record(&answered, now);
-                if self.pace.is_none() && now < self.plan.end && answered.asked != Asked::Empty {
+                if self.pace.is_none() && now < self.plan.end() && answered.asked != Asked::Empty {
                     self.ask(index, now);
                 }
             }
@@ -240,7 +240,7 @@ impl<'a> Worker<'a> {
     fn record(&mut self, answered: &Outstanding, now: u64) {
         self.replies += 1;
         // At a rate those count too whose answer came late: leaving out the slowest would flatter.
-        let in_time = now < self.plan.end || self.pace.is_some();
+        let in_time = now < self.plan.end() || self.pace.is_some();
         if now < self.plan.measure || !in_time {
             return;
         }
@@ -287,7 +287,7 @@ impl<'a> Worker<'a> {
         self.full = false;
         while let Some(pace) = &mut self.pace {
             let due = pace.due();
-            if due > now || due >= self.plan.end || now >= self.plan.end {
+            if due > now || due >= self.plan.end() || now >= self.plan.end() {
                 break;
             }
             let window = self.plan.window;

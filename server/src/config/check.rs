@@ -9,9 +9,10 @@ use quorate_core::quorum::QuorumVerifier;
 use serde_json::{Value, json};
 
 use super::keys::{self, Key, Treatment};
-use super::typed::{Typed, expected};
+use super::typed::{Place, Typed, expected};
 use super::{ConfigErrors, ServerConfig, Strictness};
 use crate::error::Error;
+use crate::output::print;
 
 /// A file to begin with.
 const SAMPLE: &str = include_str!("sample.cfg");
@@ -34,6 +35,12 @@ pub(crate) enum ConfigCommand {
         /// given twice.
         #[arg(long)]
         strict: bool,
+        /// Show every key that is followed, also those that have their defaults.
+        #[arg(long)]
+        all: bool,
+        /// As JSON: every key that is followed, warnings and mistakes.
+        #[arg(long)]
+        json: bool,
     },
     /// Print a zoo.cfg to begin with.
     Sample,
@@ -46,15 +53,19 @@ impl ConfigCommand {
     /// What is wrong with the file that is checked.
     pub(crate) fn run(&self) -> Result<(), Error> {
         match self {
-            ConfigCommand::Keys { json: true } => println!("{:#}", keys_as_json()),
-            ConfigCommand::Keys { json: false } => print!("{}", keys_as_text()),
-            ConfigCommand::Sample => print!("{SAMPLE}"),
-            ConfigCommand::Check { zoo_cfg, strict } => {
+            ConfigCommand::Keys { json: true } => print(&format!("{:#}\n", keys_as_json()))?,
+            ConfigCommand::Keys { json: false } => print(&keys_as_text())?,
+            ConfigCommand::Sample => print(SAMPLE)?,
+            ConfigCommand::Check { zoo_cfg, strict, all, json } => {
                 let strictness = if *strict { Strictness::Strict } else { Strictness::AsTheFileSays };
-                let (text, errors) = check(zoo_cfg, strictness);
-                print!("{text}");
-                if !errors.0.is_empty() {
-                    return Err(Error::Config(errors));
+                let (config, typed) = ServerConfig::understand(zoo_cfg, strictness);
+                if *json {
+                    print(&format!("{:#}\n", as_json(zoo_cfg, config.as_ref(), &typed)))?;
+                } else {
+                    print(&check(zoo_cfg, config.as_ref(), &typed, *all))?;
+                }
+                if !typed.errors.is_empty() {
+                    return Err(Error::Config(ConfigErrors(typed.errors)));
                 }
             }
         }
@@ -107,13 +118,12 @@ fn keys_as_text() -> String {
     out
 }
 
-/// What a file means, and what is wrong with it.
-fn check(file: &Path, strictness: Strictness) -> (String, ConfigErrors) {
-    let (config, typed) = ServerConfig::understand(file, strictness);
+/// What a file means, and what there is to know about it; what is wrong with it is left to the caller.
+fn check(file: &Path, config: Option<&ServerConfig>, typed: &Typed, all: bool) -> String {
     let mut out = String::new();
-    if let Some(config) = &config {
+    if let Some(config) = config {
         describe(&mut out, config);
-        values(&mut out, config, &typed);
+        values(&mut out, config, typed, all);
     }
     for warning in &typed.warnings {
         let _ = writeln!(out, "warning: {warning}");
@@ -125,7 +135,35 @@ fn check(file: &Path, strictness: Strictness) -> (String, ConfigErrors) {
             many => writeln!(out, "{}: good, with {many} warnings", file.display()),
         };
     }
-    (out, ConfigErrors(typed.errors))
+    out
+}
+
+/// The same for programs.
+fn as_json(file: &Path, config: Option<&ServerConfig>, typed: &Typed) -> Value {
+    let value = |Setting { key, value, origin }: Setting| {
+        let place = match &origin {
+            Origin::Line(place) | Origin::OwnLine(place) => json!({ "file": place.file, "line": place.line }),
+            Origin::Computed(_) | Origin::Default => Value::Null,
+        };
+        json!({ "key": key, "value": value, "origin": origin.text(typed), "place": place })
+    };
+    let members = |config: &ServerConfig| -> Vec<String> {
+        config.members.iter().map(|(id, member)| member.line(*id).to_string()).collect()
+    };
+    json!({
+        "file": file,
+        "good": typed.errors.is_empty(),
+        "id": config.map(|config| config.id.0),
+        "standalone": config.map(ServerConfig::is_standalone),
+        "members": config.map(members),
+        "values": config.map(|config| settings(config, typed).map(value).collect::<Vec<Value>>()),
+        "warnings": typed.warnings.iter().map(|w| {
+            json!({ "file": w.file, "line": w.line, "key": w.key, "text": w.text, "ignored": w.ignored })
+        }).collect::<Vec<Value>>(),
+        "mistakes": typed.errors.iter().map(|e| {
+            json!({ "file": e.file, "line": e.line, "key": e.key, "text": e.kind.to_string() })
+        }).collect::<Vec<Value>>(),
+    })
 }
 
 fn describe(out: &mut String, config: &ServerConfig) {
@@ -168,19 +206,71 @@ fn describe(out: &mut String, config: &ServerConfig) {
     }
 }
 
-/// Every key that is followed, with its value and where that comes from.
-fn values(out: &mut String, config: &ServerConfig, typed: &Typed) {
-    out.push('\n');
-    for key in keys::all().filter(|key| key.treatment == Treatment::Honoured && !key.name.ends_with(".N")) {
-        let (value, origin) = match typed.get(key.name) {
-            Some((place, value)) => (value.to_owned(), format!("line {}", place.line)),
-            None => match computed(config, key.name) {
-                Some(value) => (value, key.default.to_owned()),
-                None => (key.default.to_owned(), "default".to_owned()),
-            },
+/// A key that is followed.
+struct Setting {
+    key: &'static str,
+    value: String,
+    origin: Origin,
+}
+
+/// Where a value comes from.
+enum Origin {
+    /// This line of a file.
+    Line(Place),
+    /// This server's own `server.N` line.
+    OwnLine(Place),
+    /// Other keys.
+    Computed(&'static str),
+    /// The table of keys.
+    Default,
+}
+
+impl Origin {
+    fn text(&self, typed: &Typed) -> String {
+        let line = |place: &Place| match place.file == typed.file {
+            true => format!("line {}", place.line),
+            false => format!("{}:{}", place.file.display(), place.line),
         };
-        let pair = format!("{} = {value}", key.name);
-        let _ = writeln!(out, "  {pair:<60} {origin}");
+        match self {
+            Origin::Line(place) => line(place),
+            Origin::OwnLine(place) => format!("{}, {}", place.key, line(place)),
+            Origin::Computed(how) => (*how).to_owned(),
+            Origin::Default => "default".to_owned(),
+        }
+    }
+}
+
+fn settings<'a>(config: &'a ServerConfig, typed: &'a Typed) -> impl Iterator<Item = Setting> + 'a {
+    let followed = |key: &&Key| key.treatment == Treatment::Honoured && !key.name.ends_with(".N");
+    keys::all().filter(followed).map(move |key| {
+        let (value, origin) = match (typed.get(key.name), computed(config, key.name)) {
+            (Some((place, value)), _) => (value.to_owned(), Origin::Line(place.clone())),
+            (None, Some(value)) => match typed.members.get(&config.id.0) {
+                Some((place, _)) if key.name.starts_with("clientPort") => {
+                    (value, Origin::OwnLine(place.clone()))
+                }
+                _ => (value, Origin::Computed(key.default)),
+            },
+            (None, None) => (key.default.to_owned(), Origin::Default),
+        };
+        Setting { key: key.name, value, origin }
+    })
+}
+
+/// Keys that are followed, with their values and where these come from.
+fn values(out: &mut String, config: &ServerConfig, typed: &Typed, all: bool) {
+    out.push('\n');
+    let mut left_out = 0;
+    for Setting { key, value, origin } in settings(config, typed) {
+        if matches!(origin, Origin::Default) && !all {
+            left_out += 1;
+            continue;
+        }
+        let pair = format!("{key} = {value}");
+        let _ = writeln!(out, "  {pair:<60} {}", origin.text(typed));
+    }
+    if left_out > 0 {
+        let _ = writeln!(out, "  {left_out} more keys have their defaults: --all shows them");
     }
     out.push('\n');
 }
@@ -202,12 +292,69 @@ fn computed(config: &ServerConfig, key: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn checked(file: &Path, strictness: Strictness) -> (String, ConfigErrors) {
+        let (config, typed) = ServerConfig::understand(file, strictness);
+        let text = check(file, config.as_ref(), &typed, false);
+        (text, ConfigErrors(typed.errors))
+    }
+
+    /// The members stand in a file of their own, and this server's client port in its line there.
+    #[test]
+    fn origins_are_where_the_values_stand() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, list) = (dir.path().join("zoo.cfg"), dir.path().join("zoo.dynamic"));
+        std::fs::write(dir.path().join("myid"), "1").unwrap();
+        let (home, members) = (dir.path().display(), list.display());
+        std::fs::write(
+            &file,
+            format!("\u{feff}tickTime=2000\ndataDir={home}\ninitLimit=5\nsyncLimit=2\ndynamicConfigFile={members}\n"),
+        )
+        .unwrap();
+        std::fs::write(&list, "server.1=a:1:2;2181\nserver.2=b:1:2;2181\nserver.3=c:1:2;2181\n").unwrap();
+        let (said, errors) = checked(&file, Strictness::Strict);
+        assert!(errors.0.is_empty(), "{errors}");
+        let port = said.lines().find(|line| line.contains("clientPort = 2181")).unwrap();
+        assert!(port.ends_with(&format!(" server.1, {members}:1")), "{said}");
+        assert!(said.contains("warning: ") && said.contains("byte-order mark"), "{said}");
+        assert!(said.contains("more keys have their defaults") && !said.contains("  snapCount = "), "{said}");
+        let (config, typed) = ServerConfig::understand(&file, Strictness::AsTheFileSays);
+        assert!(check(&file, config.as_ref(), &typed, true).contains("  snapCount = "));
+        let json = as_json(&file, config.as_ref(), &typed);
+        let of =
+            |key: &str| json["values"].as_array().unwrap().iter().find(|v| v["key"] == key).unwrap().clone();
+        assert_eq!(
+            (&json["good"], &json["id"], &json["standalone"]),
+            (&true.into(), &1.into(), &false.into())
+        );
+        assert_eq!(of("clientPort")["place"]["file"], list.display().to_string());
+        assert_eq!(of("snapCount")["origin"], "default");
+        assert_eq!(json["warnings"][0]["line"], 1);
+        // Mistakes about members name the file that the members are in.
+        std::fs::write(dir.path().join("myid"), "9").unwrap();
+        let (config, typed) = ServerConfig::understand(&file, Strictness::AsTheFileSays);
+        let json = as_json(&file, config.as_ref(), &typed);
+        let text = json["mistakes"][0]["text"].as_str().unwrap();
+        assert!(text.contains("no server.9 line") && text.contains("zoo.dynamic"), "{json}");
+    }
+
+    #[test]
+    fn a_comment_behind_a_directory_is_no_part_of_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("zoo.cfg");
+        let text =
+            format!("dataDir={}\ndataLogDir=/nonexistent/x # fast\nclientPort=2181\n", dir.path().display());
+        std::fs::write(&file, text).unwrap();
+        let (said, errors) = checked(&file, Strictness::AsTheFileSays);
+        let why = errors.to_string();
+        assert!(why.contains("zoo.cfg:2: dataLogDir: ") && why.contains("a line of its own"), "{said}{why}");
+    }
+
     #[test]
     fn the_sample_is_good_and_means_what_it_says() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("zoo.cfg");
         std::fs::write(&file, SAMPLE).unwrap();
-        let (text, errors) = check(&file, Strictness::Strict);
+        let (text, errors) = checked(&file, Strictness::Strict);
         assert!(errors.0.is_empty(), "{errors}");
         assert!(text.starts_with("a standalone server\n") && text.ends_with(": good\n"), "{text}");
     }
@@ -221,7 +368,7 @@ mod tests {
             format!("tickTime=2000\ndataDir={}\nclientPort=2181\ninitLimit=5\n", dir.path().display());
         text += "syncLimit=2\nsnapcount=7\nserver.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\nserver.4=d:1:2:observer\n";
         std::fs::write(&file, &text).unwrap();
-        let (said, errors) = check(&file, Strictness::AsTheFileSays);
+        let (said, errors) = checked(&file, Strictness::AsTheFileSays);
         assert!(errors.0.is_empty(), "{errors}");
         for line in [
             "server 2 of an ensemble of 3 voters and 1 observer\n",
@@ -236,10 +383,10 @@ mod tests {
         ] {
             assert!(said.contains(line), "{line:?} is not in\n{said}");
         }
-        let (_, errors) = check(&file, Strictness::Strict);
+        let (_, errors) = checked(&file, Strictness::Strict);
         assert_eq!(errors.0.len(), 1, "{errors}");
         std::fs::write(&file, text + "group.1=1\ngroup.2=2\ngroup.3=3\n").unwrap();
-        let (said, _) = check(&file, Strictness::AsTheFileSays);
+        let (said, _) = checked(&file, Strictness::AsTheFileSays);
         assert!(
             said.contains("more than half of 3 groups; any 1 servers may be lost, and any one group\n"),
             "{said}"

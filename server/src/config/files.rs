@@ -87,6 +87,8 @@ pub(crate) struct Directories {
     pub(crate) trust_empty_snapshot: bool,
     /// `db.autocreate`.
     pub(crate) db_autocreate: bool,
+    /// `datadir.autocreate`.
+    pub(crate) autocreate_dirs: bool,
     /// `extendedTypesEnabled`.
     pub(crate) extended_types: bool,
     /// The ids of the members.
@@ -115,6 +117,7 @@ impl Directories {
             data_dir,
             trust_empty_snapshot: typed.boolean("snapshot.trust.empty"),
             db_autocreate: typed.boolean("db.autocreate"),
+            autocreate_dirs: typed.boolean("datadir.autocreate"),
             extended_types: typed.boolean("extendedTypesEnabled"),
             members: typed.members.keys().copied().collect(),
         })

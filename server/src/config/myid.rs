@@ -30,8 +30,8 @@ pub(super) fn server_id(
         Err(why) => return bad(typed, &file, why),
     };
     if !typed.members.is_empty() && !typed.members.contains_key(&id) {
-        let list = typed.file.display();
-        return bad(typed, &file, format!("{id}, but there is no server.{id} line in {list}"));
+        let text = format!("{id}, but there is no server.{id} line in {}", typed.list().display());
+        return bad(typed, &file, text);
     }
     if extended_types && id > LARGEST_WITH_TTL {
         let text = format!("{id} is above {LARGEST_WITH_TTL}, and extendedTypesEnabled allows no such id");

@@ -100,10 +100,22 @@ impl Typed {
             Ok(bytes) => bytes,
             Err(why) => return self.errors.push(failed(None, Mistake::Unreadable(why.to_string()))),
         };
-        let entries = match properties::parse(&String::from_utf8_lossy(&bytes)) {
+        let text = String::from_utf8_lossy(&bytes);
+        let (text, marked) = match text.strip_prefix('\u{feff}') {
+            Some(rest) => (rest, true),
+            None => (&*text, false),
+        };
+        let entries = match properties::parse(text) {
             Ok(entries) => entries,
             Err(bad) => return self.errors.push(failed(Some(bad.line), Mistake::BadEscape)),
         };
+        if let Some(first) = entries.first().filter(|_| marked) {
+            let place = Place { file: file.to_owned(), line: first.line, key: first.key.clone() };
+            self.warn(
+                &place,
+                "the file begins with a byte-order mark, which ZooKeeper takes for a part of this key",
+            );
+        }
         for entry in entries {
             let place = Place { file: file.to_owned(), line: entry.line, key: entry.key };
             match member_kind(&place.key) {
@@ -143,6 +155,15 @@ impl Typed {
                 if let Some(text) = value::doubt(key, value) {
                     self.warn_ignored(place, &text);
                 }
+                if let Some(text) = value::comment(value) {
+                    // A directory of such a name would be made, and the server would be empty.
+                    match key.kind {
+                        Kind::Directory | Kind::File if !Path::new(value).exists() => {
+                            self.error_at(place, Mistake::Conflict(text));
+                        }
+                        _ => self.warn(place, &text),
+                    }
+                }
             }
             Treatment::Ignored(values) if harmless(values) => {}
             Treatment::Ignored(_) => self.warn_ignored(place, &format!("not followed: {}", key.text)),
@@ -166,6 +187,8 @@ impl Typed {
             (Some(meant), None) => format!("unknown key, ignored; did you mean {meant}?"),
             (None, _) => "unknown key, ignored".to_owned(),
         };
+        let visible = place.key.chars().all(|c| c.is_ascii_graphic() || c.is_alphanumeric());
+        let text = if visible { text } else { format!("{text} (written {:?})", place.key) };
         self.warn_ignored(place, &text);
     }
 
@@ -277,6 +300,13 @@ impl Typed {
                 kind: Mistake::Strict(text),
             },
         ));
+    }
+
+    /// The file that the members are listed in.
+    pub(crate) fn list(&self) -> PathBuf {
+        let listed = self.members.values().next().map(|(place, _)| place.file.clone());
+        let named = || self.text("dynamicConfigFile").map(PathBuf::from);
+        listed.or_else(named).unwrap_or_else(|| self.file.clone())
     }
 
     /// Record advice.

@@ -31,6 +31,14 @@ pub(super) fn doubt(key: &Key, text: &str) -> Option<String> {
     }
 }
 
+/// What a person may have meant for a comment: only whole lines are comments.
+pub(super) fn comment(text: &str) -> Option<String> {
+    let at = text.find([' ', '\t'])?;
+    let rest = text[at..].trim_start();
+    let meant = rest.starts_with(['#', '!']) || rest.starts_with("//");
+    meant.then(|| format!("the value is {text:?}: a comment must have a line of its own"))
+}
+
 /// True or false; for [`Kind::Word`] whether it is that word.
 pub(super) fn boolean(kind: Kind, text: &str) -> Result<bool, Mistake> {
     match kind {
@@ -100,6 +108,16 @@ mod tests {
         }
         for text in ["", "h", "1w", "soon", "1.5", "9223372036854775807d", "99999999999999999999"] {
             assert!(interval(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn comments_behind_values_are_seen() {
+        for text in ["/x # the fast disk", "/x\t# y", "yes ! no", "/x // y"] {
+            assert!(comment(text).is_some_and(|why| why.contains("line of its own")), "{text}");
+        }
+        for text in ["/x", "/x#y", "/my data/x", "", "#"] {
+            assert_eq!(comment(text), None, "{text}");
         }
     }
 

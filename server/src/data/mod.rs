@@ -3,7 +3,6 @@
 mod check;
 mod initialize;
 mod log;
-mod output;
 mod place;
 mod purge;
 mod show;
@@ -14,6 +13,7 @@ use clap::Subcommand;
 pub(crate) use self::log::LogCommand;
 pub(crate) use self::snapshot::SnapshotCommand;
 use crate::error::Error;
+use crate::output;
 
 /// What can be done with a data directory.
 #[derive(Debug, Subcommand)]

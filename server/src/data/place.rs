@@ -1,5 +1,6 @@
 //! Which directories a command is about: those of a `zoo.cfg`, or a data directory itself.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::config::Directories;
@@ -41,18 +42,37 @@ impl PlaceArgs {
         let place = self.resolve_new()?;
         for dir in [&place.data_dir, &place.data_log_dir] {
             if !dir.is_dir() {
-                return Err(Error::Usage(format!("{} is not a directory", dir.display())));
+                let (dir, named) = (dir.display(), self.place.is_dir());
+                return Err(Error::Usage(match place.storage.autocreate_dirs {
+                    _ if named => format!("{dir} is not a directory"),
+                    true => {
+                        format!(
+                            "{dir} is not a directory; if nothing is there, a start makes it and begins empty"
+                        )
+                    }
+                    false => {
+                        format!("{dir} is not a directory, and a start does not make it (datadir.autocreate)")
+                    }
+                }));
             }
         }
         Ok(place)
     }
 
-    /// The same for directories that may still have to be made.
+    /// The same for directories that a `zoo.cfg` names and that may still have to be made. What the
+    /// command line names must be there: a mistyped name would otherwise become a directory.
     ///
     /// # Errors
-    /// What is wrong with the `zoo.cfg`.
+    /// What is wrong with the `zoo.cfg`; a path that is not there.
     pub(super) fn resolve_new(&self) -> Result<Place, Error> {
-        if self.place.is_file() { self.of_file() } else { self.of_dir() }
+        for path in std::iter::once(&self.place).chain(&self.log_dir) {
+            if let Err(why) = std::fs::metadata(path) {
+                let hint = if why.kind() == ErrorKind::NotFound { neighbour(path) } else { None };
+                let hint = hint.map(|name| format!("; did you mean {}?", name.display())).unwrap_or_default();
+                return Err(Error::Usage(format!("{}: {why}{hint}", path.display())));
+            }
+        }
+        if self.place.is_dir() { self.of_dir() } else { self.of_file() }
     }
 
     fn of_file(&self) -> Result<Place, Error> {
@@ -60,11 +80,13 @@ impl PlaceArgs {
             let why = format!("{} says where the logs are: leave --log-dir out", self.place.display());
             return Err(Error::Usage(why));
         }
-        let found = Directories::load(&self.place)?;
+        let mut found = Directories::load(&self.place)?;
+        (found.data_dir, found.data_log_dir) = (whole(found.data_dir), whole(found.data_log_dir));
         let storage = StorageConfig {
             data_log_dir: Some(found.data_log_dir.clone()),
             trust_empty_snapshot: found.trust_empty_snapshot,
             autocreate_db: found.db_autocreate,
+            autocreate_dirs: found.autocreate_dirs,
             ..StorageConfig::new(&found.data_dir)
         };
         let Directories { data_dir, data_log_dir, extended_types, members, .. } = found;
@@ -72,12 +94,30 @@ impl PlaceArgs {
     }
 
     fn of_dir(&self) -> Result<Place, Error> {
-        let data_dir = outer(&self.place);
-        let data_log_dir = self.log_dir.as_deref().map_or_else(|| data_dir.clone(), outer);
+        let data_dir = whole(outer(&self.place));
+        let data_log_dir = self.log_dir.as_deref().map_or_else(|| data_dir.clone(), |dir| whole(outer(dir)));
         let storage =
             StorageConfig { data_log_dir: Some(data_log_dir.clone()), ..StorageConfig::new(&data_dir) };
         Ok(Place { data_dir, data_log_dir, storage, extended_types: false, members: Vec::new() })
     }
+}
+
+/// The directory from the root on, without links: what is found must not depend on how it was written.
+fn whole(dir: PathBuf) -> PathBuf {
+    dir.canonicalize().or_else(|_| std::path::absolute(&dir)).unwrap_or(dir)
+}
+
+/// A file or directory beside the one that is not there, with a similar name.
+fn neighbour(path: &Path) -> Option<PathBuf> {
+    let wanted = path.file_name()?.to_string_lossy().into_owned();
+    let parent = path.parent().filter(|parent| *parent != Path::new(""));
+    let names = std::fs::read_dir(parent.unwrap_or(Path::new("."))).ok()?.filter_map(Result::ok);
+    let near = names.filter_map(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let distance = strsim::damerau_levenshtein(&wanted, &name);
+        (distance <= 2).then_some((distance, name))
+    });
+    near.min().map(|(_, name)| path.with_file_name(name))
 }
 
 /// The directory that `version-2` is in, if it was named instead.

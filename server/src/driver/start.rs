@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::glue::StoredImage;
 use crate::net::Net;
 use crate::service::Announcer;
-use crate::storage::{RealDisk, Storage, StorageConfig};
+use crate::storage::{LOCK, RealDisk, Storage, StorageConfig, StorageError, is_in_use};
 use crate::timer::{Alarms, Durations};
 
 /// Bytes of committed transactions that are kept for learners, besides `commitLogCount`.
@@ -52,6 +52,8 @@ pub(crate) fn run(
 /// Take the ports and the data directory; nothing is sent before [`Driver::serve`].
 fn start(config: ServerConfig, stop_on_stdin_eof: bool, record: Option<&Path>) -> Result<Driver, Error> {
     let settings = settings(&config);
+    // Said before the ports are tried: that server has them, too.
+    refuse_if_in_use(&config)?;
     let net = Net::bind(&config, TravellingImage::new(&settings), stop_on_stdin_eof)?;
     let blank = StoredImage::new(&settings);
     let initial = || TreeService::new(&settings, None).snapshot();
@@ -99,6 +101,13 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool, record: Option<&Path>) -
         recorder,
         announcer: None,
     })
+}
+
+fn refuse_if_in_use(config: &ServerConfig) -> Result<(), StorageError> {
+    match is_in_use(&config.data_dir, &config.data_log_dir)? {
+        true => Err(StorageError::Locked { path: config.data_dir.join(LOCK) }),
+        false => Ok(()),
+    }
 }
 
 fn storage_config(config: &ServerConfig) -> StorageConfig {

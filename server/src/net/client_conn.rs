@@ -10,6 +10,7 @@ use quorate_core::wire::frame::FrameDecoder;
 
 use super::client_stats::{CREATE_SESSION, ConnectionLine, Counts, Waiting, operation};
 use super::socket::Socket;
+use super::stranger::foreign;
 use crate::admin::answer::Answer;
 use crate::admin::four_letter::Word;
 
@@ -122,8 +123,8 @@ impl Conn {
                 self.counts.received += 1;
                 return Ok(Some(Happened::Asked(self.id, word)));
             }
-            if head[0] == 0x16 && head[1] == 3 {
-                return Err("speaks TLS, and this port does not".to_owned());
+            if let Some(what) = foreign(&head) {
+                return Err(what.to_owned());
             }
         }
         let Some(frame) = self.frames.next_frame().map_err(|error| error.to_string())? else {

@@ -151,6 +151,13 @@ impl ClientPort {
         mark_dirty(&mut self.dirty, conn, index);
     }
 
+    /// A client is closed without an answer: only the log says why.
+    pub(crate) fn turned_away(&mut self, now: Instant, id: ConnId, why: &str) {
+        if let Some((_, conn)) = find(&mut self.conns, id) {
+            self.refusals.log(now, conn.peer, why);
+        }
+    }
+
     /// Answer a four-letter word, and close the connection after it.
     pub(crate) fn answer(&mut self, id: ConnId, answer: Answer) {
         if let Some((_, conn)) = find(&mut self.conns, id) {
@@ -461,8 +468,6 @@ impl ClientPort {
         peer: SocketAddr,
         registry: &Registry,
     ) -> io::Result<()> {
-        // An IPv4 client of a port that listens on IPv6 is an IPv4 client.
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         if self.conns.len() >= self.settings.descriptors {
             return Err(io::Error::other("too many connections for this server's limit of open files"));
         }

@@ -10,6 +10,7 @@ use quorate_core::wire::election::{InitialMessage, NotificationMessage};
 use quorate_core::wire::frame::FrameDecoder;
 
 use super::socket::Socket;
+use super::stranger::{Expected, Greeting};
 
 /// A connection.
 pub(super) struct Conn {
@@ -17,6 +18,8 @@ pub(super) struct Conn {
     pub(super) peer: SocketAddr,
     pub(super) stage: Stage,
     pub(super) frames: FrameDecoder,
+    /// What it said first.
+    pub(super) greeting: Greeting,
     pub(super) queued: bool,
     pub(super) read: bool,
     pub(super) dirty: bool,
@@ -60,6 +63,9 @@ impl Conn {
         match self.stage {
             Stage::Dialing(..) => Ok(None),
             Stage::Unknown(_) => {
+                if let Some(what) = self.greeting.stranger(Expected::Election) {
+                    return Err(what.to_owned());
+                }
                 let buffer = self.frames.buffer();
                 let Some((message, length)) = InitialMessage::parse(buffer).map_err(|e| e.to_string())?
                 else {

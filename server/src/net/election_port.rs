@@ -26,10 +26,12 @@ use super::election_conn::{Conn, Said, Stage};
 use super::listener::Port;
 use super::places::Places;
 use super::refusals::Refusals;
-use super::resolver::{Asker, Resolver};
+use super::resolver::{Answer, Asker, Resolver};
 use super::slab::Slab;
 use super::socket::{Side, Socket};
+use super::stranger::Greeting;
 use super::token::{PortKind, Source};
+use super::unreachable::Unreachable;
 use crate::config::HostPort;
 
 /// Accepted connections that have not said who they are; for one more the oldest is closed, lest
@@ -67,6 +69,7 @@ pub(crate) struct ElectionPort {
     later: Vec<usize>,
     dirty: Vec<usize>,
     refusals: Refusals,
+    unreachable: Unreachable,
 }
 
 /// Something to tell core.
@@ -118,6 +121,7 @@ impl ElectionPort {
             later: Vec::new(),
             dirty: Vec::new(),
             refusals: Refusals::new("election"),
+            unreachable: Unreachable::new("election"),
         }
     }
 
@@ -128,7 +132,7 @@ impl ElectionPort {
         now: Instant,
         server: ServerId,
         vote: Notification,
-        resolver: &Resolver,
+        resolver: &mut Resolver,
         registry: &Registry,
     ) {
         if server == self.settings.me {
@@ -143,18 +147,15 @@ impl ElectionPort {
     }
 
     /// The address of a server that is being dialed.
-    pub(crate) fn resolved(
-        &mut self,
-        now: Instant,
-        server: ServerId,
-        answer: Result<SocketAddr, String>,
-        registry: &Registry,
-    ) {
+    pub(crate) fn resolved(&mut self, now: Instant, server: ServerId, answer: Answer, registry: &Registry) {
         if self.peers.get(&server).is_none_or(|peer| peer.dial != Dial::Resolving) {
             return;
         }
         match answer {
-            Ok(address) => self.connect(now, server, address, registry),
+            Ok(addresses) => {
+                self.peers.get_mut(&server).expect("it is there").places.resolved(addresses);
+                self.connect(now, server, registry);
+            }
             Err(why) => self.dial_failed(now, server, &why),
         }
     }
@@ -220,7 +221,7 @@ impl ElectionPort {
         &mut self,
         now: Instant,
         scratch: &mut [u8],
-        resolver: &Resolver,
+        resolver: &mut Resolver,
         registry: &Registry,
     ) -> Option<Input<P>> {
         loop {
@@ -239,6 +240,7 @@ impl ElectionPort {
             if !conn.read {
                 conn.read = true;
                 let bytes = conn.socket.read(scratch);
+                conn.greeting.heard(bytes);
                 conn.frames.feed(bytes);
             }
             match conn.next() {
@@ -249,9 +251,14 @@ impl ElectionPort {
                 }
                 Ok(None) => self.leave(index),
                 Err(error) => {
-                    let who = conn.who();
+                    let (who, unknown) = (conn.who(), matches!(conn.stage, Stage::Unknown(_)));
+                    let error = conn.greeting.foreign().map_or(error, str::to_owned);
                     self.refusals.log(now, who, &error);
-                    self.lost(now, index, &error);
+                    if unknown {
+                        self.remove(index);
+                    } else {
+                        self.lost(now, index, &error);
+                    }
                 }
             }
         }
@@ -283,12 +290,13 @@ impl ElectionPort {
             Dial::Pausing(until) if peer.wants_dial() => Some(until),
             _ => None,
         });
-        patience.chain(pauses).min()
+        patience.chain(pauses).chain(self.unreachable.next_due()).min()
     }
 
     /// Give up on connections that took too long, dial again where a pause is over.
-    pub(crate) fn expire(&mut self, now: Instant, resolver: &Resolver, registry: &Registry) {
+    pub(crate) fn expire(&mut self, now: Instant, resolver: &mut Resolver, registry: &Registry) {
         self.refusals.roll(now);
+        self.unreachable.tell(now);
         let late = |(_, conn): &(usize, &Conn)| conn.deadline().is_some_and(|due| due <= now);
         let indexes: Vec<usize> = self.conns.iter().filter(late).map(|(index, _)| index).collect();
         for index in indexes {
@@ -303,21 +311,28 @@ impl ElectionPort {
     // --- inside --------------------------------------------------------------------------------
 
     /// Dial, unless that is under way or was tried just now.
-    fn dial(&mut self, now: Instant, server: ServerId, resolver: &Resolver, registry: &Registry) {
+    fn dial(&mut self, now: Instant, server: ServerId, resolver: &mut Resolver, registry: &Registry) {
         let Some(peer) = self.peers.get_mut(&server) else { return };
         match peer.dial {
             Dial::Resolving | Dial::Connecting(_) => return,
             Dial::Pausing(until) if now < until => return,
             Dial::Idle | Dial::Pausing(_) => {}
         }
-        peer.dial = Dial::Resolving;
-        if let Some(address) = resolver.ask(Asker::Election(server), peer.places.current()) {
-            self.connect(now, server, address, registry);
+        if !peer.places.has_untried() {
+            peer.dial = Dial::Resolving;
+            match resolver.ask(now, Asker::Election(server), peer.places.current()) {
+                Some(address) => peer.places.resolved(vec![address]),
+                None => return,
+            }
         }
+        self.connect(now, server, registry);
     }
 
-    fn connect(&mut self, now: Instant, server: ServerId, address: SocketAddr, registry: &Registry) {
-        let stage = Stage::Dialing(server, now + self.settings.dial_limit);
+    /// Dial the next address of the place whose turn it is.
+    fn connect(&mut self, now: Instant, server: ServerId, registry: &Registry) {
+        let Some(peer) = self.peers.get_mut(&server) else { return };
+        let Some(address) = peer.places.next_address() else { return };
+        let stage = Stage::Dialing(server, now + peer.places.limit(self.settings.dial_limit));
         let connected =
             TcpStream::connect(address).and_then(|stream| self.insert(stream, address, stage, registry));
         match connected {
@@ -332,11 +347,16 @@ impl ElectionPort {
 
     /// Nothing came of a dial: pause before the next one, longer each time.
     fn dial_failed(&mut self, now: Instant, server: ServerId, why: &str) {
-        debug!("election port: server {server} cannot be reached: {why}");
-        if let Some(peer) = self.peers.get_mut(&server) {
-            peer.places.failed();
+        let Some(peer) = self.peers.get_mut(&server) else { return };
+        if peer.places.failed(why) {
+            // Another address has its turn at once.
+            peer.dial = Dial::Pausing(now);
+        } else {
             peer.pause(now);
         }
+        let why = peer.places.failures();
+        debug!("election port: server {server} cannot be reached: {why}");
+        self.unreachable.failed(now, server, why);
     }
 
     /// A connection that we dialed is established: say who is calling, then keep it or not.
@@ -349,6 +369,10 @@ impl ElectionPort {
             self.remove(index);
             return self.dial_failed(now, server, &error.to_string());
         }
+        if let Some(peer) = self.peers.get_mut(&server) {
+            peer.places.worked();
+            self.unreachable.reached(server);
+        }
         match link::after_dialing(self.settings.me, server) {
             Verdict::Keep => self.keep(server, index),
             Verdict::CloseAndAwaitDial | Verdict::CloseAndDial | Verdict::Refuse => {
@@ -360,13 +384,21 @@ impl ElectionPort {
         }
     }
 
+    /// Which other servers are not connected, and why not as far as that is known.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = (ServerId, String)> {
+        self.peers
+            .iter()
+            .filter(|(_, peer)| peer.conn.is_none())
+            .map(|(id, peer)| (*id, peer.places.failures()))
+    }
+
     /// A connection that was accepted has said who it is.
     fn introduced(
         &mut self,
         now: Instant,
         index: usize,
         server: ServerId,
-        resolver: &Resolver,
+        resolver: &mut Resolver,
         registry: &Registry,
     ) {
         let Some(conn) = self.conns.get(index) else { return };
@@ -376,6 +408,10 @@ impl ElectionPort {
             self.refusals.log(now, conn.peer, why);
             self.remove(index);
             return;
+        }
+        if let Some(peer) = self.peers.get_mut(&server) {
+            peer.places.is_there();
+            self.unreachable.reached(server);
         }
         if verdict == Verdict::Keep {
             return self.keep(server, index);
@@ -421,6 +457,10 @@ impl ElectionPort {
         let Some(conn) = self.remove(index) else { return };
         match conn.stage {
             Stage::Dialing(server, _) => self.dial_failed(now, server, why),
+            // A probe: something wants to know whether there is a port.
+            Stage::Unknown(_) if conn.socket.side == Side::Closed && conn.greeting.is_empty() => {
+                debug!("election port: {}: closed without a word", conn.peer);
+            }
             Stage::Unknown(_) => {
                 self.refusals.log(now, conn.peer, format_args!("said nothing useful: {why}"))
             }
@@ -463,6 +503,7 @@ impl ElectionPort {
             peer,
             stage,
             frames: FrameDecoder::election(),
+            greeting: Greeting::default(),
             queued: false,
             read: false,
             dirty: false,
@@ -525,44 +566,4 @@ impl Peer {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::{ErrorKind, Read};
-
-    use super::super::listener;
-    use super::*;
-
-    #[test]
-    fn silent_connections_keep_nobody_out() {
-        let poll = mio::Poll::new().unwrap();
-        let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), 128).unwrap();
-        let token = Source::Listener(PortKind::Election).token();
-        let port = Port::new(vec![listener], poll.registry(), token).unwrap();
-        let address = port.addresses().next().unwrap();
-        let settings = ElectionSettings {
-            me: ServerId(1),
-            own: vec![HostPort { host: "127.0.0.1".to_owned(), port: address.port() }],
-            dial_limit: Duration::from_secs(5),
-            config_text: Vec::new(),
-            addresses: BTreeMap::new(),
-            handshake_limit: Duration::from_secs(10),
-        };
-        let mut port = ElectionPort::new(settings, Some(port));
-        let start = Instant::now();
-        let mut dialed = Vec::new();
-        for n in 0..MAX_UNKNOWN as u64 + 2 {
-            let stream = std::net::TcpStream::connect(address).unwrap();
-            stream.set_nonblocking(true).unwrap();
-            dialed.push(stream);
-            port.listener_ready();
-            port.accept(start + Duration::from_millis(n), poll.registry());
-        }
-        assert_eq!(port.conns.len(), MAX_UNKNOWN);
-        let mut is_closed = |n: usize| match dialed[n].read(&mut [0]) {
-            Ok(0) => true,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => false,
-            other => panic!("{other:?}"),
-        };
-        assert!(is_closed(0) && is_closed(1));
-        assert!((2..MAX_UNKNOWN + 2).all(|n| !is_closed(n)));
-    }
-}
+mod tests;

@@ -19,7 +19,9 @@ mod refusals;
 mod resolver;
 mod slab;
 mod socket;
+mod stranger;
 mod token;
+mod unreachable;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -34,7 +36,8 @@ use mio::{Events, Interest, Poll, Waker};
 use quorate_core::ids::{ConnId, Link, ServerId};
 use quorate_core::pipeline::{ClientTxn, TravellingImage};
 use quorate_core::{Input, Output};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
+use signal_hook::low_level::signal_name;
 use signal_hook_mio::v1_0::Signals;
 use tracing::{info, warn};
 
@@ -60,6 +63,12 @@ const DIAL_LIMIT: Duration = Duration::from_secs(5);
 const BIND_PAUSE: Duration = Duration::from_secs(1);
 /// The listen backlog of the ports between servers.
 const SERVER_BACKLOG: i32 = 128;
+
+/// The signals that ask a server to stop.
+const STOP_SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+/// Signals that would end the process if it did not handle them, sent by log rotation, by habit (SIGQUIT
+/// makes a Java server write down its threads), by a file size limit. SIGPIPE is ignored from the start.
+const OTHER_SIGNALS: [i32; 6] = [SIGALRM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGXFSZ];
 
 /// The sockets of one server.
 pub(crate) struct Net {
@@ -120,7 +129,7 @@ impl Net {
         let registry = poll.registry();
         let failed = system("setting up the event loop");
         let waker = Arc::new(Waker::new(registry, Source::Waker.token()).map_err(&failed)?);
-        let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(&failed)?;
+        let mut signals = Signals::new(STOP_SIGNALS.iter().chain(&OTHER_SIGNALS)).map_err(&failed)?;
         registry.register(&mut signals, Source::Signal.token(), Interest::READABLE).map_err(&failed)?;
         if stop_on_stdin_eof {
             let stdin = io::stdin().as_raw_fd();
@@ -147,11 +156,11 @@ impl Net {
             None => None,
             Some(ClientAddress { host, port }) => {
                 let what = "client port";
-                let listener = listener::listen(what, host.as_deref(), *port, config.client_backlog)?;
-                Some(registered(what, vec![listener], PortKind::Client)?)
+                let listeners = listener::listen(what, host.as_deref(), *port, config.client_backlog)?;
+                Some(registered(what, listeners, PortKind::Client)?)
             }
         };
-        let resolver = Resolver::start(Arc::clone(&waker))?;
+        let resolver = Resolver::new(Arc::clone(&waker));
         Ok(Net {
             poll,
             ready: Events::with_capacity(1024),
@@ -179,13 +188,14 @@ impl Net {
     /// Wait until something is ready or `due`; not at all if something is left to do.
     pub(crate) fn wait(&mut self, due: Option<Instant>) -> Result<Wake, Error> {
         let busy = self.client.has_work() || self.quorum.has_work() || self.election.has_work();
-        let dues = [due, self.client.next_due(), self.quorum.next_due(), self.election.next_due()];
+        let ports = [self.client.next_due(), self.quorum.next_due(), self.election.next_due()];
+        let dues = ports.into_iter().chain([due, self.resolver.next_due()]);
         let timeout = if busy {
             Some(Duration::ZERO)
         } else {
             let now = Instant::now();
             // Rounded up to a millisecond: the system waits in whole ones, and not a bit less.
-            dues.into_iter().flatten().min().map(|due| due.saturating_duration_since(now))
+            dues.flatten().min().map(|due| due.saturating_duration_since(now))
         };
         match self.poll.poll(&mut self.ready, timeout) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
@@ -202,12 +212,12 @@ impl Net {
         for event in &self.ready {
             match Source::of(event.token()) {
                 Some(Source::Connection(PortKind::Client, index)) => self.client.ready(index, event),
-                Some(Source::Connection(PortKind::Quorum, index)) => self.quorum.ready(index, event),
+                Some(Source::Connection(PortKind::Quorum, index)) => self.quorum.ready(now, index, event),
                 Some(Source::Connection(PortKind::Election, index)) => self.election.ready(now, index, event),
                 Some(Source::Listener(PortKind::Client)) => self.client.listener_ready(),
                 Some(Source::Listener(PortKind::Quorum)) => self.quorum.listener_ready(),
                 Some(Source::Listener(PortKind::Election)) => self.election.listener_ready(),
-                Some(Source::Signal) if self.signals.pending().next().is_some() => wake = Wake::Stop,
+                Some(Source::Signal) if asked_to_stop(&mut self.signals) => wake = Wake::Stop,
                 Some(Source::Stdin) if stdin_ended() => wake = Wake::Stop,
                 Some(Source::Signal | Source::Stdin | Source::Waker) | None => {}
             }
@@ -217,15 +227,15 @@ impl Net {
         self.client.accept(now, registry);
         self.quorum.accept(now, registry);
         self.election.accept(now, registry);
-        while let Some((asker, answer)) = self.resolver.answer() {
+        while let Some((asker, answer)) = self.resolver.answer(now) {
             match asker {
                 Asker::Quorum(server) => self.quorum.resolved(now, server, answer, registry),
                 Asker::Election(server) => self.election.resolved(now, server, answer, registry),
             }
         }
         self.client.expire(now);
-        self.quorum.expire(now);
-        self.election.expire(now, &self.resolver, registry);
+        self.quorum.expire(now, registry);
+        self.election.expire(now, &mut self.resolver, registry);
         self.client.begin_turn();
         self.quorum.begin_turn();
         self.election.begin_turn();
@@ -236,7 +246,7 @@ impl Net {
     pub(crate) fn next(&mut self, now: Instant) -> Option<Occurrence> {
         let registry = self.poll.registry();
         let scratch = &mut self.scratch;
-        if let Some(input) = self.election.next_input(now, scratch, &self.resolver, registry) {
+        if let Some(input) = self.election.next_input(now, scratch, &mut self.resolver, registry) {
             return Some(Occurrence::Input(input));
         }
         if let Some(input) = self.quorum.next_input(now, scratch) {
@@ -255,13 +265,24 @@ impl Net {
         match output {
             Output::Reply(conn, reply) => self.client.reply(now, conn, &reply),
             Output::CloseClient(conn) => self.client.close(now, conn),
-            Output::Elect(server, vote) => self.election.elect(now, server, vote, &self.resolver, registry),
-            Output::Dial(server) => self.quorum.dial(now, server, &self.resolver, registry),
+            Output::Elect(server, vote) => {
+                self.election.elect(now, server, vote, &mut self.resolver, registry)
+            }
+            Output::Dial(server) => self.quorum.dial(now, server, &mut self.resolver, registry),
             Output::Send(link, packet) => self.quorum.send(now, link, &packet),
             Output::Hangup(link, reason) => self.quorum.hangup(link, reason),
             other => return Some(other),
         }
         None
+    }
+
+    /// The other servers that are not connected, with what came of the attempts to reach them; empty: none.
+    pub(crate) fn missing(&self) -> String {
+        let one = |(server, why): (ServerId, String)| match why.as_str() {
+            "" => format!("server {server} (nothing heard yet)"),
+            why => format!("server {server} ({why})"),
+        };
+        self.election.missing().map(one).collect::<Vec<_>>().join("; ")
     }
 
     /// The addresses of a connection of the quorum port: this end's, the other end's.
@@ -290,11 +311,17 @@ fn between_servers(
         ports.sort_unstable();
         ports.dedup();
         if config.listen_on_all_ips {
-            ports.iter().map(|port| listener::listen(what, None, *port, SERVER_BACKLOG)).collect()
-        } else {
-            let on = |place: &HostPort| listener::listen(what, Some(&place.host), place.port, SERVER_BACKLOG);
-            places.iter().map(on).collect()
+            let all = ports.iter().map(|port| listener::listen(what, None, *port, SERVER_BACKLOG));
+            return Ok(all.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect());
         }
+        // Two of this server's names may have the same address.
+        let mut addresses = Vec::new();
+        for place in places {
+            let found = listener::resolve(what, &place.host, place.port)?;
+            addresses
+                .extend(found.into_iter().filter(|address| !addresses.contains(address)).collect::<Vec<_>>());
+        }
+        listener::listen_on(what, &addresses, SERVER_BACKLOG)
     };
     let mut retries = 0;
     loop {
@@ -309,12 +336,25 @@ fn between_servers(
         warn!("{error}; trying again in {} s", BIND_PAUSE.as_secs());
         let begun = Instant::now();
         while begun.elapsed() < BIND_PAUSE {
-            if signals.pending().next().is_some() {
+            if asked_to_stop(signals) {
                 return Err(error);
             }
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// Whether a signal has come that asks for the end; any other is said.
+fn asked_to_stop(signals: &mut Signals) -> bool {
+    let mut stop = false;
+    for signal in signals.pending() {
+        let name = signal_name(signal).unwrap_or("a signal");
+        match STOP_SIGNALS.contains(&signal) {
+            true => stop = true,
+            false => warn!("{name} was sent: nothing is done about it, this server goes on"),
+        }
+    }
+    stop
 }
 
 /// Whether standard input is at its end.

@@ -10,6 +10,7 @@ use quorate_core::wire::quorum::{PeerDecoder, Side as End, WirePayload, write_sn
 use quorate_core::zab::Packet;
 
 use super::socket::Socket;
+use super::stranger::{Expected, Greeting};
 
 /// Appends the next piece of a snapshot's body; `true`: that was all.
 pub(crate) type SnapshotBody = Box<dyn FnMut(&mut Vec<u8>, usize) -> bool + Send>;
@@ -31,6 +32,8 @@ pub(super) struct Conn<P: WirePayload> {
     pub(super) stage: Stage,
     pub(super) end: End,
     pub(super) decoder: PeerDecoder<P>,
+    /// What it said first.
+    pub(super) greeting: Greeting,
     /// What follows the bytes in the socket's buffer.
     pub(super) rest: VecDeque<Segment>,
     pub(super) rest_bytes: usize,
@@ -74,6 +77,14 @@ impl<P: WirePayload> Conn<P> {
         match self.stage {
             Stage::Dialing(_, due) | Stage::Unknown(due) => Some(due),
             Stage::Up(_) => None,
+        }
+    }
+
+    /// What it is, if it is no learner: looked for until it has said who it is.
+    pub(super) fn stranger(&self) -> Option<&'static str> {
+        match self.stage {
+            Stage::Unknown(_) => self.greeting.stranger(Expected::Quorum),
+            Stage::Dialing(..) | Stage::Up(_) => None,
         }
     }
 

@@ -21,10 +21,12 @@ use super::listener::Port;
 use super::places::Places;
 use super::quorum_conn::{Conn, Flushed, Segment, SnapshotBody, Stage, who};
 use super::refusals::Refusals;
-use super::resolver::{Asker, Resolver};
+use super::resolver::{Answer, Asker, Resolver};
 use super::slab::Slab;
 use super::socket::{Side, Socket};
+use super::stranger::Greeting;
 use super::token::{PortKind, Source};
+use super::unreachable::Unreachable;
 use crate::mutation::mutated;
 
 /// Accepted connections that have not said who they are; for one more the oldest is closed, lest
@@ -57,6 +59,8 @@ pub(crate) struct QuorumPort<P: WirePayload> {
     links: BTreeMap<Link, usize>,
     /// Dials whose server's name is being resolved.
     resolving: BTreeMap<ServerId, Link>,
+    /// Dials whose last address led to nothing and that have another one.
+    redials: Vec<Link>,
     generation: u32,
     events: VecDeque<Input<P>>,
     work: VecDeque<usize>,
@@ -65,6 +69,7 @@ pub(crate) struct QuorumPort<P: WirePayload> {
     /// Nothing is read.
     held: bool,
     refusals: Refusals,
+    unreachable: Unreachable,
 }
 
 /// How a message begins to bring a learner up to date, if it does.
@@ -94,6 +99,7 @@ impl<P: WirePayload> QuorumPort<P> {
             conns: Slab::default(),
             links: BTreeMap::new(),
             resolving: BTreeMap::new(),
+            redials: Vec::new(),
             generation: 0,
             events: VecDeque::new(),
             work: VecDeque::new(),
@@ -101,46 +107,53 @@ impl<P: WirePayload> QuorumPort<P> {
             dirty: Vec::new(),
             held: false,
             refusals: Refusals::new("quorum"),
+            unreachable: Unreachable::new("quorum"),
         }
     }
 
     // --- what core wants -----------------------------------------------------------------------
 
     /// Connect to a server. An attempt under way to the same server is given up without an answer.
-    pub(crate) fn dial(&mut self, now: Instant, server: ServerId, resolver: &Resolver, registry: &Registry) {
+    pub(crate) fn dial(
+        &mut self,
+        now: Instant,
+        server: ServerId,
+        resolver: &mut Resolver,
+        registry: &Registry,
+    ) {
         self.resolving.remove(&server);
+        self.redials.retain(|link| link.server != server);
         let dialing = |conn: &Conn<P>| matches!(conn.stage, Stage::Dialing(link, _) if link.server == server);
         let old = self.conns.iter().find(|(_, conn)| dialing(conn)).map(|(index, _)| index);
         if let Some(index) = old {
             self.remove(index);
         }
         let link = self.new_link(server);
-        match self.settings.addresses.get(&server) {
-            None => self.events.push_back(Input::Down(link)),
-            Some(places) => match resolver.ask(Asker::Quorum(server), places.current()) {
-                Some(address) => self.connect(now, link, address, registry),
-                None => {
-                    self.resolving.insert(server, link);
-                }
-            },
+        let Some(places) = self.settings.addresses.get_mut(&server) else {
+            return self.events.push_back(Input::Down(link));
+        };
+        match resolver.ask(now, Asker::Quorum(server), places.current()) {
+            Some(address) => {
+                places.resolved(vec![address]);
+                self.connect(now, link, registry);
+            }
+            None => {
+                self.resolving.insert(server, link);
+            }
         }
     }
 
     /// The address of a server that is being dialed.
-    pub(crate) fn resolved(
-        &mut self,
-        now: Instant,
-        server: ServerId,
-        answer: Result<SocketAddr, String>,
-        registry: &Registry,
-    ) {
+    pub(crate) fn resolved(&mut self, now: Instant, server: ServerId, answer: Answer, registry: &Registry) {
         let Some(link) = self.resolving.remove(&server) else { return };
         match answer {
-            Ok(address) => self.connect(now, link, address, registry),
-            Err(why) => {
-                self.refusals.log(now, format_args!("server {server}"), why);
-                self.not_reached(link);
+            Ok(addresses) => {
+                if let Some(places) = self.settings.addresses.get_mut(&server) {
+                    places.resolved(addresses);
+                }
+                self.connect(now, link, registry);
             }
+            Err(why) => self.not_reached(now, link, &why),
         }
     }
 
@@ -197,14 +210,13 @@ impl<P: WirePayload> QuorumPort<P> {
     }
 
     /// A connection is readable, writable or broken.
-    pub(crate) fn ready(&mut self, index: usize, event: &Event) {
+    pub(crate) fn ready(&mut self, now: Instant, index: usize, event: &Event) {
         let Some(conn) = self.conns.get_mut(index) else { return };
         conn.socket.ready(event);
         if let Stage::Dialing(link, _) = conn.stage {
             if let Some(error) = conn.socket.connect_error() {
-                debug!("quorum port: server {} cannot be reached: {error}", link.server);
                 self.remove(index);
-                return self.not_reached(link);
+                return self.not_reached(now, link, &error.to_string());
             }
             if !event.is_writable() || conn.socket.stream.peer_addr().is_err() {
                 return;
@@ -212,6 +224,10 @@ impl<P: WirePayload> QuorumPort<P> {
             conn.stage = Stage::Up(link);
             self.links.insert(link, index);
             self.events.push_back(Input::Up(link));
+            if let Some(places) = self.settings.addresses.get_mut(&link.server) {
+                places.worked();
+            }
+            self.unreachable.reached(link.server);
         }
         if event.is_writable() {
             mark_dirty(&mut self.dirty, conn, index);
@@ -236,7 +252,7 @@ impl<P: WirePayload> QuorumPort<P> {
     /// Whether there is something to do without waiting for the system.
     pub(crate) fn has_work(&self) -> bool {
         let to_read = !(self.held || self.work.is_empty() && self.later.is_empty());
-        to_read || !(self.events.is_empty() && self.dirty.is_empty())
+        to_read || !(self.events.is_empty() && self.dirty.is_empty() && self.redials.is_empty())
     }
 
     /// Read nothing for the time being, or again: what the others send is more than the disk takes.
@@ -266,7 +282,13 @@ impl<P: WirePayload> QuorumPort<P> {
             if !conn.read {
                 conn.read = true;
                 let bytes = conn.socket.read(scratch);
+                conn.greeting.heard(bytes);
                 conn.decoder.feed(bytes);
+                if let Some(what) = conn.stranger() {
+                    self.refusals.log(now, conn.peer, what);
+                    self.remove(index);
+                    continue;
+                }
                 if let Some(link) = conn.progress(now) {
                     return Some(Input::Progress(link));
                 }
@@ -312,9 +334,15 @@ impl<P: WirePayload> QuorumPort<P> {
                     }
                     self.work.pop_front();
                 }
-                (Err(error), _) => {
-                    self.refusals.log(now, who(conn), error);
-                    self.lost(now, index, "malformed");
+                (Err(error), stage) => {
+                    match conn.greeting.foreign() {
+                        Some(what) => self.refusals.log(now, who(conn), what),
+                        None => self.refusals.log(now, who(conn), error),
+                    }
+                    match stage {
+                        Stage::Unknown(_) => drop(self.remove(index)),
+                        Stage::Dialing(..) | Stage::Up(_) => self.lost(now, index, "malformed"),
+                    }
                 }
             }
         }
@@ -340,16 +368,21 @@ impl<P: WirePayload> QuorumPort<P> {
 
     /// When somebody's patience ends next.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.conns.iter().filter_map(|(_, conn)| conn.deadline()).min()
+        let patience = self.conns.iter().filter_map(|(_, conn)| conn.deadline());
+        patience.chain(self.unreachable.next_due()).min()
     }
 
     /// Give up on connections that took too long.
-    pub(crate) fn expire(&mut self, now: Instant) {
+    pub(crate) fn expire(&mut self, now: Instant, registry: &Registry) {
         self.refusals.roll(now);
+        self.unreachable.tell(now);
         let late = |(_, conn): &(usize, &Conn<P>)| conn.deadline().is_some_and(|due| due <= now);
         let indexes: Vec<usize> = self.conns.iter().filter(late).map(|(index, _)| index).collect();
         for index in indexes {
             self.lost(now, index, "took too long");
+        }
+        while let Some(link) = self.redials.pop() {
+            self.connect(now, link, registry);
         }
     }
 
@@ -361,22 +394,31 @@ impl<P: WirePayload> QuorumPort<P> {
         Link { server, generation: self.generation }
     }
 
-    fn connect(&mut self, now: Instant, link: Link, address: SocketAddr, registry: &Registry) {
-        let stage = Stage::Dialing(link, now + self.settings.dial_limit);
+    /// Dial the next address of the place whose turn it is.
+    fn connect(&mut self, now: Instant, link: Link, registry: &Registry) {
+        let Some(places) = self.settings.addresses.get_mut(&link.server) else { return };
+        let Some(address) = places.next_address() else { return self.events.push_back(Input::Down(link)) };
+        let stage = Stage::Dialing(link, now + places.limit(self.settings.dial_limit));
         let connected = TcpStream::connect(address)
             .and_then(|stream| self.insert(stream, address, stage, End::Learner, registry));
         if let Err(error) = connected {
-            debug!("quorum port: server {} cannot be reached: {error}", link.server);
-            self.not_reached(link);
+            self.not_reached(now, link, &error.to_string());
         }
     }
 
-    /// Nothing came of a dial; the next one goes to the next address.
-    fn not_reached(&mut self, link: Link) {
-        if let Some(places) = self.settings.addresses.get_mut(&link.server) {
-            places.failed();
+    /// Nothing came of an attempt. The next address has its turn at once; if there is none, core is told,
+    /// and the next dial goes to the next place.
+    fn not_reached(&mut self, now: Instant, link: Link, why: &str) {
+        let Some(places) = self.settings.addresses.get_mut(&link.server) else { return };
+        let more = places.failed(why);
+        let all = places.failures();
+        debug!("quorum port: server {} cannot be reached: {all}", link.server);
+        self.unreachable.failed(now, link.server, all);
+        if more {
+            self.redials.push(link);
+        } else {
+            self.events.push_back(Input::Down(link));
         }
-        self.events.push_back(Input::Down(link));
     }
 
     fn accepted(&mut self, now: Instant, stream: TcpStream, peer: SocketAddr, registry: &Registry) {
@@ -416,6 +458,7 @@ impl<P: WirePayload> QuorumPort<P> {
             stage,
             end,
             decoder: PeerDecoder::new(end, self.settings.max_field, self.empty.clone()),
+            greeting: Greeting::default(),
             rest: VecDeque::new(),
             rest_bytes: 0,
             queued: false,
@@ -466,7 +509,11 @@ impl<P: WirePayload> QuorumPort<P> {
                     self.events.extend(conn.latest.map(|packet| Input::Packet(link, packet)));
                 }
             }
-            Stage::Dialing(link, _) => self.not_reached(link),
+            Stage::Dialing(link, _) => self.not_reached(now, link, why),
+            // A probe: something wants to know whether there is a port.
+            Stage::Unknown(_) if conn.socket.side == Side::Closed && conn.greeting.is_empty() => {
+                debug!("quorum port: {}: closed without a word", conn.peer);
+            }
             Stage::Unknown(_) => {
                 self.refusals.log(now, conn.peer, format_args!("said nothing useful: {why}"))
             }

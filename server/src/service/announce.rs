@@ -8,25 +8,32 @@ use std::io::{self, Write};
 pub(crate) enum Progress {
     /// Its data is read and its ports are open.
     Up,
+    /// It waits for these members.
+    Waits(String),
     /// It serves, in this mode.
     Serves(String),
 }
 
 const UP: &str = "up";
 const SERVES: &str = "serves as ";
+const WAITS: &str = "waits for ";
 
 impl Progress {
     /// What a line of the pipe says.
     pub(super) fn from_line(line: &str) -> Option<Progress> {
-        match line.strip_prefix(SERVES) {
-            Some(mode) => Some(Progress::Serves(mode.to_owned())),
-            None => (line == UP).then_some(Progress::Up),
+        if let Some(mode) = line.strip_prefix(SERVES) {
+            return Some(Progress::Serves(mode.to_owned()));
         }
+        if let Some(members) = line.strip_prefix(WAITS) {
+            return Some(Progress::Waits(members.to_owned()));
+        }
+        (line == UP).then_some(Progress::Up)
     }
 
     fn line(&self) -> String {
         match self {
             Progress::Up => format!("{UP}\n"),
+            Progress::Waits(members) => format!("{WAITS}{members}\n"),
             Progress::Serves(mode) => format!("{SERVES}{mode}\n"),
         }
     }
@@ -34,7 +41,10 @@ impl Progress {
 
 /// The server's end of the pipe.
 #[derive(Debug)]
-pub(crate) struct Announcer(());
+pub(crate) struct Announcer {
+    /// The members of which was said last that they are waited for.
+    waits: String,
+}
 
 impl Announcer {
     /// Leave the session of whoever started this process, so that it outlives that session; then
@@ -42,7 +52,15 @@ impl Announcer {
     pub(crate) fn detach() -> Announcer {
         // A process that leads its group cannot leave; then it is its own already.
         let _ = rustix::process::setsid();
-        Announcer(())
+        Announcer { waits: String::new() }
+    }
+
+    /// Say which members are waited for, if it has changed.
+    pub(crate) fn waits_for(&mut self, members: String) {
+        if members != self.waits {
+            self.waits.clone_from(&members);
+            self.say(&Progress::Waits(members));
+        }
     }
 
     /// Say it. Nobody may listen any more.
@@ -58,8 +76,13 @@ mod tests {
 
     #[test]
     fn lines_are_read_as_written() {
-        for progress in [Progress::Up, Progress::Serves("leader".into())] {
-            assert_eq!(Progress::from_line(progress.line().trim_end()), Some(progress));
+        for progress in [
+            Progress::Up,
+            Progress::Serves("leader".into()),
+            Progress::Waits("server 2 (refused)".into()),
+            Progress::Waits(String::new()),
+        ] {
+            assert_eq!(Progress::from_line(progress.line().trim_end_matches('\n')), Some(progress));
         }
         assert_eq!(Progress::from_line("upwards"), None);
     }

@@ -2,25 +2,28 @@
 //! known by its configuration. The counterpart of `zkServer.sh`, with the same pid file.
 
 mod announce;
+mod holder;
 mod log_file;
 mod pid_file;
 mod probe;
 mod process;
+mod rolling;
 mod start;
 mod status;
 mod stop;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tracing::level_filters::LevelFilter;
 
 use crate::cli::{RestartArgs, ServiceArgs};
 use crate::config::{ConfigErrors, ServerConfig, Strictness};
-use crate::error::{Error, system};
+use crate::error::{EXIT_USAGE, Error, system};
+use crate::output;
 
 pub(crate) use announce::{Announcer, Progress};
+use holder::{Holder, holder};
 pub(crate) use log_file::LogFile;
 pub(crate) use probe::{Health, health};
 pub(crate) use start::start;
@@ -52,6 +55,12 @@ impl Instance {
 
     /// All of them, or everything that is wrong with any of them.
     fn load_all(args: &ServiceArgs) -> Result<Vec<Instance>, Error> {
+        let (instances, wrong) = Instance::load_good(args)?;
+        if wrong.0.is_empty() { Ok(instances) } else { Err(wrong.into()) }
+    }
+
+    /// Those that can be read, and everything that is wrong with the others.
+    fn load_good(args: &ServiceArgs) -> Result<(Vec<Instance>, ConfigErrors), Error> {
         if args.pid_file.is_some() && args.zoo_cfg.len() > 1 {
             return Err(Error::Usage(
                 "--pid-file names the file of one server; give one configuration".into(),
@@ -65,9 +74,6 @@ impl Instance {
                 Err(errors) => wrong.extend(errors.0),
             }
         }
-        if !wrong.is_empty() {
-            return Err(ConfigErrors(wrong).into());
-        }
         let mut data_dirs: BTreeMap<&Path, &Path> = BTreeMap::new();
         for Instance { zoo_cfg, config, .. } in &instances {
             if let Some(other) = data_dirs.insert(&config.data_dir, zoo_cfg) {
@@ -79,13 +85,18 @@ impl Instance {
                 )));
             }
         }
-        Ok(instances)
+        Ok((instances, ConfigErrors(wrong)))
     }
 
     /// The process that runs it in the background.
     fn running(&self) -> Result<Option<i32>, Error> {
         let pid = pid_file::read(&self.pid_file).map_err(system("reading the pid file"))?;
-        Ok(pid.filter(|pid| process::runs(*pid, &self.zoo_cfg)))
+        Ok(pid.filter(|pid| process::runs(*pid, &self.zoo_cfg, &self.config.data_dir)))
+    }
+
+    /// Whatever server runs on its data directory.
+    fn holder(&self) -> Result<Option<Holder>, Error> {
+        Ok(holder(&self.config.data_dir, &self.config.data_log_dir)?)
     }
 
     /// Where clients reach it, if it takes any.
@@ -98,19 +109,22 @@ impl Instance {
     }
 }
 
-/// A line for whoever called; nobody may be there to read it.
-fn print(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
-}
-
 /// One line about a server.
 fn say(instance: &Instance, text: &str) {
-    print(&format!("{}: {text}", instance.zoo_cfg.display()));
+    output::say(&format!("{}: {text}", instance.zoo_cfg.display()));
 }
 
 /// One line about a server that is not as it was asked to be.
 fn complain(instance: &Instance, text: &str) {
-    let _ = writeln!(io::stderr(), "quorate: {}: {text}", instance.zoo_cfg.display());
+    output::complain(&format!("{}: {text}", instance.zoo_cfg.display()));
+}
+
+/// Say what is wrong with some of the configurations; the exit code that follows from that.
+fn complain_of(wrong: &ConfigErrors) -> u8 {
+    for mistake in &wrong.0 {
+        output::complain(&mistake.to_string());
+    }
+    if wrong.0.is_empty() { DONE } else { EXIT_USAGE }
 }
 
 /// Stop and start: all of them, or one after the other so that the ensemble goes on serving.
@@ -118,22 +132,10 @@ fn complain(instance: &Instance, text: &str) {
 /// # Errors
 /// A configuration that no server can start with; then none is stopped.
 pub(crate) fn restart(args: &RestartArgs, log: LevelFilter) -> Result<u8, Error> {
-    let restart = |service: &ServiceArgs| {
-        let stopped = stop(service, &args.stop)?;
-        if stopped == DONE { start(service, &args.start, log) } else { Ok(stopped) }
-    };
-    if !args.rolling {
-        return restart(&args.service);
+    let instances = Instance::load_all(&args.service)?;
+    if args.rolling {
+        return rolling::restart(instances, args, log);
     }
-    let mut instances = Instance::load_all(&args.service)?;
-    // The leader last: otherwise every restart could cause an election.
-    instances.sort_by_cached_key(|i| matches!(i.health(), Some(Health::Serves(mode)) if mode == "leader"));
-    for instance in instances {
-        let one = ServiceArgs { zoo_cfg: vec![instance.zoo_cfg], pid_file: args.service.pid_file.clone() };
-        let code = restart(&one)?;
-        if code != DONE {
-            return Ok(code);
-        }
-    }
-    Ok(DONE)
+    let stopped = stop::stop_all(&instances, &args.stop);
+    if stopped == DONE { start(&args.service, &args.start, log) } else { Ok(stopped) }
 }

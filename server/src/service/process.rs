@@ -4,20 +4,25 @@
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
+use crate::config::Directories;
+
 /// How often a process is looked at while its end is waited for.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// How many words of a command line may be its configuration.
+const WORDS: usize = 16;
 
 /// The class that runs a ZooKeeper server: it keeps its pid in the same file.
 const JAVA_MAIN: &[u8] = b"org.apache.zookeeper.server.quorum.QuorumPeerMain";
 
 /// Whether the process is there and runs. One that has ended and that its parent has not asked
-/// after does not.
+/// after does not, once all of its threads have: until then its files are open and its locks held.
 pub(super) fn is_alive(pid: i32) -> bool {
     let Some(id) = Pid::from_raw(pid) else { return false };
     if test_kill_process(id) == Err(Errno::SRCH) {
@@ -27,25 +32,56 @@ pub(super) fn is_alive(pid: i32) -> bool {
     let state = fs::read_to_string(format!("/proc/{pid}/stat"))
         .ok()
         .and_then(|stat| stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next()));
-    !matches!(state, Some('Z' | 'X'))
+    !matches!(state, Some('Z' | 'X')) || threads(pid) > 1
+}
+
+/// How many threads a process has; 0 where the system does not tell.
+fn threads(pid: i32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
 }
 
 /// Whether the process runs and is a server with this configuration (an absolute path without
-/// links). Where the system does not tell what a process was started with, every process is.
-pub(super) fn runs(pid: i32, config: &Path) -> bool {
+/// links), or with another one that has the same `dataDir`: that is the same server. Where the system
+/// does not tell what a process was started with, every process is.
+pub(super) fn runs(pid: i32, config: &Path, data_dir: &Path) -> bool {
     if !is_alive(pid) {
         return false;
     }
-    let proc = PathBuf::from(format!("/proc/{pid}"));
-    let Ok(line) = fs::read(proc.join("cmdline")) else { return true };
-    let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-    let server = words.iter().any(|word| *word == b"server" || *word == JAVA_MAIN);
-    let directory = fs::read_link(proc.join("cwd")).unwrap_or_default();
-    let is_config = |word: &&[u8]| {
-        let file = directory.join(Path::new(std::ffi::OsStr::from_bytes(word)));
-        !word.is_empty() && file.canonicalize().is_ok_and(|file| file == config)
+    let Some(line) = command_line(pid) else { return true };
+    let directory = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
+    let same_data = |file: &Path| {
+        let data = Directories::load(file).ok().map(|found| directory.join(found.data_dir));
+        data.is_some_and(|data| same_place(&data, data_dir))
     };
-    server && words.iter().any(is_config)
+    let is_config = |word: &[u8]| {
+        let file = directory.join(Path::new(std::ffi::OsStr::from_bytes(word)));
+        !word.is_empty()
+            && file.canonicalize().is_ok_and(|file| file == config || file.is_file() && same_data(&file))
+    };
+    // The configuration comes after what makes the process a server.
+    let server = line.split(|byte| *byte == 0).skip_while(|word| !makes_a_server(word)).skip(1);
+    server.take(WORDS).any(is_config)
+}
+
+/// Whether a process is one of Quorate's or ZooKeeper's servers.
+pub(super) fn is_server(pid: i32) -> bool {
+    let line = command_line(pid);
+    line.is_some_and(|line| line.split(|byte| *byte == 0).any(makes_a_server))
+}
+
+fn makes_a_server(word: &[u8]) -> bool {
+    word == b"server" || word == JAVA_MAIN
+}
+
+fn command_line(pid: i32) -> Option<Vec<u8>> {
+    fs::read(format!("/proc/{pid}/cmdline")).ok()
+}
+
+fn same_place(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
+    }
 }
 
 /// Ask the process to end, or end it.
@@ -92,12 +128,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
         let (mine, other) = (root.join("zoo.cfg"), root.join("other.cfg"));
-        fs::write(&mine, "").unwrap();
-        fs::write(&other, "").unwrap();
+        let (data, copy) = (root.join("data"), root.join("copy.cfg"));
+        fs::create_dir(&data).unwrap();
+        fs::write(&mine, "dataDir=data\n").unwrap();
+        fs::write(&other, "dataDir=elsewhere\n").unwrap();
+        fs::write(&copy, format!("dataDir={}/../data\n", data.display())).unwrap();
         for (words, expected) in [
             (&["quorate", "server", "zoo.cfg"][..], true),
             (&["quorate", "server", mine.to_str().unwrap()], true),
             (&["java", "org.apache.zookeeper.server.quorum.QuorumPeerMain", "./zoo.cfg"], true),
+            (&["quorate", "server", "copy.cfg"], true),
             (&["quorate", "server", "other.cfg"], false),
             (&["editor", "zoo.cfg"], false),
             (&[], false),
@@ -108,12 +148,12 @@ mod tests {
             io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut said).unwrap();
             let pid = child.id() as i32;
             assert!(is_alive(pid));
-            assert_eq!(runs(pid, &mine), expected, "{words:?}");
+            assert_eq!(runs(pid, &mine, &data), expected, "{words:?}");
             child.kill().unwrap();
             // Ended, and nobody has asked after it.
             assert!(gone_by(pid, Instant::now() + Duration::from_secs(10)));
             child.wait().unwrap();
-            assert!(!runs(pid, &mine));
+            assert!(!runs(pid, &mine, &data));
         }
     }
 }

@@ -14,14 +14,17 @@ use tracing::level_filters::LevelFilter;
 use super::announce::Progress;
 use super::log_file::LogFile;
 use super::pid_file::Claim;
-use super::{DONE, FAILED, Instance, complain, process, say};
+use super::{DONE, FAILED, Holder, Instance, complain, process, say};
 use crate::cli::{RECORD, ServiceArgs, StartOptions};
 use crate::error::{Error, system};
+use crate::storage::StorageError;
 
 /// How long is waited for a server that is up to serve, if nothing is said: a whole ensemble (or a
 /// server that is alone) has to elect, a single member may have to wait for the others' operators.
-const ALL_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const ALL_LIMIT: Duration = Duration::from_secs(60);
 const ONE_LIMIT: Duration = Duration::from_secs(5);
+/// How long a process may take to let go of its files after it has ended.
+const ENDING: Duration = Duration::from_secs(1);
 
 /// A server that was launched here.
 struct Launched<'a> {
@@ -30,6 +33,8 @@ struct Launched<'a> {
     claim: Claim,
     log: LogFile,
     progress: Option<Progress>,
+    /// The members that it waits for, in its own words.
+    waits: String,
 }
 
 /// What a server's pipe gives.
@@ -45,7 +50,18 @@ enum News {
 /// A configuration that no server can start with; then none is started.
 pub(crate) fn start(service: &ServiceArgs, options: &StartOptions, log: LevelFilter) -> Result<u8, Error> {
     let instances = Instance::load_all(service)?;
-    let logs = log_paths(&instances, options)?;
+    start_all(&instances, options, log, options.wait.map(|s| Duration::from_secs(s.into())))
+}
+
+/// The same for configurations that are read already. With `must_serve` every server must serve within
+/// that time.
+pub(super) fn start_all(
+    instances: &[Instance],
+    options: &StartOptions,
+    log: LevelFilter,
+    must_serve: Option<Duration>,
+) -> Result<u8, Error> {
+    let logs = log_paths(instances, options)?;
     let mut code = DONE;
     let mut launched = Vec::new();
     let (teller, news) = channel();
@@ -66,8 +82,7 @@ pub(crate) fn start(service: &ServiceArgs, options: &StartOptions, log: LevelFil
     }
     drop(teller);
     let whole = instances.len() > 1 || instances.iter().all(|i| i.config.is_standalone());
-    let limit =
-        options.wait.map_or(if whole { ALL_LIMIT } else { ONE_LIMIT }, |s| Duration::from_secs(s.into()));
+    let limit = must_serve.unwrap_or(if whole { ALL_LIMIT } else { ONE_LIMIT });
     let ended = wait(&mut launched, &news, limit, options.wait.is_some());
     for (index, status) in &ended {
         let Launched { instance, log, .. } = &launched[*index];
@@ -79,7 +94,7 @@ pub(crate) fn start(service: &ServiceArgs, options: &StartOptions, log: LevelFil
         if ended.contains_key(&index) {
             // If it cannot be removed the next start will see that its process is gone.
             let _ = server.claim.remove();
-        } else if !report(&server, limit, whole || options.wait.is_some()) && code == DONE {
+        } else if !report(&server, limit, whole || must_serve.is_some()) && code == DONE {
             code = FAILED;
         }
     }
@@ -113,13 +128,32 @@ fn launch<'a>(
     log: LevelFilter,
 ) -> Result<Launched<'a>, Error> {
     let refused = |text: String| Err(Error::Service(text));
+    // The pid file and the log would make them.
+    let (config, dirs) = (&instance.config, [&instance.config.data_dir, &instance.config.data_log_dir]);
+    if let Some(path) = dirs.into_iter().find(|dir| !config.files.autocreate_dirs && !dir.is_dir()) {
+        return Err(StorageError::NoDirectory { path: path.clone() }.into());
+    }
     let Some(mut claim) = Claim::take(&instance.pid_file).map_err(system("writing the pid file"))? else {
         return refused("is being started already".to_owned());
     };
-    if let Some(pid) = claim.pid().map_err(system("reading the pid file"))? {
-        if process::runs(pid, &instance.zoo_cfg) {
-            return refused(format!("already running as process {pid}"));
+    let named = claim.pid().map_err(system("reading the pid file"))?;
+    if let Some(pid) = named.filter(|pid| process::runs(*pid, &instance.zoo_cfg, &instance.config.data_dir)) {
+        return refused(format!("already running as process {pid}"));
+    }
+    if let Some(holder) = lasting_holder(instance)? {
+        // The pid file may name that very server; what this start has made of it goes again.
+        if named.is_none() {
+            let _ = claim.remove();
         }
+        return refused(format!(
+            "a server runs on {} already{}, and {} does not name it: it was not started by `quorate start`, or \
+             with another pid file",
+            instance.config.data_dir.display(),
+            holder.suffix(),
+            instance.pid_file.display()
+        ));
+    }
+    if let Some(pid) = named {
         say(instance, &format!("process {pid} of the pid file is gone; starting anew"));
     }
     let (log_file, stderr) = LogFile::open(&log_path)
@@ -135,7 +169,19 @@ fn launch<'a>(
         .spawn()
         .map_err(system("starting a server"))?;
     claim.write(child.id()).map_err(system("writing the pid file"))?;
-    Ok(Launched { instance, child, claim, log: log_file, progress: None })
+    Ok(Launched { instance, child, claim, log: log_file, progress: None, waits: String::new() })
+}
+
+/// The server on this data directory. One that is not known by its number may be about to be gone: a
+/// process that was killed just now.
+fn lasting_holder(instance: &Instance) -> Result<Option<Holder>, Error> {
+    let until = Instant::now() + ENDING;
+    loop {
+        match instance.holder()? {
+            Some(Holder::Unknown) if Instant::now() < until => thread::sleep(Duration::from_millis(10)),
+            holder => return Ok(holder),
+        }
+    }
 }
 
 fn listen(index: usize, out: ChildStdout, teller: &Sender<News>) {
@@ -173,6 +219,7 @@ fn wait(
             news.recv().map_err(|_| RecvTimeoutError::Disconnected)
         };
         match heard {
+            Ok(News::Progress(index, Progress::Waits(members))) => launched[index].waits = members,
             Ok(News::Progress(index, progress)) => {
                 if progress == Progress::Up && !strictly {
                     deadline = Instant::now() + limit;
@@ -191,7 +238,8 @@ fn wait(
 
 /// Say how a server that runs has come up; whether that is what was asked for.
 fn report(server: &Launched<'_>, limit: Duration, must_serve: bool) -> bool {
-    let Launched { instance, child, progress, log, .. } = server;
+    let Launched { instance, child, progress, log, waits, .. } = server;
+    let waits = if waits.is_empty() { String::new() } else { format!("; not connected: {waits}") };
     let (pid, seconds) = (child.id(), limit.as_secs());
     let at = instance.client().map(|(host, port)| format!(" at {host}:{port}")).unwrap_or_default();
     match progress {
@@ -199,13 +247,13 @@ fn report(server: &Launched<'_>, limit: Duration, must_serve: bool) -> bool {
             say(instance, &format!("started as process {pid}, {mode}{at}"));
             return true;
         }
-        Some(Progress::Up) if !must_serve => {
-            say(instance, &format!("started as process {pid}; it waits for a quorum{at}"));
+        Some(Progress::Up | Progress::Waits(_)) if !must_serve => {
+            say(instance, &format!("started as process {pid}; it waits for a quorum{at}{waits}"));
             return true;
         }
-        Some(Progress::Up) => complain(
+        Some(Progress::Up | Progress::Waits(_)) => complain(
             instance,
-            &format!("process {pid} is up, but does not serve after {seconds} s: no quorum{at}"),
+            &format!("process {pid} is up, but does not serve after {seconds} s: no quorum{at}{waits}"),
         ),
         None => complain(
             instance,

@@ -1,30 +1,33 @@
 //! `quorate status`: what each server says of itself.
 
-use super::{DONE, FAILED, Health, Instance, complain, print, say};
+use super::{DONE, FAILED, Health, Holder, Instance, complain, complain_of, say};
 use crate::cli::ServiceArgs;
 use crate::error::Error;
+use crate::output;
 
 /// Print the mode of every server. All must serve for a success.
 ///
 /// # Errors
-/// A configuration that cannot be read: it says where to ask.
+/// Arguments that contradict each other.
 pub(crate) fn status(args: &ServiceArgs) -> Result<u8, Error> {
-    let instances = Instance::load_all(args)?;
-    let mut code = DONE;
+    let (instances, wrong) = Instance::load_good(args)?;
+    let mut code = complain_of(&wrong);
     for instance in &instances {
         if let Err(why) = show(instance) {
             complain(instance, &why);
-            code = FAILED;
+            code = if code == DONE { FAILED } else { code };
         }
     }
     Ok(code)
 }
 
 fn show(instance: &Instance) -> Result<(), String> {
-    let process = match instance.running() {
-        Ok(Some(pid)) => format!(" (process {pid})"),
-        Ok(None) => String::new(),
-        Err(why) => return Err(why.to_string()),
+    let process = match (instance.running(), instance.holder()) {
+        (Ok(Some(pid)), _) => format!(" (process {pid})"),
+        (Ok(None), Ok(Some(Holder::Unknown))) => " (a process that is not known here)".to_owned(),
+        (Ok(None), Ok(Some(holder))) => holder.suffix(),
+        (Ok(None), Ok(None)) => String::new(),
+        (Err(why), _) | (_, Err(why)) => return Err(why.to_string()),
     };
     let Some((host, port)) = instance.client() else {
         return Err(match process.as_str() {
@@ -35,7 +38,7 @@ fn show(instance: &Instance) -> Result<(), String> {
     say(instance, &format!("client port {port}, address {host}{process}"));
     match super::health(&host, port) {
         Health::Serves(mode) => {
-            print(&format!("Mode: {mode}"));
+            output::say(&format!("Mode: {mode}"));
             Ok(())
         }
         Health::NotServing => Err(format!("is up{process}, but does not serve: it knows no leader")),

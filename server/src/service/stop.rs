@@ -4,22 +4,30 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::{DONE, FAILED, Health, Instance, complain, process, say};
+use super::{DONE, FAILED, Health, Holder, Instance, complain, complain_of, process, say};
 use crate::cli::{ServiceArgs, StopOptions};
 use crate::error::{Error, system};
 
 /// How long the system may take to end a process that is killed.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
-/// End every server that runs in the background: all are asked first, then waited for.
+/// End every server that runs in the background: all are asked first, then waited for. One whose
+/// configuration cannot be read does not keep the others: it says where the pid file is.
 ///
 /// # Errors
-/// A configuration that cannot be read: it says where the pid file is.
+/// Arguments that contradict each other; then none is stopped.
 pub(crate) fn stop(service: &ServiceArgs, options: &StopOptions) -> Result<u8, Error> {
-    let instances = Instance::load_all(service)?;
+    let (instances, wrong) = Instance::load_good(service)?;
+    let code = complain_of(&wrong);
+    let stopped = stop_all(&instances, options);
+    Ok(if stopped == DONE { code } else { stopped })
+}
+
+/// The same for configurations that are read already.
+pub(super) fn stop_all(instances: &[Instance], options: &StopOptions) -> u8 {
     let mut code = DONE;
     let mut asked = Vec::new();
-    for instance in &instances {
+    for instance in instances {
         match ask(instance) {
             Ok(Some(pid)) => asked.push((instance, pid)),
             Ok(None) => {}
@@ -36,7 +44,7 @@ pub(crate) fn stop(service: &ServiceArgs, options: &StopOptions) -> Result<u8, E
             code = FAILED;
         }
     }
-    Ok(code)
+    code
 }
 
 /// Send SIGTERM to the process of the pid file, if there is one.
@@ -45,10 +53,16 @@ fn ask(instance: &Instance) -> Result<Option<i32>, Error> {
         process::signal(pid, Signal::TERM).map_err(system("sending SIGTERM"))?;
         return Ok(Some(pid));
     }
-    if let Some(Health::Serves(_) | Health::NotServing) = instance.health() {
+    let answers = matches!(instance.health(), Some(Health::Serves(_) | Health::NotServing));
+    let holder = instance.holder()?;
+    if answers || holder.is_some() {
+        let (data_dir, pid_file) = (instance.config.data_dir.display(), instance.pid_file.display());
+        let what =
+            if answers { "a server answers".to_owned() } else { format!("a server runs on {data_dir}") };
+        let process = holder.map(Holder::suffix).unwrap_or_default();
         return Err(Error::Service(format!(
-            "a server answers, but {} does not name its process: it was not started by `quorate start`",
-            instance.pid_file.display()
+            "{what}{process}, but {pid_file} does not name its process: it was not started by `quorate start`, or \
+             with another pid file"
         )));
     }
     forget(instance);

@@ -4,8 +4,11 @@ use std::fmt::Write;
 
 use super::{Fate, Kind, Look, Story};
 
-/// Pixels between two lanes.
+/// Pixels between two lanes, at least: as many as the longest text between them needs.
 const APART: usize = 230;
+/// Pixels of a letter, and what a text needs beside its letters.
+const LETTER: usize = 7;
+const MARGIN: usize = 44;
 /// Pixels before the first lane.
 const LEFT: usize = 70;
 /// Pixels above the first row.
@@ -31,8 +34,8 @@ impl Story {
     /// The sequence diagram, as a picture that stands by itself.
     pub fn svg(&self) -> String {
         let rows = self.rows();
-        let end = rows.last().map_or(TOP, |(y, height)| y + height) + 12;
-        let width = LEFT + APART * self.lanes.len() + 60;
+        let end = rows.last().map_or(TOP, |(y, height)| y + height) + 12 + self.under_way() * LINE;
+        let width = LEFT + self.apart() * self.lanes.len() + 60;
         let mut out = format!(
             "<svg xmlns='http://www.w3.org/2000/svg' class='story' width='{width}' height='{h}' \
              viewBox='0 0 {width} {h}'><style>{STYLE}</style><defs><marker id='story-head' markerWidth='9' \
@@ -42,9 +45,12 @@ impl Story {
         );
         self.stripes(&mut out, &rows, width);
         self.lanes(&mut out, &rows, end);
+        // Every text comes after every line: none is struck through.
+        let mut texts = String::new();
         for arrow in &self.arrows {
-            self.arrow(&mut out, &rows, end, arrow);
+            self.arrow((&mut out, &mut texts), &rows, end, arrow);
         }
+        out += &texts;
         for (at, beat) in self.beats.iter().enumerate() {
             let (y, _) = rows[at];
             let first = at == 0 || self.beats[at - 1].step != beat.step;
@@ -57,7 +63,7 @@ impl Story {
                 Kind::Fault => "fault",
             };
             let x = self.x(beat.lane);
-            let read = usize::from(self.reads(at));
+            let read = self.reads(at);
             if read == 0 {
                 let mark = match beat.kind {
                     Kind::Does => "●",
@@ -74,7 +80,7 @@ impl Story {
             let top = rows[turn].0;
             let _ =
                 writeln!(out, "<path class='turn' d='M12 {end}H6V{top}H12' marker-end='url(#story-head)'/>");
-            write(&mut out, "does", (2, end + 14), "start", "again and again");
+            write(&mut out, "does", (2, end + 36), "start", "again and again");
         }
         out + "</svg>\n"
     }
@@ -83,7 +89,8 @@ impl Story {
     fn rows(&self) -> Vec<(usize, usize)> {
         let mut y = TOP;
         let row = |at: usize| {
-            let lines = self.beats[at].notes.len() + usize::from(self.reads(at));
+            let lost = self.arrows.iter().filter(|a| a.fate == Fate::Lost(at)).count();
+            let lines = (self.beats[at].notes.len() + self.reads(at)).max(lost);
             let height = lines.max(1) * LINE + 8;
             y += height;
             (y - height, height)
@@ -91,12 +98,29 @@ impl Story {
         (0..self.beats.len()).map(row).collect()
     }
 
-    fn reads(&self, beat: usize) -> bool {
-        self.arrows.iter().any(|a| a.fate == Fate::Arrives(beat))
+    /// How many messages are read at a beat.
+    fn reads(&self, beat: usize) -> usize {
+        self.arrows.iter().filter(|a| a.fate == Fate::Arrives(beat)).count()
+    }
+
+    /// How many messages are still under way: each has a line of its own at the end.
+    fn under_way(&self) -> usize {
+        self.arrows.iter().filter(|a| a.fate == Fate::UnderWay).count()
+    }
+
+    /// Pixels between two lanes.
+    fn apart(&self) -> usize {
+        let letters = |text: &String| text.chars().count();
+        let notes = self.beats.iter().flat_map(|beat| &beat.notes).map(letters).max().unwrap_or(0);
+        let read = |a: &&super::Arrow| matches!(a.fate, Fate::Arrives(_));
+        let read = self.arrows.iter().filter(read).map(|a| letters(&a.what)).max().unwrap_or(0);
+        // What does not arrive is written from two fifths of the way on.
+        let others = self.arrows.iter().map(|a| (letters(&a.what) + 2) * 5 / 3).max().unwrap_or(0);
+        APART.max(notes.max(read).max(others) * LETTER + MARGIN)
     }
 
     fn x(&self, lane: usize) -> usize {
-        LEFT + APART / 4 + lane * APART
+        LEFT + APART / 4 + lane * self.apart()
     }
 
     /// Every second step has a background.
@@ -125,7 +149,17 @@ impl Story {
         }
     }
 
-    fn arrow(&self, out: &mut String, rows: &[(usize, usize)], end: usize, arrow: &super::Arrow) {
+    /// The line of a message, and what it says.
+    fn arrow(
+        &self,
+        (out, texts): (&mut String, &mut String),
+        rows: &[(usize, usize)],
+        end: usize,
+        arrow: &super::Arrow,
+    ) {
+        // Several that come or are lost at the same time are written below each other.
+        let before = self.arrows.iter().take_while(|a| !std::ptr::eq(*a, arrow));
+        let before = before.filter(|a| a.fate == arrow.fate).count() * LINE;
         let (x1, x2) = (self.x(arrow.from), self.x(arrow.to));
         let y1 = |fallback: usize| arrow.sent.map_or(fallback, |beat| rows[beat].0 + 10);
         let right = x2 > x1;
@@ -133,7 +167,7 @@ impl Story {
         let part = if right { x1 + (x2 - x1) * 2 / 5 } else { x1 - (x1 - x2) * 2 / 5 };
         match arrow.fate {
             Fate::Arrives(beat) => {
-                let y2 = rows[beat].0 + 10;
+                let y2 = rows[beat].0 + 10 + before;
                 let (y1, tail, head) =
                     (y1(y2), if right { x1 + 3 } else { x1 - 3 }, if right { x2 - 4 } else { x2 + 4 });
                 let _ = writeln!(
@@ -142,20 +176,17 @@ impl Story {
                 );
                 // What is read is written beside the reader, on the side it came from.
                 let (x, anchor) = if right { (x2 - 16, "end") } else { (x2 + 16, "start") };
-                write(out, "what", (x, y2 + 4), anchor, &arrow.what);
+                write(texts, "what", (x, y2 + 4), anchor, &arrow.what);
             }
             Fate::Lost(beat) => {
-                // Several that are lost at the same time are written below each other.
-                let same = self.arrows.iter().filter(|a| a.fate == arrow.fate);
-                let before = same.take_while(|a| !std::ptr::eq(*a, arrow)).count();
-                let y = rows.get(beat).map_or(TOP, |(y, _)| y + 10) + before * LINE;
+                let y = rows.get(beat).map_or(TOP, |(y, _)| y + 10) + before;
                 let _ = writeln!(out, "<line class='lost' x1='{x1}' y1='{}' x2='{part}' y2='{y}'/>", y1(y));
-                write(out, "fault", (part - 4, y + 4), "start", &format!("✗ {}", arrow.what));
+                write(texts, "fault", (part - 4, y + 4), "start", &format!("✗ {}", arrow.what));
             }
             Fate::UnderWay => {
-                let y = end - 2;
+                let y = end - self.under_way() * LINE + before;
                 let _ = writeln!(out, "<line class='open' x1='{x1}' y1='{}' x2='{part}' y2='{y}'/>", y1(TOP));
-                write(out, "does", (part, y), "start", &arrow.what);
+                write(texts, "does", (part + 4, y + 4), "start", &arrow.what);
             }
             Fate::Dropped => {}
         }

@@ -186,10 +186,44 @@ pub(crate) fn did_you_mean(key: &str) -> Option<String> {
     let distance = |name: &str| strsim::damerau_levenshtein(&word, &name.to_lowercase());
     let names = all().flat_map(Key::names).filter(|name| !name.ends_with('*'));
     let (distance, best) = names.map(|name| (distance(&name), name)).min_by_key(|(d, _)| *d)?;
-    (distance <= 1 + word.chars().count() / 5).then(|| match (number, best.strip_suffix('N')) {
+    if distance > 1 + word.chars().count() / 5 {
+        return same_words(bare);
+    }
+    Some(match (number, best.strip_suffix('N')) {
         (Some(number), Some(prefix)) => format!("{prefix}{number}"),
         _ => best.into_owned(),
     })
+}
+
+/// The shortest known key that has all the words of this one: `timeTick`, `purgeInterval`, `adminPort`.
+fn same_words(key: &str) -> Option<String> {
+    let typed = words(key);
+    if typed.len() < 2 {
+        return None;
+    }
+    let names = all().flat_map(Key::names).filter(|name| !name.ends_with('*'));
+    let fits = |name: &str| {
+        let known = words(name);
+        typed.iter().all(|word| known.contains(word)).then_some(known.len())
+    };
+    let found =
+        names.filter_map(|name| fits(&name).map(|count| (count, name))).min_by_key(|(count, _)| *count);
+    found.map(|(_, name)| name.into_owned())
+}
+
+/// `autopurge.purgeInterval`: autopurge, purge, interval.
+fn words(key: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for c in key.chars() {
+        if c.is_uppercase() || !c.is_alphanumeric() {
+            words.push(String::new());
+        }
+        if let (true, Some(word)) = (c.is_alphanumeric(), words.last_mut()) {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 #[cfg(test)]

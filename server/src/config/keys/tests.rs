@@ -19,6 +19,10 @@ fn a_slip_of_the_finger_finds_its_key() {
         ("groups.1", "group.1"),
         ("ssl.quorum.keystore.location", "ssl.quorum.keyStore.location"),
         ("requestThrottlelimit", "requestThrottleLimit"),
+        ("timeTick", "tickTime"),
+        ("snapRetainCount", "autopurge.snapRetainCount"),
+        ("purgeInterval", "autopurge.purgeInterval"),
+        ("adminPort", "admin.serverPort"),
     ] {
         assert_eq!(did_you_mean(typed).as_deref(), Some(meant), "{typed}");
     }
