@@ -179,6 +179,8 @@ pub enum Mutation {
     LostDiskVotes,
     /// A server that has lost its disk promises an epoch as if it had never promised one.
     LostDiskPromises,
+    /// A learner takes the leader's answer to a sync for that to its newest one.
+    LearnerSyncsNewestFirst,
     /// A server of weight 0 may be elected.
     WeightlessLeads,
     /// A leader serves on after its lease is over.

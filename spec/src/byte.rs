@@ -11,17 +11,26 @@ use quorate_core::payload::{Effect, Effects, Origin, Payload, RequestKind, Servi
 pub struct Byte(pub u8);
 
 impl Byte {
-    /// No transaction but a `sync`.
-    pub const SYNC: Byte = Byte(u8::MAX);
     /// No transaction but a read, which is answered by the server it is sent to.
-    pub const READ: Byte = Byte(u8::MAX - 1);
+    pub const READ: Byte = Byte(u8::MAX - 8);
+
+    /// No transaction but a `sync`: one of eight that can wait at a server at a time.
+    pub fn sync(n: u8) -> Self {
+        assert!(n < 8, "eight at a time");
+        Byte(u8::MAX - n)
+    }
+
+    /// Which of the eight `sync`s this is.
+    pub fn as_sync(self) -> Option<u8> {
+        (self > Byte::READ).then(|| u8::MAX - self.0)
+    }
 
     /// The `n`-th name: letters from z backwards, so that transactions that count down are named in
     /// the order of the alphabet, then capital letters and digits, then what has no name.
     pub fn nth(n: u8) -> Self {
         let named = (b'a'..=b'z').rev().chain((b'A'..=b'Z').rev()).chain((b'0'..=b'9').rev());
         let unnamed = (0..Byte::READ.0).filter(|b| !b.is_ascii_alphanumeric());
-        Byte(named.chain(unnamed).nth(usize::from(n).wrapping_sub(1) % 254).expect("all 254"))
+        Byte(named.chain(unnamed).nth(usize::from(n).wrapping_sub(1) % 247).expect("all 247"))
     }
 
     /// The transaction that a log holds at a place before anything has happened: one letter
@@ -35,7 +44,7 @@ impl Byte {
 impl fmt::Display for Byte {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            _ if *self == Byte::SYNC => write!(f, "sync"),
+            _ if self.as_sync().is_some() => write!(f, "sync"),
             _ if *self == Byte::READ => write!(f, "read"),
             graphic @ 0x21..=0x7e => write!(f, "{}", char::from(graphic)),
             other => write!(f, "#{other}"),
@@ -106,15 +115,16 @@ impl Service for ByteList {
     }
 
     fn kind(request: &Byte) -> RequestKind {
-        if *request == Byte::SYNC { RequestKind::Sync } else { RequestKind::Write }
+        if request.as_sync().is_some() { RequestKind::Sync } else { RequestKind::Write }
     }
 
     fn apply(&mut self, _: Now, zxid: Zxid, txn: &Byte, _: &mut Effects<Self>) {
         Arc::make_mut(&mut self.applied).push((zxid, *txn));
     }
 
-    fn synced(&mut self, _: Now, _: &Byte, fx: &mut Effects<Self>) {
-        fx.push(Effect::Reply(ConnId(0), self.last()));
+    fn synced(&mut self, _: Now, request: &Byte, fx: &mut Effects<Self>) {
+        let conn = ConnId(u64::from(request.as_sync().expect("a sync")));
+        fx.push(Effect::Reply(conn, self.last()));
     }
 
     fn snapshot(&self) -> Applied {

@@ -158,6 +158,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::SyncWaitsForOldest, &["syncs"]),
     mutant(Mutation::SyncsNotDrained, &["syncs"]),
     mutant(Mutation::SyncsNewestFirst, &["syncs"]),
+    mutant(Mutation::LearnerSyncsNewestFirst, &["syncs"]),
     mutant(Mutation::CounterNotReset, &["one-behind"]),
     mutant(Mutation::EpochNotInZxid, &["in-service"]),
     mutant(Mutation::DisconnectedStillCounts, &["zab-oracle"]),

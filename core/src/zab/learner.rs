@@ -274,7 +274,9 @@ impl<P: Payload> Learner<P> {
                 Ok(())
             }
             (Packet::Sync, Phase::Broadcast(..)) => {
-                let Some(request) = self.syncs.pop_front() else {
+                let newest_first = mutated!(m.config, LearnerSyncsNewestFirst);
+                let next = if newest_first { self.syncs.pop_back() } else { self.syncs.pop_front() };
+                let Some(request) = next else {
                     return self.refuse(cx, Reason::Unexpected);
                 };
                 let mut effects = Vec::new();

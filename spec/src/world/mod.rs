@@ -119,8 +119,9 @@ pub struct Server {
     pub disk: Disk,
     alarms: u8,
     dialing: Option<ServerId>,
-    /// For each `sync` that its clients wait for, oldest first, what its leader had proposed when it was asked.
-    asked: Vec<Zxid>,
+    /// For each `sync` that its clients wait for, oldest first, what its leader had proposed when it was asked, and which
+    /// it is.
+    asked: Vec<(Zxid, u8)>,
 }
 
 /// One state of an ensemble.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use quorate_core::election::{Notification, ServerState, Vote};
-use quorate_core::ids::{EPOCH_LEAP, Epoch, Link, Zxid};
+use quorate_core::ids::{ConnId, EPOCH_LEAP, Epoch, Link, Zxid};
 use quorate_core::payload::{Payload, Size};
 use quorate_core::zab::Packet;
 use quorate_core::{Input, Output, QuorumPeer};
@@ -175,9 +175,12 @@ impl World {
     }
 
     /// An answer to a `sync` is that to the oldest one, and comes behind what was proposed before that was asked.
-    pub(super) fn check_sync(&mut self, i: usize, applied: Zxid) {
+    pub(super) fn check_sync(&mut self, i: usize, conn: ConnId, applied: Zxid) {
         let asked = &mut Arc::make_mut(&mut self.servers[i]).asked;
-        let overtaken = asked.is_empty() || asked.remove(0) > applied;
+        let overtaken = asked.is_empty() || {
+            let (proposed, n) = asked.remove(0);
+            proposed > applied || conn != ConnId(u64::from(n))
+        };
         self.note(overtaken, |broken| broken.sync_overtaken = true);
     }
 

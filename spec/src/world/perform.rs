@@ -119,8 +119,10 @@ impl World {
     /// A client asks a server that serves for `sync`, whatever the budget.
     pub fn ask(&mut self, i: usize) {
         let proposed = self.proposed_by_leader(i);
-        Arc::make_mut(&mut self.servers[i]).asked.push(proposed);
-        self.step(i, Input::Client(ConnId(0), Byte::SYNC));
+        let asked = &mut Arc::make_mut(&mut self.servers[i]).asked;
+        let n = (0..).find(|n| asked.iter().all(|(_, other)| other != n)).expect("one that does not wait");
+        asked.push((proposed, n));
+        self.step(i, Input::Client(ConnId(u64::from(n)), Byte::sync(n)));
         self.come_to_rest();
     }
 
@@ -337,7 +339,7 @@ impl World {
             | Output::SaveAcceptedEpoch(..)
             | Output::SaveCurrentEpoch(..)
             | Output::TakeSnapshot(..) => Arc::make_mut(&mut self.servers[i]).disk.accept(output),
-            Output::Reply(_, applied) => self.check_sync(i, applied),
+            Output::Reply(conn, applied) => self.check_sync(i, conn, applied),
             Output::CloseClient(_) => {}
         }
     }

@@ -8,6 +8,7 @@ mod golden_log;
 mod limits;
 mod ordering;
 mod read_only;
+mod reigns;
 mod requests;
 mod speculation;
 mod transactions;
