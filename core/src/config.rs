@@ -72,6 +72,9 @@ pub struct PeerConfig<P: Payload> {
     pub commit_log_bytes: usize,
     /// When the committed transactions that a learner lacks are too many to be sent one by one.
     pub diff_limit: DiffLimit,
+    /// The longest transaction, in bytes, that learners read one by one: a longer one, which an older log may have, is
+    /// sent as part of the state.
+    pub max_txn: usize,
     /// How long a tick is (`tickTime`), milliseconds of [`Now::elapsed_ms`](crate::ids::Now::elapsed_ms).
     pub tick_ms: u64,
     /// How many ticks a learner that is not in service may be silent, besides `sync_limit`

@@ -21,6 +21,7 @@ fn peer() -> QuorumPeer<Byte> {
         read_only: false,
         commit_log_bytes: usize::MAX,
         diff_limit: DiffLimit::NONE,
+        max_txn: usize::MAX,
         init_limit: 10,
         tick_ms: 2000,
         sync_limit: 5,

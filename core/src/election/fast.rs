@@ -357,6 +357,7 @@ mod tests {
             read_only: false,
             commit_log_bytes: usize::MAX,
             diff_limit: DiffLimit::NONE,
+            max_txn: usize::MAX,
             tick_ms: 2000,
             init_limit: 10,
             sync_limit: 5,

@@ -76,6 +76,11 @@ impl<P: Size + Clone> History<P> {
             })
     }
 
+    /// Whether a listed transaction after `from` takes more than this many bytes.
+    pub fn has_longer(&self, from: Zxid, bytes: usize) -> bool {
+        self.bytes > bytes && self.after(from).any(|(_, txn)| txn.size() > bytes)
+    }
+
     /// Whether none is listed.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

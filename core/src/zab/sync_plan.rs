@@ -28,17 +28,19 @@ pub enum SyncPlan {
 ///
 /// Rests on ZAB's invariant that two histories which contain the same zxid agree up to it. What is
 /// `committed` and would have to be sent one by one may take `limit` bytes; for a learner that lacks
-/// more, the state is the shorter way (ZooKeeper's `snapshotSizeFactor`).
+/// more, the state is the shorter way (ZooKeeper's `snapshotSizeFactor`). Nor is a transaction sent that is longer than
+/// `max_txn`: learners would refuse it.
 pub fn sync_plan<P: Size + Clone>(
     history: &History<P>,
     last: Zxid,
     committed: Zxid,
     limit: usize,
+    max_txn: usize,
 ) -> SyncPlan {
     let plan = shared(history, last);
     match plan {
         SyncPlan::Diff { after: from } | SyncPlan::Trunc { to: from }
-            if history.exceeds(from, committed, limit) =>
+            if history.exceeds(from, committed, limit) || history.has_longer(from, max_txn) =>
         {
             SyncPlan::Snap
         }
@@ -86,7 +88,8 @@ mod tests {
     }
 
     fn plan(leader: &[(u32, u32)], base: (u32, u32), learner: (u32, u32)) -> SyncPlan {
-        sync_plan(&history(leader, base), Zxid::new(learner.0, learner.1), Zxid::new(9, 0), usize::MAX)
+        let last = Zxid::new(learner.0, learner.1);
+        sync_plan(&history(leader, base), last, Zxid::new(9, 0), usize::MAX, usize::MAX)
     }
 
     #[test]
@@ -119,7 +122,8 @@ mod tests {
     fn more_than_the_limit_is_sent_as_the_state() {
         let leader = history(&[(1, 1), (1, 2), (1, 3), (2, 1)], (0, 0));
         let plan = |last: (u32, u32), committed: (u32, u32), limit| {
-            sync_plan(&leader, Zxid::new(last.0, last.1), Zxid::new(committed.0, committed.1), limit)
+            let (last, committed) = (Zxid::new(last.0, last.1), Zxid::new(committed.0, committed.1));
+            sync_plan(&leader, last, committed, limit, usize::MAX)
         };
         let after = |e, c| SyncPlan::Diff { after: Zxid::new(e, c) };
         assert_eq!(plan((1, 1), (3, 0), 30), after(1, 1));
@@ -129,5 +133,18 @@ mod tests {
         assert_eq!(plan((1, 1), (1, 2), 10), after(1, 1));
         assert_eq!(plan((1, 4), (3, 0), 10), SyncPlan::Trunc { to: Zxid::new(1, 3) });
         assert_eq!(plan((1, 4), (3, 0), 9), SyncPlan::Snap);
+    }
+
+    #[test]
+    fn what_a_learner_would_refuse_goes_with_the_state() {
+        let leader = history(&[(1, 1), (1, 2)], (0, 0));
+        let plan = |last: (u32, u32), max_txn| {
+            sync_plan(&leader, Zxid::new(last.0, last.1), Zxid::new(9, 0), usize::MAX, max_txn)
+        };
+        assert_eq!(plan((1, 1), 10), SyncPlan::Diff { after: Zxid::new(1, 1) });
+        assert_eq!(plan((1, 1), 9), SyncPlan::Snap);
+        // It has the long ones already.
+        assert_eq!(plan((1, 2), 9), SyncPlan::Diff { after: Zxid::new(1, 2) });
+        assert_eq!(plan((1, 3), 9), SyncPlan::Trunc { to: Zxid::new(1, 2) });
     }
 }

@@ -133,6 +133,7 @@ fn peer_config(config: &ServerConfig, settings: Settings) -> PeerConfig<ClientTx
         read_only: config.read_only_mode && !config.is_standalone(),
         commit_log_bytes: COMMIT_LOG_BYTES,
         diff_limit: DIFF_LIMIT,
+        max_txn: settings.max_txn,
         init_limit: config.init_limit,
         tick_ms: config.tick_time.as_millis() as u64,
         sync_limit: config.sync_limit,

@@ -275,6 +275,7 @@ pub(super) fn setting_of(
             commit_log_count: if forgetful { 0 } else { 500 },
             commit_log_bytes: usize::MAX,
             diff_limit: if forgetful { DiffLimit { bytes: 1, percent: 0 } } else { DiffLimit::NONE },
+            max_txn: usize::MAX,
             init_limit: 1,
             tick_ms: 1000,
             sync_limit: 1,

@@ -306,6 +306,7 @@ mod tests {
             read_only: false,
             commit_log_bytes: usize::MAX,
             diff_limit: DiffLimit::NONE,
+            max_txn: usize::MAX,
             init_limit: 1,
             tick_ms: 2000,
             sync_limit: 1,

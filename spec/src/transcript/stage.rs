@@ -185,6 +185,7 @@ impl Stage {
                 commit_log_bytes: usize::MAX,
                 diff_limit,
                 init_limit: 1,
+                max_txn: usize::MAX,
                 tick_ms: 1000,
                 sync_limit: 1,
                 snap_count: 0,

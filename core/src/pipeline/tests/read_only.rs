@@ -142,6 +142,7 @@ fn alone(log: Vec<(Zxid, ClientTxn)>, read_only: bool) -> QuorumPeer<ClientTxn> 
         commit_log_count: 500,
         commit_log_bytes: usize::MAX,
         diff_limit: DiffLimit::NONE,
+        max_txn: usize::MAX,
         init_limit: 10,
         tick_ms: 2000,
         sync_limit: 5,

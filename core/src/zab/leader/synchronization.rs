@@ -55,7 +55,7 @@ impl<P: Payload> Leader<P> {
             // A learner that says nothing of its epoch may have more than nothing: only a whole state takes its place.
             SyncPlan::Snap
         } else {
-            sync_plan(&m.history, last, committed, m.diff_limit())
+            sync_plan(&m.history, last, committed, m.diff_limit(), m.config.max_txn)
         };
         let from = match plan {
             SyncPlan::Diff { after } => {
