@@ -195,8 +195,6 @@ pub enum Mutation {
     YieldsAtOnce,
     /// A newcomer takes the place of a learner that is connected and alive.
     NewcomerTakesOver,
-    /// A leader that is not established waits though no quorum can come.
-    WaitsForNobody,
     /// A learner that asks for a state promises the epoch with it, as if it had nothing.
     StatelessPromiseCounts,
     /// A learner that asks for a state is sent a history, and drops what it has before it has that.

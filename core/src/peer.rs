@@ -220,7 +220,7 @@ impl<P: Payload> QuorumPeer<P> {
             }
             (Input::ElectionDown(server), _) => {
                 self.election.link_down(server);
-                self.check_prospects()
+                Ok(())
             }
             (Input::Notification(from, heard), _) => self.notification(cx, from, heard),
             (Input::Elected(leader), Role::Looking(_)) if m.config.election == ElectionMode::Oracle => {
@@ -241,19 +241,13 @@ impl<P: Payload> QuorumPeer<P> {
                 cx.hangup(link, Reason::NotLeading);
                 Ok(())
             }
-            (Input::Down(link), Role::Leading(leader)) => {
-                leader.down(m, link)?;
-                self.check_prospects()
-            }
+            (Input::Down(link), Role::Leading(leader)) => leader.down(m, link),
             (Input::Down(link), Role::Learning(learner)) => learner.down(cx, link),
             (Input::Down(link), Role::Looking(lobby)) => {
                 lobby.down(cx, link);
                 Ok(())
             }
-            (Input::Packet(link, packet), Role::Leading(leader)) => {
-                leader.packet(m, cx, link, packet)?;
-                self.check_prospects()
-            }
+            (Input::Packet(link, packet), Role::Leading(leader)) => leader.packet(m, cx, link, packet),
             (Input::Packet(link, packet), Role::Learning(learner)) => learner.packet(m, cx, link, packet),
             (Input::Packet(link, packet), Role::Looking(lobby)) => {
                 lobby.packet(cx, link, packet);
@@ -313,7 +307,13 @@ impl<P: Payload> QuorumPeer<P> {
                 Ok(())
             }
             (Role::Looking(_), _) => Ok(()),
-            (Role::Leading(leader), timer) => leader.alarm(m, cx, timer),
+            (Role::Leading(leader), timer) => {
+                leader.alarm(m, cx, timer)?;
+                if timer == Timer::Liveness && m.config.election == ElectionMode::Fast {
+                    leader.check_prospects(m, |id| self.election.reaches(id))?;
+                }
+                Ok(())
+            }
             (Role::Learning(learner), timer) => learner.alarm(m, cx, timer),
         }
     }
@@ -348,17 +348,7 @@ impl<P: Payload> QuorumPeer<P> {
         {
             leader.hears_looking(from);
         }
-        self.check_prospects()
-    }
-
-    /// Whether a leader that is not established may still find its quorum.
-    fn check_prospects(&self) -> Outcome {
-        match &self.role {
-            Role::Leading(leader) if self.member.config.election == ElectionMode::Fast => {
-                leader.check_prospects(&self.member, |id| self.election.reaches(id))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     fn look(&mut self, cx: &mut Context<'_, P>) -> Outcome {

@@ -97,7 +97,6 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::EpochLeapsAnywhere, &["strangers"]),
     mutant(Mutation::YieldsAtOnce, &["strangers"]),
     mutant(Mutation::NewcomerTakesOver, &["strangers"]),
-    mutant(Mutation::WaitsForNobody, &["whole"]),
     mutant(Mutation::StatelessPromiseCounts, &["dirty"]),
     mutant(Mutation::ReplacedByNothing, &["dirty"]),
     mutant(Mutation::SnapLabelledEstablished, &["dirty"]),

@@ -5,7 +5,7 @@ use core::hash::{Hash, Hasher};
 use crate::timer::Delay;
 
 /// The pause stops growing here: 100 ms doubled four times.
-const MOST: u8 = 5;
+const MOST: u8 = 6;
 
 /// Roles that ended before a tick in service, one after the other. What follows from them is a delay and nothing else, and
 /// models let alarms fire at any time: so they are no part of a state's identity.
@@ -23,9 +23,9 @@ impl Failures {
         self.0 = 0;
     }
 
-    /// How long a learner waits before it dials, if it has failed before.
+    /// How long a learner waits before it dials: not at all after one failure, which may be its leader's death.
     pub(crate) fn pause(self) -> Option<Delay> {
-        Some(Delay::Redial(self.0.checked_sub(1)?))
+        Some(Delay::Redial(self.0.checked_sub(2)?))
     }
 }
 
@@ -49,10 +49,12 @@ mod tests {
     fn each_failure_doubles_the_pause_up_to_a_limit() {
         let mut failures = Failures::default();
         assert_eq!(failures.pause(), None);
+        failures.add();
+        assert_eq!(failures.pause(), None);
         let pauses: alloc::vec::Vec<_> = (0..7)
             .map(|_| {
                 failures.add();
-                failures.pause().expect("it has failed")
+                failures.pause().expect("it has failed twice")
             })
             .collect();
         assert_eq!(pauses, [0, 1, 2, 3, 4, 4, 4].map(Delay::Redial));

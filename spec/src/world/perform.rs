@@ -36,6 +36,10 @@ impl World {
             }
             Action::Follow(i, leader) => {
                 self.step(i, Input::Elected(id(leader)));
+                // However long it waits before it dials.
+                if self.armed(i, Timer::Redial) {
+                    self.alarm(i, Timer::Redial);
+                }
                 self.connect(i, leader);
             }
             Action::Vote { from, to } => self.vote(from * self.servers.len() + to),

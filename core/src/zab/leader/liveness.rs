@@ -88,10 +88,11 @@ impl<P: Payload> Leader<P> {
         }
     }
 
-    /// A leader that is not established waits only as long as a quorum may still come: who is connected, and who could
-    /// connect. It need not wait for those that cannot be reached, or look for another leader.
-    pub(crate) fn check_prospects(&self, m: &Member<P>, reachable: impl Fn(ServerId) -> bool) -> Outcome {
-        if self.established().is_some() || mutated!(m.config, WaitsForNobody) {
+    /// Another tick. A leader that is not established waits only as long as a quorum may still come: who is connected, and
+    /// who could connect. Where that is none at two ticks in a row it looks for a leader itself. (Connections of election
+    /// ports are replaced by others when servers start: once is no sign.)
+    pub(crate) fn check_prospects(&mut self, m: &Member<P>, reachable: impl Fn(ServerId) -> bool) -> Outcome {
+        if self.established().is_some() {
             return Ok(());
         }
         let may_come = |id: ServerId| {
@@ -99,7 +100,11 @@ impl<P: Payload> Leader<P> {
                 || self.learners.contains_key(&id)
                 || reachable(id) && !self.looking.contains(&id)
         };
-        if m.config.is_quorum(may_come) { Ok(()) } else { Err(RoleEnded) }
+        if m.config.is_quorum(may_come) {
+            self.hopeless = false;
+            return Ok(());
+        }
+        if core::mem::replace(&mut self.hopeless, true) { Err(RoleEnded) } else { Ok(()) }
     }
 
     /// An established leader needs a quorum that has its history and is connected.

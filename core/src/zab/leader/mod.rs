@@ -41,6 +41,8 @@ pub(crate) struct Leader<P: Payload> {
     settled: bool,
     /// While it is not established: voters that look for a leader though they helped to elect this one.
     looking: BTreeSet<ServerId>,
+    /// At the last tick no quorum could come.
+    hopeless: bool,
 }
 
 /// How many ticks a learner must have been silent before another connection in its name takes its place.
@@ -77,6 +79,7 @@ impl<P: Payload> Leader<P> {
             lease: 0,
             settled: false,
             looking: BTreeSet::new(),
+            hopeless: false,
         };
         cx.out.push(Output::SetAlarm(Timer::PhaseLimit, Delay::InitLimit));
         cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::Tick));
@@ -300,6 +303,7 @@ impl<P: Payload> Rename for Leader<P> {
             lease: self.lease,
             settled: self.settled,
             looking: self.looking.iter().map(|id| names(*id)).collect(),
+            hopeless: self.hopeless,
         }
     }
 }
