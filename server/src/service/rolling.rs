@@ -4,7 +4,7 @@
 //! would be left, nothing is stopped.
 
 use std::net::{TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use quorate_core::ids::ServerId;
 use tracing::level_filters::LevelFilter;
@@ -18,6 +18,10 @@ use crate::error::Error;
 
 /// How long connecting to another server may take.
 const DIAL_LIMIT: Duration = Duration::from_secs(2);
+/// How long servers that are up and do not serve may take to find a leader: an election may be under way.
+const ELECTION_LIMIT: Duration = Duration::from_secs(5);
+/// The pause between two looks at them.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What is known of a voter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +52,7 @@ pub(super) fn restart(
             Some(Health::Serves(_)) | None => 1,
             Some(_) => 0,
         };
+        await_election(&instances);
         let next = (done..instances.len()).min_by_key(|at| rank(&instances[*at])).unwrap_or(done);
         instances.swap(done, next);
         let instance = &instances[done];
@@ -66,7 +71,17 @@ pub(super) fn restart(
             return Ok(code);
         }
     }
+    await_election(&instances);
     Ok(DONE)
+}
+
+/// Wait for servers that are up and look for a leader, up to a limit.
+fn await_election(instances: &[Instance]) {
+    let end = Instant::now() + ELECTION_LIMIT;
+    let looks = |instance: &Instance| matches!(instance.health(), Some(Health::NotServing));
+    while instances.iter().any(looks) && Instant::now() < end {
+        std::thread::sleep(LOOK_AGAIN);
+    }
 }
 
 /// Say which servers were left alone.
