@@ -185,6 +185,8 @@ pub enum Mutation {
     WeightlessLeads,
     /// A leader serves on after its lease is over.
     LeaseIgnored,
+    /// That pings are answered does not renew a lease.
+    AnswersNotCounted,
     /// An answered ping counts from when the answer was read, not from when the ping was sent.
     LeaseFromReceipt,
     /// A learner serves on after it has heard nothing for as long as a lease is.

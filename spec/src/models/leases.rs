@@ -5,6 +5,7 @@
 //! was sent to a server that stands still is read when it goes on. Whether a server answers a read is asked in every state:
 //! also of one that has gone on and has read nothing yet.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
@@ -34,6 +35,8 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
 const HALF_MS: u64 = 500;
 /// The shortest session timeout, half ticks (`minSessionTimeout`, two ticks).
 const SESSION: u64 = 4;
+/// How long a server serves after the last sign it counts, half ticks: `syncLimit` is 1.
+const TERM: u64 = 4;
 const SERVERS: usize = 3;
 /// The alarms that come back: after so many half ticks.
 const PERIODS: [(Timer, u64); 2] = [(Timer::Ping, 1), (Timer::Liveness, 2)];
@@ -55,6 +58,8 @@ pub(super) struct State {
     paused: [bool; SERVERS],
     /// Who is cut off from the others.
     cut: Option<usize>,
+    /// What had arrived by then and is still to be read: how many packets, by the connection's place and end.
+    arrived: BTreeMap<(usize, usize, u32, bool), usize>,
     pauses: u8,
     /// Whether a server may still be cut off.
     may_cut: bool,
@@ -85,6 +90,7 @@ impl State {
             self.due,
             self.reign,
             self.touched,
+            &self.arrived,
         )
     }
 }
@@ -94,7 +100,8 @@ impl PartialEq for State {
         self.world == other.world
             && (self.clock, self.paused, self.cut, self.bounds())
                 == (other.clock, other.paused, other.cut, other.bounds())
-            && (self.due, self.reign, self.touched) == (other.due, other.reign, other.touched)
+            && (self.due, self.reign, self.touched, &self.arrived)
+                == (other.due, other.reign, other.touched, &other.arrived)
     }
 }
 
@@ -109,6 +116,8 @@ impl Hash for State {
 pub(super) enum Step {
     /// Half a tick passes.
     Pass,
+    /// The same, and a server stands still as soon as its alarms have fired: it has sent, and reads no answer.
+    PassInto(usize),
     /// A server stands still.
     Pause(usize),
     /// It goes on.
@@ -136,6 +145,7 @@ impl Protocol for Leases {
             clock: 0,
             paused: [false; SERVERS],
             cut: None,
+            arrived: BTreeMap::new(),
             pauses: 1,
             may_cut: true,
             until: 16,
@@ -160,6 +170,9 @@ impl Protocol for Leases {
                 steps.push(Step::Resume(i));
             } else if state.pauses > 0 {
                 steps.push(Step::Pause(i));
+                if state.clock < state.until {
+                    steps.push(Step::PassInto(i));
+                }
             }
             if state.may_cut {
                 steps.push(Step::Cut(i));
@@ -177,23 +190,15 @@ impl Protocol for Leases {
     fn after(&self, state: &State, step: &Step) -> State {
         let mut next = state.clone();
         match *step {
-            Step::Pass => {
-                next.come_to_rest();
-                next.clock += 1;
-                next.world.set_clock(Now { elapsed_ms: next.clock * HALF_MS, wall_ms: 0 });
-                next.come_to_rest();
-                next.ring();
-                next.come_to_rest();
-            }
-            Step::Pause(i) => {
-                next.pauses -= 1;
-                next.paused[i] = true;
-                next.calm = false;
-            }
+            Step::Pass => next.pass(None),
+            Step::PassInto(i) => next.pass(Some(i)),
+            Step::Pause(i) => next.stand_still(i),
             // It has read nothing yet.
             Step::Resume(i) => next.paused[i] = false,
             Step::Cut(i) => {
+                next.come_to_rest();
                 next.cut = Some(i);
+                next.keep_what_has_arrived();
                 (next.may_cut, next.calm) = (false, false);
             }
             Step::Elect(i) => {
@@ -210,6 +215,25 @@ impl Protocol for Leases {
 }
 
 impl State {
+    /// Half a tick passes, and this server stands still once its alarms have fired.
+    fn pass(&mut self, into: Option<usize>) {
+        self.come_to_rest();
+        self.clock += 1;
+        self.world.set_clock(Now { elapsed_ms: self.clock * HALF_MS, wall_ms: 0 });
+        self.come_to_rest();
+        self.ring();
+        if let Some(i) = into {
+            self.stand_still(i);
+        }
+        self.come_to_rest();
+    }
+
+    fn stand_still(&mut self, i: usize) {
+        self.pauses -= 1;
+        self.paused[i] = true;
+        self.calm = false;
+    }
+
     /// Whether what one sends arrives at the other at once.
     fn together(&self, i: usize, j: usize) -> bool {
         !self.paused[i] && !self.paused[j] && self.connected(i, j)
@@ -250,8 +274,13 @@ impl State {
                 let connection = &self.world.connections()[*c];
                 self.touched[connection.learner] = self.clock;
             }
+            if let Action::Deliver(c, side) = action {
+                let place = place(&self.world.connections()[*c], *side);
+                self.arrived.entry(place).and_modify(|left| *left = left.saturating_sub(1));
+            }
             self.world.act(action);
         }
+        self.arrived.retain(|_, left| *left > 0);
         let newest = self.world.peers().filter_map(|(_, p)| p.established_epoch()).max();
         if newest > Some(self.reign.0) {
             self.reign = (newest.expect("there is one"), self.clock);
@@ -260,7 +289,22 @@ impl State {
     }
 
     fn arrives(&self, connection: &Connection, side: Side) -> bool {
-        !self.paused[connection.owner(side)] && self.connected(connection.learner, connection.leader)
+        let has_arrived = self.arrived.contains_key(&place(connection, side));
+        let connected = self.connected(connection.learner, connection.leader);
+        !self.paused[connection.owner(side)]
+            && (connected || has_arrived && !connection.queue(side).is_empty())
+    }
+
+    /// A server is cut off: what lies in the sockets of those that stand still is all that they can still read.
+    fn keep_what_has_arrived(&mut self) {
+        for connection in self.world.connections() {
+            if !self.connected(connection.learner, connection.leader) {
+                for side in [Side::Learner, Side::Leader] {
+                    self.arrived.insert(place(connection, side), connection.queue(side).len());
+                }
+            }
+        }
+        self.arrived.retain(|_, left| *left > 0);
     }
 
     /// Alarms that were set are due in their time, those that were cancelled are not.
@@ -306,6 +350,11 @@ impl State {
     }
 }
 
+/// A connection's end.
+fn place(connection: &Connection, side: Side) -> (usize, usize, u32, bool) {
+    (connection.learner, connection.leader, connection.generation, side == Side::Leader)
+}
+
 /// What is claimed.
 const CLAIMS: &[Claim<State>] = &[
     Claim {
@@ -318,15 +367,14 @@ const CLAIMS: &[Claim<State>] = &[
         },
     },
     Claim {
-        name: "SessionsExpireAtLeaderLater",
-        says: "a learner that answers a client does so before its own leader, having heard nothing of it, can have expired \
-               the shortest session",
+        name: "LearnerStopsInTime",
+        says: "a learner answers a client for no more than syncLimit + 1 ticks and a ping's half after its leader last heard it",
         holds: |s| {
             let silent = |i: &usize| {
                 let leader = s.serves_in(*i).and_then(|epoch| s.leads_in(epoch));
                 leader.is_some_and(|leader| leader != *i)
             };
-            (0..SERVERS).filter(silent).all(|i| s.clock <= s.touched[i] + SESSION || !s.answers(i))
+            (0..SERVERS).filter(silent).all(|i| s.clock <= s.touched[i] + TERM + 1 || !s.answers(i))
         },
     },
     Claim {
@@ -376,6 +424,9 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Step::Pass => write!(f, "half a tick passes"),
+            Step::PassInto(i) => {
+                write!(f, "half a tick passes, and {} stands still when its alarms have fired", i + 1)
+            }
             Step::Pause(i) => write!(f, "{} stands still", i + 1),
             Step::Resume(i) => write!(f, "{} goes on, and has read nothing yet", i + 1),
             Step::Cut(i) => write!(f, "{} is cut off", i + 1),

@@ -20,6 +20,7 @@ mod prefix_consistency;
 mod primary_integrity;
 mod scene;
 mod serving_leader_has_quorum;
+mod state_is_named_truly;
 mod step_down_without_quorum;
 mod stored_data_is_accepted;
 mod sync_flushes;
@@ -67,13 +68,15 @@ pub const ZAB: &[Invariant] = &[
     sync_flushes::SYNC_FLUSHES,
     lost_disk_has_no_say::LOST_DISK_HAS_NO_SAY,
     introduction_is_harmless::INTRODUCTION_IS_HARMLESS,
+    state_is_named_truly::STATE_IS_NAMED_TRULY,
 ];
 
 /// A predicate over what a recording shows.
 pub type Predicate<S> = fn(&S) -> bool;
 
 /// The properties of ZAB again, the same predicates over any scene. Not among them: SyncFlushes, which
-/// asks what clients were told, and IntroductionIsHarmless, which asks how long a leader has led.
+/// asks what clients were told, IntroductionIsHarmless, which
+/// asks how long a leader has led, and StateIsNamedTruly.
 pub fn zab_in<S: Scene>() -> Vec<(&'static Invariant, Predicate<S>)> {
     vec![
         (&prefix_consistency::PREFIX_CONSISTENCY, prefix_consistency::holds),

@@ -46,6 +46,8 @@ pub struct Broken {
     pub lost_disk_spoke: bool,
     /// A server voted for one that has less than it has itself.
     pub worse_vote: bool,
+    /// A leader that was not established sent a state under the start of its epoch.
+    pub premature_name: bool,
     /// A server that introduced itself took something from others, whoever it really was.
     pub harmful_introduction: bool,
     /// A `sync` was answered before what was proposed when it was asked, or without having been asked.

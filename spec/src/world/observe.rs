@@ -193,6 +193,12 @@ impl World {
         self.note(worse, |broken| broken.worse_vote = true);
     }
 
+    /// The epoch that a leader works for.
+    pub(super) fn epoch_of(&self, i: usize) -> Option<Epoch> {
+        let status = self.servers[i].peer.as_ref()?.status();
+        (status.state == ServerState::Leading).then_some(status.accepted_epoch)
+    }
+
     fn accepted(&self, i: usize) -> u32 {
         self.servers[i].peer.as_ref().expect("it is up").status().accepted_epoch
     }

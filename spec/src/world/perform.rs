@@ -305,6 +305,13 @@ impl World {
             Output::Dial(to) => Arc::make_mut(&mut self.servers[i]).dialing = Some(to),
             Output::Send(link, packet) => {
                 self.check_ack(i, &packet);
+                let named =
+                    matches!(packet, Packet::Snap { zxid, .. } if zxid.epoch() > 0 && zxid.counter() == 0);
+                let established = self.servers[i].peer.as_ref().and_then(QuorumPeer::established_epoch);
+                // Where nothing was ever ordered the state of an earlier epoch is named after that one's start.
+                let own =
+                    matches!(packet, Packet::Snap { zxid, .. } if Some(zxid.epoch()) == self.epoch_of(i));
+                self.note(named && own && established.is_none(), |broken| broken.premature_name = true);
                 if let Some((c, side)) = self.find(i, link) {
                     self.check_diff(i, c, &packet);
                     let connection = &mut self.connections[c];

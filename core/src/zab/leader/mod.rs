@@ -190,7 +190,7 @@ impl<P: Payload> Leader<P> {
             Packet::Ping { touches, .. } if learner.forwarding() => {
                 let receipt = mutated!(m.config, LeaseFromReceipt).then_some(cx.now.elapsed_ms);
                 let news = learner.loyalty.answered(receipt);
-                if news && learner.voter {
+                if news && learner.voter && !mutated!(m.config, AnswersNotCounted) {
                     self.renew_lease(m);
                 }
                 self.within_lease(m, cx)?;
