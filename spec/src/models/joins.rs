@@ -17,7 +17,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
         composes: "as zab-oracle, begun when two servers serve and the third comes to them: with a tail that was given \
                    up, or new; and when a leader is asked before it is established",
         bounds: "3 servers, 1 fault; or 1 election with a tail of an epoch before the run; or no fault",
-        unique: 1_306,
+        unique: 1_344,
         expected: Expected::Holds,
         build: |variant| Box::new(joins(variant)),
     }]

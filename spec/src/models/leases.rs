@@ -25,7 +25,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
         name: "leases",
         composes: "QuorumPeer with an election oracle and a clock: pings, silence, pauses of any length, one server cut off",
         bounds: "3 servers, syncLimit 1, 1 more election at any time; 8 ticks with 1 pause and 1 cut, or 6 with 2 pauses",
-        unique: 0,
+        unique: 734_767,
         expected: Expected::Holds,
         build: |variant| Box::new(Checked { protocol: Leases { variant }, salt: variant.salt }),
     }]

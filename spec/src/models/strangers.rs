@@ -15,7 +15,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
                    promised the last epoch but one",
         bounds: "3 servers, 1 stranger in the name of the third or 1 other fault, 2 elections, no transaction; or begun when \
                  everybody serves, 2 of them, 1 more election, 1 transaction",
-        unique: 0,
+        unique: 449_027,
         expected: Expected::Holds,
         build: |variant| Box::new(strangers(variant)),
     }]

@@ -12,7 +12,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
         name: "syncs",
         composes: "as zab-oracle, begun when everybody serves; clients write at the leader and ask everybody for sync",
         bounds: "3 servers, 4 transactions and syncs together, or 2 of them and 1 fault; no election",
-        unique: 489_130,
+        unique: 502_471,
         expected: Expected::Holds,
         build: |variant| Box::new(syncs(variant)),
     }]
