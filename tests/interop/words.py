@@ -24,7 +24,7 @@ IDLE = WORDS + ["mntr", "hash"]
 # Keys of `envi` that are about Java.
 JAVA_ONLY = re.compile(r"java\.|os\.memory")
 # What ZooKeeper called the learners until 3.5.
-OLDER = {"zk_followers"}
+OLDER = {"zk_followers", "zk_snapshot_error_count"}
 
 class Side:
     """The servers of one kind, standalone and as an ensemble, after the same work."""

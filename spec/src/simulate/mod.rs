@@ -79,7 +79,7 @@ impl Plan {
         // Strangers take the name of one, and claim what nobody has promised.
         let forged =
             || Forged { server: ServerId((seed / 3) as i64 % self.servers as i64 + 1), accepted_epoch: 40 };
-        setting.forged = (seed % 3 == 0).then(forged);
+        setting.forged = seed.is_multiple_of(3).then(forged);
         ensemble(setting, vec![Durable::empty(); self.servers], calm())
     }
 
