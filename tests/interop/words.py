@@ -23,7 +23,7 @@ IDLE = WORDS + ["mntr", "hash"]
 
 # Keys of `envi` that are about Java.
 JAVA_ONLY = re.compile(r"java\.|os\.memory")
-# What ZooKeeper called the learners until 3.5.
+# What ZooKeeper called the learners until 3.5, and what it has since 3.9.
 OLDER = {"zk_followers", "zk_snapshot_error_count"}
 
 class Side:
