@@ -105,7 +105,7 @@ fn two_transactions_without_a_fault_are_what_the_abstraction_allows() {
 
 #[test]
 fn a_transaction_with_a_fault_is_what_the_abstraction_allows() {
-    is_contained(Budget { txns: 1, elections: 1, faults: 1, ..Budget::default() }, 44_236, 167);
+    is_contained(Budget { txns: 1, elections: 1, faults: 1, ..Budget::default() }, 43_618, 167);
 }
 
 #[test]

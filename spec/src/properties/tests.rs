@@ -7,7 +7,7 @@ use quorate_core::config::{Constant, ElectionMode, PeerConfig};
 use quorate_core::ids::{Epoch, ServerId, Zxid};
 use quorate_core::quorum::QuorumVerifier;
 
-use super::{ELECTION, Scene, ZAB, sync_flushes, zab_in};
+use super::{ELECTION, Scene, ZAB, introduction_is_harmless, state_is_named_truly, sync_flushes, zab_in};
 use crate::byte::Byte;
 use crate::models::{Ensemble, Variant, zab};
 use crate::world::{Action, Budget, Durable, Ghost, World};
@@ -144,6 +144,8 @@ fn broken(scene: &MadeUp) -> Vec<&'static str> {
     // What recordings are judged by, and what only worlds are.
     let mut all = zab_in();
     all.push((&sync_flushes::SYNC_FLUSHES, sync_flushes::holds));
+    all.push((&introduction_is_harmless::INTRODUCTION_IS_HARMLESS, introduction_is_harmless::holds));
+    all.push((&state_is_named_truly::STATE_IS_NAMED_TRULY, state_is_named_truly::holds));
     all.iter().filter(|(_, holds)| !holds(scene)).map(|(invariant, _)| invariant.name).collect()
 }
 
