@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use quorate_core::config::Constant;
-use quorate_core::election::ServerState;
 use quorate_core::ids::{Epoch, Ticket, Zxid};
 use quorate_core::pipeline::ClientTxn;
 use quorate_core::recording::{Header, fingerprint};
@@ -245,10 +244,11 @@ impl Server {
     /// has just heard of somebody.
     pub(super) fn leads_unheard(&mut self, checked: bool, heard: bool) -> bool {
         let Some(Process { peer, unheard, .. }) = &mut self.up else { return false };
-        if heard || peer.state() != ServerState::Leading {
+        let established = peer.established_epoch().is_some();
+        if heard || !established {
             *unheard = 0;
         }
-        *unheard += u32::from(checked);
+        *unheard += u32::from(checked && established);
         checked && leads_unheard(peer, *unheard)
     }
 
@@ -266,7 +266,7 @@ impl Server {
 #[cfg(test)]
 mod tests {
     use quorate_core::config::{DiffLimit, ElectionMode, PeerConfig};
-    use quorate_core::ids::{Now, ServerId};
+    use quorate_core::ids::{Link, Now, ServerId};
     use quorate_core::payload::{Payload, Service};
     use quorate_core::pipeline::{Settings, TreeImage};
     use quorate_core::quorum::QuorumVerifier;
@@ -381,6 +381,19 @@ mod tests {
         let peer = &mut server.up.as_mut().unwrap().peer;
         peer.step(Now::default(), Input::Start, &mut Vec::new());
         peer.step(Now::default(), Input::Elected(ServerId(1)), &mut Vec::new());
+        let follower = Link { server: ServerId(2), generation: 1 };
+        let mut established = vec![Input::Accepted(follower)];
+        let promise = Packet::AckEpoch { current_epoch: Some(0), last_zxid: Zxid::ZERO };
+        let info = Packet::FollowerInfo { accepted_epoch: 0, config_version: 0 };
+        let ack = Packet::Ack { zxid: Zxid::new(2, 0) };
+        for (packet, ticket) in [(info, Some(0)), (promise, Some(1)), (ack, None)] {
+            established.push(Input::Packet(follower, packet));
+            established.extend(ticket.map(|ticket| Input::Done(Ticket(ticket))));
+        }
+        for input in established {
+            peer.step(Now::default(), input, &mut Vec::new());
+        }
+        assert_eq!(peer.established_epoch(), Some(2));
         let mut judged = |checked, heard| server.leads_unheard(checked, heard);
         assert!(!judged(false, true) && !judged(true, false), "once");
         assert!(!judged(false, true) && !judged(true, false), "once since it heard of somebody");

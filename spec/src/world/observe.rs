@@ -83,11 +83,12 @@ pub(crate) fn is_oversized<P: Payload>(peer: &QuorumPeer<P>, sent: usize) -> boo
     sent > peer.config().diff_limit.of(peer.service().size())
 }
 
-/// Whether a leader leads on though its quorum check has found nobody so often. Who is enough alone may.
+/// Whether an established leader leads on though its quorum check has found nobody so often. Who is enough alone may; one
+/// that is not established waits for initLimit.
 pub(crate) fn leads_unheard<P: Payload>(peer: &QuorumPeer<P>, checks: u32) -> bool {
     let config = peer.config();
     let enough = config.is_quorum(|server| server == config.id);
-    checks > config.sync_limit && peer.state() == ServerState::Leading && !enough
+    checks > config.sync_limit && peer.established_epoch().is_some() && !enough
 }
 
 /// What a server has before it hears an introduction: that takes nothing from it.
