@@ -75,9 +75,10 @@ fn a_port_in_use_is_named_before_anything_starts() {
 
 #[test]
 fn a_line_that_means_nothing_is_said() {
-    let dir = tempfile::tempdir().unwrap();
-    let port = ensemble_ports(1);
     let run = |line: &str| {
+        // What the one before had may still be in use: its server goes a moment after it.
+        let dir = tempfile::tempdir().unwrap();
+        let port = ensemble_ports(1);
         let mut child = quorate()
             .args([
                 "ensemble",

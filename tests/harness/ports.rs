@@ -16,27 +16,31 @@ pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
 }
 
 fn free_port() -> u16 {
-    // Processes that run at the same time begin in different places.
-    let start = std::process::id().wrapping_mul(131) % COUNT;
     loop {
-        let offset = NEXT.fetch_add(1, Ordering::Relaxed);
-        assert!(offset < COUNT, "every port has been tried");
-        let port = u16::try_from(FIRST + (start + offset) % COUNT).expect("all are below 65536");
+        let port = next(1);
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
     }
 }
 
+/// The first of so many ports that this process has not given out before.
+fn next(count: u16) -> u16 {
+    // Processes that run at the same time begin in different places.
+    let start = std::process::id().wrapping_mul(131) % COUNT;
+    let offset = NEXT.fetch_add(u32::from(count), Ordering::Relaxed);
+    assert!(offset < COUNT, "every port has been tried");
+    u16::try_from(FIRST + (start + offset) % COUNT).expect("all are below 65536")
+}
+
 /// The first of `count` client ports for `quorate ensemble`, whose quorum and election ports are
 /// free too.
 pub(crate) fn ensemble_ports(count: u16) -> u16 {
     loop {
-        let [first] = free_ports();
+        let first = next(count);
         let ports = [0, 707, 1707].into_iter().flat_map(|offset| (first + offset)..(first + offset + count));
         let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
         if ports.into_iter().all(free) {
-            NEXT.fetch_add(u32::from(count), Ordering::Relaxed);
             return first;
         }
     }
