@@ -11,7 +11,7 @@ pub const MAX_IDENTITIES: usize = 64;
 /// The most bytes that a connection's identities take together where a server sends them to its
 /// leader: two lengths of four bytes, the scheme and the id of each.
 ///
-/// It is far below what a leader reads with one request, so a learner never sends more than its
+/// This limit is far below what a leader reads with one request, so a learner never sends more than its
 /// leader accepts. It also bounds what one entry of the scheme `auth` in an ACL is replaced by.
 pub const MAX_IDENTITY_BYTES: usize = 8 * 1024;
 

@@ -16,7 +16,7 @@ const FEW: usize = 8;
 #[derive(Debug)]
 pub struct Rights<'a> {
     ids: &'a [Id],
-    /// Nobody is refused anything.
+    /// Every list allows everything (`zookeeper.skipACL`).
     skip: bool,
     /// By address of the list and wanted bits; the list is kept, so that its address is not reused.
     judged: BTreeMap<(usize, i32), Judged>,
@@ -30,7 +30,7 @@ struct Judged {
 }
 
 impl<'a> Rights<'a> {
-    /// The rights of somebody who is all of `ids`; everything if `skip` says that lists do not count.
+    /// The rights of a client with the identities `ids`; everything if `skip` says that lists do not count.
     pub fn new(ids: &'a [Id], skip: bool) -> Self {
         Rights { ids, skip, judged: BTreeMap::new(), visited: 0 }
     }

@@ -16,8 +16,8 @@ use crate::payload::Payload;
 use crate::rename::{Names, Rename};
 use crate::timer::{Delay, Timer};
 
-/// The last round: clocks travel as signed numbers. Whoever is there stays there, so that a clock that somebody has
-/// made up ends no election.
+/// The last round there can be: clocks travel as signed numbers. A server that has come to it stays in it, so that a
+/// forged clock ends no election.
 const LAST_ROUND: u64 = i64::MAX as u64;
 
 /// The longest pause between repetitions: 200 ms · 2⁹ is past the 60 s limit.

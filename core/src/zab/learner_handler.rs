@@ -14,7 +14,7 @@ pub struct LearnerHandler {
     /// How many ticks began since it was heard from, or took something in while it is being
     /// synchronised.
     pub(crate) silent: u32,
-    /// Until when it certainly followed.
+    /// Since when the learner is known to follow, by the pings it has answered.
     pub(crate) loyalty: Loyalty,
 }
 

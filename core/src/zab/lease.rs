@@ -6,7 +6,8 @@
 //! something was read, but a moment before it was said.
 //!
 //! * A leader counts an answered ping from when that ping was *sent*: answers come in the order of the pings.
-//! * A learner counts a packet from when it had last read everything there was, its turn before this one.
+//! * A learner counts a packet from its turn before this one. That is exact as long as it reads in every turn what has
+//!   arrived. While its log is far behind the quorum port is not read: what it reads afterwards is older than that.
 //!
 //! Either serves for `syncLimit + 1` ticks after that and no longer. The clock is [`Now::elapsed_ms`]: setting the time
 //! of day changes nothing. Clocks must run equally fast; they need not agree.
@@ -31,7 +32,7 @@ pub(crate) fn term<P: Payload>(config: &PeerConfig<P>) -> u64 {
 pub(crate) struct Loyalty {
     /// When the pings were sent that are not answered yet, oldest first.
     pings: VecDeque<u64>,
-    /// It followed at this time at the latest.
+    /// The learner still followed at this time.
     since: u64,
 }
 

@@ -36,7 +36,7 @@ impl<P: Payload> Leader<P> {
                 if learner.voter && accepted > epoch && yields {
                     // It promised a later epoch to a leader that did not make it and can only join
                     // a still later one: let there be one, even if the next quorum is without it.
-                    // A leader that has only just come to lead, or needs the learner, goes on: the learner leaves again.
+                    // A leader that has led for less than initLimit goes on: the learner refuses its epoch and comes again.
                     m.accept_epoch(within_reach(m, accepted, epoch), cx);
                     return Err(RoleEnded);
                 }
@@ -171,7 +171,7 @@ impl<P: Payload> Leader<P> {
     }
 }
 
-/// What a claim to have promised this epoch can move a leader's own to: nobody's word alone brings the epochs to an end.
+/// The latest epoch that one server's claim can move a leader to: [`EPOCH_LEAP`] beyond the leader's own.
 fn within_reach<P: Payload>(m: &Member<P>, claimed: Epoch, own: Epoch) -> Epoch {
     if mutated!(m.config, EpochLeapsAnywhere) {
         return claimed;
