@@ -32,7 +32,7 @@ impl TreeService {
         }
         // The client has seen a future that this server does not know yet: let it go elsewhere.
         // (Negative: no server has ever been there.)
-        let ahead = u64::try_from(request.last_zxid_seen).is_ok_and(|seen| seen > self.applied.0);
+        let ahead = self.is_behind(request.last_zxid_seen);
         let let_in = ahead && mutated!(self.settings, ReconnectBehindLetIn);
         if ahead && !let_in && !mutated!(self.settings, ReconnectBehindAccepted) {
             return fx.push(Effect::Close(conn));
@@ -84,6 +84,11 @@ impl TreeService {
         } else {
             fx.push(Effect::Revalidate(Touch { session, timeout_ms }));
         }
+    }
+
+    /// Whether a client has seen a later zxid than this server shows; a negative one is no zxid.
+    pub fn is_behind(&self, last_zxid_seen: i64) -> bool {
+        u64::try_from(last_zxid_seen).is_ok_and(|seen| seen > self.applied.0)
     }
 
     /// The leader's answer to a connection that came back to its session.

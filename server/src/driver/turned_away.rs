@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use quorate_core::ids::{ConnId, Zxid};
-use quorate_core::pipeline::{ClientEvent, ClientTxn};
+use quorate_core::pipeline::{ClientEvent, ClientTxn, TreeService};
 use quorate_core::wire::client::ConnectRequest;
 use quorate_core::wire::jute::Jute;
 use quorate_core::{Input, QuorumPeer};
@@ -12,29 +12,31 @@ use quorate_core::{Input, QuorumPeer};
 pub(super) fn reason(input: &Input<ClientTxn>, peer: &QuorumPeer<ClientTxn>) -> Option<(ConnId, String)> {
     match input {
         Input::Client(conn, ClientEvent::Connect { frame, .. }) => {
-            why(frame, peer.status().applied).map(|why| (*conn, why))
+            why(frame, peer.service()).map(|why| (*conn, why))
         }
         _ => None,
     }
 }
 
-fn why(frame: &Bytes, applied: Zxid) -> Option<String> {
+fn why(frame: &Bytes, service: &TreeService) -> Option<String> {
     match ConnectRequest::from_bytes(frame) {
         Err(why) => Some(format!("does not begin with a request for a session: {why}")),
-        Ok(request) => {
-            let seen = u64::try_from(request.last_zxid_seen).ok().filter(|seen| *seen > applied.0)?;
-            Some(format!(
-                "is turned away: it has seen transaction {}, and this server has come to {applied}",
-                Zxid(seen)
-            ))
-        }
+        Ok(request) => service.is_behind(request.last_zxid_seen).then(|| {
+            format!(
+                "is turned away: it has seen transaction {}, and this server has come to {}",
+                Zxid(request.last_zxid_seen.unsigned_abs()),
+                service.status().applied
+            )
+        }),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quorate_core::ids::SessionId;
+    use quorate_core::ids::{Now, ServerId, SessionId};
+    use quorate_core::payload::{Service, ServingRole};
+    use quorate_core::pipeline::Settings;
 
     fn asked(last_zxid_seen: i64) -> Bytes {
         let request = ConnectRequest {
@@ -51,11 +53,13 @@ mod tests {
     #[test]
     fn a_client_from_the_future_is_told_apart() {
         let applied = Zxid::new(1, 5);
-        assert_eq!(why(&asked(0), applied), None);
-        assert_eq!(why(&asked(-1), applied), None);
-        assert_eq!(why(&asked(applied.0 as i64), applied), None);
-        let said = why(&asked(applied.0 as i64 + 1), applied).unwrap();
+        let mut service = TreeService::new(&Settings::new(ServerId(1), 2000), None);
+        service.serve(Now::default(), ServingRole::Learner, applied, &mut Vec::new());
+        assert_eq!(why(&asked(0), &service), None);
+        assert_eq!(why(&asked(-1), &service), None);
+        assert_eq!(why(&asked(applied.0 as i64), &service), None);
+        let said = why(&asked(applied.0 as i64 + 1), &service).unwrap();
         assert!(said.contains("0x100000006") && said.contains("0x100000005"), "{said}");
-        assert!(why(&Bytes::from_static(b"nonsense"), applied).unwrap().contains("request for a session"));
+        assert!(why(&Bytes::from_static(b"nonsense"), &service).unwrap().contains("request for a session"));
     }
 }
