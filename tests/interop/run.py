@@ -102,6 +102,7 @@ def main():
     scenarios = {}
     if has_kazoo:
         from scenarios import SCENARIOS, Stage
+        import killing, resynchronisation  # noqa: E401, F401  # add to SCENARIOS
 
         scenarios = SCENARIOS
     if arguments.list:

@@ -27,7 +27,8 @@ from kazoo.protocol.states import EventType
 from kazoo.retry import KazooRetry
 from kazoo.security import make_acl, make_digest_acl
 
-from harness import PATIENCE, Failed, Relay, expect, holds_for, wait_until
+from harness import PATIENCE, Failed, expect, holds_for, wait_until
+from relays import Relay
 
 # A request that ends like this may or may not have been carried out.
 UNKNOWN_OUTCOME = (ConnectionLoss, SessionExpiredError, ConnectionClosedError, KazooTimeoutError)
