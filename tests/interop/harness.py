@@ -292,6 +292,15 @@ class Server:
         names = [n for n in os.listdir(folder) if re.fullmatch(prefix + r"\.[0-9a-f]+", n)]
         return [os.path.join(folder, n) for n in sorted(names, key=lambda n: int(n.partition(".")[2], 16))]
 
+    def snapshots(self):
+        """The zxids of the snapshots that are on the disk to their end."""
+        whole = set()
+        for path in self.files("snapshot"):
+            with open(path, "rb") as snapshot:
+                if snapshot.read().endswith(struct.pack(">i", 1) + b"/"):
+                    whole.add(int(path.rpartition(".")[2], 16))
+        return whole
+
     def logged(self):
         """The zxids of the transactions in its logs."""
         zxids = set()

@@ -5,8 +5,6 @@ Relays between the learners and that leader hold its packets back, so that every
 """
 
 import itertools
-import os
-import struct
 import time
 
 from harness import PATIENCE, Ensemble, expect, wait_until
@@ -26,16 +24,6 @@ def write_alone(stage, leader, others, name, count=5):
         server.kill()
     expect(not any(answer.ready() and answer.successful() for answer in answers), "a write that cannot commit has")
     close_client(client)
-
-
-def has_whole_snapshot(server, zxid):
-    """Whether the server's snapshot of this zxid is on the disk to its end."""
-    path = os.path.join(server.data, "version-2", f"snapshot.{zxid:x}")
-    try:
-        with open(path, "rb") as snapshot:
-            return snapshot.read().endswith(struct.pack(">i", 1) + b"/")
-    except FileNotFoundError:
-        return False
 
 
 def wait_at_most(seconds, condition):
@@ -76,7 +64,7 @@ def acknowledged_write_outlives_resynchronisation(stage):
     of_t.mute = True
     d.start()
     t.start()
-    wait_until(lambda: has_whole_snapshot(d, last), f"{d} to have a snapshot of {last:#x}", alive=[d, t])
+    wait_until(lambda: last in d.snapshots(), f"{d} to have a snapshot of {last:#x}", alive=[d, t])
     t.kill()
     d.kill()
     of_t.mute = False
@@ -89,7 +77,7 @@ def acknowledged_write_outlives_resynchronisation(stage):
     d.start()
     wait_until(lambda: of_d_and_l.has_told(*begins), f"{l} to begin with its history to {d}", alive=[l, d])
     # A server that throws away what it has does so now. Then all die, the learners first.
-    wait_at_most(2, lambda: not has_whole_snapshot(d, last))
+    wait_at_most(2, lambda: last not in d.snapshots())
     for server in (d, t, l):
         server.kill()
 

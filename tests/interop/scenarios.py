@@ -48,12 +48,13 @@ def scenario(function):
 class Stage:
     """Makes the servers of one scenario: `java` ones of the version under test, and `quorate` ones."""
 
-    def __init__(self, peers, name, *, version, binary=None, stand_in=None, seed=None):
+    def __init__(self, peers, name, *, version, binary=None, stand_in=None, seed=None, rounds=2):
         self.laboratory = Laboratory(peers, name)
         self.version = version
         self.binary = binary
         self.stand_in = stand_in  # the version of the ZooKeeper servers in Quorate's place, in a self-test
         self.random = random.Random(seed)
+        self.rounds = rounds  # of what can go on for any time
         self.exact = not stand_in  # where Quorate leads, ask for more than ZooKeeper does
 
     def java(self, myid, **arguments):
