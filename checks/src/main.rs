@@ -7,6 +7,8 @@ mod judge;
 mod matrix;
 mod mutants;
 mod out;
+#[cfg(test)]
+mod pages;
 mod progress;
 mod replay;
 mod report;

@@ -27,6 +27,8 @@ mod glue;
 mod mutation;
 mod net;
 mod output;
+#[cfg(test)]
+mod pages;
 mod panic_hook;
 mod service;
 pub mod storage;

@@ -55,7 +55,7 @@ pub struct ServiceStatus {
     pub counters: Counters,
 }
 
-/// One client connection, for `cons`.
+/// What core knows of one client connection. The server counts packets and latencies itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConnectionStatus {
     /// The connection.

@@ -29,6 +29,8 @@ pub(crate) use check::ConfigCommand;
 pub use error::{ConfigError, ConfigErrors, Mistake, Warning};
 pub(crate) use files::Directories;
 pub use files::{Autopurge, FileSettings, MIN_RETAINED};
+#[cfg(test)]
+pub(crate) use keys::is_key;
 pub use member::{ClientAddress, HostPort, LearnerType, Member};
 use typed::Typed;
 

@@ -75,7 +75,7 @@ pub fn catalogue() -> Vec<ModelSpec> {
     let mut models = vec![
         ModelSpec {
             name: "election",
-            composes: "QuorumPeer with the election port alone; every order of votes, old votes arriving late",
+            composes: "QuorumPeer with the election port alone; every order of votes, each delayed until a newer one replaces it",
             bounds: "3 servers started in any order, all 64 assignments of (epoch, last zxid) in {1,2}²",
             unique: 136_192,
             expected: Expected::Holds,

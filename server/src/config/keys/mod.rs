@@ -169,6 +169,12 @@ pub(crate) fn lookup(key: &str) -> Option<&'static Key> {
     exact.or_else(|| all().find(|known| known.is(key)))
 }
 
+/// Whether a file may have `key`, as a page names it: `server.N` stands for every server.
+#[cfg(test)]
+pub(crate) fn is_key(key: &str) -> bool {
+    lookup(key).is_some()
+}
+
 /// The known key that `key` was probably meant to be.
 pub(crate) fn did_you_mean(key: &str) -> Option<String> {
     let bare = key.strip_prefix("zookeeper.").unwrap_or(key);
