@@ -1,4 +1,5 @@
 //! The `quorate-checks` program: runs models and mutants, says what they found.
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
 
 mod deep;
 mod files;

@@ -1,4 +1,5 @@
-//! The pages are true where they speak of this program and of the repository: commands, counts, paths, dependencies.
+//! The pages are true where they speak of this program and of the repository: commands, counts, paths,
+//! dependencies.
 
 #[path = "../../tests/pages/mod.rs"]
 mod library;
@@ -70,7 +71,7 @@ fn repository() -> Vec<String> {
         for entry in fs::read_dir(directory).unwrap_or_else(|why| panic!("{}: {why}", directory.display())) {
             let entry = entry.expect("an entry");
             let part = entry.file_name().into_string().expect("a name in UTF-8");
-            if name == "/" && (part == "target" || part == ".git") {
+            if name == "/" && (part == "target" || part.starts_with('.') && part != ".ci") {
                 continue;
             }
             if entry.file_type().expect("a type").is_dir() {
@@ -98,7 +99,8 @@ fn is_path(word: &str) -> bool {
         && !OF_ZOOKEEPER.contains(&word)
 }
 
-/// Whether something in the repository has this path, or a path that ends with it. One `*` stands for anything.
+/// Whether something in the repository has this path, or a path that ends with it. One `*` stands for
+/// anything.
 fn exists(path: &str, repository: &[String]) -> bool {
     let path = format!("/{path}");
     let (before, after) = path.split_once('*').unwrap_or((&path, ""));
@@ -136,6 +138,29 @@ fn a_path_that_does_not_exist_is_noticed() {
     }
     assert!(is_path("core/x") && is_path("x.rs") && is_path("zab/"));
     assert!(!is_path("/proc") && !is_path("a b/") && !is_path(".py") && !is_path("read/write"));
+}
+
+/// Folders that tools leave behind.
+const LEFT_BEHIND: &[&str] = &["__pycache__", "node_modules"];
+
+#[test]
+fn the_table_of_folders_is_complete() {
+    let page = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).expect("the page");
+    let table =
+        page.split("<!-- folders -->").nth(1).and_then(|rest| rest.split("<!-- end of folders -->").next());
+    let rows =
+        table.expect("the table").lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let named: BTreeSet<String> = rows.map(str::to_owned).collect();
+    let there = repository().into_iter().filter(|path| path.ends_with('/'));
+    let there = there.map(|path| path.trim_start_matches('/').to_owned());
+    let there = there.filter(|path| !LEFT_BEHIND.iter().any(|name| path.contains(name)));
+    let there: BTreeSet<String> = there.collect();
+    let named_only =
+        named.difference(&there).map(|path| format!("docs/ARCHITECTURE.md: there is no folder `{path}`"));
+    let missing = there
+        .difference(&named)
+        .map(|path| format!("docs/ARCHITECTURE.md does not name the folder `{path}`"));
+    none(&named_only.chain(missing).collect::<Vec<_>>());
 }
 
 /// The places that the links of a page lead to. Nothing in a block is a link.
@@ -239,7 +264,10 @@ fn counts_are_those_of_the_program() {
     let row = format!("| different states | not published | {} |", grouped(two));
     let stated = stated.into_iter().chain([("checks/results/README.md", row)]);
     let pages = pages();
-    let text = |name: &str| pages.iter().find(|page| page.name == name).expect(name).text.replace('\n', " ");
+    let text = |name: &str| {
+        let page = pages.iter().find(|page| page.name == name).expect(name);
+        page.text.split_whitespace().filter(|word| *word != ">").collect::<Vec<_>>().join(" ")
+    };
     let wrong = stated.filter(|(page, sentence)| !text(page).contains(sentence));
     none(&wrong.map(|(page, sentence)| format!("{page} does not say: {sentence}")).collect::<Vec<_>>());
 }

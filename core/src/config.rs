@@ -19,8 +19,8 @@ pub enum ElectionMode {
     /// Fast Leader Election.
     #[default]
     Fast,
-    /// Somebody else decides and says so with `Input::Elected`: the leader oracle of the Zab paper
-    /// (DSN'11 §IV). No server is run this way.
+    /// The caller decides, with `Input::Elected`: the leader oracle of the Zab paper (DSN'11 §IV). No
+    /// server is run this way.
     Oracle,
 }
 
@@ -28,14 +28,14 @@ pub enum ElectionMode {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct DiffLimit {
-    /// So many bytes in any case.
+    /// The limit in bytes, whatever the state's size.
     pub bytes: usize,
-    /// So many percent of the state's size (`snapshotSizeFactor`: 33).
+    /// The limit in percent of the state's size (`snapshotSizeFactor`: 33).
     pub percent: usize,
 }
 
 impl DiffLimit {
-    /// No limit: whoever can be sent a DIFF is sent one.
+    /// No limit: every learner that can be sent a DIFF is sent one.
     pub const NONE: DiffLimit = DiffLimit { bytes: usize::MAX, percent: 0 };
 
     /// In bytes, for a state of this size.
@@ -72,8 +72,8 @@ pub struct PeerConfig<P: Payload> {
     pub commit_log_bytes: usize,
     /// When the committed transactions that a learner lacks are too many to be sent one by one.
     pub diff_limit: DiffLimit,
-    /// The longest transaction, in bytes, that learners read one by one: a longer one, which an older log may have, is
-    /// sent as part of the state.
+    /// The longest transaction, in bytes, that learners read one by one. A longer one, which an older log may
+    /// have, is sent as part of the state.
     pub max_txn: usize,
     /// How long a tick is (`tickTime`), milliseconds of [`Now::elapsed_ms`](crate::ids::Now::elapsed_ms).
     pub tick_ms: u64,

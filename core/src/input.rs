@@ -26,7 +26,7 @@ pub enum Input<P: Payload> {
     Client(ConnId, ClientOf<P>),
     /// The connection to this server's election port is (again) usable.
     ElectionUp(ServerId),
-    /// It is gone.
+    /// The connection to this server's election port is lost.
     ElectionDown(ServerId),
     /// A vote arrived on the election port.
     Notification(ServerId, Notification),
@@ -35,8 +35,8 @@ pub enum Input<P: Payload> {
     Elected(ServerId),
     /// The connection that `Output::Dial` asked for is established.
     Up(Link),
-    /// Another server has connected to the quorum port and said in its first packet, which
-    /// follows, who it is.
+    /// Another server has connected to the quorum port and given its id in its first packet, which
+    /// follows.
     Accepted(Link),
     /// A connection is gone, or the attempt to make it failed.
     Down(Link),

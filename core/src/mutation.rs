@@ -251,7 +251,8 @@ pub enum Mutation {
     SilentFollowerKept,
     /// Observers are not told what is committed.
     ObserverNotInformed,
-    /// What was logged but not committed is in the state that a server goes into the next election with (ZOOKEEPER-2845).
+    /// What was logged but not committed is in the state that a server goes into the next election with
+    /// (ZOOKEEPER-2845).
     StateKeptThroughElection,
     /// A synchronisation tells what is only proposed as committed (ZOOKEEPER-3911).
     UncommittedSentAsCommitted,
@@ -261,7 +262,8 @@ pub enum Mutation {
     CommitDuringSync,
     /// A proposal's acknowledgement overtakes NEWLEADER's, and is taken for it (ZOOKEEPER-4685).
     ProposalAckForNewLeader,
-    /// When a role ends, memory forgets what is not on disk yet, and the log queue still writes it (ZOOKEEPER-4712).
+    /// When a role ends, memory forgets what is not on disk yet, and the log queue still writes it
+    /// (ZOOKEEPER-4712).
     LogQueueNotDrained,
     /// Proposals between NEWLEADER and UPTODATE are lost (ZOOKEEPER-4785).
     ProposalsDuringSyncLost,

@@ -1,7 +1,7 @@
 //! The one type parameter of the house: what a transaction carries and the state machine it drives.
 //!
-//! The server runs `P` = the encoded client transaction over the znode tree. The protocol models run
-//! `P` = one byte over a list (`quorate_spec::byte::Byte`). [`QuorumPeer`](crate::QuorumPeer) is one code for both.
+//! The server runs `P` = the encoded client transaction over the znode tree. The protocol models run `P` =
+//! one byte over a list (`quorate_spec::byte::Byte`). [`QuorumPeer`](crate::QuorumPeer) is one code for both.
 
 use alloc::vec::Vec;
 use core::fmt::Debug;
@@ -101,7 +101,7 @@ pub enum RequestKind {
     Sync,
 }
 
-/// Who handed the leader a request.
+/// The origin of a request at the leader.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Origin {
     /// A client of the leader itself, or the leader on its own account (session expiry).

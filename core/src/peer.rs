@@ -453,7 +453,7 @@ impl<P: Payload> QuorumPeer<P> {
         deliver(cx, effects);
     }
 
-    /// Once in service, those who ask are told the new epoch (ZOOKEEPER-1732).
+    /// Once in service, servers that ask for the leader are told the new epoch (ZOOKEEPER-1732).
     fn note_epoch(&mut self) {
         let epoch = match &self.role {
             Role::Looking(_) => None,
@@ -484,8 +484,8 @@ fn deliver<P: Payload>(cx: &mut Context<'_, P>, effects: alloc::vec::Vec<Effect<
 }
 
 impl<P: Payload> QuorumPeer<P> {
-    /// The same state under other names, with the configuration of the server that this one is called then. What
-    /// the service holds stays as it is: it must not name servers.
+    /// This peer under other names, with the configuration of the server whose name it gets. What the service
+    /// holds stays as it is: it must not name servers.
     #[must_use]
     pub fn renamed(&self, config: Constant<PeerConfig<P>>, names: Names<'_>) -> Self {
         let role = match &self.role {

@@ -153,7 +153,7 @@ mod tests {
         QuorumVerifier::Hierarchical(sizes.iter().map(room).collect())
     }
 
-    /// The same by trying every set of losses.
+    /// The losses that are survived, by trying every set of them.
     fn losses_survived_by_search(verifier: &QuorumVerifier) -> usize {
         let voters: Vec<ServerId> = verifier.voters().collect();
         let stops = |lost: &u32| {

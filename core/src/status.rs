@@ -23,9 +23,9 @@ pub enum ZabState {
 pub struct Status {
     /// This server.
     pub id: ServerId,
-    /// Its state in the election's words.
+    /// The server's state in the election's words.
     pub state: ServerState,
-    /// Its phase of ZAB.
+    /// The server's phase of ZAB.
     pub zab: ZabState,
     /// The leader it leads or follows as.
     pub leader: Option<ServerId>,

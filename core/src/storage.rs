@@ -1,7 +1,7 @@
-//! What storage was asked to do and who waits for it.
+//! What storage was asked to do and which role waits for it.
 //!
 //! Operations complete in the order they were issued, so completion is a position in a queue. The
-//! queue outlives roles: when a role ends its operations still happen, but nobody acts on them
+//! queue outlives roles: when a role ends its operations still happen, but no role acts on them
 //! (ZOOKEEPER-4712 was an old role's log queue acknowledging in a new role).
 
 use alloc::collections::VecDeque;
@@ -9,10 +9,10 @@ use core::hash::{Hash, Hasher};
 
 use crate::ids::{Epoch, Ticket, Zxid};
 
-/// Why somebody waits for a storage operation.
+/// Why a role waits for a storage operation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Awaited {
-    /// Nobody does.
+    /// No role waits.
     Nothing,
     /// The promise not to follow an older epoch.
     AcceptedEpoch(Epoch),
@@ -48,7 +48,7 @@ impl StorageQueue {
         Some(awaited)
     }
 
-    /// A role has ended: nobody waits any more. What was logged is still worth knowing.
+    /// A role has ended: no role waits any more. What was logged is still worth knowing.
     pub(crate) fn forget_role(&mut self) {
         for awaited in &mut self.waiting {
             if !matches!(awaited, Awaited::Logged(_)) {

@@ -18,8 +18,8 @@ pub enum Timer {
     /// synchronisation makes progress. On an established leader: `initLimit` has passed, and a later epoch
     /// may depose it. While LOOKING: learners that wait for this server to win the election are let go.
     PhaseLimit,
-    /// Leading, or a learner in service: another tick. Has the other side been heard from? On a leader: a quorum
-    /// of the voters; on a learner: the leader.
+    /// Leading, or a learner in service: another tick. Has the other side been heard from? On a leader: a
+    /// quorum of the voters; on a learner: the leader.
     Liveness,
     /// A leader greets its learners.
     Ping,

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use crate::config::is_key;
 use library::{Page, Program, none, pages};
 
-/// Words that look like a configuration key and are something else: operations, files, fields, classes of Java,
-/// and misspellings that the changelog quotes.
+/// Words that look like a configuration key and are something else: operations, files, fields, classes of
+/// Java, and misspellings that the changelog quotes.
 const OTHER_WORDS: &[&str] = &[
     "acceptedEpoch",
     "adminPort",

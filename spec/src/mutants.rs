@@ -38,7 +38,7 @@ pub struct Death {
 }
 
 impl Mutant {
-    /// Its name.
+    /// The mutant's name.
     pub fn name(&self) -> String {
         format!("{:?}", self.mutation)
     }

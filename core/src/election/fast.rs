@@ -16,8 +16,8 @@ use crate::payload::Payload;
 use crate::rename::{Names, Rename};
 use crate::timer::{Delay, Timer};
 
-/// The last round there can be: clocks travel as signed numbers. A server that has come to it stays in it, so that a
-/// forged clock ends no election.
+/// The last round there can be: clocks travel as signed numbers. A server that has come to it stays in it, so
+/// that a forged clock ends no election.
 const LAST_ROUND: u64 = i64::MAX as u64;
 
 /// The longest pause between repetitions: 200 ms · 2⁹ is past the 60 s limit.
@@ -122,7 +122,7 @@ impl FastLeaderElection {
         self.reachable.contains(&server)
     }
 
-    /// LOOKING: somebody's vote. Returns the decision if this was the one that was missing.
+    /// LOOKING: a server's vote. Returns the decision if this was the one that was missing.
     pub fn hear<P: Payload>(
         &mut self,
         config: &PeerConfig<P>,
@@ -155,7 +155,7 @@ impl FastLeaderElection {
         core::mem::take(&mut self.deciding).then_some(self.vote)
     }
 
-    /// The search is over: keep the vote for those who ask, forget the rest.
+    /// The search is over: keep the vote for servers that ask, forget the rest.
     pub fn end<P: Payload>(&mut self, decided: Vote, out: &mut Outputs<P>) {
         self.vote = decided;
         self.initial = Vote::none();

@@ -62,13 +62,13 @@ pub struct ConnectionStatus {
     pub conn: ConnId,
     /// Where it comes from.
     pub address: IpAddr,
-    /// Its session.
+    /// The connection's session.
     pub session: SessionId,
     /// The negotiated timeout, ms.
     pub timeout_ms: i32,
     /// Whether the session is established.
     pub established: bool,
-    /// Who the client has shown to be.
+    /// The identities that the client has proved.
     pub ids: Arc<[Id]>,
 }
 

@@ -30,7 +30,8 @@ pub(crate) struct Learner<P: Payload> {
     phase: Phase,
     /// How many ticks began since the leader was heard from.
     silent: u32,
-    /// In service: what was last read from the leader had arrived after this time, milliseconds of this server's clock.
+    /// In service: what was last read from the leader had arrived after this time, milliseconds of this
+    /// server's clock.
     heard: u64,
     /// `sync` requests sent to the leader, which answers in order.
     syncs: Requests<P>,
@@ -94,8 +95,8 @@ impl<P: Payload> Learner<P> {
         Learner { leader, voter, phase, silent: 0, heard: 0, syncs: Requests::<P>::new(), wants_state: None }
     }
 
-    /// Whether this learner may still serve: a process that stood still may have been replaced at its leader meanwhile, and
-    /// what its leader said may be as old as the pause (see [`lease`](crate::zab::lease)).
+    /// Whether this learner may still serve: a process that stood still may have been replaced at its leader
+    /// meanwhile, and what its leader said may be as old as the pause (see [`lease`](crate::zab::lease)).
     pub(crate) fn may_go_on(&mut self, m: &Member<P>, cx: &mut Context<'_, P>, input: &Input<P>) -> Outcome {
         let heard = match input {
             Input::Packet(link, _) if self.link() == Some(*link) => m.turns.all_read(),
@@ -167,6 +168,7 @@ impl<P: Payload> Learner<P> {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each packet")]
     pub(crate) fn packet(
         &mut self,
         m: &mut Member<P>,
@@ -183,8 +185,8 @@ impl<P: Payload> Learner<P> {
             (Packet::LeaderInfo { epoch }, Phase::Introduced { .. }) => self.leader_info(m, cx, link, epoch),
             (Packet::Diff { zxid }, Phase::Promised(_, epoch)) => {
                 if self.wants_state == Some(epoch) {
-                    // What is here stays until a whole state takes its place: without one, only a leader that has
-                    // nothing at all gives nothing.
+                    // What is here stays until a whole state takes its place: without one, only a leader that
+                    // has nothing at all gives nothing.
                     if zxid > Zxid::ZERO && !mutated!(m.config, ReplacedByNothing) {
                         return self.refuse(cx, Reason::Unexpected);
                     }
@@ -409,8 +411,8 @@ impl<P: Payload> Learner<P> {
         }
     }
 
-    /// The state here contains what the leader wants dropped, or may contain it. This server's promise holds, and what
-    /// it promised with stays; over another connection it asks the same leader for the state.
+    /// The state here contains what the leader wants dropped, or may contain it. This server's promise holds,
+    /// and what it promised with stays; over another connection it asks the same leader for the state.
     fn ask_for_state(&mut self, cx: &mut Context<'_, P>, link: Link, epoch: Epoch) -> Outcome {
         if self.wants_state == Some(epoch) {
             return self.refuse(cx, Reason::Unexpected);

@@ -56,8 +56,8 @@ pub enum Stage {
 /// What a learner has, as it says when it promises an epoch (ACKEPOCH).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Promise {
-    /// The epoch whose history it has. `None`: the promise does not count, because the learner had promised the epoch
-    /// before or cannot vouch for what it says.
+    /// The epoch whose history it has. `None`: the promise does not count, because the learner had promised
+    /// the epoch before or cannot vouch for what it says.
     pub current: Option<Epoch>,
     /// The last transaction of its log; zero from a learner that needs the whole state.
     pub last: Zxid,

@@ -1,16 +1,16 @@
 //! How long a server may serve on what it knows of the others: the one place where ZAB looks at a clock.
 //!
-//! A follower leaves a leader that it has not heard for `syncLimit` ticks. So a leader that knows when a quorum still
-//! followed it knows until when no other leader can have been elected for its silence. A process that stood still
-//! learns of nothing in the meantime, and what it reads afterwards may be as old as its pause: so what counts is not when
-//! something was read, but a moment before it was said.
+//! A follower leaves a leader that it has not heard for `syncLimit` ticks. So a leader that knows when a
+//! quorum still followed it knows until when no other leader can have been elected for its silence. A process
+//! that stood still learns of nothing in the meantime, and what it reads afterwards may be as old as its
+//! pause: so what counts is not when something was read, but a moment before it was said.
 //!
 //! * A leader counts an answered ping from when that ping was *sent*: answers come in the order of the pings.
 //! * A learner counts a packet from its turn before this one. That is exact as long as it reads in every turn what has
 //!   arrived. While its log is far behind the quorum port is not read: what it reads afterwards is older than that.
 //!
-//! Either serves for `syncLimit + 1` ticks after that and no longer. The clock is [`Now::elapsed_ms`]: setting the time
-//! of day changes nothing. Clocks must run equally fast; they need not agree.
+//! Either serves for `syncLimit + 1` ticks after that and no longer. The clock is [`Now::elapsed_ms`]:
+//! setting the time of day changes nothing. Clocks must run equally fast; they need not agree.
 
 use alloc::collections::VecDeque;
 
@@ -18,8 +18,8 @@ use crate::config::PeerConfig;
 use crate::ids::Now;
 use crate::payload::Payload;
 
-/// Pings that are remembered until they are answered. A learner that leaves more than this unanswered and is not silent
-/// otherwise is given up: one ping leaves every half tick.
+/// Pings that are remembered until they are answered. A learner that leaves more than this unanswered and is
+/// not silent otherwise is given up: one ping leaves every half tick.
 const MOST_PINGS: usize = 4096;
 
 /// For how long a server may go on after the last sign it counts, in milliseconds.
@@ -52,8 +52,8 @@ impl Loyalty {
         room
     }
 
-    /// The oldest ping is answered, which counts from when it was sent, or from this time instead. `true` if that says more
-    /// than was known.
+    /// The oldest ping is answered, which counts from when it was sent, or from this time instead. `true` if
+    /// that says more than was known.
     pub(crate) fn answered(&mut self, instead: Option<u64>) -> bool {
         match self.pings.pop_front().map(|sent| instead.unwrap_or(sent)) {
             Some(sent) if sent > self.since => {
@@ -64,7 +64,7 @@ impl Loyalty {
         }
     }
 
-    /// It followed at this time, milliseconds of the leader's clock.
+    /// The server followed at this time, milliseconds of the leader's clock.
     pub(crate) fn since(&self) -> u64 {
         self.since
     }
@@ -78,7 +78,7 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// It is this time: another turn, unless it is still the same.
+    /// The clock is at this time: another turn, unless it is still the same.
     pub(crate) fn at(&mut self, now: Now) {
         if now.elapsed_ms != self.this {
             self.before = self.this;

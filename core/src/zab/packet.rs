@@ -83,19 +83,19 @@ pub enum Packet<P: Payload> {
     },
     /// Leader → follower: log this.
     Proposal {
-        /// Its place in the order.
+        /// The transaction's place in the order.
         zxid: Zxid,
         /// What it does.
         txn: P,
     },
     /// Leader → follower: apply the oldest proposal you have not applied.
     Commit {
-        /// It must be this one.
+        /// The oldest proposal must be this one.
         zxid: Zxid,
     },
     /// Leader → observer: proposal and commit in one.
     Inform {
-        /// Its place in the order.
+        /// The transaction's place in the order.
         zxid: Zxid,
         /// What it does.
         txn: P,

@@ -1,4 +1,4 @@
-//! The four-letter words: which bytes are one, who may ask, and what answers.
+//! The four-letter words: which bytes are one, which are allowed, and what answers.
 //!
 //! A word is recognised only as the first four bytes of a connection, where a client's first length
 //! would be; the answer is plain text and the connection is closed. Words and texts are those of

@@ -30,7 +30,7 @@ pub(super) fn mean(typed: &mut Typed) -> Option<ServerConfig> {
     one_port_each(typed, own.as_ref(), client.as_ref());
     let skip_acl = typed.boolean("skipACL");
     if let (true, Some(place)) = (skip_acl, typed.place("skipACL")) {
-        typed.warn(&place, "ACLs are not checked: everybody may do everything");
+        typed.warn(&place, "ACLs are not checked: every client may do everything");
     }
     let four_letter_words = whitelist(typed);
     let (id, membership) = (id?, membership?);

@@ -47,7 +47,7 @@ pub struct ServerConfig {
     pub role: LearnerType,
     /// The configuration as servers tell it each other and as `/zookeeper/config` shows it.
     pub config_text: String,
-    /// Its version: the number at the end of the dynamic file's name.
+    /// The configuration's version: the number at the end of the dynamic file's name.
     pub config_version: Zxid,
     /// Snapshots, epochs, `myid`.
     pub data_dir: PathBuf,
@@ -134,7 +134,7 @@ pub struct Containers {
 pub enum Whitelist {
     /// `*`.
     All,
-    /// These.
+    /// These words, and no others.
     Only(Vec<String>),
 }
 
@@ -151,9 +151,9 @@ impl Whitelist {
 /// Whether a file may contain what has no effect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Strictness {
-    /// It is warned about, unless the key `strict` says otherwise.
+    /// What has no effect is warned about, unless the key `strict` says otherwise.
     AsTheFileSays,
-    /// It is refused.
+    /// What has no effect is refused.
     Strict,
 }
 

@@ -24,7 +24,7 @@ const HIGH_WATER: usize = 256 * 1024;
 pub(crate) enum Happened {
     /// For core.
     Event(ConnId, ClientEvent),
-    /// For whoever answers words.
+    /// For the driver, which answers words.
     Asked(ConnId, Word),
 }
 
@@ -57,7 +57,7 @@ pub(super) enum Stage {
     Greeting,
     /// Core was asked for the session.
     Connecting,
-    /// In service; silent at most so long.
+    /// In service; closed after this long without a frame.
     Open(Duration),
     /// Is sent the answer to a word.
     Answering,

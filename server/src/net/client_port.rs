@@ -1,4 +1,4 @@
-//! The client port: sessions' connections, four-letter words, and everybody who should not be here.
+//! The client port: sessions' connections, four-letter words, and strangers.
 //!
 //! Frames are handed to core one at a time; a connection is not read while its session is being
 //! set up, while it does not take in its answers, or while the server has too much in process.
@@ -265,7 +265,7 @@ impl ClientPort {
         self.resume();
     }
 
-    /// Whoever had to wait for others may be read again.
+    /// Connections that had to wait for others may be read again.
     fn resume(&mut self) {
         if !self.over_limit() {
             for index in std::mem::take(&mut self.throttled) {
@@ -373,7 +373,7 @@ impl ClientPort {
         if self.conns.is_empty() { None } else { self.next_sweep }
     }
 
-    /// Close connections that were silent too long, or never said who they are.
+    /// Close connections that were silent too long, or never introduced themselves.
     pub(crate) fn expire(&mut self, now: Instant) {
         if self.next_sweep.is_some_and(|due| now < due) {
             return;

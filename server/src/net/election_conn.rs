@@ -38,7 +38,7 @@ pub(super) enum Stage {
 
 /// What a connection said.
 pub(super) enum Said {
-    /// Who it is.
+    /// The server at the other end.
     Hello(ServerId),
     /// Its vote.
     Vote(ServerId, Notification),

@@ -89,19 +89,19 @@ pub(crate) struct Net {
 pub(crate) enum Occurrence {
     /// For core.
     Input(Input<ClientTxn>),
-    /// Somebody sent a four-letter word.
+    /// A client sent a four-letter word.
     Asked(ConnId, Word),
 }
 
-/// How much waits for the disk, and so who may be read.
+/// How much waits for the disk, and so which connections may be read.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(crate) enum Pressure {
-    /// Everybody.
+    /// All connections.
     #[default]
     None,
     /// Servers, and clients of which nothing is in process.
     Busy,
-    /// Clients that ask for a session or send a four-letter word, votes, and nobody else.
+    /// Clients that ask for a session or send a four-letter word, votes, and no others.
     Overloaded,
 }
 

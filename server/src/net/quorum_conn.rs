@@ -1,4 +1,5 @@
-//! One connection of the quorum port: how far it is, what waits to be sent, pieces of a snapshot between packets.
+//! One connection of the quorum port: how far it is, what waits to be sent, pieces of a snapshot between
+//! packets.
 
 use std::collections::VecDeque;
 use std::io;
@@ -80,7 +81,7 @@ impl<P: WirePayload> Conn<P> {
         }
     }
 
-    /// What it is, if it is no learner: looked for until it has said who it is.
+    /// What it is, if it is no learner: looked for until it has introduced itself.
     pub(super) fn stranger(&self) -> Option<&'static str> {
         match self.stage {
             Stage::Unknown(_) => self.greeting.stranger(Expected::Quorum),

@@ -5,7 +5,7 @@ use crate::admin::four_letter::Word;
 /// As many bytes as are looked at.
 const LOOKED_AT: usize = 16;
 
-/// The first bytes of a connection that has not said who it is.
+/// The first bytes of a connection that has not introduced itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Greeting {
     bytes: [u8; LOOKED_AT],

@@ -13,7 +13,7 @@ pub(crate) enum PortKind {
     Election,
 }
 
-/// Who has something to say.
+/// What an event is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Source {
     /// A new connection waits.

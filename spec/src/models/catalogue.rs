@@ -17,11 +17,11 @@ use crate::world::{Action, Budget, Durable, QuorumPort, Setting, World};
 
 /// A model and what is known of it.
 pub struct ModelSpec {
-    /// Its name.
+    /// The model's name.
     pub name: &'static str,
     /// What is composed.
     pub composes: &'static str,
-    /// Its bounds in words.
+    /// The model's bounds in words.
     pub bounds: &'static str,
     /// How many unique states it has: a search that comes to another number has found a change.
     pub unique: usize,
@@ -36,7 +36,7 @@ pub struct ModelSpec {
 pub enum Expected {
     /// All properties hold.
     Holds,
-    /// This property is violated, at best in so many steps; the others hold.
+    /// This property is violated, at best in this number of steps; the others hold.
     Violates(&'static str, usize),
     /// All properties hold, but a way of so many steps leads into a cycle of so many that reaches no goal,
     /// though every message on it is delivered.
@@ -71,6 +71,7 @@ impl Variant {
 }
 
 /// Every model.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub fn catalogue() -> Vec<ModelSpec> {
     let mut models = vec![
         ModelSpec {
@@ -333,8 +334,8 @@ pub(super) fn election_in(mut setting: Setting, budget: Budget, codes: &[usize])
     }
 }
 
-/// A quorum follows one that leads. A voter may still follow one that changed its mind (ZOOKEEPER-3109): it cannot
-/// connect and looks again.
+/// A quorum follows one that leads. A voter may still follow one that changed its mind (ZOOKEEPER-3109): it
+/// cannot connect and looks again.
 pub(super) fn led_by_quorum(w: &World) -> bool {
     let follows = |voter: ServerId, leader: ServerId| {
         w.peers().any(|(i, p)| i as i64 + 1 == voter.0 && p.status().leader == Some(leader))
@@ -343,8 +344,9 @@ pub(super) fn led_by_quorum(w: &World) -> bool {
     leaders.any(|(_, l)| l.config().is_quorum(|id| follows(id, l.config().id)))
 }
 
-/// Not everybody looks for a leader in silence. Where nobody gives up, this is all that can be asked of more than three: who leads
-/// without a quorum, or follows one that does not lead (ZOOKEEPER-3109), stays where it is, and those who look wait for it.
+/// Not everybody looks for a leader in silence. Where nobody gives up, this is all that can be asked of more
+/// than three: who leads without a quorum, or follows one that does not lead (ZOOKEEPER-3109), stays where it
+/// is, and those who look wait for it.
 pub(super) fn somebody_has_a_leader(w: &World) -> bool {
     w.peers().any(|(_, p)| p.state() != ServerState::Looking)
 }

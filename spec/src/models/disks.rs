@@ -1,5 +1,5 @@
-//! What disks do besides appending: a snapshot is written beside the log, in its own time; a disk is gone, and its
-//! server comes back with an empty one that nobody vouches for.
+//! What disks do besides appending: a snapshot is written beside the log, in its own time; a disk is gone,
+//! and its server comes back with an empty one that nobody vouches for.
 
 use quorate_core::config::{Constant, ElectionMode, PeerConfig};
 use quorate_core::ids::Zxid;
@@ -88,7 +88,8 @@ fn delivered(world: &World) -> usize {
 
 fn lost_disk(variant: Variant) -> Ensemble {
     let elections = |election| {
-        // The election of its own accord knows two rounds after the one that is over, the oracle one more leader.
+        // The election of its own accord knows two rounds after the one that is over, the oracle one more
+        // leader.
         let more = if election == ElectionMode::Fast { 2 } else { 1 };
         let budget = Budget { faults: 1, txns: 1, elections: more, resends: 0 };
         let fragile = move |server| Setting { fragile: Some(server), ..setting(3, election, variant) };

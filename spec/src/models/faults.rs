@@ -14,7 +14,8 @@ use crate::world::{Action, Budget, QuorumPort, Setting, World};
 /// The rounds after which nobody gives a leader up any more.
 const ROUNDS: u8 = 2;
 
-/// Servers die and start again; a follower whose leader does not lead looks for another, and one may without cause.
+/// Servers die and start again; a follower whose leader does not lead looks for another, and one may without
+/// cause.
 pub(super) fn election(variant: Variant) -> Ensemble {
     let setting = Setting { eager: false, ..setting(3, ElectionMode::Fast, variant) };
     let budget = Budget { faults: 1, elections: ROUNDS, ..Budget::default() };
@@ -73,8 +74,8 @@ const LEADER: ServerId = ServerId(4);
 /// The index of the one that claims to lead without being followed.
 const STALE: usize = 4;
 
-/// Servers 2, 3 and 4 have a leader, 5 was their leader before and does not know that it is no more; what they said
-/// to it has yet to arrive. Then 1 comes, or an observer.
+/// Servers 2, 3 and 4 have a leader, 5 was their leader before and does not know that it is no more; what
+/// they said to it has yet to arrive. Then 1 comes, or an observer.
 pub(super) fn late(variant: Variant) -> Ensemble {
     let voters = QuorumVerifier::Majority((1..=5).map(ServerId).collect());
     let budget = Budget { elections: u8::MAX, ..Budget::default() };

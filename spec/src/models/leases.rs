@@ -1,9 +1,9 @@
 //! Time where it decides: who may serve, when processes stand still and servers are cut off.
 //!
-//! Three whole servers with one clock, which moves half a tick at a time. Between two moves everything happens that can:
-//! packets arrive, disks answer, alarms that are due fire; but not at a server that stands still, and not across a cut. What
-//! was sent to a server that stands still is read when it goes on. Whether a server answers a read is asked in every state:
-//! also of one that has gone on and has read nothing yet.
+//! Three whole servers with one clock, which moves half a tick at a time. Between two moves everything
+//! happens that can: packets arrive, disks answer, alarms that are due fire; but not at a server that stands
+//! still, and not across a cut. What was sent to a server that stands still is read when it goes on. Whether
+//! a server answers a read is asked in every state: also of one that has gone on and has read nothing yet.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -116,7 +116,8 @@ impl Hash for State {
 pub(super) enum Step {
     /// Half a tick passes.
     Pass,
-    /// The same, and a server stands still as soon as its alarms have fired: it has sent, and reads no answer.
+    /// The same, and a server stands still as soon as its alarms have fired: it has sent, and reads no
+    /// answer.
     PassInto(usize),
     /// A server stands still.
     Pause(usize),
@@ -295,7 +296,8 @@ impl State {
             && (connected || has_arrived && !connection.queue(side).is_empty())
     }
 
-    /// A server is cut off: what lies in the sockets of those that stand still is all that they can still read.
+    /// A server is cut off: what lies in the sockets of those that stand still is all that they can still
+    /// read.
     fn keep_what_has_arrived(&mut self) {
         for connection in self.world.connections() {
             if !self.connected(connection.learner, connection.leader) {

@@ -1,4 +1,5 @@
-//! IntroductionIsHarmless: Whoever introduces itself takes no living connection, ends no reign shorter than initLimit, and moves the epoch by no more than EPOCH_LEAP.
+//! IntroductionIsHarmless: Whoever introduces itself takes no living connection, ends no reign shorter than
+//! initLimit, and moves the epoch by no more than EPOCH_LEAP.
 
 use super::Invariant;
 use super::scene::{Scene, Searched};

@@ -44,8 +44,8 @@ pub trait Scene {
     /// `acceptedEpoch` and `currentEpoch` on this server's disk.
     fn epochs_on_disk(&self, i: usize) -> (Epoch, Epoch);
 
-    /// Whether this server's disk begins with everything that was ever delivered; or is known to have lost what it had,
-    /// so that its server has no say in what becomes of it.
+    /// Whether this server's disk begins with everything that was ever delivered; or is known to have lost
+    /// what it had, so that its server has no say in what becomes of it.
     fn disk_has_delivered(&self, i: usize) -> bool;
 
     /// Whether what this server has applied begins with everything that was ever delivered.

@@ -10,8 +10,8 @@
 //!   so that everything is sent before it is received; among the orders that leave open, the one of the servers' clocks is
 //!   taken. Besides: servers that have applied the same transactions have the same tree.
 //!
-//! Recordings may begin in the middle of an ensemble's life: then what was in the snapshots that the first starts
-//! found is taken as given. Recordings of every voter are needed, all from the same moment on.
+//! Recordings may begin in the middle of an ensemble's life: then what was in the snapshots that the first
+//! starts found is taken as given. Recordings of every voter are needed, all from the same moment on.
 
 mod chain;
 mod error;

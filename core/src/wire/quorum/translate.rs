@@ -71,9 +71,9 @@ pub enum Side {
 pub struct Local<'a> {
     /// Which end of the connection it is.
     pub side: Side,
-    /// Its id: in FOLLOWERINFO and OBSERVERINFO.
+    /// The sender's id: in FOLLOWERINFO and OBSERVERINFO.
     pub id: ServerId,
-    /// Its configuration's text: in NEWLEADER.
+    /// The sender's configuration as text: in NEWLEADER.
     pub config: &'a [u8],
 }
 
@@ -164,13 +164,13 @@ fn write_request(out: &mut Vec<u8>, request: &WireRequest) {
 pub struct Activation {
     /// The transaction.
     pub zxid: Zxid,
-    /// Who shall lead under the new configuration.
+    /// The server that shall lead under the new configuration.
     pub designated_leader: ServerId,
 }
 
 /// The messages of one connection of the quorum port.
 ///
-/// Besides the messages it keeps what they say that core does not ask for: who a learner is, the
+/// Besides the messages it keeps what they say that core does not ask for: a learner's id, the
 /// text of the leader's configuration, an activation.
 #[derive(Clone, Debug)]
 pub struct PeerDecoder<P: WirePayload> {
@@ -208,7 +208,7 @@ impl<P: WirePayload> PeerDecoder<P> {
         self.packets.buffer()
     }
 
-    /// Who the learner says it is, once its FOLLOWERINFO or OBSERVERINFO has been taken.
+    /// The id that the learner gives, once its FOLLOWERINFO or OBSERVERINFO has been taken.
     pub fn learner(&self) -> Option<LearnerInfo> {
         self.learner
     }

@@ -24,7 +24,7 @@ fn settings(me: i64, port: u16) -> ElectionSettings {
 
 #[test]
 fn silent_connections_keep_nobody_out() {
-    let poll = mio::Poll::new().unwrap();
+    let poll = Poll::new().unwrap();
     let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), false, 128).unwrap();
     let token = Source::Listener(PortKind::Election).token();
     let port = Port::new(vec![listener], poll.registry(), token).unwrap();
