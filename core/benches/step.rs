@@ -111,7 +111,7 @@ impl Server {
         self.frame_that_tells(frame, 0)
     }
 
-    /// The same where so many sessions are told of it: the bytes of all that is sent.
+    /// A write of which many sessions are told: the bytes of all that is sent.
     fn frame_that_tells(&mut self, frame: Bytes, watchers: u64) -> &[u8] {
         self.input(Input::Client(CLIENT, ClientEvent::Frame(frame)));
         assert_eq!(self.answered as u64, 1 + watchers, "a reply, and an event for each watcher");

@@ -1,4 +1,5 @@
-//! The broadcast under the models of clients allows whatever the ensembles of the ZAB models show to services.
+//! The broadcast under the models of clients allows whatever the ensembles of the ZAB models show to
+//! services.
 //!
 //! Every step of an ensemble is projected on what services and their clients can tell of it: which sequence
 //! is chosen, and how much of it each serving server has applied. A step of an ensemble is some steps of
@@ -36,7 +37,8 @@ fn view(world: &World) -> View {
     View { chosen: chosen.len(), serves }
 }
 
-/// Whether the abstraction can go from one view to the other, those servers aside that stop or begin to serve.
+/// Whether the abstraction can go from one view to the other, those servers aside that stop or begin to
+/// serve.
 fn allowed(before: &View, after: &View) -> bool {
     let stays = |i: &usize| before.serves[*i].is_some() && after.serves[*i].is_some();
     let who: Vec<usize> = (0..before.serves.len()).filter(stays).collect();

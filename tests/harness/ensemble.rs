@@ -119,7 +119,7 @@ impl Setup {
 pub(crate) struct Server {
     id: u64,
     home: PathBuf,
-    /// Its ports.
+    /// The server's ports.
     pub(crate) client: u16,
     pub(crate) quorum: u16,
     pub(crate) election: u16,
@@ -127,7 +127,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Its data directory.
+    /// The server's data directory.
     pub(crate) fn data(&self) -> PathBuf {
         self.home.join("data")
     }
@@ -165,7 +165,7 @@ impl Server {
         self.word("srvr").is_some_and(|text| text.contains("not currently serving requests"))
     }
 
-    /// Its configuration file.
+    /// The server's configuration file.
     pub(crate) fn config(&self) -> PathBuf {
         self.home.join("zoo.cfg")
     }

@@ -58,7 +58,7 @@ impl Process {
         signal(&self.child, with);
     }
 
-    /// Its id.
+    /// The process's id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

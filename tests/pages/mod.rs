@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 const PAGES: &[&str] = &[
     "README.md",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "docs/ARCHITECTURE.md",
     "docs/OPERATING.md",
     "docs/PAXOS.md",
@@ -18,13 +19,15 @@ const PAGES: &[&str] = &[
     "docs/VERIFICATION.md",
     "checks/README.md",
     "checks/results/README.md",
+    "spec/README.md",
+    "tests/README.md",
 ];
 
 /// One page.
 pub(crate) struct Page {
-    /// Its path below the root of the repository.
+    /// The page's path below the root of the repository.
     pub(crate) name: &'static str,
-    /// Its text. Of the changelog only what is not released yet: the rest is history.
+    /// The page's text. Of the changelog only what is not released yet: the rest is history.
     pub(crate) text: String,
 }
 
