@@ -55,6 +55,16 @@ pub enum Mutation {
     DiffOfAnySize,
     /// Who dialed before this server had won the election is not told that it has.
     LobbyForgotten,
+    /// The server with the smaller id uses the connection that it dialed to the larger one.
+    SmallerIdKeepsDial,
+    /// A connection of the election port is used though a newer one was used before.
+    OldConnectionTaken,
+    /// A connection of the election port that is replaced is not closed.
+    ReplacedConnectionKept,
+    /// A vote that was on a connection which is lost is not sent on the next one.
+    LastVoteNotResent,
+    /// A server that loses a connection while it dials forgets that it dials.
+    LossForgetsAttempt,
     /// A session expires in the bucket in which its timeout ends, not in the one after it.
     BucketRoundsDown,
     /// A session expires a bucket too late.

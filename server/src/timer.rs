@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use quorate_core::timer::{Delay, Timer};
 
+use crate::config::ServerConfig;
+
 /// How long each [`Delay`] is on this server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Durations {
@@ -16,6 +18,11 @@ pub(crate) struct Durations {
 }
 
 impl Durations {
+    /// As this server is configured.
+    pub(crate) fn new(config: &ServerConfig) -> Durations {
+        Durations { tick: config.tick_time, init_limit: config.init_limit, vote_pauses: config.vote_pauses }
+    }
+
     /// The duration of a delay.
     pub(crate) fn of(&self, delay: Delay) -> Duration {
         match delay {

@@ -163,6 +163,10 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::CommitAtHalf, &["four"]),
     mutant(Mutation::ObserverNotInformed, &["observed"]),
     // Sessions in time.
+    mutant(Mutation::SmallerIdKeepsDial, &["links"]),
+    mutant(Mutation::OldConnectionTaken, &["links"]),
+    mutant(Mutation::LastVoteNotResent, &["links"]),
+    mutant(Mutation::LossForgetsAttempt, &["links"]),
     mutant(Mutation::BucketRoundsDown, &["buckets"]),
     mutant(Mutation::BucketTooLate, &["buckets"]),
     mutant(Mutation::ExpiryByWallClock, &["buckets"]),

@@ -76,8 +76,7 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool, record: Option<&Path>) -
         config.data_dir.display(),
         recovered.current_epoch
     );
-    let durations =
-        Durations { tick: config.tick_time, init_limit: config.init_limit, vote_pauses: config.vote_pauses };
+    let durations = Durations::new(&config);
     let clock = Clock::start();
     let peer_config = peer_config(&config, settings);
     let recorder = record

@@ -10,6 +10,7 @@ mod client_port;
 mod client_stats;
 pub(crate) mod descriptors;
 mod election_conn;
+mod election_peer;
 mod election_port;
 mod listener;
 mod places;
@@ -45,11 +46,13 @@ use crate::admin::four_letter::Word;
 use crate::config::{ClientAddress, HostPort, Member, ServerConfig};
 use crate::error::{Error, system};
 use crate::glue::snapshot_body;
+use crate::timer::Durations;
 use client_conn::Happened;
 use client_port::ClientSettings;
 pub(crate) use client_port::{ClientPort, PIECE};
 pub(crate) use client_stats::ConnectionExpiry;
-use election_port::{ElectionPort, ElectionSettings};
+use election_peer::ElectionSettings;
+use election_port::ElectionPort;
 use listener::Port;
 use places::Places;
 pub(crate) use quorum_conn::SnapshotBody;
@@ -244,9 +247,8 @@ impl Net {
 
     /// The next thing that was understood in this turn.
     pub(crate) fn next(&mut self, now: Instant) -> Option<Occurrence> {
-        let registry = self.poll.registry();
         let scratch = &mut self.scratch;
-        if let Some(input) = self.election.next_input(now, scratch, &mut self.resolver, registry) {
+        if let Some(input) = self.election.next_input(now, scratch) {
             return Some(Occurrence::Input(input));
         }
         if let Some(input) = self.quorum.next_input(now, scratch) {
@@ -265,9 +267,7 @@ impl Net {
         match output {
             Output::Reply(conn, reply) => self.client.reply(now, conn, &reply),
             Output::CloseClient(conn) => self.client.close(now, conn),
-            Output::Elect(server, vote) => {
-                self.election.elect(now, server, vote, &mut self.resolver, registry)
-            }
+            Output::Elect(server, vote) => self.election.elect(now, server, vote),
             Output::Dial(server) => self.quorum.dial(now, server, &mut self.resolver, registry),
             Output::Send(link, packet) => self.quorum.send(now, link, &packet),
             Output::Hangup(link, reason) => self.quorum.hangup(link, reason),
@@ -398,5 +398,6 @@ fn election_settings(config: &ServerConfig) -> ElectionSettings {
         config_text: config.config_text.clone().into_bytes(),
         addresses: others(config, |m| &m.election),
         handshake_limit: config.tick_time * config.sync_limit,
+        durations: Durations::new(config),
     }
 }

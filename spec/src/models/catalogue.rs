@@ -158,6 +158,15 @@ pub fn catalogue() -> Vec<ModelSpec> {
             build: |variant| Box::new(faults::election(variant)),
         },
         ModelSpec {
+            name: "election-reconnect",
+            composes: "as election-faults; votes wait for servers that are down, the last one is sent again after a \
+                       reconnect",
+            bounds: "3 servers, the first with the best epoch, 1 fault (crash, or giving up without cause), 1 round",
+            unique: 100_137,
+            expected: Expected::Holds,
+            build: |variant| Box::new(faults::reconnecting(variant)),
+        },
+        ModelSpec {
             name: "election-late",
             composes: "as election; one server looks for the leader of a running ensemble while a former leader still \
                        claims to lead",
@@ -292,6 +301,7 @@ pub(super) fn setting_of(
         syncs: false,
         eager: true,
         redials: true,
+        votes_wait: false,
         fragile: None,
         forged: None,
         interchangeable: Vec::new(),

@@ -12,6 +12,7 @@ mod faults;
 mod groups;
 mod joins;
 mod leases;
+pub mod links;
 mod observers;
 pub mod paxos;
 mod prepared;

@@ -201,6 +201,7 @@ impl Stage {
             syncs: true,
             eager,
             redials: eager || election == ElectionMode::Oracle,
+            votes_wait: false,
             fragile: None,
             forged: None,
             interchangeable: Vec::new(),

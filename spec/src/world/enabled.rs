@@ -15,12 +15,9 @@ impl World {
         for (i, server) in self.servers.iter().enumerate() {
             self.server_actions(i, server, actions);
         }
-        for (slot, vote) in self.votes.iter().enumerate() {
-            if vote.is_some() {
-                let n = self.servers.len();
-                actions.push(Action::Vote { from: slot / n, to: slot % n });
-            }
-        }
+        let n = self.servers.len();
+        let slots = (0..n * n).filter(|slot| self.is_under_way(*slot));
+        actions.extend(slots.map(|slot| Action::Vote { from: slot / n, to: slot % n }));
         for (c, connection) in self.connections.iter().enumerate() {
             for side in [Side::Learner, Side::Leader] {
                 let (end, queue) = match side {
@@ -145,7 +142,13 @@ impl World {
 
     pub(super) fn has_heard_everything(&self, i: usize) -> bool {
         let n = self.servers.len();
-        (0..n).all(|j| self.votes[j * n + i].is_none())
+        (0..n).all(|j| !self.is_under_way(j * n + i))
+    }
+
+    /// Whether a vote is under way to a server that can hear it.
+    pub(super) fn is_under_way(&self, slot: usize) -> bool {
+        let hears = || self.servers[slot % self.servers.len()].peer.is_some();
+        self.votes[slot].waiting().is_some() && hears()
     }
 
     /// A leader that too few others follow or that has heard everything and is still not

@@ -20,7 +20,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use quorate_core::config::{Constant, PeerConfig};
-use quorate_core::election::Notification;
+use quorate_core::election::{Notification, Slot};
 use quorate_core::ids::{Epoch, Now, ServerId, Zxid};
 use quorate_core::timer::Timer;
 use quorate_core::{QuorumPeer, ZabState};
@@ -82,6 +82,9 @@ pub struct Setting {
     /// Whether a server whose attempt to connect failed tries again at once: only an attempt that succeeds is a
     /// step. Otherwise the alarm waits for [`World::fire`].
     pub redials: bool,
+    /// Whether a vote waits for a server that is down, and the last one that it may have lost is sent again when it
+    /// comes back, as on the election port. Otherwise both are lost: the servers that look say their votes again.
+    pub votes_wait: bool,
     /// The server, by index, whose disk is gone when its process dies.
     pub fragile: Option<usize>,
     /// The name that strangers take, and what they say.
@@ -96,7 +99,7 @@ impl Setting {
     /// Tells settings apart in which the same state can go on differently.
     fn kind(&self) -> u64 {
         let configs: Vec<&PeerConfig<Byte>> = self.configs.iter().map(|config| &**config).collect();
-        let knobs = (self.submit_anywhere, self.syncs, self.eager, self.redials);
+        let knobs = (self.submit_anywhere, self.syncs, self.eager, self.redials, self.votes_wait);
         fingerprint(&(configs, self.quorum_port, knobs, self.fragile, self.forged), 0).0
     }
 }
@@ -131,8 +134,8 @@ pub struct World {
     /// The setting's part of the state's identity.
     kind: u64,
     servers: Vec<Arc<Server>>,
-    /// The newest vote under way from one server to another (`from * n + to`).
-    votes: Vec<Option<Notification>>,
+    /// The votes from one server to another (`from * n + to`): what waits is under way.
+    votes: Vec<Slot<Notification>>,
     connections: Vec<Connection>,
     /// Whom the oracle names at present.
     oracle: Option<usize>,
@@ -165,7 +168,7 @@ impl Hash for World {
 type Parts<'a> = (
     u64,
     &'a [Arc<Server>],
-    &'a [Option<Notification>],
+    &'a [Slot<Notification>],
     &'a [Connection],
     Option<usize>,
     &'a Budget,
@@ -192,7 +195,7 @@ impl World {
             kind: setting.kind(),
             setting,
             servers: disks.into_iter().map(server).collect(),
-            votes: vec![None; n * n],
+            votes: vec![Slot::default(); n * n],
             connections: Vec::new(),
             oracle: None,
             budget,
@@ -347,7 +350,7 @@ impl World {
 
     /// The vote under way from one server to another.
     pub fn vote_under_way(&self, from: usize, to: usize) -> Option<&Notification> {
-        self.votes[from * self.servers.len() + to].as_ref()
+        self.votes[from * self.servers.len() + to].waiting()
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use quorate_core::config::ElectionMode;
-use quorate_core::election::ServerState;
+use quorate_core::election::{ServerState, Slot};
 use quorate_core::ids::{ConnId, Link};
 use quorate_core::timer::Timer;
 use quorate_core::zab::Packet;
@@ -13,7 +13,8 @@ use quorate_core::{Input, Output, QuorumPeer, Reason};
 use super::observe::Introduction;
 use super::observe::leads_unheard;
 use super::{
-    Action, Connection, Disk, Durable, End, Event, Forged, QuorumPort, Side, View, World, bit, id, index,
+    Action, Connection, Disk, Durable, End, Event, Forged, QuorumPort, Server, Side, View, World, bit, id,
+    index,
 };
 use crate::byte::Byte;
 
@@ -166,6 +167,7 @@ impl World {
         let others: Vec<usize> = self.peers().map(|(j, _)| j).filter(|j| *j != i && fast).collect();
         self.step(i, Input::Start);
         for j in others {
+            self.votes[j * self.servers.len() + i].reconnected();
             self.step(i, Input::ElectionUp(id(j)));
             self.step(j, Input::ElectionUp(id(i)));
         }
@@ -183,8 +185,10 @@ impl World {
         server.dialing = None;
         let n = self.servers.len();
         for j in 0..n {
-            self.votes[i * n + j] = None;
-            self.votes[j * n + i] = None;
+            self.votes[i * n + j] = Slot::default();
+            if !self.setting.votes_wait {
+                self.votes[j * n + i] = Slot::default();
+            }
         }
         for connection in &mut self.connections {
             if connection.learner == i {
@@ -251,6 +255,10 @@ impl World {
     pub(super) fn vote(&mut self, slot: usize) {
         let (from, to) = (slot / self.servers.len(), slot % self.servers.len());
         let vote = self.votes[slot].take().expect("a vote is under way");
+        if !self.setting.votes_wait {
+            // It will not be sent again.
+            self.votes[slot] = Slot::default();
+        }
         self.step(to, Input::Notification(id(from), vote));
     }
 
@@ -297,9 +305,10 @@ impl World {
                 self.check_vote(i, &vote);
                 let to = index(to);
                 // A server that a configuration names may be missing from the world.
-                if self.servers.get(to).is_some_and(|server| server.peer.is_some()) {
+                let is_up = |server: &Arc<Server>| server.peer.is_some() || self.setting.votes_wait;
+                if self.servers.get(to).is_some_and(is_up) {
                     let slot = i * self.servers.len() + to;
-                    self.votes[slot] = Some(vote);
+                    self.votes[slot].put(vote);
                 }
             }
             Output::Dial(to) => Arc::make_mut(&mut self.servers[i]).dialing = Some(to),

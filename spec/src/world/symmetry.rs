@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use quorate_core::config::{ElectionMode, PeerConfig};
+use quorate_core::election::Slot;
 use quorate_core::ids::ServerId;
 use quorate_core::quorum::QuorumVerifier;
 use quorate_core::rename::Rename;
@@ -73,9 +74,9 @@ impl World {
                 asked: server.asked.clone(),
             }));
         }
-        let mut votes = vec![None; n * n];
+        let mut votes = vec![Slot::default(); n * n];
         for (slot, vote) in self.votes.iter().enumerate() {
-            votes[names[slot / n] * n + names[slot % n]] = vote.as_ref().map(|vote| vote.rename(&to));
+            votes[names[slot / n] * n + names[slot % n]] = vote.rename(&to);
         }
         let end =
             |c: &Connection| Connection { learner: names[c.learner], leader: names[c.leader], ..c.clone() };
