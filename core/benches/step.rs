@@ -16,6 +16,7 @@ use criterion::measurement::{Measurement, WallTime};
 use criterion::{BatchSize, Criterion, Throughput};
 use quorate_core::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
 use quorate_core::ids::{ConnId, Link, Now, ServerId, SessionId, Zxid};
+use quorate_core::membership::Membership;
 use quorate_core::pipeline::{ClientEvent, ClientReply, ClientTxn, Settings};
 use quorate_core::quorum::QuorumVerifier;
 use quorate_core::wire::client::{
@@ -51,8 +52,7 @@ impl Server {
         let voters: Vec<ServerId> = (1..=1 + followers).map(ServerId).collect();
         let config = PeerConfig {
             id: ME,
-            verifiers: vec![QuorumVerifier::Majority(voters)],
-            observers: Vec::new(),
+            membership: Membership::new(QuorumVerifier::Majority(voters), Vec::new()).into(),
             election: ElectionMode::Oracle,
             commit_log_count: 500,
             read_only: false,

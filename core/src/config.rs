@@ -1,13 +1,12 @@
 //! What a peer knows before it starts.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 
 use crate::ids::ServerId;
+use crate::membership::Membership;
 use crate::payload::{Payload, Service};
-use crate::quorum::QuorumVerifier;
 
 /// The service's settings.
 pub type SettingsOf<P> = <<P as Payload>::Service as Service>::Settings;
@@ -57,10 +56,8 @@ impl DiffLimit {
 pub struct PeerConfig<P: Payload> {
     /// This server.
     pub id: ServerId,
-    /// Every configuration that must agree (one, or two while a reconfiguration is pending).
-    pub verifiers: Vec<QuorumVerifier>,
-    /// Servers that are configured as observers.
-    pub observers: Vec<ServerId>,
+    /// The members with which this server starts. Those in force are part of its state.
+    pub membership: Arc<Membership>,
     /// How a leader is found.
     pub election: ElectionMode,
     /// How many committed transactions are kept in memory to bring learners up to date without a
@@ -90,31 +87,6 @@ pub struct PeerConfig<P: Payload> {
     #[cfg(feature = "mutants")]
     #[cfg_attr(feature = "recording", serde(skip))]
     pub mutation: Option<crate::mutation::Mutation>,
-}
-
-impl<P: Payload> PeerConfig<P> {
-    /// Whether `server` votes in any configuration in force.
-    pub fn is_voter(&self, server: ServerId) -> bool {
-        self.verifiers.iter().any(|v| v.is_voter(server))
-    }
-
-    /// Whether `server` may be elected: a weight of 0 takes part without leading.
-    pub fn may_lead(&self, server: ServerId) -> bool {
-        self.verifiers.iter().all(|v| v.weight(server) > 0)
-    }
-
-    /// Whether the servers for which `has` holds contain a quorum of every configuration in force.
-    pub fn is_quorum(&self, has: impl Fn(ServerId) -> bool) -> bool {
-        self.verifiers.iter().all(|v| v.is_quorum(&has))
-    }
-
-    /// Every voter, in order, once.
-    pub fn voters(&self) -> impl Iterator<Item = ServerId> + '_ {
-        let mut all: Vec<ServerId> = self.verifiers.iter().flat_map(|v| v.voters()).collect();
-        all.sort_unstable();
-        all.dedup();
-        all.into_iter()
-    }
 }
 
 /// Something shared that never changes during a run, and so is no part of a state's identity.

@@ -40,6 +40,7 @@ pub mod ids;
 mod input;
 #[cfg(debug_assertions)]
 mod invariants;
+pub mod membership;
 mod mutation;
 mod output;
 pub mod payload;

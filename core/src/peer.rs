@@ -1,9 +1,12 @@
 //! One member of the ensemble: the only way in, and the glue that changes roles.
 
+use alloc::sync::Arc;
+
 use crate::config::{Constant, ElectionMode, PeerConfig};
 use crate::election::{FastLeaderElection, Notification, ServerState, Vote};
 use crate::ids::{Epoch, Now, ServerId, Zxid};
 use crate::input::Input;
+use crate::membership::Membership;
 use crate::mutation::mutated;
 use crate::output::{Output, Outputs, Reason};
 use crate::payload::{Effect, Payload, Service, ServingRole};
@@ -140,6 +143,11 @@ impl<P: Payload> QuorumPeer<P> {
         &self.member.history
     }
 
+    /// The members of the ensemble as this server knows them.
+    pub fn membership(&self) -> &Membership {
+        &self.member.membership
+    }
+
     /// The configuration this peer was made with.
     pub fn config(&self) -> &PeerConfig<P> {
         &self.member.config
@@ -215,7 +223,7 @@ impl<P: Payload> QuorumPeer<P> {
             }
             (Input::ElectionUp(server), _) => {
                 let state = self.state();
-                self.election.link_up(&self.member.config, server, state, cx.out);
+                self.election.link_up(&self.member.membership, server, state, cx.out);
                 Ok(())
             }
             (Input::ElectionDown(server), _) => {
@@ -291,7 +299,7 @@ impl<P: Payload> QuorumPeer<P> {
         let m = &mut self.member;
         match (&mut self.role, timer) {
             (Role::Looking(_), Timer::ElectionResend) => {
-                self.election.resend(&m.config, cx.out);
+                self.election.resend(&m.config, &m.membership, cx.out);
                 Ok(())
             }
             (Role::Looking(_), Timer::ElectionDecide) => match self.election.pause_over() {
@@ -321,8 +329,8 @@ impl<P: Payload> QuorumPeer<P> {
     /// Rules of the election port in every state (`FastLeaderElection.WorkerReceiver`).
     fn notification(&mut self, cx: &mut Context<'_, P>, from: ServerId, heard: Notification) -> Outcome {
         let state = self.state();
-        let config = &self.member.config;
-        if !config.is_voter(from) {
+        let (config, members) = (&self.member.config, &self.member.membership);
+        if !members.is_voter(from) {
             // An observer asks who leads.
             if mutated!(config, ObserverNotAnswered) {
                 return Ok(());
@@ -331,7 +339,7 @@ impl<P: Payload> QuorumPeer<P> {
             return Ok(());
         }
         if state == ServerState::Looking {
-            return match self.election.hear(config, from, heard, cx.out) {
+            return match self.election.hear(config, members, from, heard, cx.out) {
                 Some(vote) => self.decided(cx, vote),
                 None => Ok(()),
             };
@@ -371,7 +379,7 @@ impl<P: Payload> QuorumPeer<P> {
         } else {
             Vote::none()
         };
-        match self.election.start(&m.config, initial, cx.out) {
+        match self.election.start(&m.config, &m.membership, initial, cx.out) {
             Some(vote) => self.decided(cx, vote),
             None => Ok(()),
         }
@@ -466,7 +474,7 @@ impl<P: Payload> QuorumPeer<P> {
     }
 
     fn is_voter(&self) -> bool {
-        self.member.config.is_voter(self.member.config.id)
+        self.member.membership.is_voter(self.member.config.id)
     }
 }
 
@@ -495,6 +503,7 @@ impl<P: Payload> QuorumPeer<P> {
         };
         let mut member = self.member.clone();
         member.config = config;
+        member.membership = Arc::new(member.membership.rename(names));
         QuorumPeer { member, election: self.election.rename(names), role, read_only: self.read_only.clone() }
     }
 }

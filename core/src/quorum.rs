@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::ids::ServerId;
+use crate::rename::{Names, Rename};
 
 /// Decides whether a set of servers is a quorum of one configuration.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -100,6 +101,28 @@ impl QuorumVerifier {
         };
         let grouped = groups.iter().flat_map(|g| g.members.iter().map(|(id, _)| *id));
         majority.iter().copied().chain(grouped)
+    }
+}
+
+/// Members stay in the order of their ids, so that equal sets are equal.
+impl Rename for QuorumVerifier {
+    fn rename(&self, names: Names<'_>) -> Self {
+        match self {
+            QuorumVerifier::Majority(voters) => {
+                let mut voters: Vec<ServerId> = voters.iter().map(|id| names(*id)).collect();
+                voters.sort_unstable();
+                QuorumVerifier::Majority(voters)
+            }
+            QuorumVerifier::Hierarchical(groups) => {
+                let group = |group: &Group| {
+                    let renamed = group.members.iter().map(|(id, weight)| (names(*id), *weight));
+                    let mut members: Vec<(ServerId, u32)> = renamed.collect();
+                    members.sort_unstable();
+                    Group { members }
+                };
+                QuorumVerifier::Hierarchical(groups.iter().map(group).collect())
+            }
+        }
     }
 }
 

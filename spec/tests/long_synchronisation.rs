@@ -2,6 +2,7 @@
 
 use quorate_core::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
 use quorate_core::ids::{EPOCH_LEAP, LAST_EPOCH, Link, Now, ServerId, Zxid};
+use quorate_core::membership::Membership;
 use quorate_core::quorum::QuorumVerifier;
 use quorate_core::timer::{Delay, Timer};
 use quorate_core::zab::Packet;
@@ -14,8 +15,7 @@ const FOLLOWER: Link = Link { server: ServerId(2), generation: 7 };
 fn peer() -> QuorumPeer<Byte> {
     let config = PeerConfig {
         id: ServerId(1),
-        verifiers: vec![QuorumVerifier::Majority(vec![ServerId(1), ServerId(2), ServerId(3)])],
-        observers: vec![],
+        membership: Membership::new(QuorumVerifier::Majority((1..=3).map(ServerId).collect()), vec![]).into(),
         election: ElectionMode::Oracle,
         commit_log_count: 500,
         read_only: false,

@@ -90,7 +90,7 @@ impl<P: Payload> Learner<P> {
                 Phase::Dialing { attempts: 1 }
             }
         };
-        let voter = m.config.is_voter(m.config.id);
+        let voter = m.membership.is_voter(m.config.id);
         Learner { leader, voter, phase, silent: 0, heard: 0, syncs: Requests::<P>::new(), wants_state: None }
     }
 

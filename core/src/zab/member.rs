@@ -1,5 +1,6 @@
 //! What a server has whatever its role: configuration, epochs, history, storage queue, service.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::failures::Failures;
@@ -8,6 +9,7 @@ use super::lease::Turns;
 use super::packet::{Packet, RequestOf, SnapshotOf};
 use crate::config::{Constant, PeerConfig};
 use crate::ids::{Epoch, Link, Now, Zxid};
+use crate::membership::Membership;
 use crate::mutation::mutated;
 use crate::output::{Output, Outputs, Reason};
 use crate::payload::{Effects, Payload, Service, Size};
@@ -17,6 +19,8 @@ use crate::storage::{Awaited, StorageQueue};
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Member<P: Payload> {
     pub(crate) config: Constant<PeerConfig<P>>,
+    /// The members of the ensemble: part of the state, though nothing changes them yet.
+    pub(crate) membership: Arc<Membership>,
     /// The newest epoch promised. In memory as soon as its write is issued: nothing that depends
     /// on it leaves before the write is done, and a failed write ends the process.
     pub(crate) accepted_epoch: Epoch,
@@ -71,6 +75,7 @@ impl<P: Payload> Member<P> {
     ) -> Self {
         let service = P::Service::new(&config.settings, snapshot);
         Member {
+            membership: Arc::clone(&config.membership),
             config,
             accepted_epoch,
             current_epoch,

@@ -3,9 +3,11 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
+use std::sync::Arc;
 
 use quorate_core::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
 use quorate_core::ids::ServerId;
+use quorate_core::membership::Membership;
 use quorate_core::payload::Service;
 use quorate_core::pipeline::{ClientTxn, ConfigNode, Settings, TravellingImage, TreeService};
 use quorate_core::{QuorumPeer, Recovered};
@@ -124,8 +126,10 @@ fn storage_config(config: &ServerConfig) -> StorageConfig {
 fn peer_config(config: &ServerConfig, settings: Settings) -> PeerConfig<ClientTxn> {
     PeerConfig {
         id: config.id,
-        verifiers: vec![config.verifier.clone()],
-        observers: config.observers(),
+        membership: Arc::new(Membership {
+            version: config.config_version,
+            ..Membership::new(config.verifier.clone(), config.observers())
+        }),
         election: ElectionMode::Fast,
         commit_log_count: config.commit_log_count,
         // Alone it always has a leader.

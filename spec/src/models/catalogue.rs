@@ -6,6 +6,7 @@ use quorate_core::QuorumPeer;
 use quorate_core::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
 use quorate_core::election::ServerState;
 use quorate_core::ids::{ServerId, Zxid};
+use quorate_core::membership::Membership;
 use quorate_core::quorum::QuorumVerifier;
 use quorate_core::zab::Packet;
 
@@ -277,8 +278,7 @@ pub(super) fn setting_of(
         let forgetful = id == ServerId(1);
         Constant::new(PeerConfig::<Byte> {
             id,
-            verifiers: vec![verifier.clone()],
-            observers: observers.clone(),
+            membership: Membership::new(verifier.clone(), observers.clone()).into(),
             election,
             read_only: false,
             commit_log_count: if forgetful { 0 } else { 500 },
@@ -350,7 +350,7 @@ pub(super) fn led_by_quorum(w: &World) -> bool {
         w.peers().any(|(i, p)| i as i64 + 1 == voter.0 && p.status().leader == Some(leader))
     };
     let mut leaders = w.peers().filter(|(_, p)| p.state() == ServerState::Leading);
-    leaders.any(|(_, l)| l.config().is_quorum(|id| follows(id, l.config().id)))
+    leaders.any(|(_, l)| l.membership().is_quorum(|id| follows(id, l.config().id)))
 }
 
 /// Not everybody looks for a leader in silence. Where nobody gives up, this is all that can be asked of more than three: who leads

@@ -13,11 +13,11 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
         ModelSpec {
             name: "links",
             composes: "the election link of two servers, both ends, with the sockets between them",
-            bounds: "3 votes, 2 faults (broken connection, failed attempt, restart)",
+            bounds: "3 votes, 1 fault (broken connection, failed attempt, restart)",
             unique: 1,
             expected: Expected::Holds,
             build: |variant| {
-                let protocol = Links { votes: 3, faults: 2, variant };
+                let protocol = Links { votes: 3, faults: 1, variant };
                 Box::new(Checked { protocol, salt: variant.salt })
             },
         },

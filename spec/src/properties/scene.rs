@@ -84,7 +84,7 @@ impl Scene for Searched<'_> {
     }
 
     fn is_quorum(&self, has: &dyn Fn(usize) -> bool) -> bool {
-        self.1.config(0).is_quorum(|id| has(id.0 as usize - 1))
+        self.1.config(0).membership.is_quorum(|id| has(id.0 as usize - 1))
     }
 
     fn established(&self, i: usize) -> Option<Epoch> {

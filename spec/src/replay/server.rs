@@ -267,6 +267,7 @@ impl Server {
 mod tests {
     use quorate_core::config::{DiffLimit, ElectionMode, PeerConfig};
     use quorate_core::ids::{Link, Now, ServerId};
+    use quorate_core::membership::Membership;
     use quorate_core::payload::{Payload, Service};
     use quorate_core::pipeline::{Settings, TreeImage};
     use quorate_core::quorum::QuorumVerifier;
@@ -299,8 +300,8 @@ mod tests {
         };
         let config = PeerConfig {
             id: ServerId(1),
-            verifiers: vec![QuorumVerifier::Majority((1..=3).map(ServerId).collect())],
-            observers: Vec::new(),
+            membership: Membership::new(QuorumVerifier::Majority((1..=3).map(ServerId).collect()), vec![])
+                .into(),
             election: ElectionMode::Fast,
             commit_log_count: 500,
             read_only: false,

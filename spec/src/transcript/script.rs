@@ -87,13 +87,13 @@ fn servers(world: &World) -> Vec<String> {
 fn begin(world: &World, text: &mut String) -> Result<(), Unwritable> {
     let setting = world.setting();
     let first = &setting.configs[0];
-    let voters = setting.configs.iter().filter(|c| c.is_voter(c.id)).count();
+    let voters = setting.configs.iter().filter(|c| c.membership.is_voter(c.id)).count();
     let observers = setting.configs.len() - voters;
     let _ = write!(text, "> servers {voters}");
     if observers > 0 {
         let _ = write!(text, " observers {observers}");
     }
-    match first.verifiers.as_slice() {
+    match first.membership.verifiers.as_slice() {
         [QuorumVerifier::Majority(_)] => {}
         [QuorumVerifier::Hierarchical(groups)] => {
             if groups.iter().flat_map(|g| &g.members).any(|(_, weight)| *weight != 1) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use quorate_core::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
 use quorate_core::ids::{Epoch, ServerId, Zxid};
+use quorate_core::membership::Membership;
 use quorate_core::quorum::{Group, QuorumVerifier};
 use quorate_core::timer::Timer;
 
@@ -177,8 +178,7 @@ impl Stage {
         let config = |id: ServerId| {
             Constant::new(PeerConfig::<Byte> {
                 id,
-                verifiers: vec![verifier.clone()],
-                observers: ids(all).split_off(voters),
+                membership: Membership::new(verifier.clone(), ids(all).split_off(voters)).into(),
                 election,
                 commit_log_count: remember,
                 read_only: false,

@@ -49,7 +49,7 @@ impl World {
         match peer.state() {
             ServerState::Looking if oracle => {
                 // Nobody elects a server that has lost its disk.
-                let eligible = peer.config().is_voter(peer.config().id) && !server.disk.durable.lost;
+                let eligible = peer.membership().is_voter(peer.config().id) && !server.disk.durable.lost;
                 if self.budget.elections > 0 && eligible {
                     actions.push(Action::Lead(i));
                 }
@@ -160,7 +160,7 @@ impl World {
             (_, QuorumPort::Dead) => self.servers[i].disk.pending.is_empty(),
             (ServerState::Leading, QuorumPort::Imagined) => {
                 let leader = |id: ServerId| self.servers[index(id)].peer.as_ref()?.status().leader;
-                !peer.config().is_quorum(|id| leader(id) == Some(me))
+                !peer.membership().is_quorum(|id| leader(id) == Some(me))
             }
             (ServerState::Following | ServerState::Observing, QuorumPort::Imagined) => {
                 let leader = peer.status().leader.map(index);
@@ -181,7 +181,7 @@ impl World {
                     c.to_leader.is_empty() && c.to_learner.is_empty() && disk_done(c.learner)
                 };
                 let mut mine = self.connections.iter().filter(|c| c.leader == i);
-                !peer.config().is_quorum(follows) || disk_done(i) && mine.all(quiet)
+                !peer.membership().is_quorum(follows) || disk_done(i) && mine.all(quiet)
             }
             (ServerState::Following | ServerState::Observing, _) => {
                 let receives = |leader: ServerId| {

@@ -47,7 +47,7 @@ pub(crate) fn votes_for_less<P: Payload>(peer: &QuorumPeer<P>, said: &Notificati
     let zxid = Some(status.last_zxid);
     let own = Vote { leader: status.id, zxid, peer_epoch: status.current_epoch };
     // An observer has no vote of its own.
-    votes(said) && peer.config().is_voter(own.leader) && own.beats(&said.vote)
+    votes(said) && peer.membership().is_voter(own.leader) && own.beats(&said.vote)
 }
 
 /// What a leader has sent to a learner one by one, since it said DIFF or TRUNC.
@@ -87,7 +87,7 @@ pub(crate) fn is_oversized<P: Payload>(peer: &QuorumPeer<P>, sent: usize) -> boo
 /// that is not established waits for initLimit.
 pub(crate) fn leads_unheard<P: Payload>(peer: &QuorumPeer<P>, checks: u32) -> bool {
     let config = peer.config();
-    let enough = config.is_quorum(|server| server == config.id);
+    let enough = peer.membership().is_quorum(|server| server == config.id);
     checks > config.sync_limit && peer.established_epoch().is_some() && !enough
 }
 

@@ -37,11 +37,11 @@ impl Setting {
     fn alike(&self, i: usize, j: usize) -> bool {
         let (a, b) = (&self.configs[i], &self.configs[j]);
         let role = |config: &PeerConfig<Byte>, server: ServerId| {
-            let votes: Vec<bool> = config.verifiers.iter().map(|v| v.is_voter(server)).collect();
-            (votes, config.observers.contains(&server))
+            let votes: Vec<bool> = config.membership.verifiers.iter().map(|v| v.is_voter(server)).collect();
+            (votes, config.membership.observers.contains(&server))
         };
         self.configs.iter().all(|config| {
-            let simple = config.verifiers.iter().all(|v| matches!(v, QuorumVerifier::Majority(_)));
+            let simple = config.membership.verifiers.iter().all(|v| matches!(v, QuorumVerifier::Majority(_)));
             // Elections compare ids.
             simple && config.election == ElectionMode::Oracle && role(config, a.id) == role(config, b.id)
         }) && [i, j].iter().all(|k| self.fragile != Some(*k))

@@ -72,11 +72,11 @@ impl<P: Payload> Leader<P> {
                 }
             };
             let enough = if mutated!(m.config, CommitOnMinority) {
-                m.config.voters().any(has)
+                m.membership.voters().any(has)
             } else if mutated!(m.config, CommitAtHalf) {
-                m.config.voters().filter(|id| has(*id)).count() * 2 >= m.config.voters().count()
+                m.membership.voters().filter(|id| has(*id)).count() * 2 >= m.membership.voters().count()
             } else {
-                m.config.is_quorum(has)
+                m.membership.is_quorum(has)
             };
             if !enough {
                 break;

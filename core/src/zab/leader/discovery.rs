@@ -55,7 +55,7 @@ impl<P: Payload> Leader<P> {
             }
             _ => None,
         };
-        if !m.config.is_quorum(|id| id == m.config.id || introduced(&id).is_some()) {
+        if !m.membership.is_quorum(|id| id == m.config.id || introduced(&id).is_some()) {
             return;
         }
         let latest = self.learners.keys().filter_map(introduced).fold(m.accepted_epoch, Epoch::max);
@@ -136,9 +136,9 @@ impl<P: Payload> Leader<P> {
         };
         let enough = if mutated!(m.config, ObserverPromiseCounts) {
             let acked = |l: &&LearnerHandler| matches!(l.stage, Stage::EpochAcked(_));
-            (self.learners.values().filter(acked).count() + 1) * 2 > m.config.voters().count()
+            (self.learners.values().filter(acked).count() + 1) * 2 > m.membership.voters().count()
         } else {
-            m.config.is_quorum(promised) || mutated!(m.config, PromisesNotAwaited)
+            m.membership.is_quorum(promised) || mutated!(m.config, PromisesNotAwaited)
         };
         if !enough {
             return Ok(());

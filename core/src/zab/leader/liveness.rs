@@ -54,11 +54,11 @@ impl<P: Payload> Leader<P> {
 
     /// A quorum has shown that it follows: the lease counts from when the last of it did.
     pub(super) fn renew_lease(&mut self, m: &Member<P>) {
-        let alone = m.config.is_quorum(|id| id == m.config.id);
+        let alone = m.membership.is_quorum(|id| id == m.config.id);
         let followed = |id: ServerId| self.learners.get(&id).filter(|l| l.voter && l.in_service());
         let since = |id: ServerId| followed(id).map(|l| l.loyalty.since());
-        let by_quorum = |at: u64| m.config.is_quorum(|id| id == m.config.id || since(id) >= Some(at));
-        let latest = m.config.voters().filter_map(since).filter(|at| by_quorum(*at)).max();
+        let by_quorum = |at: u64| m.membership.is_quorum(|id| id == m.config.id || since(id) >= Some(at));
+        let latest = m.membership.voters().filter_map(since).filter(|at| by_quorum(*at)).max();
         self.lease = match latest {
             _ if alone => u64::MAX,
             Some(at) => self.lease.max(at.saturating_add(term(&m.config))),
@@ -100,7 +100,7 @@ impl<P: Payload> Leader<P> {
                 || self.learners.contains_key(&id)
                 || reachable(id) && !self.looking.contains(&id)
         };
-        if m.config.is_quorum(may_come) {
+        if m.membership.is_quorum(may_come) {
             self.hopeless = false;
             return Ok(());
         }
@@ -114,6 +114,6 @@ impl<P: Payload> Leader<P> {
         }
         let with_me =
             |id: ServerId| id == m.config.id || self.voter_is(id, LearnerHandler::has_initial_history);
-        if m.config.is_quorum(with_me) { Ok(()) } else { Err(RoleEnded) }
+        if m.membership.is_quorum(with_me) { Ok(()) } else { Err(RoleEnded) }
     }
 }

@@ -170,7 +170,7 @@ impl<P: Payload> Leader<P> {
         }
         learner.silent = 0;
         match packet {
-            Packet::FollowerInfo { .. } if !m.config.is_voter(link.server) => {
+            Packet::FollowerInfo { .. } if !m.membership.is_voter(link.server) => {
                 self.drop_learner(m, cx, link, Reason::NotInConfig)
             }
             Packet::FollowerInfo { accepted_epoch, .. } if learner.stage == Stage::Connected => {

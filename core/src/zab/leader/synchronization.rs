@@ -157,12 +157,12 @@ impl<P: Payload> Leader<P> {
             }
         };
         let enough = if mutated!(m.config, EstablishedAtHalf) {
-            m.config.voters().filter(|id| has(*id)).count() * 2 >= m.config.voters().count()
+            m.membership.voters().filter(|id| has(*id)).count() * 2 >= m.membership.voters().count()
         } else if mutated!(m.config, ObserverSynchronizedCounts) {
             let synchronized = self.learners.values().filter(|l| l.has_initial_history()).count();
-            (synchronized + usize::from(own)) * 2 > m.config.voters().count()
+            (synchronized + usize::from(own)) * 2 > m.membership.voters().count()
         } else {
-            m.config.is_quorum(has)
+            m.membership.is_quorum(has)
         };
         if enough { self.establish(m, cx, epoch) } else { Ok(()) }
     }
