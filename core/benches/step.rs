@@ -154,7 +154,7 @@ impl Server {
 fn follower(packet: Packet<ClientTxn>) -> Option<Packet<ClientTxn>> {
     match packet {
         Packet::LeaderInfo { .. } => Some(Packet::AckEpoch { current_epoch: Some(0), last_zxid: Zxid::ZERO }),
-        Packet::NewLeader { epoch } => Some(Packet::Ack { zxid: Zxid::new(epoch, 0) }),
+        Packet::NewLeader { epoch, .. } => Some(Packet::Ack { zxid: Zxid::new(epoch, 0) }),
         Packet::Proposal { zxid, .. } => Some(Packet::Ack { zxid }),
         _ => None,
     }

@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
 use crate::ids::{ServerId, Zxid};
 use crate::quorum::QuorumVerifier;
 use crate::rename::{Names, Rename};
@@ -16,12 +18,14 @@ pub struct Membership {
     pub verifiers: Vec<QuorumVerifier>,
     /// Servers that never vote.
     pub observers: Vec<ServerId>,
+    /// The configuration as text, which a leader sends with NEWLEADER.
+    pub text: Bytes,
 }
 
 impl Membership {
-    /// Members that no transaction has changed, with one way to decide.
+    /// Members that no transaction has changed, with one way to decide and no text.
     pub fn new(verifier: QuorumVerifier, observers: Vec<ServerId>) -> Self {
-        Membership { version: Zxid::ZERO, verifiers: Vec::from([verifier]), observers }
+        Membership { version: Zxid::ZERO, verifiers: Vec::from([verifier]), observers, text: Bytes::new() }
     }
 
     /// Whether `server` votes in any configuration in force.
@@ -61,6 +65,7 @@ impl Rename for Membership {
             version: self.version,
             verifiers: self.verifiers.iter().map(|verifier| verifier.rename(names)).collect(),
             observers,
+            text: self.text.clone(),
         }
     }
 }

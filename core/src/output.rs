@@ -73,6 +73,8 @@ pub enum Reason {
     CannotTruncate,
     /// The other server is not what the configuration says.
     NotInConfig,
+    /// The leader activates a configuration, which this server cannot follow.
+    CannotActivate,
     /// A learner of this id is connected and alive.
     AlreadyConnected,
     /// The other side was silent for too long.

@@ -236,6 +236,12 @@ impl<P: Payload> QuorumPeer<P> {
                 self.decided(cx, vote)
             }
             (Input::Elected(_), _) => Ok(()),
+            (Input::Accepted(link), _)
+                if link.server == m.config.id || !m.membership.is_member(link.server) =>
+            {
+                cx.hangup(link, Reason::NotInConfig);
+                Ok(())
+            }
             (Input::Accepted(link), Role::Leading(leader)) => leader.accepted(m, cx, link),
             (Input::Accepted(link), Role::Looking(lobby)) => {
                 lobby.accepted(cx, link);
@@ -507,3 +513,6 @@ impl<P: Payload> QuorumPeer<P> {
         QuorumPeer { member, election: self.election.rename(names), role, read_only: self.read_only.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests;

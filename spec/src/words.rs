@@ -164,13 +164,19 @@ pub(crate) fn packet(packet: &Packet<Byte>) -> String {
         Packet::Diff { zxid } => format!("DIFF to {zxid:?}"),
         Packet::Trunc { zxid } => format!("TRUNC after {zxid:?}"),
         Packet::Snap { zxid, snapshot } => format!("SNAP at {zxid:?} of {}", list(snapshot)),
-        Packet::NewLeader { epoch } => format!("NEWLEADER epoch {epoch}"),
+        Packet::NewLeader { epoch, .. } => format!("NEWLEADER epoch {epoch}"),
         Packet::UpToDate => "UPTODATE".to_owned(),
         Packet::Ack { zxid } if zxid.counter() == 0 => format!("ACK of NEWLEADER {zxid:?}"),
         Packet::Ack { zxid } => format!("ACK {zxid:?}"),
         Packet::Proposal { zxid, txn } => format!("PROPOSAL {}", transaction(*zxid, *txn)),
         Packet::Commit { zxid } => format!("COMMIT {zxid:?}"),
         Packet::Inform { zxid, txn } => format!("INFORM {}", transaction(*zxid, *txn)),
+        Packet::CommitAndActivate { zxid, designated_leader } => {
+            format!("COMMITANDACTIVATE {zxid:?}, {designated_leader} is to lead")
+        }
+        Packet::InformAndActivate { zxid, designated_leader, txn } => {
+            format!("INFORMANDACTIVATE {}, {designated_leader} is to lead", transaction(*zxid, *txn))
+        }
         Packet::Request(byte) => format!("REQUEST {}", byte),
         Packet::Sync => "SYNC".to_owned(),
         Packet::Ping { zxid, .. } => format!("PING {zxid:?}"),

@@ -74,7 +74,10 @@ fn a_leader_waits_for_a_follower_that_takes_in_what_it_is_sent() {
     assert!(!gets_more_time(&step(&mut leader, Input::Progress(FOLLOWER))), "discovery has its limit");
     let ack = Packet::AckEpoch { current_epoch: Some(0), last_zxid: Zxid::ZERO };
     let sent = settled(&mut leader, Input::Packet(FOLLOWER, ack));
-    assert!(sent.contains(&Output::Send(FOLLOWER, Packet::NewLeader { epoch: 1 })), "{sent:?}");
+    assert!(
+        sent.contains(&Output::Send(FOLLOWER, Packet::NewLeader { epoch: 1, config: Default::default() })),
+        "{sent:?}"
+    );
     assert!(gets_more_time(&step(&mut leader, Input::Progress(FOLLOWER))));
     let old = Link { generation: 6, ..FOLLOWER };
     assert!(!gets_more_time(&step(&mut leader, Input::Progress(old))), "of another connection");
@@ -92,7 +95,7 @@ fn a_follower_waits_for_a_leader_that_goes_on_sending() {
     assert!(gets_more_time(&step(&mut follower, Input::Progress(leader))));
     step(&mut follower, Input::Packet(leader, Packet::Diff { zxid: Zxid::ZERO }));
     assert!(gets_more_time(&step(&mut follower, Input::Progress(leader))));
-    settled(&mut follower, Input::Packet(leader, Packet::NewLeader { epoch: 1 }));
+    settled(&mut follower, Input::Packet(leader, Packet::NewLeader { epoch: 1, config: Default::default() }));
     step(&mut follower, Input::Packet(leader, Packet::UpToDate));
     assert!(!gets_more_time(&step(&mut follower, Input::Progress(leader))), "it is synchronised");
 }

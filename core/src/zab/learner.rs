@@ -243,7 +243,7 @@ impl<P: Payload> Learner<P> {
                 self.commit(m, cx, zxid)
             }
             (
-                Packet::NewLeader { epoch: new },
+                Packet::NewLeader { epoch: new, .. },
                 Phase::Synchronizing { link, epoch, committed, newleader: NewLeader::Expected },
             ) if new == epoch => {
                 self.phase = Phase::Synchronizing { link, epoch, committed, newleader: NewLeader::Writing };
@@ -287,6 +287,9 @@ impl<P: Payload> Learner<P> {
                 let mut effects = Vec::new();
                 m.service.revalidated(cx.now, session, valid, &mut effects);
                 self.carry_out(cx, effects)
+            }
+            (Packet::CommitAndActivate { .. } | Packet::InformAndActivate { .. }, _) => {
+                self.refuse(cx, Reason::CannotActivate)
             }
             _ => self.refuse(cx, Reason::Unexpected),
         }

@@ -128,6 +128,7 @@ fn peer_config(config: &ServerConfig, settings: Settings) -> PeerConfig<ClientTx
         id: config.id,
         membership: Arc::new(Membership {
             version: config.config_version,
+            text: config.config_text.clone().into(),
             ..Membership::new(config.verifier.clone(), config.observers())
         }),
         election: ElectionMode::Fast,

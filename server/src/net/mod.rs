@@ -270,7 +270,7 @@ impl Net {
             Output::Elect(server, vote) => self.election.elect(now, server, vote),
             Output::Dial(server) => self.quorum.dial(now, server, &mut self.resolver, registry),
             Output::Send(link, packet) => self.quorum.send(now, link, &packet),
-            Output::Hangup(link, reason) => self.quorum.hangup(link, reason),
+            Output::Hangup(link, reason) => self.quorum.hangup(now, link, reason),
             other => return Some(other),
         }
         None
@@ -381,7 +381,6 @@ fn others(config: &ServerConfig, places: fn(&Member) -> &[HostPort]) -> BTreeMap
 fn quorum_settings(config: &ServerConfig) -> QuorumSettings {
     QuorumSettings {
         me: config.id,
-        config_text: config.config_text.clone().into_bytes(),
         addresses: others(config, |m| &m.quorum),
         max_field: config.max_field(),
         first_packet_limit: config.tick_time * config.init_limit,

@@ -37,8 +37,6 @@ const MAX_UNKNOWN: usize = 64;
 pub(crate) struct QuorumSettings {
     /// This server.
     pub(crate) me: ServerId,
-    /// The configuration's text, which NEWLEADER carries.
-    pub(crate) config_text: Vec<u8>,
     /// The quorum ports of the other servers.
     pub(crate) addresses: BTreeMap<ServerId, Places>,
     /// The longest string or buffer of a packet, in bytes.
@@ -161,7 +159,7 @@ impl<P: WirePayload> QuorumPort<P> {
     pub(crate) fn send(&mut self, now: Instant, link: Link, packet: &Packet<P>) {
         let Some(index) = self.links.get(&link).copied() else { return };
         let Some(conn) = self.conns.get_mut(index) else { return };
-        let local = Local { side: conn.end, id: self.settings.me, config: &self.settings.config_text };
+        let local = Local { side: conn.end, id: self.settings.me };
         let before = conn.unsent_tail().len();
         let snapshot = write_packet(packet, &local, conn.unsent_tail());
         if !conn.rest.is_empty() {
@@ -178,13 +176,14 @@ impl<P: WirePayload> QuorumPort<P> {
     }
 
     /// Close a connection; nothing of it is delivered any more.
-    pub(crate) fn hangup(&mut self, link: Link, reason: Reason) {
-        info!("quorum port: closing the connection with server {}: {reason:?}", link.server);
-        if let Some(index) = self.links.get(&link).copied() {
-            // What was sent before may still tell the other side something.
-            let _ = self.conns.get_mut(index).map(|conn| conn.socket.write());
-            self.remove(index);
+    pub(crate) fn hangup(&mut self, now: Instant, link: Link, reason: Reason) {
+        let conn = self.links.get(&link).copied().and_then(|index| self.remove(index));
+        match (&conn, refusal(link, reason)) {
+            (Some(conn), Some(what)) => self.refusals.log(now, conn.peer, what),
+            _ => info!("quorum port: closing the connection with server {}: {reason:?}", link.server),
         }
+        // What was sent before may still tell the other side something.
+        let _ = conn.map(|mut conn| conn.socket.write());
         let of_link = |event: &Input<P>| match event {
             Input::Up(l) | Input::Accepted(l) | Input::Down(l) | Input::Packet(l, _) | Input::Progress(l) => {
                 *l == link
@@ -294,14 +293,6 @@ impl<P: WirePayload> QuorumPort<P> {
                 }
             }
             match (conn.decoder.next_packet(), conn.stage) {
-                (Ok(Some(_)), Stage::Up(_)) if conn.decoder.activation().is_some() => {
-                    self.refusals.log(
-                        now,
-                        who(conn),
-                        "activates a configuration that this server cannot follow",
-                    );
-                    self.lost(now, index, "reconfiguration");
-                }
                 (Ok(Some(packet)), Stage::Up(link)) => {
                     if let Some(how) = synchronisation(&packet) {
                         info!("quorum port: synchronised by server {} by {how}", link.server);
@@ -477,21 +468,18 @@ impl<P: WirePayload> QuorumPort<P> {
         let server = conn.decoder.learner().and_then(|info| info.server);
         let refused = match (&packet, server) {
             (Packet::FollowerInfo { .. } | Packet::ObserverInfo { .. }, Some(server)) => {
-                if self.settings.addresses.contains_key(&server) {
-                    let link = self.new_link(server);
-                    if let Some(conn) = self.conns.get_mut(index) {
-                        conn.stage = Stage::Up(link);
-                    }
-                    self.links.insert(link, index);
-                    self.events.push_back(Input::Accepted(link));
-                    return self.events.push_back(Input::Packet(link, packet));
+                let link = self.new_link(server);
+                if let Some(conn) = self.conns.get_mut(index) {
+                    conn.stage = Stage::Up(link);
                 }
-                format!("says it is server {server}, which is not in the configuration")
+                self.links.insert(link, index);
+                self.events.push_back(Input::Accepted(link));
+                return self.events.push_back(Input::Packet(link, packet));
             }
             (Packet::FollowerInfo { .. } | Packet::ObserverInfo { .. }, None) => {
-                "does not say which server it is".to_owned()
+                "does not say which server it is"
             }
-            _ => "does not begin with FOLLOWERINFO or OBSERVERINFO".to_owned(),
+            _ => "does not begin with FOLLOWERINFO or OBSERVERINFO",
         };
         self.refusals.log(now, conn.peer, refused);
         self.remove(index);
@@ -530,6 +518,19 @@ impl<P: WirePayload> QuorumPort<P> {
         self.later.retain(|i| *i != index);
         self.dirty.retain(|i| *i != index);
         Some(conn)
+    }
+}
+
+/// What a line in the log says of an offence that anybody may commit again and again.
+fn refusal(link: Link, reason: Reason) -> Option<String> {
+    match reason {
+        Reason::NotInConfig => {
+            Some(format!("says it is server {}, which is not in the configuration", link.server))
+        }
+        Reason::CannotActivate => {
+            Some(format!("server {} activates a configuration that this server cannot follow", link.server))
+        }
+        _ => None,
     }
 }
 

@@ -243,7 +243,7 @@ mod tests {
         let zxid = |counter| Zxid::new(1, counter);
         let proposal = |counter| Packet::Proposal { zxid: zxid(counter), txn: Byte(b'x') };
         let commit = |counter| Packet::Commit { zxid: zxid(counter) };
-        let new_leader = Packet::NewLeader { epoch: 2 };
+        let new_leader = Packet::NewLeader { epoch: 2, config: Default::default() };
         let mut sent = OneByOne::default();
         let mut all = |packets: &[Packet<Byte>]| packets.iter().filter_map(|p| sent.sent(p)).last();
         let begin = Packet::Trunc { zxid: zxid(1) };

@@ -339,7 +339,10 @@ impl World {
                 }
             }
             Output::Hangup(link, reason) => {
-                let offence = matches!(reason, Reason::Unexpected | Reason::Gap | Reason::CommitOutOfOrder);
+                let offence = matches!(
+                    reason,
+                    Reason::Unexpected | Reason::Gap | Reason::CommitOutOfOrder | Reason::CannotActivate
+                );
                 self.note(offence, |broken| broken.offence = true);
                 if let Some((c, side)) = self.find(i, link) {
                     self.connections[c].close(side);

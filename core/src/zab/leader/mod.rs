@@ -120,10 +120,6 @@ impl<P: Payload> Leader<P> {
     }
 
     pub(crate) fn accepted(&mut self, m: &Member<P>, cx: &mut Context<'_, P>, link: Link) -> Outcome {
-        if link.server == m.config.id {
-            cx.hangup(link, Reason::NotInConfig);
-            return Ok(());
-        }
         if self.is_with(link.server) && !mutated!(m.config, NewcomerTakesOver) {
             cx.hangup(link, Reason::AlreadyConnected);
             return Ok(());

@@ -90,7 +90,7 @@ impl<P: Payload> Leader<P> {
         let holes = usize::from(mutated!(m.config, DiffWithHole));
         let newleader_first = mutated!(m.config, NewLeaderBeforeHistory);
         if newleader_first {
-            cx.send(link, Packet::NewLeader { epoch });
+            cx.send(link, Packet::NewLeader { epoch, config: m.membership.text.clone() });
         }
         for (zxid, txn) in m.history.after(from).skip(holes) {
             let is_committed = *zxid <= committed;
@@ -102,7 +102,7 @@ impl<P: Payload> Leader<P> {
             }
         }
         if !newleader_first {
-            cx.send(link, Packet::NewLeader { epoch });
+            cx.send(link, Packet::NewLeader { epoch, config: m.membership.text.clone() });
         }
         learner.stage = Stage::Synchronizing { committed, acked: Zxid::ZERO };
     }
