@@ -1,5 +1,5 @@
-//! `run --deep`: the models that take hours, searched within limits of time and memory; each result goes to a
-//! file of its own, with everything that one needs to judge it.
+//! `run --deep`: the models that take hours, searched within limits of time and memory. Each result goes to a
+//! file of its own, with everything that is needed to judge it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ pub(crate) struct Options {
     /// Search the models that take hours, depth first.
     #[arg(long)]
     pub(crate) deep: bool,
-    /// With --deep: stop a search when its fingerprints take so many GiB.
+    /// With --deep: stop a search when its fingerprints take this much memory, in GiB.
     #[arg(long, default_value_t = 8.0)]
     memory: f64,
-    /// With --deep: stop a search after so many minutes.
+    /// With --deep: stop a search after this time, in minutes.
     #[arg(long, default_value_t = 150)]
     minutes: u64,
     /// With --deep: the directory that the results go to [default: checks/results].

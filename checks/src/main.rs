@@ -1,4 +1,5 @@
 //! The `quorate-checks` program: runs models and mutants, says what they found.
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
 
 mod deep;
 mod files;
@@ -7,6 +8,8 @@ mod judge;
 mod matrix;
 mod mutants;
 mod out;
+#[cfg(test)]
+mod pages;
 mod progress;
 mod replay;
 mod report;

@@ -45,8 +45,8 @@ impl Matrix {
         Matrix { claims, columns, rows, implied }
     }
 
-    /// What is not shown of a claim: that some mutant breaks it and nothing else, or that it is implied; and what of
-    /// the list of the implied is not true any more.
+    /// What is not shown of a claim: that some mutant breaks it and nothing else, or that it is implied; and
+    /// what of the list of the implied is not true any more.
     pub(crate) fn unshown(&self) -> Vec<String> {
         let listed = |name: &str| self.implied.iter().any(|implied| implied.property == name);
         let alone = |name: &str| self.killers(name).iter().any(|row| row.fallen.len() == 1);
@@ -99,7 +99,7 @@ impl Matrix {
         }
     }
 
-    /// The same as a page.
+    /// The matrix as a page.
     pub(crate) fn markdown(&self) -> String {
         let mut page =
             String::from("| mutant | model | noticed by, in so many steps at best |\n|---|---|---|\n");

@@ -1,7 +1,7 @@
 //! `mutants`: every broken rule must be noticed by a property, every property must notice a rule.
 //!
 //! The broken rules exist only in a build with the feature `mutants`, which has a target directory
-//! of its own; without the feature this command makes that build and runs it.
+//! of its own. Without the feature this command makes that build and runs it.
 
 #[cfg(not(feature = "mutants"))]
 use std::path::Path;
@@ -25,7 +25,8 @@ pub(crate) struct Options {
     /// Write the matrix of mutants and properties to this file.
     #[arg(long)]
     write: Option<PathBuf>,
-    /// Fail if the matrix is not the one in this file: every mutant dies of the same properties, in as many steps.
+    /// Fail if the matrix is not the one in this file: every mutant dies of the same properties, in as many
+    /// steps.
     #[arg(long)]
     check: Option<PathBuf>,
 }

@@ -36,7 +36,8 @@ impl Board {
             memory("VmRSS:") as f64 / f64::from(1 << 30)
         );
         let mut running = self.running.lock().expect("nobody panics here");
-        let began = Instant::now() - report.time;
+        let now = Instant::now();
+        let began = now.checked_sub(report.time).unwrap_or(now);
         let (shown, said) = running.entry(model).or_insert((String::new(), began));
         *shown = line;
         if self.terminal {

@@ -22,7 +22,7 @@ pub(crate) struct Options {
     /// The seed of the first walk; the next ones have the next numbers. Without it, a new one.
     #[arg(long)]
     seed: Option<u64>,
-    /// Begin no more walks when so many steps were made. One walk if there is a seed and no number.
+    /// Begin no more walks after this number of steps. One walk if there is a seed and no number.
     #[arg(long)]
     steps: Option<u64>,
     /// Actions in a walk before its faults stop.
@@ -41,9 +41,9 @@ pub(crate) struct Options {
 
 /// Actions in which an ensemble has to heal. Orders of magnitude more than it takes.
 const HEAL: usize = 200_000;
-/// Steps, if nobody says how many.
+/// Steps, where the command line has no number.
 const STEPS: u64 = 10_000_000;
-/// Steps for each broken rule, if nobody says how many.
+/// Steps for each broken rule, where the command line has no number.
 const MUTANT_STEPS: u64 = 2_000_000;
 /// Actions at the end of a walk that are told, if it does not get shorter than that.
 const TOLD: usize = 60;

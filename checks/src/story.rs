@@ -34,7 +34,7 @@ pub(crate) struct Options {
     /// Print it as a transcript: a file for spec/transcripts, which the tests perform.
     #[arg(long)]
     transcript: bool,
-    /// Search no more than so many states.
+    /// The largest number of states to search.
     #[arg(long, default_value_t = 20_000_000)]
     states: usize,
 }

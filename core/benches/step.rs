@@ -16,6 +16,7 @@ use criterion::measurement::{Measurement, WallTime};
 use criterion::{BatchSize, Criterion, Throughput};
 use quorate_core::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
 use quorate_core::ids::{ConnId, Link, Now, ServerId, SessionId, Zxid};
+use quorate_core::membership::Membership;
 use quorate_core::pipeline::{ClientEvent, ClientReply, ClientTxn, Settings};
 use quorate_core::quorum::QuorumVerifier;
 use quorate_core::wire::client::{
@@ -51,14 +52,14 @@ impl Server {
         let voters: Vec<ServerId> = (1..=1 + followers).map(ServerId).collect();
         let config = PeerConfig {
             id: ME,
-            verifiers: vec![QuorumVerifier::Majority(voters)],
-            observers: Vec::new(),
+            membership: Membership::new(QuorumVerifier::Majority(voters), Vec::new()).into(),
             election: ElectionMode::Oracle,
             commit_log_count: 500,
             read_only: false,
             commit_log_bytes: usize::MAX,
             diff_limit: DiffLimit::NONE,
             max_txn: usize::MAX,
+            max_backlog: usize::MAX,
             init_limit: 10,
             tick_ms: 2000,
             sync_limit: 5,
@@ -111,7 +112,7 @@ impl Server {
         self.frame_that_tells(frame, 0)
     }
 
-    /// The same where so many sessions are told of it: the bytes of all that is sent.
+    /// A write of which many sessions are told: the bytes of all that is sent.
     fn frame_that_tells(&mut self, frame: Bytes, watchers: u64) -> &[u8] {
         self.input(Input::Client(CLIENT, ClientEvent::Frame(frame)));
         assert_eq!(self.answered as u64, 1 + watchers, "a reply, and an event for each watcher");
@@ -154,7 +155,7 @@ impl Server {
 fn follower(packet: Packet<ClientTxn>) -> Option<Packet<ClientTxn>> {
     match packet {
         Packet::LeaderInfo { .. } => Some(Packet::AckEpoch { current_epoch: Some(0), last_zxid: Zxid::ZERO }),
-        Packet::NewLeader { epoch } => Some(Packet::Ack { zxid: Zxid::new(epoch, 0) }),
+        Packet::NewLeader { epoch, .. } => Some(Packet::Ack { zxid: Zxid::new(epoch, 0) }),
         Packet::Proposal { zxid, .. } => Some(Packet::Ack { zxid }),
         _ => None,
     }

@@ -1,13 +1,12 @@
 //! What a peer knows before it starts.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 
 use crate::ids::ServerId;
+use crate::membership::Membership;
 use crate::payload::{Payload, Service};
-use crate::quorum::QuorumVerifier;
 
 /// The service's settings.
 pub type SettingsOf<P> = <<P as Payload>::Service as Service>::Settings;
@@ -19,8 +18,8 @@ pub enum ElectionMode {
     /// Fast Leader Election.
     #[default]
     Fast,
-    /// Somebody else decides and says so with `Input::Elected`: the leader oracle of the Zab paper
-    /// (DSN'11 §IV). No server is run this way.
+    /// The caller decides, with `Input::Elected`: the leader oracle of the Zab paper (DSN'11 §IV). No
+    /// server is run this way.
     Oracle,
 }
 
@@ -28,14 +27,14 @@ pub enum ElectionMode {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct DiffLimit {
-    /// So many bytes in any case.
+    /// The limit in bytes, whatever the state's size.
     pub bytes: usize,
-    /// So many percent of the state's size (`snapshotSizeFactor`: 33).
+    /// The limit in percent of the state's size (`snapshotSizeFactor`: 33).
     pub percent: usize,
 }
 
 impl DiffLimit {
-    /// No limit: whoever can be sent a DIFF is sent one.
+    /// No limit: every learner that can be sent a DIFF is sent one.
     pub const NONE: DiffLimit = DiffLimit { bytes: usize::MAX, percent: 0 };
 
     /// In bytes, for a state of this size.
@@ -57,10 +56,8 @@ impl DiffLimit {
 pub struct PeerConfig<P: Payload> {
     /// This server.
     pub id: ServerId,
-    /// Every configuration that must agree (one, or two while a reconfiguration is pending).
-    pub verifiers: Vec<QuorumVerifier>,
-    /// Servers that are configured as observers.
-    pub observers: Vec<ServerId>,
+    /// The members with which this server starts. Those in force are part of its state.
+    pub membership: Arc<Membership>,
     /// How a leader is found.
     pub election: ElectionMode,
     /// How many committed transactions are kept in memory to bring learners up to date without a
@@ -72,9 +69,11 @@ pub struct PeerConfig<P: Payload> {
     pub commit_log_bytes: usize,
     /// When the committed transactions that a learner lacks are too many to be sent one by one.
     pub diff_limit: DiffLimit,
-    /// The longest transaction, in bytes, that learners read one by one: a longer one, which an older log may have, is
-    /// sent as part of the state.
+    /// The longest transaction, in bytes, that learners read one by one. A longer one, which an older log may
+    /// have, is sent as part of the state.
     pub max_txn: usize,
+    /// While more than this waits for a leader's own disk, in bytes, what learners ask of it waits too.
+    pub max_backlog: usize,
     /// How long a tick is (`tickTime`), milliseconds of [`Now::elapsed_ms`](crate::ids::Now::elapsed_ms).
     pub tick_ms: u64,
     /// How many ticks a learner that is not in service may be silent, besides `sync_limit`
@@ -90,31 +89,6 @@ pub struct PeerConfig<P: Payload> {
     #[cfg(feature = "mutants")]
     #[cfg_attr(feature = "recording", serde(skip))]
     pub mutation: Option<crate::mutation::Mutation>,
-}
-
-impl<P: Payload> PeerConfig<P> {
-    /// Whether `server` votes in any configuration in force.
-    pub fn is_voter(&self, server: ServerId) -> bool {
-        self.verifiers.iter().any(|v| v.is_voter(server))
-    }
-
-    /// Whether `server` may be elected: a weight of 0 takes part without leading.
-    pub fn may_lead(&self, server: ServerId) -> bool {
-        self.verifiers.iter().all(|v| v.weight(server) > 0)
-    }
-
-    /// Whether the servers for which `has` holds contain a quorum of every configuration in force.
-    pub fn is_quorum(&self, has: impl Fn(ServerId) -> bool) -> bool {
-        self.verifiers.iter().all(|v| v.is_quorum(&has))
-    }
-
-    /// Every voter, in order, once.
-    pub fn voters(&self) -> impl Iterator<Item = ServerId> + '_ {
-        let mut all: Vec<ServerId> = self.verifiers.iter().flat_map(|v| v.voters()).collect();
-        all.sort_unstable();
-        all.dedup();
-        all.into_iter()
-    }
 }
 
 /// Something shared that never changes during a run, and so is no part of a state's identity.

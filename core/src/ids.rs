@@ -20,8 +20,8 @@ pub type Epoch = u32;
 /// The last epoch there can be: zxids travel as signed numbers and are never negative.
 pub const LAST_EPOCH: Epoch = i32::MAX as Epoch;
 
-/// How far one election can move the epoch: what a single server claims to have promised counts up to here. A server
-/// that is really further ahead is caught up with over several elections.
+/// How far one election can move the epoch: what a single server claims to have promised counts up to here. A
+/// server that is really further ahead is caught up with over several elections.
 pub const EPOCH_LEAP: Epoch = 1024;
 
 /// A transaction's place in the total order: epoch in the high 32 bits, counter in the low 32.
@@ -51,14 +51,14 @@ impl Zxid {
         self.0 as u32
     }
 
-    /// The next zxid of the same epoch, or `None` when the counter is exhausted: the leader must
+    /// The next zxid of the same epoch, or `None` when the counter is exhausted. The leader must
     /// then step down so that a new epoch begins.
     pub const fn next(self) -> Option<Self> {
         if self.counter() == u32::MAX { None } else { Some(Zxid(self.0 + 1)) }
     }
 
     /// Whether a log may continue with `next` after `self`: the next counter of the same epoch, or
-    /// the first of a later one (ZOOKEEPER-4925: a gap inside an epoch is a lost transaction).
+    /// the first of a later one. A gap inside an epoch is a lost transaction (ZOOKEEPER-4925).
     pub const fn may_be_followed_by(self, next: Zxid) -> bool {
         if next.epoch() == self.epoch() {
             next.counter() > 0 && next.0 - 1 == self.0
@@ -82,8 +82,8 @@ impl fmt::Display for Zxid {
 
 /// One connection of the quorum port: the server at its other end and the connection's generation.
 ///
-/// A generation is never used again for the same server while either end may still hold something
-/// of the old connection, so a packet of a replaced connection is recognised and dropped.
+/// While either end may still hold something of an old connection, its generation is not used again for that
+/// server. So a packet of a replaced connection is recognised and dropped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct Link {
@@ -124,7 +124,7 @@ pub struct Now {
 pub struct Touch {
     /// The session that was heard from.
     pub session: SessionId,
-    /// Its negotiated timeout in milliseconds.
+    /// The session's negotiated timeout in milliseconds.
     pub timeout_ms: i32,
 }
 

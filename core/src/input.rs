@@ -26,7 +26,7 @@ pub enum Input<P: Payload> {
     Client(ConnId, ClientOf<P>),
     /// The connection to this server's election port is (again) usable.
     ElectionUp(ServerId),
-    /// It is gone.
+    /// The connection to this server's election port is lost.
     ElectionDown(ServerId),
     /// A vote arrived on the election port.
     Notification(ServerId, Notification),
@@ -35,8 +35,8 @@ pub enum Input<P: Payload> {
     Elected(ServerId),
     /// The connection that `Output::Dial` asked for is established.
     Up(Link),
-    /// Another server has connected to the quorum port and said in its first packet, which
-    /// follows, who it is.
+    /// Another server has connected to the quorum port and given its id in its first packet, which
+    /// follows.
     Accepted(Link),
     /// A connection is gone, or the attempt to make it failed.
     Down(Link),
@@ -46,6 +46,10 @@ pub enum Input<P: Payload> {
     /// message was complete for a while. Said now and then until UPTODATE has passed; how often is
     /// the shell's choice.
     Progress(Link),
+    /// On a link: everything that had arrived when this input last came has been handed over. The shell says
+    /// so now and then when that is true again, before it hands over what it reads next. While nothing arrives
+    /// it says so at least every half tick.
+    AllRead(Link),
     /// This storage operation and every earlier one is durable.
     Done(Ticket),
     /// The snapshot asked for by [`Output::TakeSnapshot`](crate::Output) is durable.

@@ -8,10 +8,10 @@
 //! ```
 //!
 //! [`QuorumPeer`] is one member of an ensemble. [`QuorumPeer::step`] takes one [`Input`] and says in
-//! [`Outputs`] what is to be done; the server's event loop, the models' world and every test call
+//! [`Outputs`] what is to be done. The server's event loop, the models' world and every test call
 //! this one function. It reads no clock, touches no file and knows no socket.
 //!
-//! # The contract between core and whoever runs it
+//! # The contract between core and its shell
 //!
 //! 1. **All of it at once.** A step returns everything it wants. Outputs to one destination keep their
 //!    order; between destinations the shell is free.
@@ -28,6 +28,7 @@
 //!    of a replicated transaction is never asserted: one that makes no sense fails as a transaction.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 extern crate alloc;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub mod ids;
 mod input;
 #[cfg(debug_assertions)]
 mod invariants;
+pub mod membership;
 mod mutation;
 mod output;
 pub mod payload;

@@ -55,6 +55,24 @@ pub enum Mutation {
     DiffOfAnySize,
     /// Who dialed before this server had won the election is not told that it has.
     LobbyForgotten,
+    /// What a learner asked while much waited for the leader's disk is not taken up again.
+    ParkedForgotten,
+    /// A leader whose disk is late goes on.
+    LateDiskLeads,
+    /// A server whose disk is late votes.
+    LateDiskVotes,
+    /// A learner counts what it reads from when it reads it.
+    LearnerLeaseFromReceipt,
+    /// The server with the smaller id uses the connection that it dialed to the larger one.
+    SmallerIdKeepsDial,
+    /// A connection of the election port is used though a newer one was used before.
+    OldConnectionTaken,
+    /// A connection of the election port that is replaced is not closed.
+    ReplacedConnectionKept,
+    /// A vote that was on a connection which is lost is not sent on the next one.
+    LastVoteNotResent,
+    /// A server that loses a connection while it dials forgets that it dials.
+    LossForgetsAttempt,
     /// A session expires in the bucket in which its timeout ends, not in the one after it.
     BucketRoundsDown,
     /// A session expires a bucket too late.
@@ -203,6 +221,11 @@ pub enum Mutation {
     ReplacedByNothing,
     /// A leader that is not established names the state it sends after the start of its epoch.
     SnapLabelledEstablished,
+    /// A learner with proposals that are not committed keeps them, if the leader has applied nothing to
+    /// truncate to.
+    TailKeptWithoutBase,
+    /// A learner truncates what the leader of its own epoch proposed and will propose again.
+    OwnTailTruncated,
     /// A learner is sent what comes after its last transaction, whether or not they agree up to it.
     SyncAlwaysDiff,
     /// A learner that lacks more than is listed is sent what is listed.
@@ -251,7 +274,8 @@ pub enum Mutation {
     SilentFollowerKept,
     /// Observers are not told what is committed.
     ObserverNotInformed,
-    /// What was logged but not committed is in the state that a server goes into the next election with (ZOOKEEPER-2845).
+    /// What was logged but not committed is in the state that a server goes into the next election with
+    /// (ZOOKEEPER-2845).
     StateKeptThroughElection,
     /// A synchronisation tells what is only proposed as committed (ZOOKEEPER-3911).
     UncommittedSentAsCommitted,
@@ -261,7 +285,8 @@ pub enum Mutation {
     CommitDuringSync,
     /// A proposal's acknowledgement overtakes NEWLEADER's, and is taken for it (ZOOKEEPER-4685).
     ProposalAckForNewLeader,
-    /// When a role ends, memory forgets what is not on disk yet, and the log queue still writes it (ZOOKEEPER-4712).
+    /// When a role ends, memory forgets what is not on disk yet, and the log queue still writes it
+    /// (ZOOKEEPER-4712).
     LogQueueNotDrained,
     /// Proposals between NEWLEADER and UPTODATE are lost (ZOOKEEPER-4785).
     ProposalsDuringSyncLost,

@@ -13,7 +13,7 @@ pub type ReplyOf<P> = <<P as Payload>::Service as Service>::Reply;
 
 /// One output of [`QuorumPeer::step`](crate::QuorumPeer::step).
 ///
-/// Storage operations (those with a [`Ticket`]) are executed in the order given; each is durable
+/// Storage operations (those with a [`Ticket`]) are executed in the order given. Each is durable
 /// before the next takes effect, except that consecutive appends may share one sync. A crash
 /// leaves the effect of a prefix of them.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -68,11 +68,13 @@ pub enum Reason {
     Gap,
     /// A commit is not for the oldest outstanding proposal.
     CommitOutOfOrder,
-    /// The leader wants to drop transactions that this server's state contains, or may contain: the learner comes
-    /// back for the leader's state.
+    /// The leader wants to drop transactions that this server's state contains, or may contain: the learner
+    /// comes back for the leader's state.
     CannotTruncate,
     /// The other server is not what the configuration says.
     NotInConfig,
+    /// The leader activates a configuration, which this server cannot follow.
+    CannotActivate,
     /// A learner of this id is connected and alive.
     AlreadyConnected,
     /// The other side was silent for too long.

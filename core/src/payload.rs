@@ -1,7 +1,7 @@
 //! The one type parameter of the house: what a transaction carries and the state machine it drives.
 //!
-//! Production runs `P` = the encoded client transaction over the znode tree; protocol models run
-//! `P` = `u8` over a list. [`QuorumPeer`](crate::QuorumPeer) is the same code for both.
+//! The server runs `P` = the encoded client transaction over the znode tree. The protocol models run `P` =
+//! one byte over a list (`quorate_spec::byte::Byte`). [`QuorumPeer`](crate::QuorumPeer) is one code for both.
 
 use alloc::vec::Vec;
 use core::fmt::Debug;
@@ -25,8 +25,8 @@ pub trait Payload: Size + Clone + Eq + Hash + Debug + Sized {
 ///
 /// The peer calls in; the service answers through [`Effects`] and never reaches out. It is told
 /// about its role with [`Service::serve`] and [`Service::stop`]; between the two it may accept
-/// client requests. `apply` is the only writer of replicated state. Its [`Size`] is roughly that of
-/// a snapshot.
+/// client requests. Transactions are carried out by `apply` alone; `install` replaces the whole state.
+/// Its [`Size`] is roughly that of a snapshot.
 pub trait Service: Size + Clone + Eq + Hash + Debug + Sized {
     /// The transaction this service applies.
     type Txn: Payload<Service = Self>;
@@ -101,7 +101,7 @@ pub enum RequestKind {
     Sync,
 }
 
-/// Who handed the leader a request.
+/// The origin of a request at the leader.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Origin {
     /// A client of the leader itself, or the leader on its own account (session expiry).

@@ -1,9 +1,12 @@
 //! One member of the ensemble: the only way in, and the glue that changes roles.
 
+use alloc::sync::Arc;
+
 use crate::config::{Constant, ElectionMode, PeerConfig};
 use crate::election::{FastLeaderElection, Notification, ServerState, Vote};
 use crate::ids::{Epoch, Now, ServerId, Zxid};
 use crate::input::Input;
+use crate::membership::Membership;
 use crate::mutation::mutated;
 use crate::output::{Output, Outputs, Reason};
 use crate::payload::{Effect, Payload, Service, ServingRole};
@@ -26,6 +29,9 @@ pub struct QuorumPeer<P: Payload> {
     /// Serves read-only clients while no leader is known: a copy, so that nothing that happens in it
     /// is ever part of the replicated state.
     read_only: Option<P::Service>,
+    /// The disk was late when this server began to look for a leader: it has no vote until the disk has
+    /// answered.
+    abstains: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -59,13 +65,13 @@ impl<P: Payload> QuorumPeer<P> {
             election: FastLeaderElection::default(),
             role: Role::Looking(Lobby::new()),
             read_only: None,
+            abstains: false,
         }
     }
 
     /// Take one input, append everything it causes to `out`. Cannot fail.
     pub fn step(&mut self, now: Now, input: Input<P>, out: &mut Outputs<P>) {
         let mut cx = Context { now, out };
-        self.member.turns.at(now);
         let mut outcome = self.dispatch(&mut cx, input);
         while outcome == Err(RoleEnded) {
             self.end_role(&mut cx);
@@ -92,9 +98,9 @@ impl<P: Payload> QuorumPeer<P> {
             }
             Role::Learning(learner) => (Some(learner.leader()), alloc::vec![]),
         };
-        let pending_syncs = match &self.role {
-            Role::Leading(leader) => leader.pending_syncs(),
-            _ => 0,
+        let (pending_syncs, parked_requests) = match &self.role {
+            Role::Leading(leader) => (leader.pending_syncs(), leader.parked()),
+            _ => (0, 0),
         };
         Status {
             id: m.config.id,
@@ -107,6 +113,7 @@ impl<P: Payload> QuorumPeer<P> {
             applied: m.history.applied(),
             round: self.election.round(),
             pending_syncs,
+            parked_requests,
             learners,
         }
     }
@@ -138,6 +145,11 @@ impl<P: Payload> QuorumPeer<P> {
     /// The history, for properties.
     pub fn history(&self) -> &History<P> {
         &self.member.history
+    }
+
+    /// The members of the ensemble as this server knows them.
+    pub fn membership(&self) -> &Membership {
+        &self.member.membership
     }
 
     /// The configuration this peer was made with.
@@ -215,7 +227,7 @@ impl<P: Payload> QuorumPeer<P> {
             }
             (Input::ElectionUp(server), _) => {
                 let state = self.state();
-                self.election.link_up(&self.member.config, server, state, cx.out);
+                self.election.link_up(&self.member.membership, server, state, cx.out);
                 Ok(())
             }
             (Input::ElectionDown(server), _) => {
@@ -223,11 +235,19 @@ impl<P: Payload> QuorumPeer<P> {
                 Ok(())
             }
             (Input::Notification(from, heard), _) => self.notification(cx, from, heard),
-            (Input::Elected(leader), Role::Looking(_)) if m.config.election == ElectionMode::Oracle => {
+            (Input::Elected(leader), Role::Looking(_))
+                if m.config.election == ElectionMode::Oracle && !(self.abstains && leader == m.config.id) =>
+            {
                 let vote = Vote { leader, zxid: Some(m.history.last()), peer_epoch: m.current_epoch };
                 self.decided(cx, vote)
             }
             (Input::Elected(_), _) => Ok(()),
+            (Input::Accepted(link), _)
+                if link.server == m.config.id || !m.membership.is_member(link.server) =>
+            {
+                cx.hangup(link, Reason::NotInConfig);
+                Ok(())
+            }
             (Input::Accepted(link), Role::Leading(leader)) => leader.accepted(m, cx, link),
             (Input::Accepted(link), Role::Looking(lobby)) => {
                 lobby.accepted(cx, link);
@@ -261,9 +281,21 @@ impl<P: Payload> QuorumPeer<P> {
                 }
                 Ok(())
             }
+            (Input::AllRead(link), role) => {
+                match role {
+                    Role::Learning(learner) => learner.all_read(cx.now, link),
+                    Role::Leading(leader) => leader.all_read(cx.now, link),
+                    Role::Looking(_) => {}
+                }
+                Ok(())
+            }
             (Input::Done(ticket), _) => {
                 while let Some(awaited) = self.member.storage.next_done(ticket) {
                     self.done(cx, awaited)?;
+                }
+                if self.abstains && self.member.storage.is_empty() {
+                    self.abstains = false;
+                    return self.elect(cx);
                 }
                 Ok(())
             }
@@ -291,7 +323,7 @@ impl<P: Payload> QuorumPeer<P> {
         let m = &mut self.member;
         match (&mut self.role, timer) {
             (Role::Looking(_), Timer::ElectionResend) => {
-                self.election.resend(&m.config, cx.out);
+                self.election.resend(&m.config, &m.membership, cx.out);
                 Ok(())
             }
             (Role::Looking(_), Timer::ElectionDecide) => match self.election.pause_over() {
@@ -321,8 +353,8 @@ impl<P: Payload> QuorumPeer<P> {
     /// Rules of the election port in every state (`FastLeaderElection.WorkerReceiver`).
     fn notification(&mut self, cx: &mut Context<'_, P>, from: ServerId, heard: Notification) -> Outcome {
         let state = self.state();
-        let config = &self.member.config;
-        if !config.is_voter(from) {
+        let (config, members) = (&self.member.config, &self.member.membership);
+        if !members.is_voter(from) {
             // An observer asks who leads.
             if mutated!(config, ObserverNotAnswered) {
                 return Ok(());
@@ -331,7 +363,7 @@ impl<P: Payload> QuorumPeer<P> {
             return Ok(());
         }
         if state == ServerState::Looking {
-            return match self.election.hear(config, from, heard, cx.out) {
+            return match self.election.hear(config, members, from, heard, cx.out) {
                 Some(vote) => self.decided(cx, vote),
                 None => Ok(()),
             };
@@ -354,15 +386,23 @@ impl<P: Payload> QuorumPeer<P> {
     fn look(&mut self, cx: &mut Context<'_, P>) -> Outcome {
         self.role = Role::Looking(Lobby::new());
         let m = &self.member;
+        self.abstains = self.is_voter() && m.disk_is_late(cx.now) && !mutated!(m.config, LateDiskVotes);
+        if m.config.read_only && m.config.election == ElectionMode::Fast {
+            cx.out.push(Output::SetAlarm(Timer::ReadOnly, Delay::ReadOnly));
+        }
+        self.elect(cx)
+    }
+
+    /// Begin a round. A voter without a history it can vouch for, or whose disk is late, says so: it waits
+    /// for a leader that the others elect.
+    fn elect(&mut self, cx: &mut Context<'_, P>) -> Outcome {
+        let m = &self.member;
         if m.config.election == ElectionMode::Oracle {
             return Ok(());
         }
-        if m.config.read_only {
-            cx.out.push(Output::SetAlarm(Timer::ReadOnly, Delay::ReadOnly));
-        }
         let initial = if self.is_voter() {
             let vouched_for = m.trusted || mutated!(m.config, LostDiskVotes);
-            let has_history = vouched_for || m.current_epoch > 0;
+            let has_history = (vouched_for || m.current_epoch > 0) && !self.abstains;
             Vote {
                 leader: m.config.id,
                 zxid: has_history.then(|| m.history.last()),
@@ -371,7 +411,7 @@ impl<P: Payload> QuorumPeer<P> {
         } else {
             Vote::none()
         };
-        match self.election.start(&m.config, initial, cx.out) {
+        match self.election.start(&m.config, &m.membership, initial, cx.out) {
             Some(vote) => self.decided(cx, vote),
             None => Ok(()),
         }
@@ -382,6 +422,7 @@ impl<P: Payload> QuorumPeer<P> {
             self.election.end(vote, cx.out);
         }
         self.end_read_only(cx);
+        self.abstains = false;
         let looking = core::mem::replace(&mut self.role, Role::Looking(Lobby::new()));
         let Role::Looking(lobby) = looking else { unreachable!("only who looks decides") };
         if vote.leader != self.member.config.id {
@@ -453,7 +494,7 @@ impl<P: Payload> QuorumPeer<P> {
         deliver(cx, effects);
     }
 
-    /// Once in service, those who ask are told the new epoch (ZOOKEEPER-1732).
+    /// Once in service, servers that ask for the leader are told the new epoch (ZOOKEEPER-1732).
     fn note_epoch(&mut self) {
         let epoch = match &self.role {
             Role::Looking(_) => None,
@@ -466,7 +507,7 @@ impl<P: Payload> QuorumPeer<P> {
     }
 
     fn is_voter(&self) -> bool {
-        self.member.config.is_voter(self.member.config.id)
+        self.member.membership.is_voter(self.member.config.id)
     }
 }
 
@@ -484,8 +525,8 @@ fn deliver<P: Payload>(cx: &mut Context<'_, P>, effects: alloc::vec::Vec<Effect<
 }
 
 impl<P: Payload> QuorumPeer<P> {
-    /// The same state under other names, with the configuration of the server that this one is called then. What
-    /// the service holds stays as it is: it must not name servers.
+    /// This peer under other names, with the configuration of the server whose name it gets. What the service
+    /// holds stays as it is: it must not name servers.
     #[must_use]
     pub fn renamed(&self, config: Constant<PeerConfig<P>>, names: Names<'_>) -> Self {
         let role = match &self.role {
@@ -495,6 +536,16 @@ impl<P: Payload> QuorumPeer<P> {
         };
         let mut member = self.member.clone();
         member.config = config;
-        QuorumPeer { member, election: self.election.rename(names), role, read_only: self.read_only.clone() }
+        member.membership = Arc::new(member.membership.rename(names));
+        QuorumPeer {
+            member,
+            election: self.election.rename(names),
+            role,
+            read_only: self.read_only.clone(),
+            abstains: self.abstains,
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::ids::ServerId;
+use crate::rename::{Names, Rename};
 
 /// Decides whether a set of servers is a quorum of one configuration.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -103,6 +104,28 @@ impl QuorumVerifier {
     }
 }
 
+/// Members stay in the order of their ids, so that equal sets are equal.
+impl Rename for QuorumVerifier {
+    fn rename(&self, names: Names<'_>) -> Self {
+        match self {
+            QuorumVerifier::Majority(voters) => {
+                let mut voters: Vec<ServerId> = voters.iter().map(|id| names(*id)).collect();
+                voters.sort_unstable();
+                QuorumVerifier::Majority(voters)
+            }
+            QuorumVerifier::Hierarchical(groups) => {
+                let group = |group: &Group| {
+                    let renamed = group.members.iter().map(|(id, weight)| (names(*id), *weight));
+                    let mut members: Vec<(ServerId, u32)> = renamed.collect();
+                    members.sort_unstable();
+                    Group { members }
+                };
+                QuorumVerifier::Hierarchical(groups.iter().map(group).collect())
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,7 +176,7 @@ mod tests {
         QuorumVerifier::Hierarchical(sizes.iter().map(room).collect())
     }
 
-    /// The same by trying every set of losses.
+    /// The losses that are survived, by trying every set of them.
     fn losses_survived_by_search(verifier: &QuorumVerifier) -> usize {
         let voters: Vec<ServerId> = verifier.voters().collect();
         let stops = |lost: &u32| {

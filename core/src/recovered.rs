@@ -56,7 +56,7 @@ pub enum Inconsistent {
         /// The stored acceptedEpoch.
         accepted: Epoch,
     },
-    /// The snapshot has effects of transactions that are not in the log: nobody can tell which.
+    /// The snapshot has effects of transactions that are not in the log: it is unknown which.
     SnapshotAheadOfLog {
         /// The snapshot may have effects of transactions up to here.
         reaches: Zxid,

@@ -1,7 +1,8 @@
-//! The same state under other ids: what a member of the ensemble would be if the servers were numbered differently.
+//! A state under other ids: what a member of the ensemble would be if the servers were numbered
+//! differently.
 //!
-//! Rules of ZAB do not look at ids, only elections do (they break ties). So a search of ZAB with an election oracle may
-//! take states that differ in who is who alone for one. Nothing that a server does calls this.
+//! Rules of ZAB do not look at ids, only elections do (they break ties). So a search of ZAB with an election
+//! oracle may take states that differ in who is who alone for one. Nothing that a server does calls this.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ pub type Names<'a> = &'a dyn Fn(ServerId) -> ServerId;
 
 /// A value that names servers.
 pub trait Rename {
-    /// The same with other names.
+    /// This value with other names.
     #[must_use]
     fn rename(&self, names: Names<'_>) -> Self;
 }

@@ -23,9 +23,9 @@ pub enum ZabState {
 pub struct Status {
     /// This server.
     pub id: ServerId,
-    /// Its state in the election's words.
+    /// The server's state in the election's words.
     pub state: ServerState,
-    /// Its phase of ZAB.
+    /// The server's phase of ZAB.
     pub zab: ZabState,
     /// The leader it leads or follows as.
     pub leader: Option<ServerId>,
@@ -41,6 +41,8 @@ pub struct Status {
     pub round: u64,
     /// On a leader: `sync` requests that wait for what was proposed before them.
     pub pending_syncs: usize,
+    /// On a leader: requests of learners that wait for its own disk.
+    pub parked_requests: usize,
     /// On a leader: the connected learners, whether they vote, whether they are in service.
     pub learners: Vec<LearnerStatus>,
 }

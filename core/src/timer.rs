@@ -1,31 +1,31 @@
 //! Alarms: a closed set of names and symbolic delays.
 //!
-//! Core never sees a duration. The server maps delays to `tickTime`, `initLimit` and `syncLimit`;
-//! protocol models fire any armed alarm at any moment, which covers every clock.
+//! Core never sees a duration. The server maps delays to `tickTime`, `initLimit`, `syncLimit` and fixed
+//! pauses. The protocol models fire an armed alarm at any moment at which firing can matter, which covers
+//! every clock; `docs/VERIFICATION.md` lists the alarms that no model fires.
 
 /// The alarms a peer can set. Setting one that is armed moves it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub enum Timer {
-    /// LOOKING: nothing decisive was heard, say the vote again.
+    /// LOOKING: nothing decisive was heard; the server says its vote again.
     ElectionResend,
-    /// LOOKING: a quorum agrees and nothing better came, decide.
+    /// LOOKING: a quorum agrees and nothing better came; the server decides.
     ElectionDecide,
     /// A learner whose connection attempt failed tries again.
     Redial,
-    /// Discovery or synchronisation took too long: back to LOOKING. Moved on while a
-    /// synchronisation makes progress. On an established leader: it has led for so long that it may make way
-    /// for a later epoch. While LOOKING: whoever waits for this server to win the
-    /// election has waited long enough.
+    /// Discovery or synchronisation took too long: back to LOOKING. The alarm is moved on while a
+    /// synchronisation makes progress. On an established leader: `initLimit` has passed, and a later epoch
+    /// may depose it. While LOOKING: learners that wait for this server to win the election are let go.
     PhaseLimit,
-    /// Leading, or a learner in service: another tick. Has the other side been heard from? On a leader: a quorum
-    /// of the voters; on a learner: the leader.
+    /// Leading, or a learner in service: another tick. Has the other side been heard from? On a leader: a
+    /// quorum of the voters; on a learner: the leader.
     Liveness,
     /// A leader greets its learners.
     Ping,
     /// A leader looks for expired sessions.
     SessionExpiry,
-    /// LOOKING: no leader was found for so long that read-only clients are served.
+    /// LOOKING: no leader was found for the time after which read-only clients are served.
     ReadOnly,
 }
 

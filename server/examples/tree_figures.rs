@@ -75,7 +75,7 @@ fn main() {
         let (started, busy) = (Instant::now(), thread_time());
         tree.set_data(&path, Some(&DATA[..50 + zxid as usize % 50]), 1, Zxid(zxid), 2).expect("it is there");
         pauses.push(started.elapsed());
-        longest_busy = longest_busy.max(thread_time() - busy);
+        longest_busy = longest_busy.max(thread_time().saturating_sub(busy));
         thread::sleep(Duration::from_micros(20));
     }
     let (entries, bytes, time) = walker.join().expect("the walker ends");

@@ -101,9 +101,8 @@ pub(crate) struct StartOptions {
     /// Write every step down, each server in a file of its own in this directory.
     #[arg(long, value_name = "DIR", env = RECORD)]
     pub(crate) record: Option<PathBuf>,
-    /// Fail if a server does not serve after so many seconds. By default a server that is alone and several
-    /// servers together get 60 from when they are up; one member of an ensemble gets 5, and may go on waiting
-    /// for a quorum after that.
+    /// Fail if a server does not serve after this time. Default: 60 s after start-up for a standalone server
+    /// or several servers together. One member of an ensemble gets 5 s, and may wait for a quorum after that.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) wait: Option<u32>,
 }

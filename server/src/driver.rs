@@ -14,16 +14,19 @@ use quorate_core::pipeline::ClientTxn;
 use quorate_core::{Input, Output, Outputs, QuorumPeer, Status};
 use tracing::{info, warn};
 
+use crate::admin::answers::Answers;
 use crate::admin::facts;
-use crate::admin::four_letter::{self, Mode, Reset, View, Word};
+use crate::admin::four_letter::{self, Reset, View};
 use crate::admin::metrics::{Metrics, micros};
-use crate::admin::stats::Sizes;
+use crate::admin::mode::Mode;
 use crate::clock::Clock;
 use crate::config::ServerConfig;
 use crate::error::Error;
-use crate::net::{Net, Occurrence, PIECE, Wake};
+use crate::net::{Net, Occurrence, Wake};
 use crate::service::{Announcer, Progress};
+use crate::stats::Sizes;
 use crate::timer::{Alarms, Durations};
+use crate::word::Word;
 use disk::{DiskThreads, Finished, Op};
 use recorder::Recorder;
 
@@ -47,6 +50,7 @@ pub(crate) struct Driver {
     outputs: Outputs<ClientTxn>,
     shown: Option<(ServerState, Option<Mode>)>,
     metrics: Metrics,
+    answers: Answers,
     recorder: Option<Recorder>,
     /// Until this server has served for the first time.
     announcer: Option<Announcer>,
@@ -114,6 +118,7 @@ impl Driver {
             match occurrence {
                 Occurrence::Input(input) => self.step(at, now, input),
                 Occurrence::Asked(conn, word) => self.asked(at, now, conn, word),
+                Occurrence::Left(conn) => self.answers.forget(conn),
             }
             if clients_began.is_some_and(|began| began.elapsed() >= CLIENTS_TURN) {
                 // What is left is the next turn's, and the system is not waited for before that.
@@ -133,7 +138,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Somebody asks a four-letter word.
+    /// A connection asks a four-letter word.
     fn asked(&mut self, at: Instant, now: Now, conn: ConnId, word: Word) {
         let (answer, reset) = four_letter::answer(word, &self.view(at, now));
         match reset {
@@ -145,19 +150,26 @@ impl Driver {
             Some(Reset::TraceMask(mask)) => self.metrics.trace_mask = Some(mask),
             None => {}
         }
-        self.net.client.answer(conn, answer);
+        self.answers.begin(conn, answer);
+        self.send_piece(at, now, conn);
     }
 
-    /// Everybody who waits for an answer and has taken in what there was gets the next piece.
+    /// Every connection that has taken in what it was sent of an answer gets the next piece.
     fn answer_words(&mut self, at: Instant, now: Now) {
         let began = Instant::now();
-        while let Some((conn, mut answer)) = self.net.client.next_answer() {
-            let mut piece = String::new();
-            let done = answer.fill(self.view(at, now).source(), &mut piece, PIECE);
-            self.net.client.continue_answer(at, conn, answer, &piece, done);
+        while let Some(conn) = self.net.client.wants_piece() {
+            self.send_piece(at, now, conn);
             if began.elapsed() >= CLIENTS_TURN {
                 break;
             }
+        }
+    }
+
+    fn send_piece(&mut self, at: Instant, now: Now, conn: ConnId) {
+        let Driver { config, peer, net, metrics, answers, .. } = self;
+        let view = View { config, peer, port: &net.client, metrics, at, now };
+        if let Some((piece, last)) = answers.next_piece(conn, view.source()) {
+            net.client.write_piece(at, conn, &piece, last);
         }
     }
 
@@ -172,7 +184,8 @@ impl Driver {
             recorder.flush();
         }
         self.disk.submit();
-        self.net.set_pressure(self.disk.pressure());
+        let learns = matches!(self.peer.state(), ServerState::Following | ServerState::Observing);
+        self.net.set_pressure(self.disk.pressure(), learns);
         self.net.flush(Instant::now());
         if let Some(announcer) = &mut self.announcer {
             announcer.waits_for(self.net.missing());
@@ -196,16 +209,20 @@ impl Driver {
             {
                 self.net.client.turned_away(at, *conn, why);
             }
-            if let Some(output) = self.net.perform(at, output) {
-                self.perform(at, output);
-            }
+            self.perform(at, output);
         }
         self.outputs = outputs;
     }
 
-    /// What is not for the network is for the disk or the clock.
+    /// Each output is for the network, the disk or the clock.
     fn perform(&mut self, at: Instant, output: Output<ClientTxn>) {
         match output {
+            Output::Reply(conn, reply) => self.net.client.reply(at, conn, &reply),
+            Output::CloseClient(conn) => self.net.client.close(at, conn),
+            Output::Elect(server, vote) => self.net.elect(at, server, vote),
+            Output::Dial(server) => self.net.dial(at, server),
+            Output::Send(link, packet) => self.net.send(at, link, &packet),
+            Output::Hangup(link, reason) => self.net.hangup(at, link, reason),
             Output::Append(ticket, zxid, txn) => {
                 if !self.config.is_standalone() {
                     self.metrics.appended(self.peer.state(), txn.0.len());
@@ -221,12 +238,6 @@ impl Driver {
             Output::TakeSnapshot(zxid, image) => self.disk.add(Op::TakeSnapshot(zxid, image)),
             Output::SetAlarm(timer, delay) => self.alarms.set(timer, at + self.durations.of(delay)),
             Output::CancelAlarm(timer) => self.alarms.cancel(timer),
-            Output::Reply(..)
-            | Output::CloseClient(_)
-            | Output::Elect(..)
-            | Output::Dial(_)
-            | Output::Send(..)
-            | Output::Hangup(..) => unreachable!("the network takes these"),
         }
     }
 
@@ -254,5 +265,5 @@ impl Driver {
 }
 
 fn is_of_client(occurrence: &Occurrence) -> bool {
-    matches!(occurrence, Occurrence::Input(Input::Client(..)) | Occurrence::Asked(..))
+    matches!(occurrence, Occurrence::Input(Input::Client(..)) | Occurrence::Asked(..) | Occurrence::Left(_))
 }

@@ -419,8 +419,7 @@ mod tests {
             fs::write(data.join("myid"), format!("{}\n", me.id)).unwrap();
             let file = home.path().join("zoo.cfg");
             fs::write(&file, zoo_cfg(&args, &plans, me, home.path())).unwrap();
-            let (config, warnings) =
-                crate::config::ServerConfig::load(&file, crate::config::Strictness::Strict).unwrap();
+            let (config, warnings) = ServerConfig::load(&file, Strictness::Strict).unwrap();
             assert_eq!(warnings, vec![]);
             assert_eq!((config.id.0, config.role, config.snap_count), (i64::from(me.id), me.role, 500));
         }

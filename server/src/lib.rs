@@ -13,6 +13,7 @@
 //! | `ensemble` | a whole ensemble on this machine |
 //! | `bench` | the load generator |
 //! | `output` | standard output and standard error of commands |
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
 
 mod admin;
 pub mod bench;
@@ -27,7 +28,11 @@ mod glue;
 mod mutation;
 mod net;
 mod output;
+#[cfg(test)]
+mod pages;
 mod panic_hook;
 mod service;
+mod stats;
 pub mod storage;
 mod timer;
+mod word;

@@ -31,7 +31,7 @@ impl<W: Write> Output<W> {
     /// Print a line.
     ///
     /// # Errors
-    /// Output cannot be written, for another reason than that nobody reads it.
+    /// Output cannot be written, for another reason than that its reader has gone.
     pub(crate) fn line(&mut self, line: &str) -> Result<(), Error> {
         self.attempt(|to| to.write_all(line.as_bytes()).and_then(|()| to.write_all(b"\n")))
     }
@@ -60,7 +60,7 @@ impl<W: Write> Output<W> {
         self.attempt(Write::flush)
     }
 
-    /// Whether nobody reads any more: then there is no use in going on.
+    /// Whether the reader has gone: then there is no use in going on.
     pub(crate) fn closed(&self) -> bool {
         self.closed
     }
@@ -89,7 +89,7 @@ pub(crate) fn print(text: &str) -> Result<(), Error> {
     out.flush()
 }
 
-/// Whether [`say`] could not print something although somebody reads.
+/// Whether [`say`] could not print something although its reader is there.
 static FAILED: AtomicBool = AtomicBool::new(false);
 
 /// A line of a command that does more than print: what it does goes on without it. The first failure

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use quorate_core::timer::{Delay, Timer};
 
+use crate::config::ServerConfig;
+
 /// How long each [`Delay`] is on this server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Durations {
@@ -16,6 +18,11 @@ pub(crate) struct Durations {
 }
 
 impl Durations {
+    /// As this server is configured.
+    pub(crate) fn new(config: &ServerConfig) -> Durations {
+        Durations { tick: config.tick_time, init_limit: config.init_limit, vote_pauses: config.vote_pauses }
+    }
+
     /// The duration of a delay.
     pub(crate) fn of(&self, delay: Delay) -> Duration {
         match delay {
@@ -57,8 +64,8 @@ impl Alarms {
         self.armed.iter().map(|(_, due)| *due).min()
     }
 
-    /// The process stood still for longer than `stall` (a paused machine): what the others said in
-    /// the meantime is still to be read, so whoever seems silent or expired gets `stall` more.
+    /// The process stood still for longer than `stall` (a paused machine): what the others said in the
+    /// meantime is still to be read, so a server or session that seems silent or expired gets `stall` more.
     /// `true` if there was such an alarm.
     pub(crate) fn forgive(&mut self, now: Instant, stall: Duration) -> bool {
         let mut forgiven = false;

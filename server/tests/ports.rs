@@ -1,4 +1,7 @@
-//! Nonsense on all three ports of running servers: whoever sends it is closed, nobody else notices.
+//! The three ports at the level of bytes: limits, the lines of the log, exit codes.
+//!
+//! Nonsense in the name of clients and peers of a whole ensemble is in `tests/behaviour` (`hostile_clients`,
+//! `hostile_peers`, `nonsense`). Here one server, or two of three, are enough.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -178,28 +181,8 @@ fn ensemble() -> Ensemble {
 }
 
 #[test]
-fn nonsense_on_the_client_port_is_closed() {
-    let (mut server, port, _dir) = standalone("");
-    for bytes in [
-        &[0xff; 4][..],
-        &[0x7f, 0xff, 0xff, 0xff],
-        &[0, 0x10, 0, 0],
-        &[0, 0, 0, 0],
-        &[0, 0, 0, 3, 1, 2, 3],
-        b"GET / HTTP/1.1\r\n\r\n",
-        &[0x16, 3, 1, 2, 0, 1, 0, 1],
-    ] {
-        is_closed_after(port, bytes);
-        is_served(port);
-    }
-    server.await_log("speaks TLS");
-    server.await_log("unreasonable length");
-    assert!(server.stop().success());
-}
-
-#[test]
 fn a_frame_of_exactly_the_limit_is_read_and_one_more_is_not() {
-    let (_server, port, _dir) = standalone("jute.maxbuffer=2000");
+    let (server, port, _dir) = standalone("jute.maxbuffer=2000");
     for (length, answered) in [(2000usize, true), (2001, false)] {
         let mut stream = connect(port);
         stream.write_all(&connect_request(10_000)).unwrap();
@@ -213,6 +196,7 @@ fn a_frame_of_exactly_the_limit_is_read_and_one_more_is_not() {
         let mut header = [0; 4];
         assert_eq!(stream.read_exact(&mut header).is_ok(), answered, "{length}");
     }
+    server.await_log("unreasonable length");
 }
 
 #[test]
@@ -236,7 +220,7 @@ fn words_are_answered_only_as_the_first_bytes() {
 }
 
 #[test]
-fn one_address_gets_so_many_connections() {
+fn one_address_gets_maxclientcnxns_connections() {
     let (server, port, _dir) = standalone("maxClientCnxns=3");
     let mut kept: Vec<TcpStream> = (0..3).map(|_| connect(port)).collect();
     let refused = eventually(|| {
@@ -263,64 +247,33 @@ fn a_client_that_does_not_read_is_not_read() {
     is_served(port);
 }
 
-#[test]
-fn nonsense_on_the_quorum_port_is_closed() {
-    let ensemble = ensemble();
-    let info = |kind: i32, sid: i64| {
-        let mut packet = kind.to_be_bytes().to_vec();
-        packet.extend(0i64.to_be_bytes());
-        packet.extend(20i32.to_be_bytes());
-        packet.extend(sid.to_be_bytes());
-        packet.extend(0x10000i32.to_be_bytes());
-        packet.extend(0i64.to_be_bytes());
-        packet.extend((-1i32).to_be_bytes());
-        packet
-    };
-    let ping = [&5i32.to_be_bytes()[..], &[0; 8], &[0xff; 8]].concat();
-    for (port, server) in ensemble.quorum.iter().zip(&ensemble.servers) {
-        for bytes in
-            [&[0xff; 64][..], &ping, &info(11, 99), &info(16, -7), &info(10, 3), b"GET / HTTP/1.1\r\n\r\n"]
-        {
-            is_closed_after(*port, bytes);
-        }
-        server.await_log("says it is server 99, which is not in the configuration");
-        server.await_log("does not begin with FOLLOWERINFO or OBSERVERINFO");
-    }
-    for port in ensemble.client {
-        is_served(port);
-    }
+/// The first message on the election port.
+fn hello(version: i64, address: &str) -> Vec<u8> {
+    let length = address.len() as i32;
+    [&version.to_be_bytes()[..], &3i64.to_be_bytes(), &length.to_be_bytes(), address.as_bytes()].concat()
 }
 
 #[test]
-fn nonsense_on_the_election_port_is_closed() {
+fn a_first_message_that_is_none_ends_the_connection() {
     let mut ensemble = ensemble();
-    let hello = |version: i64, sid: i64, address: &str| {
-        let mut message = version.to_be_bytes().to_vec();
-        message.extend(sid.to_be_bytes());
-        message.extend((address.len() as i32).to_be_bytes());
-        message.extend(address.as_bytes());
-        message
-    };
-    let mut three = hello(-65536, 3, "127.0.0.1:1");
-    three.extend(i32::MAX.to_be_bytes());
-    for (port, server) in ensemble.election.iter().zip(&ensemble.servers) {
-        // Silent dialers hold up nobody.
-        let _silent: Vec<TcpStream> = (0..10).map(|_| connect(*port)).collect();
-        for bytes in [
-            &[0xff; 64][..],
-            &hello(-3, 3, "127.0.0.1:1"),
-            &hello(-65536, 99, "127.0.0.1:1"),
-            &hello(-65536, 3, ""),
-            &hello(-65536, 3, "nowhere"),
-            &[0; 8],
-        ] {
+    let ping = [&5i32.to_be_bytes()[..], &[0; 8], &[0xff; 8]].concat();
+    let leader_info = [&10i32.to_be_bytes()[..], &[0; 8], &20i32.to_be_bytes(), &[0; 24]].concat();
+    for (port, server) in ensemble.quorum.iter().zip(&ensemble.servers) {
+        for bytes in [&[0xff; 64][..], &ping, &leader_info] {
             is_closed_after(*port, bytes);
         }
-        // Server 3 is known and larger: the connection is kept until it talks nonsense.
-        let mut stream = connect(*port);
-        stream.write_all(&three).unwrap();
-        let _ = stream.read_to_end(&mut Vec::new());
-        server.await_log("says it is server 99");
+        server.await_log("does not begin with FOLLOWERINFO or OBSERVERINFO");
+    }
+    for port in ensemble.election {
+        for bytes in [
+            &[0xff; 64][..],
+            &[0; 8],
+            &hello(-3, "127.0.0.1:1"),
+            &hello(-65536, ""),
+            &hello(-65536, "nowhere"),
+        ] {
+            is_closed_after(port, bytes);
+        }
     }
     for port in ensemble.client {
         is_served(port);
@@ -333,8 +286,7 @@ fn nonsense_on_the_election_port_is_closed() {
 #[test]
 fn strangers_are_named_and_probes_are_not() {
     let ensemble = ensemble();
-    let hello =
-        [&(-65536i64).to_be_bytes()[..], &3i64.to_be_bytes(), &11i32.to_be_bytes(), b"127.0.0.1:1"].concat();
+    let hello = hello(-65536, "127.0.0.1:1");
     let info = [&11i32.to_be_bytes()[..], &[0; 8], &20i32.to_be_bytes(), &[0; 24]].concat();
     let server = &ensemble.servers[0];
     for port in [ensemble.quorum[0], ensemble.election[0]] {
@@ -357,8 +309,13 @@ fn strangers_are_named_and_probes_are_not() {
     server.await_log("speaks the election protocol on the quorum port");
     is_closed_after(ensemble.election[0], &info);
     server.await_log("speaks the quorum protocol on the election port");
-    is_closed_after(ensemble.client[0], b"GET / HTTP/1.1\r\n\r\n");
-    server.await_log("client port: 127.0.0.1:");
+    for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0x16, 3, 1, 2, 0, 1, 0, 1]] {
+        is_closed_after(ensemble.client[0], bytes);
+    }
+    let on_the_client_port = |text: &str| {
+        eventually(|| server.log().lines().any(|l| l.contains("client port: 127.0.0.1:") && l.contains(text)))
+    };
+    assert!(on_the_client_port("speaks HTTP") && on_the_client_port("speaks TLS"), "{}", server.log());
     // What only looks whether there is a port.
     let before = server.log();
     for port in [ensemble.client[0], ensemble.quorum[0], ensemble.election[0]] {

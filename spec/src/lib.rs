@@ -140,6 +140,7 @@
 //! (States and steps are also `Display`: a state in words, clauses separated by `; `, and a step in words.)
 //!
 //! What of this library stays as it is from version to version is listed in its README.
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod byte;
 pub mod deep;

@@ -38,7 +38,7 @@ pub struct Death {
 }
 
 impl Mutant {
-    /// Its name.
+    /// The mutant's name.
     pub fn name(&self) -> String {
         format!("{:?}", self.mutation)
     }
@@ -95,12 +95,18 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::LearnerLeaseIgnored, &["leases"]),
     mutant(Mutation::LeaseFromReceipt, &["leases"]),
     mutant(Mutation::AnswersNotCounted, &["leases"]),
+    mutant(Mutation::LearnerLeaseFromReceipt, &["leases"]),
+    mutant(Mutation::LateDiskLeads, &["leases"]),
+    mutant(Mutation::LateDiskVotes, &["leases"]),
+    mutant(Mutation::ParkedForgotten, &["backlog"]),
     mutant(Mutation::EpochLeapsAnywhere, &["strangers"]),
     mutant(Mutation::YieldsAtOnce, &["strangers"]),
     mutant(Mutation::NewcomerTakesOver, &["strangers"]),
     mutant(Mutation::StatelessPromiseCounts, &["dirty"]),
     mutant(Mutation::ReplacedByNothing, &["dirty"]),
     mutant(Mutation::SnapLabelledEstablished, &["dirty"]),
+    mutant(Mutation::TailKeptWithoutBase, &["java-one"]),
+    mutant(Mutation::OwnTailTruncated, &["java-one"]),
     mutant(Mutation::EpochIsMax, &["zab-oracle"]),
     mutant(Mutation::AcceptedEpochNotSaved, &["zab-oracle"]),
     mutant(Mutation::OldEpochAccepted, &["observed"]),
@@ -122,7 +128,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::CurrentEpochNotRaised, &["zab-oracle"]),
     mutant(Mutation::UpToDateBeforeQuorum, &["zab-oracle"]),
     mutant(Mutation::HeldCommitsForgotten, &["in-service"]),
-    mutant(Mutation::TailAppliedAtStart, &["zab-oracle"]),
+    mutant(Mutation::TailAppliedAtStart, &["in-service"]),
     mutant(Mutation::TruncatesTooFar, &["zab-sync"]),
     mutant(Mutation::TruncatesTooLittle, &["zab-sync"]),
     mutant(Mutation::SnapKeepsLog, &["zab-sync"]),
@@ -163,6 +169,11 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::CommitAtHalf, &["four"]),
     mutant(Mutation::ObserverNotInformed, &["observed"]),
     // Sessions in time.
+    mutant(Mutation::SmallerIdKeepsDial, &["links"]),
+    mutant(Mutation::OldConnectionTaken, &["links"]),
+    mutant(Mutation::ReplacedConnectionKept, &["links"]),
+    mutant(Mutation::LastVoteNotResent, &["links"]),
+    mutant(Mutation::LossForgetsAttempt, &["links"]),
     mutant(Mutation::BucketRoundsDown, &["buckets"]),
     mutant(Mutation::BucketTooLate, &["buckets"]),
     mutant(Mutation::ExpiryByWallClock, &["buckets"]),
@@ -210,7 +221,7 @@ pub const MUTANTS: &[Mutant] = &[
     // Bugs of ZooKeeper.
     bug("ZOOKEEPER-4643", Mutation::EpochBeforeHistory, &["zab-sync"]),
     bug("ZOOKEEPER-4646", Mutation::NewLeaderAckBeforeSync, &["zab-oracle"]),
-    bug("ZOOKEEPER-2845", Mutation::StateKeptThroughElection, &["zab-oracle"]),
+    bug("ZOOKEEPER-2845", Mutation::StateKeptThroughElection, &["in-service"]),
     bug("ZOOKEEPER-3911", Mutation::UncommittedSentAsCommitted, &["zab-oracle"]),
     bug("ZOOKEEPER-3023", Mutation::ServesBeforeApplied, &["in-service"]),
     bug("ZOOKEEPER-4394", Mutation::CommitDuringSync, &["in-service"]),
@@ -250,6 +261,12 @@ pub const IMPLIED: &[Implied] = &[
         by: &["PrimaryIntegrity"],
         why: "a proposal is discarded when an epoch is established without it: if it was delivered before, that \
               epoch's primary lacks what was delivered; if it is delivered later, that is of an earlier epoch and late",
+    },
+    Implied {
+        property: "LateDiskHasNoSay",
+        by: &["LateDiskHandsOver"],
+        why: "a server that is elected while its disk is late leads, and a quorum has outrun it before: a tick later it \
+              leads longer than it may",
     },
 ];
 

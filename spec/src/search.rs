@@ -94,7 +94,7 @@ pub trait Searchable {
     fn transcript(&self, title: &str, path: &[usize]) -> Option<Result<String, Unwritable>>;
     /// The names of what must be reachable.
     fn reaches(&self) -> Vec<&'static str>;
-    /// The shortest way to what is reachable by this name, if there is one within so many states.
+    /// The shortest way to what is reachable by this name, if there is one within this number of states.
     fn way_to(&self, name: &str, states: usize) -> Option<Vec<usize>>;
     /// Serve stateright's explorer, for ever.
     fn explore(self: Box<Self>, listen: &str);

@@ -41,10 +41,9 @@ pub(crate) fn event(event: &Event, done: Option<&DiskOp>) -> Vec<String> {
 pub(crate) fn server(world: &World, i: usize) -> String {
     let server = world.servers().nth(i).expect("there is such a server");
     let mut line = format!("{} ", i + 1);
-    match &server.peer {
+    match server.view() {
         None => line += "down",
-        Some(peer) => {
-            let view = View::of(peer);
+        Some(view) => {
             line += &role(&view.status);
             let serves = if view.serving { "serves" } else { "does not serve" };
             let _ = write!(line, ", {serves} | applied {}", list(&view.applied));
@@ -144,6 +143,9 @@ pub(crate) fn operation(op: &DiskOp) -> String {
         DiskOp::Install(zxid, state) => {
             format!("snapshot at {zxid:?} of {} in place of everything", list(state))
         }
+        DiskOp::Save(zxid, state) => {
+            format!("snapshot at {zxid:?} of {} beside the others", list(state))
+        }
         DiskOp::Accepted(epoch) => format!("acceptedEpoch {epoch}"),
         DiskOp::Current(epoch) => format!("currentEpoch {epoch}"),
     }
@@ -164,13 +166,19 @@ pub(crate) fn packet(packet: &Packet<Byte>) -> String {
         Packet::Diff { zxid } => format!("DIFF to {zxid:?}"),
         Packet::Trunc { zxid } => format!("TRUNC after {zxid:?}"),
         Packet::Snap { zxid, snapshot } => format!("SNAP at {zxid:?} of {}", list(snapshot)),
-        Packet::NewLeader { epoch } => format!("NEWLEADER epoch {epoch}"),
+        Packet::NewLeader { epoch, .. } => format!("NEWLEADER epoch {epoch}"),
         Packet::UpToDate => "UPTODATE".to_owned(),
         Packet::Ack { zxid } if zxid.counter() == 0 => format!("ACK of NEWLEADER {zxid:?}"),
         Packet::Ack { zxid } => format!("ACK {zxid:?}"),
         Packet::Proposal { zxid, txn } => format!("PROPOSAL {}", transaction(*zxid, *txn)),
         Packet::Commit { zxid } => format!("COMMIT {zxid:?}"),
         Packet::Inform { zxid, txn } => format!("INFORM {}", transaction(*zxid, *txn)),
+        Packet::CommitAndActivate { zxid, designated_leader } => {
+            format!("COMMITANDACTIVATE {zxid:?}, {designated_leader} is to lead")
+        }
+        Packet::InformAndActivate { zxid, designated_leader, txn } => {
+            format!("INFORMANDACTIVATE {}, {designated_leader} is to lead", transaction(*zxid, *txn))
+        }
         Packet::Request(byte) => format!("REQUEST {}", byte),
         Packet::Sync => "SYNC".to_owned(),
         Packet::Ping { zxid, .. } => format!("PING {zxid:?}"),
@@ -204,6 +212,7 @@ fn input(input: &Input<Byte>, done: Option<&DiskOp>) -> String {
         Input::Down(link) => format!("sees that its connection to {} is down", link.server),
         Input::Packet(link, p) => format!("reads from {}: {}", link.server, packet(p)),
         Input::Progress(link) => format!("sees bytes move between it and {}", link.server),
+        Input::AllRead(link) => format!("has read everything that had come from {}", link.server),
         Input::Done(_) => format!("has on disk: {}", done.map_or_else(String::new, operation)),
         Input::SnapshotTaken => "has written a snapshot".to_owned(),
         Input::Alarm(timer) => format!("is alarmed: {timer:?}"),

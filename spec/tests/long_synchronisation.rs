@@ -1,42 +1,22 @@
 //! A synchronisation that takes long is not cut off while it makes progress.
 
-use quorate_core::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
-use quorate_core::ids::{EPOCH_LEAP, LAST_EPOCH, Link, Now, ServerId, Zxid};
-use quorate_core::quorum::QuorumVerifier;
+mod common;
+
+use common::{FOLLOWER, config, step_at};
+use quorate_core::config::Constant;
+use quorate_core::ids::{EPOCH_LEAP, LAST_EPOCH, Link, ServerId, Zxid};
 use quorate_core::timer::{Delay, Timer};
 use quorate_core::zab::Packet;
 use quorate_core::{Input, Output, QuorumPeer, Reason};
 use quorate_spec::byte::Byte;
 use quorate_spec::world::Durable;
 
-const FOLLOWER: Link = Link { server: ServerId(2), generation: 7 };
-
 fn peer() -> QuorumPeer<Byte> {
-    let config = PeerConfig {
-        id: ServerId(1),
-        verifiers: vec![QuorumVerifier::Majority(vec![ServerId(1), ServerId(2), ServerId(3)])],
-        observers: vec![],
-        election: ElectionMode::Oracle,
-        commit_log_count: 500,
-        read_only: false,
-        commit_log_bytes: usize::MAX,
-        diff_limit: DiffLimit::NONE,
-        max_txn: usize::MAX,
-        init_limit: 10,
-        tick_ms: 2000,
-        sync_limit: 5,
-        snap_count: 0,
-        settings: (),
-        #[cfg(feature = "mutants")]
-        mutation: None,
-    };
-    QuorumPeer::new(Constant::new(config), Durable::empty().recovered())
+    QuorumPeer::new(Constant::new(config()), Durable::empty().recovered())
 }
 
 fn step(peer: &mut QuorumPeer<Byte>, input: Input<Byte>) -> Vec<Output<Byte>> {
-    let mut out = Vec::new();
-    peer.step(Now::default(), input, &mut out);
-    out
+    step_at(peer, 0, input)
 }
 
 /// What a peer wants done, and the disk at once, until it wants nothing more of it.
@@ -74,7 +54,10 @@ fn a_leader_waits_for_a_follower_that_takes_in_what_it_is_sent() {
     assert!(!gets_more_time(&step(&mut leader, Input::Progress(FOLLOWER))), "discovery has its limit");
     let ack = Packet::AckEpoch { current_epoch: Some(0), last_zxid: Zxid::ZERO };
     let sent = settled(&mut leader, Input::Packet(FOLLOWER, ack));
-    assert!(sent.contains(&Output::Send(FOLLOWER, Packet::NewLeader { epoch: 1 })), "{sent:?}");
+    assert!(
+        sent.contains(&Output::Send(FOLLOWER, Packet::NewLeader { epoch: 1, config: Default::default() })),
+        "{sent:?}"
+    );
     assert!(gets_more_time(&step(&mut leader, Input::Progress(FOLLOWER))));
     let old = Link { generation: 6, ..FOLLOWER };
     assert!(!gets_more_time(&step(&mut leader, Input::Progress(old))), "of another connection");
@@ -92,7 +75,7 @@ fn a_follower_waits_for_a_leader_that_goes_on_sending() {
     assert!(gets_more_time(&step(&mut follower, Input::Progress(leader))));
     step(&mut follower, Input::Packet(leader, Packet::Diff { zxid: Zxid::ZERO }));
     assert!(gets_more_time(&step(&mut follower, Input::Progress(leader))));
-    settled(&mut follower, Input::Packet(leader, Packet::NewLeader { epoch: 1 }));
+    settled(&mut follower, Input::Packet(leader, Packet::NewLeader { epoch: 1, config: Default::default() }));
     step(&mut follower, Input::Packet(leader, Packet::UpToDate));
     assert!(!gets_more_time(&step(&mut follower, Input::Progress(leader))), "it is synchronised");
 }

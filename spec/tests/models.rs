@@ -74,6 +74,16 @@ fn once_faults_are_over_everybody_can_serve() {
 }
 
 #[test]
+fn elections_with_votes_that_wait() {
+    exhausts_to_its_count("election-reconnect");
+}
+
+#[test]
+fn the_election_link_of_two_servers() {
+    exhausts_to_its_count("links");
+}
+
+#[test]
 fn sessions_in_time() {
     exhausts_to_its_count("buckets");
 }

@@ -1,5 +1,5 @@
-//! The last chapter of docs/PROTOCOL.md names transcripts, recordings and tests: they are there, and every transcript and
-//! recording is named.
+//! The last chapter of docs/PROTOCOL.md names transcripts, recordings and tests: they are there, and every
+//! transcript and recording is named.
 
 use std::collections::BTreeSet;
 use std::fs;

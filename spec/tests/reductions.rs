@@ -11,8 +11,8 @@ use quorate_spec::world::{Budget, Durable, Ghost, World};
 /// What a search of a whole model shows of it, apart from how many states it has.
 #[derive(PartialEq, Eq, Debug, Default)]
 struct Shown {
-    /// Everything that properties can look back on, in any state: what was proposed, delivered, discarded, and
-    /// who was established.
+    /// Everything that properties can look back on, in any state: what was proposed, delivered, discarded,
+    /// and who was established.
     looked_back: BTreeSet<String>,
     /// What servers have on disk, serve and have applied, in any state where nothing can happen.
     ends: BTreeSet<String>,
@@ -107,7 +107,8 @@ fn what_is_broken_with_it_is_broken_without_it() {
     assert!(with <= without, "{with} and {without}: what happens at once is no step");
 }
 
-/// A search may begin in worlds of several settings. What looks the same in two of them can go on differently.
+/// A search may begin in worlds of several settings. What looks the same in two of them can go on
+/// differently.
 #[test]
 fn the_same_in_another_setting_is_another_state() {
     let ensemble = ensemble(ElectionMode::Oracle, Budget { elections: 1, ..Budget::default() });

@@ -1,5 +1,5 @@
-//! Servers that may change places: what can happen to a world does not depend on who is who, and a search that takes
-//! states which differ in that alone for one shows the same as a search that does not.
+//! Servers that may change places: what can happen to a world does not depend on who is who, and a search
+//! that takes states which differ in that alone for one shows the same as a search that does not.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -37,7 +37,8 @@ fn after(world: &World) -> Vec<u64> {
     next
 }
 
-/// Whatever happens to a world happens to the same world under other names, with the same verdicts: in every state.
+/// Whatever happens to a world happens to the same world under other names, with the same verdicts: in every
+/// state.
 fn names_do_not_matter(ensemble: &Ensemble, names: &[usize]) {
     for world in states(ensemble) {
         let other = world.renamed(names);

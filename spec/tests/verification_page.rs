@@ -1,4 +1,5 @@
-//! docs/VERIFICATION.md has the tables that the catalogue and the properties make, and names everything that is claimed.
+//! docs/VERIFICATION.md has the tables that the catalogue and the properties make, and names everything that
+//! is claimed.
 //!
 //! `QUORATE_PAGES=write cargo test -p quorate-spec --test verification_page` writes the tables anew.
 

@@ -3,11 +3,9 @@
 
 use std::fs;
 
-use quorate_core::ids::SessionId;
 use quorate_core::wire::client::{
-    AddWatchMode, AddWatchRequest, ConnectRequest, CreateMode, Request, SetDataRequest, WatchRequest,
+    AddWatchMode, AddWatchRequest, CreateMode, Request, SetDataRequest, WatchRequest,
 };
-use quorate_core::wire::jute::Jute;
 
 use crate::harness::{Bystander, Ensemble, Setup, Wire, lost, request_bytes, until};
 
@@ -79,17 +77,7 @@ fn who_does_not_take_in_its_events_is_cut_off() {
     client.create(&path, b"", CreateMode::Persistent).unwrap();
     let before = peak(&ensemble, 1);
     // It may be silent for longer than the test takes.
-    let mut deaf = Wire::dial(ensemble.server(1).client);
-    let request = ConnectRequest {
-        protocol_version: 0,
-        last_zxid_seen: 0,
-        timeout_ms: 60_000,
-        session: SessionId(0),
-        password: None,
-        read_only: Some(false),
-    };
-    deaf.frame(&request.to_bytes());
-    assert!(deaf.next_frame().is_some());
+    let mut deaf = Wire::client_for(ensemble.server(1).client, 60_000);
     let watch = AddWatchRequest { path: path.clone(), mode: AddWatchMode::Persistent };
     deaf.frame(&request_bytes(1, &Request::AddWatch(watch)));
     replies_in_order(&mut deaf, 1..2);
@@ -146,6 +134,54 @@ fn who_sends_without_end_waits_for_its_turn() {
         assert_eq!(client.get(&format!("/{i}"), false).unwrap().1.version, SENT);
     }
     bystander.stop();
+}
+
+/// Long requests fill the server as well as many do.
+#[test]
+fn requests_in_process_are_counted_in_bytes_too() {
+    const CLIENTS: usize = 100;
+    const SENT: i32 = 8;
+    let setup = Setup::voters(3).line("maxSessionTimeout=60000").line("syncLimit=300");
+    let Some(ensemble) = setup.stalling() else {
+        assert!(std::env::var_os("REQUIRE_PEERS").is_none(), "there is no C compiler `cc`");
+        println!("skipped: there is no C compiler `cc`");
+        return;
+    };
+    let id = ensemble.await_followers()[0];
+    let mut client = ensemble.connect_for(id, 60_000);
+    client.create("/big", b"", CreateMode::Persistent).unwrap();
+    let port = ensemble.server(id).client;
+    let mut greedy: Vec<Wire> = (0..CLIENTS).map(|_| Wire::client_for(port, 60_000)).collect();
+    // Nothing is committed, and the disk of this server is not the reason.
+    let others: Vec<u64> = ensemble.ids().into_iter().filter(|other| *other != id).collect();
+    others.iter().for_each(|other| ensemble.stall(*other));
+    let before = peak(&ensemble, id);
+    let speakers: Vec<_> = greedy
+        .iter()
+        .map(|wire| {
+            let mut speaks = wire.twin();
+            // 800 MB together.
+            std::thread::spawn(move || speaks.say(&frames(1..SENT + 1, &set("/big", &[1; 1_000_000]))))
+        })
+        .collect();
+    // One at each client above the limit; the others lie in the sockets.
+    let outstanding = || {
+        let srvr = ensemble.server(id).word("srvr").expect("words are always answered");
+        let line = srvr.lines().find_map(|line| line.strip_prefix("Outstanding: ")).expect("a line of srvr");
+        line.parse::<usize>().expect("a number")
+    };
+    until("every client has something in process", || (outstanding() >= CLIENTS).then_some(()));
+    for _ in 0..20 {
+        assert!(outstanding() <= CLIENTS + 68, "{}", outstanding());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    others.iter().for_each(|other| ensemble.mend(*other));
+    for (wire, speaker) in greedy.iter_mut().zip(speakers) {
+        replies_in_order(wire, 1..SENT + 1);
+        speaker.join().expect("it has said everything");
+    }
+    let grown = peak(&ensemble, id) - before;
+    assert!(grown < 800 << 20, "{} MiB for {CLIENTS} clients", grown >> 20);
 }
 
 /// `maxClientCnxns`: so many connections from one address, words included.

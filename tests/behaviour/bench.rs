@@ -1,4 +1,5 @@
-//! `quorate bench`: figures of a real ensemble, and no figures where an answer is missing or an argument wrong.
+//! `quorate bench`: figures of a real ensemble, and no figures where an answer is missing or an argument
+//! wrong.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Output, Stdio};

@@ -122,7 +122,7 @@ fn two_servers_do_not_share_a_directory() {
     let port_line = format!("clientPort={}\n", ensemble.server(1).client);
     fs::write(&config, copy.replace(&port_line, &format!("clientPort={port}\n"))).unwrap();
     let log = ensemble.server(1).data().join("second.log");
-    let exit = crate::harness::Process::server(&config, &log, None).ended();
+    let exit = crate::harness::Process::server(&config, &log, &[]).ended();
     assert_eq!(exit.code, Some(3), "{}", exit.log);
     assert!(exit.log.contains("another server uses this data directory"), "{}", exit.log);
     assert!(ensemble.is_alive(1));

@@ -91,7 +91,7 @@ fn a_server_with_anothers_myid_hurts_nobody() {
         .replace(&format!(":{}:{}:", server.quorum, server.election), &format!(":{quorum}:{election}:"))
         .replace(&format!("clientPort={}\n", server.client), &format!("clientPort={client_port}\n"));
     fs::write(other.join("zoo.cfg"), config).unwrap();
-    let twin = Process::server(&other.join("zoo.cfg"), &other.join("log"), None);
+    let twin = Process::server(&other.join("zoo.cfg"), &other.join("log"), &[]);
     // The two may push each other out; whatever they do, writes go on.
     let end = Instant::now() + Duration::from_secs(3);
     while Instant::now() < end {

@@ -8,6 +8,7 @@ mod damage;
 mod failover;
 mod hostile_clients;
 mod hostile_peers;
+mod late_disk;
 mod members;
 mod nonsense;
 mod observers;

@@ -143,7 +143,8 @@ fn a_leader_is_not_shaken_by_an_impossible_follower() {
 #[test]
 fn a_voter_that_promised_a_later_epoch_gets_a_later_reign() {
     let mut two = TwoOfThree::start();
-    // It could never follow this leader: once that has led for long enough there is a new election, with everything in it.
+    // It could never follow this leader: once that has led for long enough there is a new election, with
+    // everything in it.
     until("the leader makes way", || {
         let mut peer = Peer::dial(two.ensemble.server(two.leader));
         peer.follower_info(3, two.epoch + 1);

@@ -37,8 +37,9 @@ fn a_leader_that_wakes_up_acknowledges_nothing_old() {
     }
 }
 
-/// A server that stands still and is cut off from the others for longer than its lease, with a client of its own, whose
-/// session expires elsewhere: when it goes on it must not tell that client that the session and its lock are still there.
+/// A server that stands still and is cut off from the others for longer than its lease, with a client of its
+/// own, whose session expires elsewhere: when it goes on it must not tell that client that the session and
+/// its lock are still there.
 fn goes_on_with_an_expired_session(leader: bool) {
     let ensemble = Setup::voters(3).line("maxSessionTimeout=60000").wired().start();
     let lead = ensemble.await_leader();
@@ -52,7 +53,8 @@ fn goes_on_with_an_expired_session(leader: bool) {
     until("the others serve", || ensemble.server(other).mode());
     let mut next = ensemble.connect_for(other, 60_000);
     until("the session expires", || next.create("/lock", b"next", CreateMode::Ephemeral).ok());
-    // `syncLimit` is 10: after one tick more it may not serve any longer, after half a tick more it has not heard anything.
+    // `syncLimit` is 10: after one tick more it may not serve any longer, after half a tick more it has not
+    // heard anything.
     while paused.elapsed() < ensemble.tick() * 12 {
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -123,8 +123,8 @@ fn a_server_that_starts_alone_serves_what_it_has() {
         client.create(&format!("/n{i}"), b"x", CreateMode::Persistent).unwrap();
     }
     ensemble.kill_all();
-    // Two followers may have acknowledged the last write while the leader's own disk was still at work: then it
-    // has not got it. Here it never has.
+    // Two followers may have acknowledged the last write while the leader's own disk was still at work: then
+    // it has not got it. Here it never has.
     let written = creates(&ensemble, leader);
     let (log, offset, _) = written.last().unwrap();
     fs::File::options().write(true).open(log).unwrap().set_len(*offset).unwrap();

@@ -14,6 +14,7 @@ use super::network::Network;
 use super::ports::free_ports;
 use super::process::{Exit, Process};
 use super::raw_client::{RawClient, Session};
+use super::stalling_disk;
 use super::tail::tail;
 use super::wait::{PATIENCE, eventually, until};
 
@@ -79,7 +80,7 @@ impl Setup {
             Some(kept) => Some(PathBuf::from(kept).join(name)),
             None => self.recorded.then(|| dir.path().join("recordings")),
         };
-        Ensemble { setup: self, servers, network, recordings, _dir: dir }
+        Ensemble { setup: self, servers, network, recordings, stalling_disk: None, dir }
     }
 
     /// All servers, serving.
@@ -87,6 +88,15 @@ impl Setup {
         let mut ensemble = self.prepare();
         ensemble.start_all();
         ensemble
+    }
+
+    /// All servers, serving; the disk of each can be stalled ([`Ensemble::stall`]). `None` where there is no
+    /// C compiler.
+    pub(crate) fn stalling(self) -> Option<Ensemble> {
+        let mut ensemble = self.prepare();
+        ensemble.stalling_disk = Some(stalling_disk::build(ensemble.dir.path())?);
+        ensemble.start_all();
+        Some(ensemble)
     }
 
     fn zoo_cfg(&self, me: &Server, servers: &BTreeMap<u64, Server>, network: &mut Network) -> String {
@@ -119,7 +129,7 @@ impl Setup {
 pub(crate) struct Server {
     id: u64,
     home: PathBuf,
-    /// Its ports.
+    /// The server's ports.
     pub(crate) client: u16,
     pub(crate) quorum: u16,
     pub(crate) election: u16,
@@ -127,9 +137,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Its data directory.
+    /// The server's data directory.
     pub(crate) fn data(&self) -> PathBuf {
         self.home.join("data")
+    }
+
+    /// While this file is there the disk of its log does not answer, if it can be stalled.
+    fn stalled(&self) -> PathBuf {
+        self.home.join("stalled")
     }
 
     /// Where logs and snapshots are.
@@ -165,7 +180,7 @@ impl Server {
         self.word("srvr").is_some_and(|text| text.contains("not currently serving requests"))
     }
 
-    /// Its configuration file.
+    /// The server's configuration file.
     pub(crate) fn config(&self) -> PathBuf {
         self.home.join("zoo.cfg")
     }
@@ -182,7 +197,9 @@ pub(crate) struct Ensemble {
     servers: BTreeMap<u64, Server>,
     network: Network,
     recordings: Option<PathBuf>,
-    _dir: tempfile::TempDir,
+    /// Preloaded into every server, if there is one.
+    stalling_disk: Option<PathBuf>,
+    dir: tempfile::TempDir,
 }
 
 impl Ensemble {
@@ -214,10 +231,14 @@ impl Ensemble {
 
     /// Start a server.
     pub(crate) fn start(&mut self, id: u64) {
-        let record = self.recordings.clone();
+        let mut environment: Vec<_> =
+            self.recordings.iter().map(|dir| ("QUORATE_RECORD", dir.clone())).collect();
+        if let Some(library) = &self.stalling_disk {
+            environment.extend(stalling_disk::environment(library, &self.server(id).stalled()));
+        }
         let server = self.server_mut(id);
         assert!(server.process.is_none(), "server {id} runs already");
-        server.process = Some(Process::server(&server.config(), &server.log_path(), record.as_deref()));
+        server.process = Some(Process::server(&server.config(), &server.log_path(), &environment));
     }
 
     /// Start everything that does not run and wait until all serve.
@@ -234,7 +255,17 @@ impl Ensemble {
     pub(crate) fn start_refused(&mut self, id: u64) -> Exit {
         let server = self.server(id);
         let log = server.home.join("refused.log");
-        Process::server(&server.config(), &log, None).ended()
+        Process::server(&server.config(), &log, &[]).ended()
+    }
+
+    /// The disk of a server's log does not answer any more.
+    pub(crate) fn stall(&self, id: u64) {
+        fs::write(self.server(id).stalled(), "").expect("the file can be made");
+    }
+
+    /// The disk of a server's log answers again.
+    pub(crate) fn mend(&self, id: u64) {
+        fs::remove_file(self.server(id).stalled()).expect("the disk was stalled");
     }
 
     /// kill -9.

@@ -12,6 +12,7 @@ mod pseudo;
 mod raw_client;
 mod rng;
 mod runtime;
+mod stalling_disk;
 mod tail;
 mod wait;
 mod wire;

@@ -37,14 +37,13 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// `quorate server` with this configuration; says what it has to say at the end of `log`, and
-    /// records its steps in `record`.
-    pub(crate) fn server(config: &Path, log: &Path, record: Option<&Path>) -> Process {
+    /// `quorate server` with this configuration and environment; says what it has to say at the end of `log`.
+    pub(crate) fn server(config: &Path, log: &Path, environment: &[(&str, PathBuf)]) -> Process {
         let file = OpenOptions::new().create(true).append(true).open(log).expect("the log can be opened");
         let child = quorate()
             .args(["server", "--stop-on-stdin-eof"])
             .arg(config)
-            .envs(record.iter().map(|dir| ("QUORATE_RECORD", dir)))
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(file)
@@ -58,7 +57,7 @@ impl Process {
         signal(&self.child, with);
     }
 
-    /// Its id.
+    /// The process's id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -23,9 +23,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// A session as a client keeps it between connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
-    /// Its id; 0 for one that does not exist yet.
+    /// The session's id; 0 for one that does not exist yet.
     pub(crate) id: SessionId,
-    /// Its password.
+    /// The session's password.
     pub(crate) password: [u8; PASSWORD_LEN],
     /// The timeout asked for, then the one given (ms).
     pub(crate) timeout_ms: i32,

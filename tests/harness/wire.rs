@@ -9,6 +9,8 @@ use quorate_core::wire::jute::{Jute, Reader};
 
 /// How long the other side may think. Longer than a server waits for a client's first frame.
 const LIMIT: Duration = Duration::from_secs(20);
+/// The timeout of a session that a test does not ask another one for, milliseconds.
+const TIMEOUT_MS: i32 = 4000;
 
 /// The connection.
 #[derive(Debug)]
@@ -26,8 +28,13 @@ impl Wire {
 
     /// A client's connection with a new session.
     pub(crate) fn client(port: u16) -> Wire {
+        Wire::client_for(port, TIMEOUT_MS)
+    }
+
+    /// A client's connection with a new session of this timeout.
+    pub(crate) fn client_for(port: u16, timeout_ms: i32) -> Wire {
         let mut wire = Wire::dial(port);
-        wire.frame(&connect_request());
+        wire.frame(&connect_request_for(timeout_ms));
         let response = wire.next_frame().expect("an answer to ConnectRequest");
         assert_eq!(response.len(), 37, "{response:?}");
         wire
@@ -110,10 +117,14 @@ fn silent(why: &std::io::Error) -> bool {
 
 /// ConnectRequest for a new session.
 pub(crate) fn connect_request() -> Vec<u8> {
+    connect_request_for(TIMEOUT_MS)
+}
+
+fn connect_request_for(timeout_ms: i32) -> Vec<u8> {
     let request = ConnectRequest {
         protocol_version: 0,
         last_zxid_seen: 0,
-        timeout_ms: 4000,
+        timeout_ms,
         session: quorate_core::ids::SessionId(0),
         password: Some(bytes::Bytes::from_static(&[0; 16])),
         read_only: Some(false),

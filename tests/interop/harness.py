@@ -20,7 +20,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -293,6 +292,15 @@ class Server:
         names = [n for n in os.listdir(folder) if re.fullmatch(prefix + r"\.[0-9a-f]+", n)]
         return [os.path.join(folder, n) for n in sorted(names, key=lambda n: int(n.partition(".")[2], 16))]
 
+    def snapshots(self):
+        """The zxids of the snapshots that are on the disk to their end."""
+        whole = set()
+        for path in self.files("snapshot"):
+            with open(path, "rb") as snapshot:
+                if snapshot.read().endswith(struct.pack(">i", 1) + b"/"):
+                    whole.add(int(path.rpartition(".")[2], 16))
+        return whole
+
     def logged(self):
         """The zxids of the transactions in its logs."""
         zxids = set()
@@ -401,9 +409,12 @@ class Ensemble:
 
     TIMING = {"tickTime": 500, "initLimit": 40, "syncLimit": 20}
 
-    def __init__(self, servers, settings=None):
+    def __init__(self, servers, settings=None, own=None):
+        """`settings` are for all, `own` are for the server with this id."""
         self.servers = list(servers)
         self.settings = {**self.TIMING, "4lw.commands.whitelist": "*", **(settings or {})}
+        self.own = own or {}
+        self.ways = {}  # (learner, leader) -> the port where this learner finds that leader's quorum port
         for server in self.servers:
             self.write_files(server)
 
@@ -415,7 +426,7 @@ class Ensemble:
 
     def write_files(self, server):
         os.makedirs(server.data, exist_ok=True)
-        lines = [f"{key}={value}" for key, value in self.settings.items()]
+        lines = [f"{key}={value}" for key, value in {**self.settings, **self.own.get(server.myid, {})}.items()]
         lines += [
             f"dataDir={server.data}",
             f"clientPort={server.client_port}",
@@ -427,11 +438,18 @@ class Ensemble:
         if len(self.servers) > 1:
             for other in self.servers:
                 suffix = ":observer" if other.role == "observer" else ""
-                lines.append(f"server.{other.myid}=127.0.0.1:{other.quorum_port}:{other.election_port}{suffix}")
+                quorum_port = self.ways.get((server.myid, other.myid), other.quorum_port)
+                lines.append(f"server.{other.myid}=127.0.0.1:{quorum_port}:{other.election_port}{suffix}")
             with open(os.path.join(server.data, "myid"), "w", encoding="ascii") as myid:
                 myid.write(f"{server.myid}\n")
         with open(server.config, "w", encoding="utf-8") as config:
             config.write("\n".join(lines) + "\n")
+
+    def lead_through(self, learner, leader, relay):
+        """From its next start on, this learner finds that leader only through the relay."""
+        self.ways[learner.myid, leader.myid] = relay.port
+        self.write_files(learner)
+        return relay
 
     def replace(self, server, successor):
         self.servers[self.servers.index(server)] = successor
@@ -468,85 +486,6 @@ class Ensemble:
         for server in self.servers:
             if server.running or server.should_run:
                 server.wait_serving(timeout=timeout)
-
-
-# --- a way to move clients from server to server --------------------------------------------------------------------
-
-
-class Relay:
-    """A TCP relay in front of a server that can change over to another server, or cut all its connections."""
-
-    def __init__(self, laboratory, server):
-        self._target = server.client_port
-        self._lock = threading.Lock()
-        self._pairs = set()
-        self._listener = socket.socket()
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.port = laboratory.ports.take()
-        self._listener.bind(("127.0.0.1", self.port))
-        self._listener.listen(16)
-        threading.Thread(target=self._accept, daemon=True).start()
-        laboratory.relays.append(self)
-
-    @property
-    def address(self):
-        return f"127.0.0.1:{self.port}"
-
-    def change_to(self, server):
-        """Clients are cut off, and reach `server` when they come back."""
-        self._target = server.client_port
-        self._cut_all()
-
-    def cut(self):
-        """Clients are cut off, and reach nobody any more."""
-        self._target = None
-        self._cut_all()
-
-    def close(self):
-        self.cut()
-        self._listener.close()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            try:
-                server = socket.create_connection(("127.0.0.1", self._target or 0), 5)
-            except OSError:
-                client.close()
-                continue
-            server.settimeout(None)
-            with self._lock:
-                self._pairs.add((client, server))
-            for source, sink in ((client, server), (server, client)):
-                source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                threading.Thread(target=self._pump, args=(source, sink, (client, server)), daemon=True).start()
-
-    def _pump(self, source, sink, pair):
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-        except OSError:
-            pass
-        self._cut(pair)
-
-    def _cut_all(self):
-        with self._lock:
-            pairs = list(self._pairs)
-        for pair in pairs:
-            self._cut(pair)
-
-    def _cut(self, pair):
-        with self._lock:
-            self._pairs.discard(pair)
-        for end in pair:
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            end.close()
 
 
 # --- the laboratory ------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real peers that Quorate is tested against: two ZooKeeper servers and the clients.
 #
-#   tests/interop/install_peers.sh [--with-c-client] [--with-node-client] [DIR]
+#   tests/interop/install_peers.sh [--with-c-client] [--with-node-client] [--with-aiozk] [DIR]
 #
 # DIR defaults to $QUORATE_PEERS, or else to target/peers of this repository. Running it again only adds
 # what is missing. The result is DIR/env.sh, which can be sourced:
@@ -16,6 +16,7 @@
 #   KAZOO_PYTHON         a Python that has kazoo
 #   ZK_CLI_MT            the C client's shell (with --with-c-client, which also brings the library's header)
 #   NODE_MODULES         where node finds node-zookeeper-client (with --with-node-client)
+#   AIOZK_PYTHON         a Python that has aiozk, and pytest for its tests (with --with-aiozk)
 #
 # No service is started and nothing is configured to start at boot.
 set -euo pipefail
@@ -26,16 +27,18 @@ PYSPARK_VERSION=4.3.0
 ZOOKEEPER39_VERSION=3.9.5
 KAZOO_VERSION=2.11.0
 NODE_CLIENT_VERSION=1.1.3
+AIOZK=(aiozk==0.32.0 pytest==9.2.0 pytest-asyncio==1.5.0)
 SYSTEM_JARS=/usr/share/java
 
 say() { printf 'install_peers: %s\n' "$*"; }
 die() { say "$*" >&2; exit 1; }
 
-with_c_client=no with_node_client=no
+with_c_client=no with_node_client=no with_aiozk=no
 while [[ ${1:-} == --* ]]; do
     case $1 in
         --with-c-client) with_c_client=yes ;;
         --with-node-client) with_node_client=yes ;;
+        --with-aiozk) with_aiozk=yes ;;
         *) die "there is no option $1" ;;
     esac
     shift
@@ -63,7 +66,7 @@ if [ $with_c_client = yes ]; then
     [ -e /usr/include/zookeeper/zookeeper.h ] || install_package libzookeeper-mt-dev
 fi
 
-# --- kazoo ---------------------------------------------------------------------------------------------------------
+# --- kazoo and aiozk -----------------------------------------------------------------------------------------------
 
 venv=$dir/venv
 if ! "$venv/bin/python" -c "import kazoo.version as v; assert v.__version__ == '$KAZOO_VERSION'" 2>/dev/null; then
@@ -75,6 +78,11 @@ if ! "$venv/bin/python" -c "import kazoo.version as v; assert v.__version__ == '
         python3 -m venv "$venv"
     fi
     "$venv/bin/python" -m pip install -q --disable-pip-version-check "kazoo==$KAZOO_VERSION"
+fi
+
+if [ $with_aiozk = yes ] && ! "$venv/bin/python" -c "import aiozk.test, pytest_asyncio" 2>/dev/null; then
+    say "installing ${AIOZK[*]}"
+    "$venv/bin/python" -m pip install -q --disable-pip-version-check "${AIOZK[@]}"
 fi
 
 # --- node-zookeeper-client -----------------------------------------------------------------------------------------
@@ -208,6 +216,7 @@ make_archive "$dir/zk39.jsa" "$zk39_options" "$zk39"
         ZK39_CLASSPATH "$zk39" ZK39_JAVA_OPTIONS "$zk39_options" ZK39_FULL_CLASSPATH "$zk39_full" \
         CURATOR_CLASSPATH "$curator" KAZOO_PYTHON "$venv/bin/python"
     [ ! -e "$node_modules" ] || printf 'NODE_MODULES=%q\n' "$node_modules"
+    ! "$venv/bin/python" -c "import aiozk.test, pytest_asyncio" 2>/dev/null || printf 'AIOZK_PYTHON=%q\n' "$venv/bin/python"
     [ ! -x /usr/lib/zookeeper/bin/cli_mt ] || echo ZK_CLI_MT=/usr/lib/zookeeper/bin/cli_mt
 } >"$dir/env.sh.new"
 mv "$dir/env.sh.new" "$dir/env.sh"

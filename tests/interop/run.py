@@ -91,6 +91,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments_of(parser)
     parser.add_argument("--only", metavar="NAME", action="append", help="only this scenario (may be given repeatedly)")
+    parser.add_argument("--rounds", type=int, default=2, help="of rolling_migration (default: %(default)s)")
     parser.add_argument("--keep-failed", action="store_true", help="keep the servers' directories of what fails")
     parser.add_argument("--list", action="store_true", help="name the scenarios and what each is about")
     parser.add_argument("--versions", default=",".join(JAVA_VERSIONS), help="default: %(default)s")
@@ -102,6 +103,7 @@ def main():
     scenarios = {}
     if has_kazoo:
         from scenarios import SCENARIOS, Stage
+        import killing, resynchronisation  # noqa: E401, F401  # add to SCENARIOS
 
         scenarios = SCENARIOS
     if arguments.list:
@@ -133,6 +135,7 @@ def main():
                     binary=arguments.binary,
                     stand_in=(arguments.stand_in or version) if arguments.self_test else None,
                     seed=f"{arguments.seed} {title}",
+                    rounds=arguments.rounds,
                 ),
                 scenario,
                 arguments.keep,

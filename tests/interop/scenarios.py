@@ -7,9 +7,7 @@ place: whatever a scenario asks for, ZooKeeper itself must be able to do.
 import itertools
 import os
 import random
-import re
 import shutil
-import sys
 import threading
 import time
 
@@ -18,11 +16,11 @@ from kazoo.exceptions import MarshallingError, NoAuthError, NotReadOnlyCallError
 from kazoo.protocol.states import KeeperState
 from kazoo.security import make_acl
 
-from harness import Ensemble, Failed, JavaServer, Laboratory, QuorateServer, Relay, expect, wait_until
+from harness import Ensemble, JavaServer, Laboratory, QuorateServer, expect, wait_until
+from relays import Relay
 from workload import (
     CREDENTIALS,
     Ledger,
-    Reader,
     close_client,
     exercise_ephemerals,
     exercise_session_moves,
@@ -50,12 +48,13 @@ def scenario(function):
 class Stage:
     """Makes the servers of one scenario: `java` ones of the version under test, and `quorate` ones."""
 
-    def __init__(self, peers, name, *, version, binary=None, stand_in=None, seed=None):
+    def __init__(self, peers, name, *, version, binary=None, stand_in=None, seed=None, rounds=2):
         self.laboratory = Laboratory(peers, name)
         self.version = version
         self.binary = binary
         self.stand_in = stand_in  # the version of the ZooKeeper servers in Quorate's place, in a self-test
         self.random = random.Random(seed)
+        self.rounds = rounds  # of what can go on for any time
         self.exact = not stand_in  # where Quorate leads, ask for more than ZooKeeper does
 
     def java(self, myid, **arguments):
@@ -87,6 +86,13 @@ def expect_synced_by(leader, learner, kind):
     expect(heard, f"neither {leader} nor {learner} says how {learner} was brought up to date")
     for server, how in heard.items():
         expect(how == kind, f"{learner} was brought up to date by {how}, not {kind}, says {server}")
+
+
+def expect_true_digests(servers):
+    """None of these servers has found its tree to be another than the leader predicted."""
+    for server in servers:
+        told = server.four_letter_word("mntr")
+        expect("zk_digest_mismatches_count\t0\n" in told, f"{server} has another tree than the leader predicted")
 
 
 # A leader that remembers fewer transactions than an empty learner lacks: it cannot send a DIFF.
@@ -291,9 +297,7 @@ def long_transactions(stage):
     java.stop()
     java.start().wait_serving("follower")
     expect_same_everywhere(laboratory, ensemble)
-    for server in ensemble:
-        told = server.four_letter_word("mntr")
-        expect(re.search(r"zk_digest_mismatches_count\t0", told), f"{server} has another tree than the leader predicted")
+    expect_true_digests(ensemble)
 
 
 # --- e: transactions that only a dead leader has seen -----------------------------------------------------------------
@@ -525,65 +529,6 @@ def takeover_of_killed(stage):
         writer.join(30)
     expect(not errors, f"a write failed: {errors}")
     expect_same_everywhere(laboratory, ensemble)
-
-
-# --- g: killing --------------------------------------------------------------------------------------------------------
-
-
-def kill_at_random(stage, servers, cycles=10):
-    """Servers are killed and restarted in turn under a writing client; nothing acknowledged is lost."""
-    laboratory = stage.laboratory
-    ensemble = Ensemble(servers).start()
-    ledger, reader = Ledger(laboratory, *servers), Reader(laboratory, *servers)
-    ledger.start()
-    reader.start()
-    ledger.expect_progress(10, alive=servers)
-    for _ in range(cycles):
-        victim = stage.random.choice(servers)
-        victim.kill()
-        ledger.expect_progress(10, alive=servers)
-        victim.start().wait_serving()
-    ledger.expect_progress(10, alive=servers)
-    ledger.finish()
-    reader.finish()
-    ensemble.wait_serving()
-    try:
-        expect_ledgers_everywhere(laboratory, ensemble, [ledger])
-    except Failed as failed:
-        odd = next((s for s in servers if isinstance(s, JavaServer) and has_gap(s, servers)), None)
-        if not odd:
-            raise
-        print(f"{odd} has a gap in its log: {failed}", file=sys.stderr)
-        expect_ledgers_everywhere(laboratory, [s for s in servers if s is not odd], [ledger])
-
-
-def has_gap(server, servers):
-    """Whether a ZooKeeper server's log lacks the end of an epoch though the server has said that it has it.
-
-    A follower may have applied what still waits for its log when its leader dies, and drop it from there. It says in the
-    election that it has it, so nobody sends it again, and after a restart it has not. Its data then differ from everybody's."""
-    own = server.logged()
-    others = set.intersection(*(s.logged() for s in servers if s is not server))
-    claimed = [int(zxid, 16) for zxid in re.findall(r"New election\..* proposed zxid=0x([0-9a-f]+)", server.log_text())]
-    snapshots = [int(path.rpartition(".")[2], 16) for path in server.files("snapshot")]
-
-    def dropped(zxid):
-        end_of_epoch = zxid | 0xFFFFFFFF
-        return not any(zxid < z <= end_of_epoch for z in own) and any(zxid <= z <= end_of_epoch for z in claimed)
-
-    return any(max(snapshots, default=0) < zxid < max(own) and dropped(zxid) for zxid in others - own)
-
-
-@scenario
-def mixed_random_kills(stage):
-    """Ten random kills among two Quorate servers and one ZooKeeper server."""
-    kill_at_random(stage, [stage.quorate(1), stage.java(2), stage.quorate(3)])
-
-
-@scenario
-def mixed_random_kills_java_majority(stage):
-    """Ten random kills among two ZooKeeper servers and one Quorate server."""
-    kill_at_random(stage, [stage.java(1), stage.quorate(2), stage.java(3)])
 
 
 @scenario

@@ -27,7 +27,8 @@ from kazoo.protocol.states import EventType
 from kazoo.retry import KazooRetry
 from kazoo.security import make_acl, make_digest_acl
 
-from harness import PATIENCE, Failed, Relay, expect, holds_for, wait_until
+from harness import PATIENCE, Failed, expect, holds_for, wait_until
+from relays import Relay
 
 # A request that ends like this may or may not have been carried out.
 UNKNOWN_OUTCOME = (ConnectionLoss, SessionExpiredError, ConnectionClosedError, KazooTimeoutError)
@@ -370,9 +371,10 @@ def exercise_session_moves(laboratory, moves, base, timeout=3.0):
 class Ledger(threading.Thread):
     """A client that writes without pause and knows what was acknowledged, what was not, and what is uncertain."""
 
-    def __init__(self, laboratory, *targets, base="/ledger", timeout=8.0):
+    def __init__(self, laboratory, *targets, base="/ledger", timeout=8.0, pause=0):
         super().__init__(daemon=True)
         self.base = base
+        self.pause = pause  # seconds after each write
         self.client = open_client(laboratory, *targets, timeout=timeout)
         self.states = []
         self._listener = self.states.append
@@ -401,6 +403,7 @@ class Ledger(threading.Thread):
                 try:
                     self._write(i)
                     self.acknowledged += 1
+                    self._stopping.wait(self.pause)
                 except UNKNOWN_OUTCOME:
                     self.uncertain += 1
                     wait_until(lambda: self.client.connected or self._stopping.is_set(), "the writer to reconnect", 60)

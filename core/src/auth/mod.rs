@@ -1,4 +1,4 @@
-//! Who a connection is, and what an access control list lets it do.
+//! The identities of a connection, and what an access control list lets it do.
 
 pub mod digest;
 pub mod identities;
@@ -17,7 +17,7 @@ use crate::wire::record::{Acl, Id, perms};
 /// From how many comparisons on the identities are sorted first.
 const MANY: usize = 256;
 
-/// Whether `acl` gives somebody who is all of `ids` any of the permission bits `wanted`
+/// Whether `acl` gives a client with the identities `ids` any of the permission bits `wanted`
 /// (`ZooKeeperServer.checkACL`). An empty list allows everything; so does the identity `super`.
 ///
 /// Every entry is looked at once, in a number of comparisons that grows with the logarithm of the
@@ -59,7 +59,7 @@ fn is_named(named: &Id, ids: &[Id]) -> bool {
 ///
 /// # Errors
 /// INVALIDACL for an empty list, an unknown scheme, an id its scheme does not know, and `auth`
-/// from somebody who has proved nothing (an address is no proof). MARSHALLINGERROR as soon as the
+/// from a client that has proved nothing (an address is no proof). MARSHALLINGERROR as soon as the
 /// list takes more than `limit` bytes: no more than that is ever made of it.
 pub fn fix_acl(asked: &[Acl], ids: &[Id], limit: usize) -> Result<Vec<Acl>, ErrorCode> {
     let mut fixed = Fixed { list: Vec::new(), left: limit };
@@ -108,7 +108,7 @@ fn is_proof(scheme: &str) -> bool {
     matches!(scheme, "digest" | "sasl" | "x509")
 }
 
-/// The list that `getACL` shows: in full to those who may change it, otherwise with the hashes of
+/// The list that `getACL` shows: in full to clients that may change it, otherwise with the hashes of
 /// `digest` ids masked.
 pub fn shown_acl(acl: &[Acl], ids: &[Id]) -> Vec<Acl> {
     let mut shown = acl.to_vec();

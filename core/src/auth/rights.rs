@@ -12,7 +12,7 @@ const FEW: usize = 8;
 /// The rights of a client, for the time of one request.
 ///
 /// Requests with many parts name the same znode, or znodes with the same list, again and again.
-/// Lists are shared by those who have them, so that the list itself tells whether it was judged.
+/// Znodes with equal lists share them, so that the list itself tells whether it was judged.
 #[derive(Debug)]
 pub struct Rights<'a> {
     ids: &'a [Id],

@@ -10,14 +10,15 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use super::{Notification, ServerState, Vote};
 use crate::config::PeerConfig;
 use crate::ids::{Epoch, ServerId};
+use crate::membership::Membership;
 use crate::mutation::mutated;
 use crate::output::{Output, Outputs};
 use crate::payload::Payload;
 use crate::rename::{Names, Rename};
 use crate::timer::{Delay, Timer};
 
-/// The last round there can be: clocks travel as signed numbers. A server that has come to it stays in it, so that a
-/// forged clock ends no election.
+/// The last round there can be: clocks travel as signed numbers. A server that has come to it stays in it, so
+/// that a forged clock ends no election.
 const LAST_ROUND: u64 = i64::MAX as u64;
 
 /// The longest pause between repetitions: 200 ms · 2⁹ is past the 60 s limit.
@@ -81,6 +82,7 @@ impl FastLeaderElection {
     pub fn start<P: Payload>(
         &mut self,
         config: &PeerConfig<P>,
+        members: &Membership,
         initial: Vote,
         out: &mut Outputs<P>,
     ) -> Option<Vote> {
@@ -91,20 +93,20 @@ impl FastLeaderElection {
         self.outside.clear();
         self.deciding = false;
         self.backoff = 0;
-        self.announce(config, out);
+        self.announce(config, members, out);
         out.push(Output::SetAlarm(Timer::ElectionResend, Delay::Backoff(0)));
-        self.tally(config, out)
+        self.tally(config, members, out)
     }
 
     /// The connection to a server's election port came up: it may have missed our vote.
     pub fn link_up<P: Payload>(
         &mut self,
-        config: &PeerConfig<P>,
+        members: &Membership,
         server: ServerId,
         state: ServerState,
         out: &mut Outputs<P>,
     ) {
-        if config.is_voter(server) {
+        if members.is_voter(server) {
             self.reachable.insert(server);
             if state == ServerState::Looking {
                 out.push(Output::Elect(server, self.notification(state)));
@@ -122,31 +124,32 @@ impl FastLeaderElection {
         self.reachable.contains(&server)
     }
 
-    /// LOOKING: somebody's vote. Returns the decision if this was the one that was missing.
+    /// LOOKING: a server's vote. Returns the decision if this was the one that was missing.
     pub fn hear<P: Payload>(
         &mut self,
         config: &PeerConfig<P>,
+        members: &Membership,
         from: ServerId,
         heard: Notification,
         out: &mut Outputs<P>,
     ) -> Option<Vote> {
         // ZOOKEEPER-2988: neither a stranger's vote nor a vote for a stranger counts.
-        let voter = |id: ServerId| config.is_voter(id) || mutated!(config, StrangerElected);
+        let voter = |id: ServerId| members.is_voter(id) || mutated!(config, StrangerElected);
         let known = voter(from) && voter(heard.vote.leader);
         if !known || heard.round > LAST_ROUND {
             return None;
         }
         match heard.state {
-            ServerState::Looking => self.hear_looking(config, from, heard, out),
+            ServerState::Looking => self.hear_looking(config, members, from, heard, out),
             ServerState::Observing => None,
-            ServerState::Following | ServerState::Leading => self.hear_decided(config, from, heard),
+            ServerState::Following | ServerState::Leading => self.hear_decided(config, members, from, heard),
         }
     }
 
     /// LOOKING: nothing decisive was heard for a while; say the vote again, then wait longer.
-    pub fn resend<P: Payload>(&mut self, config: &PeerConfig<P>, out: &mut Outputs<P>) {
+    pub fn resend<P: Payload>(&mut self, config: &PeerConfig<P>, members: &Membership, out: &mut Outputs<P>) {
         self.backoff = (self.backoff + 1).min(LAST_BACKOFF);
-        self.announce(config, out);
+        self.announce(config, members, out);
         out.push(Output::SetAlarm(Timer::ElectionResend, Delay::Backoff(self.backoff)));
     }
 
@@ -155,7 +158,7 @@ impl FastLeaderElection {
         core::mem::take(&mut self.deciding).then_some(self.vote)
     }
 
-    /// The search is over: keep the vote for those who ask, forget the rest.
+    /// The search is over: keep the vote for servers that ask, forget the rest.
     pub fn end<P: Payload>(&mut self, decided: Vote, out: &mut Outputs<P>) {
         self.vote = decided;
         self.initial = Vote::none();
@@ -170,12 +173,13 @@ impl FastLeaderElection {
     fn hear_looking<P: Payload>(
         &mut self,
         config: &PeerConfig<P>,
+        members: &Membership,
         from: ServerId,
         heard: Notification,
         out: &mut Outputs<P>,
     ) -> Option<Vote> {
         // A voter that has no trusted history waits for an established leader.
-        let untrusted = config.is_voter(config.id) && self.initial.zxid.is_none();
+        let untrusted = members.is_voter(config.id) && self.initial.zxid.is_none();
         if untrusted || heard.vote.zxid.is_none() {
             return None;
         }
@@ -187,28 +191,29 @@ impl FastLeaderElection {
             self.outside.clear();
             let own = if mutated!(config, HigherRoundKeepsVote) { self.vote } else { self.initial };
             let any = mutated!(config, HigherRoundTakesAnyVote);
-            self.vote = if beats(config, &heard.vote, &own) || any { heard.vote } else { own };
-            self.changed_mind(config, out);
+            self.vote = if beats(config, members, &heard.vote, &own) || any { heard.vote } else { own };
+            self.changed_mind(config, members, out);
         } else if heard.round < self.round && !mutated!(config, LowerRoundCounts) {
             if !mutated!(config, LaggardNotAnswered) {
                 out.push(Output::Elect(from, self.notification(ServerState::Looking)));
             }
             return None;
-        } else if beats(config, &heard.vote, &self.vote) {
+        } else if beats(config, members, &heard.vote, &self.vote) {
             self.vote = heard.vote;
-            self.changed_mind(config, out);
+            self.changed_mind(config, members, out);
         } else if self.vote.beats(&heard.vote) && !mutated!(config, LoserNotAnswered) {
             // It has not heard this vote: perhaps it still had a leader when it came, and has
             // forgotten it. Without an answer both would wait until votes are said again.
             out.push(Output::Elect(from, self.notification(ServerState::Looking)));
         }
         self.received.insert(from, heard);
-        self.tally(config, out)
+        self.tally(config, members, out)
     }
 
     fn hear_decided<P: Payload>(
         &mut self,
         config: &PeerConfig<P>,
+        members: &Membership,
         from: ServerId,
         heard: Notification,
     ) -> Option<Vote> {
@@ -226,7 +231,7 @@ impl FastLeaderElection {
             // This server voted in that round too, perhaps as the one that completed the quorum.
             let own = self.vote.zxid.is_some() && self.vote == heard.vote;
             let agrees = |id| if id == config.id { own } else { self.received.get(&id).is_some_and(agree) };
-            if config.is_quorum(agrees) && self.leader_confirms(config, &self.received, &heard) {
+            if members.is_quorum(agrees) && self.leader_confirms(config, &self.received, &heard) {
                 return Some(heard.vote);
             }
         }
@@ -237,7 +242,7 @@ impl FastLeaderElection {
         let agrees = |id| self.outside.get(&id).is_some_and(agree);
         let wrong_set = mutated!(config, CheckLeaderInWrongSet);
         let asked = if wrong_set { &self.received } else { &self.outside };
-        if config.is_quorum(agrees) && self.leader_confirms(config, asked, &heard) {
+        if members.is_quorum(agrees) && self.leader_confirms(config, asked, &heard) {
             self.round = heard.round;
             return Some(heard.vote);
         }
@@ -246,7 +251,12 @@ impl FastLeaderElection {
 
     /// Whether the votes of this round decide it: at once if every reachable voter agrees,
     /// otherwise an alarm gives a better vote its chance.
-    fn tally<P: Payload>(&mut self, config: &PeerConfig<P>, out: &mut Outputs<P>) -> Option<Vote> {
+    fn tally<P: Payload>(
+        &mut self,
+        config: &PeerConfig<P>,
+        members: &Membership,
+        out: &mut Outputs<P>,
+    ) -> Option<Vote> {
         let agrees = |id: ServerId| {
             if id == config.id {
                 self.vote.zxid.is_some() && !mutated!(config, DecidesWithoutItself)
@@ -255,14 +265,14 @@ impl FastLeaderElection {
             }
         };
         let quorum = if mutated!(config, DecidesAtHalf) {
-            config.voters().filter(|id| agrees(*id)).count() * 2 >= config.voters().count() - 1
+            members.voters().filter(|id| agrees(*id)).count() * 2 >= members.voters().count() - 1
         } else {
-            config.is_quorum(agrees)
+            members.is_quorum(agrees)
         };
         if !quorum {
             return None;
         }
-        let all = config.voters().all(|id| id == config.id || agrees(id) || !self.reachable.contains(&id));
+        let all = members.voters().all(|id| id == config.id || agrees(id) || !self.reachable.contains(&id));
         if all {
             return Some(self.vote);
         }
@@ -273,16 +283,21 @@ impl FastLeaderElection {
         None
     }
 
-    fn changed_mind<P: Payload>(&mut self, config: &PeerConfig<P>, out: &mut Outputs<P>) {
+    fn changed_mind<P: Payload>(
+        &mut self,
+        config: &PeerConfig<P>,
+        members: &Membership,
+        out: &mut Outputs<P>,
+    ) {
         if core::mem::take(&mut self.deciding) {
             out.push(Output::CancelAlarm(Timer::ElectionDecide));
         }
-        self.announce(config, out);
+        self.announce(config, members, out);
     }
 
-    fn announce<P: Payload>(&self, config: &PeerConfig<P>, out: &mut Outputs<P>) {
+    fn announce<P: Payload>(&self, config: &PeerConfig<P>, members: &Membership, out: &mut Outputs<P>) {
         let notification = self.notification(ServerState::Looking);
-        for voter in config.voters().filter(|id| *id != config.id) {
+        for voter in members.voters().filter(|id| *id != config.id) {
             out.push(Output::Elect(voter, notification));
         }
     }
@@ -307,7 +322,7 @@ impl FastLeaderElection {
     }
 }
 
-fn beats<P: Payload>(config: &PeerConfig<P>, new: &Vote, old: &Vote) -> bool {
+fn beats<P: Payload>(config: &PeerConfig<P>, members: &Membership, new: &Vote, old: &Vote) -> bool {
     if mutated!(config, VoteOrderIgnoresZxid) {
         return (new.peer_epoch, new.leader) > (old.peer_epoch, old.leader);
     }
@@ -317,8 +332,8 @@ fn beats<P: Payload>(config: &PeerConfig<P>, new: &Vote, old: &Vote) -> bool {
     if mutated!(config, VoteOrderIgnoresEpoch) {
         return (new.zxid, new.leader) > (old.zxid, old.leader);
     }
-    let weightless = mutated!(config, WeightlessLeads) && config.is_voter(new.leader);
-    (config.may_lead(new.leader) || weightless || mutated!(config, StrangerElected)) && new.beats(old)
+    let weightless = mutated!(config, WeightlessLeads) && members.is_voter(new.leader);
+    (members.may_lead(new.leader) || weightless || mutated!(config, StrangerElected)) && new.beats(old)
 }
 
 impl Rename for FastLeaderElection {
@@ -338,6 +353,7 @@ impl Rename for FastLeaderElection {
 
 #[cfg(test)]
 mod tests {
+    use alloc::sync::Arc;
     use alloc::vec;
     use alloc::vec::Vec;
 
@@ -347,17 +363,21 @@ mod tests {
     use crate::pipeline::{ClientTxn, Settings};
     use crate::quorum::QuorumVerifier;
 
+    fn members() -> Membership {
+        Membership::new(QuorumVerifier::Majority((1..=3).map(ServerId).collect()), vec![])
+    }
+
     fn config(id: i64) -> PeerConfig<ClientTxn> {
         PeerConfig {
             id: ServerId(id),
-            verifiers: vec![QuorumVerifier::Majority((1..=3).map(ServerId).collect())],
-            observers: vec![],
+            membership: Arc::new(members()),
             election: ElectionMode::Fast,
             commit_log_count: 500,
             read_only: false,
             commit_log_bytes: usize::MAX,
             diff_limit: DiffLimit::NONE,
             max_txn: usize::MAX,
+            max_backlog: usize::MAX,
             tick_ms: 2000,
             init_limit: 10,
             sync_limit: 5,
@@ -377,13 +397,13 @@ mod tests {
         let mut decided = vec![None; 2];
         let mut out = Vec::new();
         for i in 0..2 {
-            decided[i] = pair[i].start(&config(i as i64 + 1), vote(i as i64 + 1), &mut out);
+            decided[i] = pair[i].start(&config(i as i64 + 1), &members(), vote(i as i64 + 1), &mut out);
         }
         for _ in 0..4 {
             for i in 0..2 {
                 let said = pair[i].notification(ServerState::Looking);
                 let (to, from) = (1 - i, ServerId(i as i64 + 1));
-                let heard = pair[to].hear(&config(to as i64 + 1), from, said, &mut out);
+                let heard = pair[to].hear(&config(to as i64 + 1), &members(), from, said, &mut out);
                 decided[to] = decided[to].or(heard);
             }
         }
@@ -398,8 +418,8 @@ mod tests {
             // Somebody in the name of the third says this to one of them while it looks.
             let mut out: Outputs<ClientTxn> = Vec::new();
             let nonsense = Notification { state: ServerState::Looking, vote: vote(3), round: forged };
-            pair[0].start(&config(1), vote(1), &mut out);
-            pair[0].hear(&config(1), ServerId(3), nonsense, &mut out);
+            pair[0].start(&config(1), &members(), vote(1), &mut out);
+            pair[0].hear(&config(1), &members(), ServerId(3), nonsense, &mut out);
             for _ in 0..3 {
                 assert_eq!(elect(&mut pair), vec![vote(2); 2], "{forged}");
             }

@@ -1,10 +1,11 @@
 //! Fast Leader Election: votes, the message that carries them, the search.
 
 mod fast;
-pub mod link;
+mod link;
 mod notification;
 mod vote;
 
 pub use fast::FastLeaderElection;
+pub use link::{ElectionLink, LinkOutput, LinkOutputs, Slot};
 pub use notification::{Notification, ServerState};
 pub use vote::Vote;

@@ -3,7 +3,7 @@
 use crate::ids::{Epoch, ServerId, Zxid};
 use crate::rename::{Names, Rename};
 
-/// Who should lead, and what is known of that server's history.
+/// The server that should lead, and what is known of its history.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct Vote {
@@ -12,7 +12,7 @@ pub struct Vote {
     /// The last transaction in its log; `None` from a server with no trusted history (an empty
     /// disk that was not marked as a first start) and from observers: such votes never count.
     pub zxid: Option<Zxid>,
-    /// Its current epoch.
+    /// The proposed leader's current epoch.
     pub peer_epoch: Epoch,
 }
 

@@ -1,4 +1,4 @@
-//! A committed transaction changes the state, tells watchers, and answers who asked for it.
+//! A committed transaction changes the state, tells watchers, and answers the client that asked for it.
 //!
 //! Nothing in a transaction's content can stop a server: what cannot be read or done fails as a
 //! transaction, on every server alike.

@@ -27,7 +27,7 @@ pub enum Reach {
     Exact,
     /// Of transactions up to this one.
     UpTo(Zxid),
-    /// Of any that the leader who sent it commits before the state is complete: they are applied when
+    /// Of any that the leader that sent it commits before the state is complete: they are applied when
     /// clients are served.
     UntilServing,
 }
@@ -58,7 +58,7 @@ pub struct ImageNode<'a> {
     pub path: &'a str,
     /// The data; `None` is null.
     pub data: Option<&'a [u8]>,
-    /// The number of its list; −1: everything for everybody, which is in no list.
+    /// The number of its list; −1: everything for every client, which is in no list.
     pub acl: i64,
     /// The persisted stat.
     pub stat: StatPersisted,
@@ -147,7 +147,7 @@ impl TreeImage {
         self.reach
     }
 
-    /// The same, known to reach so far.
+    /// This image, known to reach up to a transaction.
     pub fn reaching(self, reach: Reach) -> Self {
         let reach = match reach {
             Reach::UpTo(zxid) if zxid <= self.applied => Reach::Exact,
@@ -178,7 +178,7 @@ impl TreeImage {
         builder.tree
     }
 
-    /// The same as if it had been read by a server with these settings.
+    /// This image as if it had been read by a server with these settings.
     ///
     /// # Errors
     /// It is no image.
@@ -329,7 +329,7 @@ impl ImageBuilder {
     /// A znode. A later one with the same path replaces it.
     ///
     /// A list that is missing (ZooKeeper's own snapshots can lack some, until the log is replayed)
-    /// becomes one that allows nobody anything: see [`missing_lists`](Self::missing_lists).
+    /// becomes one that allows nothing: see [`missing_lists`](Self::missing_lists).
     ///
     /// # Errors
     /// [`ImageError::NoParent`], [`ImageError::BadPath`].

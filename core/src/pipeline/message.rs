@@ -18,7 +18,7 @@ use crate::wire::record::Id;
 
 /// A transaction as it is logged, proposed and applied: the serialized header, body and digest.
 ///
-/// It is encoded once, by the leader; everybody else keeps the bytes as they came.
+/// It is encoded once, by the leader; all other servers keep the bytes as they came.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct ClientTxn(pub Bytes);
@@ -91,13 +91,13 @@ impl ClientReply {
 pub struct ClientRequest {
     /// Whose.
     pub session: SessionId,
-    /// Its xid.
+    /// The request's xid.
     pub cxid: i32,
     /// The operation; not necessarily a known one if a learner sent it.
     pub op: i32,
     /// The body as the client sent it, bytes behind it included.
     pub body: Bytes,
-    /// Who the client was when it sent the request; empty for requests of servers.
+    /// The client's identities when it sent the request; empty for requests of servers.
     pub auth: Arc<[Id]>,
 }
 

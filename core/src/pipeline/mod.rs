@@ -12,7 +12,7 @@
 //! A server that knows no leader may serve reads alone (`read_only.rs`).
 //!
 //! `apply` is the only writer of replicated state. A session's requests are answered in order: a
-//! read waits for the session's own writes before it, and for nobody else's.
+//! read waits for the session's own writes before it, and for no other session's.
 
 mod apply;
 mod connect;
@@ -78,7 +78,7 @@ pub struct TreeService {
     queues: Queues,
     watches: WatchManager,
     ids: SessionIds,
-    /// A learner's: who was heard from since the leader was told.
+    /// A learner's: the sessions heard from since the leader was told.
     touches: Touches,
     leading: Option<Leading>,
     /// While only reads are served: the sessions that this server has given out on its own.

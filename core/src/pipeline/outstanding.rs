@@ -70,7 +70,7 @@ impl Outstanding {
         self.created = 0;
     }
 
-    /// It failed: its changes never were.
+    /// The request failed: its changes never were.
     pub(super) fn roll_back(&mut self) {
         self.digest = self.digest_before;
         self.order.truncate(self.order.len() - self.undo.len());

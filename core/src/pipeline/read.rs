@@ -119,8 +119,9 @@ impl TreeService {
         Ok(names)
     }
 
-    /// The session's own znodes whose paths start with the prefix. Nothing, and what is nothing or `/` once the
-    /// characters up to U+0020 around it are left out, means all; any other prefix counts as it is written.
+    /// The session's own znodes whose paths start with the prefix. Nothing, and what is nothing or `/` once
+    /// the characters up to U+0020 around it are left out, means all; any other prefix counts as it is
+    /// written.
     fn ephemerals(&self, conn: ConnId, prefix: Option<&str>) -> Vec<String> {
         let Some(connection) = self.connections.get(&conn) else { return Vec::new() };
         let means_all = |prefix: &str| matches!(prefix.trim_matches(|c| c <= ' '), "" | ROOT);

@@ -31,7 +31,7 @@ pub struct Settings {
     pub extended_types: bool,
     /// `zookeeper.digest.enabled`: transactions carry the digest of the tree.
     pub digest: bool,
-    /// `zookeeper.skipACL`: nobody is refused anything.
+    /// `zookeeper.skipACL`: no client is refused anything.
     pub skip_acl: bool,
     /// `zookeeper.DigestAuthenticationProvider.superDigest`: this `digest` identity may do
     /// everything.
@@ -91,7 +91,7 @@ impl Settings {
         }
     }
 
-    /// The session timeout (ms) that a client gets who asks for this one.
+    /// The session timeout (ms) for a client that asks for this one.
     pub fn negotiate(&self, asked_ms: i32) -> i32 {
         asked_ms.min(self.max_session_timeout_ms).max(self.min_session_timeout_ms)
     }

@@ -55,20 +55,20 @@ pub struct ServiceStatus {
     pub counters: Counters,
 }
 
-/// One client connection, for `cons`.
+/// What core knows of one client connection. The server counts packets and latencies itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConnectionStatus {
     /// The connection.
     pub conn: ConnId,
     /// Where it comes from.
     pub address: IpAddr,
-    /// Its session.
+    /// The connection's session.
     pub session: SessionId,
     /// The negotiated timeout, ms.
     pub timeout_ms: i32,
     /// Whether the session is established.
     pub established: bool,
-    /// Who the client has shown to be.
+    /// The identities that the client has proved.
     pub ids: Arc<[Id]>,
 }
 

@@ -32,7 +32,7 @@ impl Touches {
         self.heard.remove(&session);
     }
 
-    /// Nobody is to be told any more.
+    /// There is no leader to tell any more.
     pub(super) fn clear(&mut self) {
         *self = Touches::default();
     }

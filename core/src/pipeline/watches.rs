@@ -1,4 +1,4 @@
-//! Notifications: who is told, and what a client missed while it was between servers.
+//! Notifications: which clients are told, and what a client missed while it was between servers.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;

@@ -35,11 +35,11 @@ pub fn end_frame(out: &mut [u8], at: usize) {
 /// Why a file cannot be read (on).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Damage {
-    /// It does not begin as a recording does.
+    /// The file does not begin as a recording does.
     Foreign,
-    /// It is a recording of another version of the format.
+    /// A recording of another version of the format.
     Version(u8),
-    /// It ends within a frame: what a process leaves that was killed while it wrote.
+    /// The file ends within a frame: what a process leaves that was killed while it wrote.
     Torn,
     /// A frame's content is not what was written.
     Checksum,

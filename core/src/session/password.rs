@@ -10,7 +10,7 @@ const MASK: u64 = (1 << 48) - 1;
 
 /// The password of `session`: the first 16 bytes of `java.util.Random(id ^ secret)`.
 ///
-/// It proves nothing (whoever knows the id can compute it) and must be identical everywhere, or
+/// It proves nothing (any party that knows the id can compute it) and must be identical everywhere, or
 /// clients could not move between servers.
 pub fn password(session: SessionId) -> [u8; 16] {
     let mut seed = ((session.0 ^ SUPER_SECRET) as u64 ^ MULTIPLIER) & MASK;

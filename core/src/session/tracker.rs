@@ -20,7 +20,7 @@ pub enum SessionError {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Tracked {
     closing: bool,
-    /// Who serves the session; unknown after a change of leaders until it is heard from.
+    /// The server that serves the session; unknown after a change of leaders until it is heard from.
     owner: Option<Origin>,
 }
 
@@ -32,7 +32,7 @@ pub struct SessionTracker {
 }
 
 impl SessionTracker {
-    /// Nobody is known; sessions expire in steps of `tick_ms` milliseconds.
+    /// No session is known; sessions expire in steps of `tick_ms` milliseconds.
     pub fn new(tick_ms: u64) -> Self {
         SessionTracker { sessions: BTreeMap::new(), queue: ExpiryQueue::new(tick_ms) }
     }

@@ -11,7 +11,7 @@ use crate::wire::record::Acl;
 pub struct AclId(pub(super) u32);
 
 impl AclId {
-    /// Everything for everybody: what the system's own znodes have. It is in no table on disk,
+    /// Everything for every client: what the system's own znodes have. It is in no table on disk,
     /// where its index is −1.
     pub const OPEN: AclId = AclId(0);
 
@@ -28,7 +28,7 @@ struct Entry {
     users: u32,
 }
 
-/// Lists by number and numbers by list (`ReferenceCountedACLCache`). A list nobody uses any more
+/// Lists by number and numbers by list (`ReferenceCountedACLCache`). A list that no znode uses any more
 /// is forgotten.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct AclTable {
@@ -45,7 +45,7 @@ impl Default for AclTable {
 }
 
 impl AclTable {
-    /// The list, which somebody must be using (or [`AclId::OPEN`]).
+    /// The list, which a znode must be using (or [`AclId::OPEN`]).
     pub fn get(&self, id: AclId) -> &Arc<[Acl]> {
         self.entries.get(&id).map_or(&self.open, |entry| &entry.list)
     }

@@ -35,7 +35,7 @@ pub struct NewZnode<'a> {
     pub path: &'a str,
     /// The data; `None` is null.
     pub data: Option<&'a [u8]>,
-    /// Who may do what.
+    /// The access control list.
     pub acl: &'a [Acl],
     /// Why it may go by itself.
     pub owner: Owner,
@@ -378,7 +378,7 @@ impl DataTree {
         self.acls.acquire(list)
     }
 
-    /// The same list for one more [`place`](Self::place).
+    /// A list that is in the table already, for one more [`place`](Self::place).
     pub(crate) fn acquire_acl_again(&mut self, id: AclId) {
         self.acls.acquire_again(id);
     }

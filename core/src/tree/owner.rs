@@ -1,4 +1,4 @@
-//! Why a znode may go by itself: what `ephemeralOwner` stands for, and who owns what.
+//! Why a znode may go by itself: what `ephemeralOwner` stands for, and what each session owns.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
@@ -9,13 +9,13 @@ use crate::ids::SessionId;
 /// What the `ephemeralOwner` of a znode means (`EphemeralType`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Owner {
-    /// Nobody: it stays until it is deleted.
+    /// No owner: the znode stays until it is deleted.
     Nobody,
     /// A session: it goes with it.
     Session(SessionId),
-    /// It goes when its last child has gone.
+    /// A container: the znode goes when its last child has gone.
     Container,
-    /// It goes when it has had no children and no change for this long, ms.
+    /// With a TTL: the znode goes when it has had no children and no change for this long, ms.
     Ttl(i64),
 }
 

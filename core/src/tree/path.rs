@@ -5,9 +5,9 @@
 pub enum PathError {
     /// The empty string.
     Empty,
-    /// It does not start with `/`.
+    /// The path does not start with `/`.
     NotAbsolute,
-    /// It ends with `/` and is not the root.
+    /// The path ends with `/` and is not the root.
     TrailingSlash,
     /// Two slashes in a row.
     EmptyComponent,

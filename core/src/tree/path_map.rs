@@ -192,9 +192,9 @@ mod tests {
                 }
                 prop_assert_eq!(map.len(), model.len());
             }
-            let sorted: alloc::vec::Vec<(String, u8)> =
+            let sorted: Vec<(String, u8)> =
                 map.sorted().into_iter().map(|(p, v)| (String::from(&**p), *v)).collect();
-            prop_assert_eq!(sorted, model.into_iter().collect::<alloc::vec::Vec<_>>());
+            prop_assert_eq!(sorted, model.into_iter().collect::<Vec<_>>());
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The container of znodes: compact, indexed by full path, with children lists and cheap consistent views.
 //!
-//! This is the container only. What a create or a delete means for versions, zxids, ephemerals, quotas, watches or the digest is
-//! decided above; the store keeps what it is told, and keeps track of who is whose child.
+//! This is the container only. What a create or a delete means for versions, zxids, ephemerals, quotas,
+//! watches or the digest is decided above; the store keeps what it is told, and keeps track of who is whose
+//! child.
 //!
 //! ```text
 //!   path ─ hash ─► index ─► id ─┬► pages   name, data, Meta, parent, number of children      shared with views, copied on write
@@ -18,7 +19,8 @@
 //!   znodes there ever were are kept for the next ones.
 //! - **No randomness inside.** The key of the hash is given. Nothing observable depends on it: [`Children`] come in order of creation.
 //!
-//! Equality and [`Hash`] look at contents (paths, [`Meta`], data), never at ids or at the order in which the contents came to be.
+//! Equality and [`Hash`] look at contents (paths, [`Meta`], data), never at ids or at the order in which the
+//! contents came to be.
 
 mod index;
 mod links;
@@ -69,7 +71,8 @@ pub struct Meta {
     pub ephemeral_owner: i64,
     /// Number of changes of the data.
     pub version: i32,
-    /// Number of children ever created, as persisted. (Clients are told twice this minus the number of children.)
+    /// Number of children ever created, as persisted. (Clients are told twice this minus the number of
+    /// children.)
     pub cversion: i32,
     /// Number of changes of the ACL.
     pub aversion: i32,
@@ -123,7 +126,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store with nothing but the root, whose data is empty. `key` should be secret, since clients choose the paths.
+    /// A store with nothing but the root, whose data is empty. `key` should be secret, since clients choose
+    /// the paths.
     pub fn new(key: [u64; 2], root: Meta) -> Self {
         let mut store =
             Self { key, len: 1, index: Index::new(), links: Links::new(), pages: Pages::default() };
@@ -164,14 +168,16 @@ impl Store {
         Node::new(page, slot)
     }
 
-    /// The znode with this id, which must exist, to be changed. This alone is what makes a page be copied if a view shares it.
+    /// The znode with this id, which must exist, to be changed. This alone is what makes a page be copied if
+    /// a view shares it.
     pub fn node_mut(&mut self, id: NodeId) -> NodeMut<'_> {
         let (page, slot) = self.pages.at_mut(id.0);
         page.record(slot); // refuses an id without znode
         NodeMut { page, slot }
     }
 
-    /// Adds a znode as the last child of its parent, which must exist. `data` is `None` for null, which is not the same as empty.
+    /// Adds a znode as the last child of its parent, which must exist. `data` is `None` for null, which is
+    /// not the same as empty.
     pub fn insert(&mut self, path: &str, meta: Meta, data: Option<&[u8]>) -> Result<NodeId, InsertError> {
         if path.is_empty() || path == "/" {
             return Err(InsertError::Exists);

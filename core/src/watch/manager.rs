@@ -148,7 +148,7 @@ impl WatchManager {
         self.data.len() + self.child.len()
     }
 
-    /// Whether nobody watches anything.
+    /// Whether there is no watch.
     pub fn is_empty(&self) -> bool {
         self.data.is_empty() && self.child.is_empty()
     }

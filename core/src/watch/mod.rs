@@ -1,4 +1,4 @@
-//! Who wants to know what about which path: the tables of watches.
+//! Which connection wants to know what about which path: the tables of watches.
 
 mod manager;
 mod table;

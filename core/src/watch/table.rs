@@ -91,7 +91,7 @@ impl WatchTable {
         self.len
     }
 
-    /// Whether nobody watches anything.
+    /// Whether there is no watch.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

@@ -1,6 +1,6 @@
 //! The layouts of ZooKeeper's log and snapshot files: names, headers, records, seals and sections.
 //!
-//! Pure: checksums (Adler-32) are computed by the caller, who reads and writes the files. Source:
+//! Pure: checksums (Adler-32) are computed by the caller, which reads and writes the files. Source:
 //! `FileTxnLog`, `FileSnap`, `SnapStream`, `Util`.
 //!
 //! ```text
@@ -269,17 +269,17 @@ fn parse_digest(bytes: &[u8]) -> Result<Option<(SnapshotDigest, usize)>, LayoutE
 /// Why a file is not what its name says.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum LayoutError {
-    /// It does not begin as a file of this kind does.
+    /// The file does not begin as one of this kind does.
     Magic {
         /// The kind it should be.
         kind: FileKind,
     },
-    /// A version that nobody knows.
+    /// A version that is not known.
     Version {
         /// The version.
         version: i32,
     },
-    /// It ends before the tree's seal does.
+    /// The file ends before the tree's seal does.
     Unsealed,
     /// A seal does not match.
     Checksum {

@@ -10,7 +10,7 @@ pub const MAX_ELECTION_FRAME: usize = 512 * 1024;
 
 /// Bytes as they arrive, and the frames in them.
 ///
-/// Frames are slices of the bytes that arrived, not copies: whoever keeps a frame keeps what
+/// Frames are slices of the bytes that arrived, not copies: a caller that keeps a frame keeps what
 /// arrived with it.
 #[derive(Clone, Debug)]
 pub struct FrameDecoder {

@@ -56,7 +56,7 @@ pub enum Why {
 }
 
 impl WireError {
-    /// The same error in a stream in which this record starts at `base`.
+    /// This error in a stream in which this record starts at `base`.
     #[must_use]
     pub fn after(mut self, base: u64) -> Self {
         self.at += base;
@@ -100,7 +100,7 @@ pub trait Jute: Sized {
     }
 }
 
-/// Reads jute values from bytes. Buffers are slices of these bytes, not copies: whoever keeps one
+/// Reads jute values from bytes. Buffers are slices of these bytes, not copies: a caller that keeps one
 /// keeps the whole frame alive.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {

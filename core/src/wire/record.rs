@@ -23,13 +23,13 @@ pub mod perms {
     pub const ALL: i32 = READ | WRITE | CREATE | DELETE | ADMIN;
 }
 
-/// Somebody, as an authentication scheme names them.
+/// An identity, as an authentication scheme names it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct Id {
     /// The scheme: `world`, `ip`, `digest`, `x509`, `sasl`, `auth`, `super`.
     pub scheme: String,
-    /// Who, in the scheme's own form.
+    /// The identity, in the scheme's own form.
     pub id: String,
 }
 
@@ -52,14 +52,14 @@ impl Id {
         Id { scheme: scheme.to_string(), id: id.to_string() }
     }
 
-    /// Everybody: `world:anyone`.
+    /// Every client: `world:anyone`.
     pub fn anyone() -> Self {
         Id::new("world", "anyone")
     }
 }
 
 record! {
-    /// What somebody may do: one entry of a znode's access control list.
+    /// What an identity may do: one entry of a znode's access control list.
     #[derive(PartialOrd, Ord)]
     #[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
     pub struct Acl {
@@ -76,7 +76,7 @@ impl Acl {
         Acl { perms, id: Id::new(scheme, id) }
     }
 
-    /// Everything for everybody (`OPEN_ACL_UNSAFE`).
+    /// Everything for every client (`OPEN_ACL_UNSAFE`).
     pub fn open() -> Self {
         Acl { perms: perms::ALL, id: Id::anyone() }
     }
@@ -87,7 +87,7 @@ record! {
     pub struct ClientInfo {
         /// The authentication scheme.
         pub auth_scheme: String,
-        /// Who, without secrets.
+        /// The identity, without secrets.
         pub user: String,
     }
 }

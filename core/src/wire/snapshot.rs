@@ -38,7 +38,7 @@ pub enum SnapshotItem {
 pub struct SnapshotNode {
     /// The path; empty for the root.
     pub path: String,
-    /// The data; null is not empty. A slice of the bytes that were fed: whoever keeps it for long
+    /// The data; null is not empty. A slice of the bytes that were fed: a caller that keeps it for long
     /// should copy it.
     pub data: Option<Bytes>,
     /// The index of the ACL, or [`OPEN_ACL_INDEX`].
@@ -48,7 +48,7 @@ pub struct SnapshotNode {
 }
 
 impl SnapshotNode {
-    /// The same, borrowed.
+    /// This znode, borrowed.
     pub fn as_ref(&self) -> NodeRef<'_> {
         NodeRef { path: &self.path, data: self.data.as_deref(), acl: self.acl, stat: self.stat }
     }
@@ -191,7 +191,7 @@ enum Stage {
     Done,
 }
 
-/// Takes the items of a snapshot from the front of a buffer that somebody else fills.
+/// Takes the items of a snapshot from the front of a buffer that the caller fills.
 #[derive(Clone, Debug)]
 pub(crate) struct ItemParser {
     stage: Stage,
@@ -350,7 +350,6 @@ impl SnapshotDecoder {
 mod tests {
     use super::*;
     use crate::ids::Zxid;
-    use alloc::string::ToString;
     use alloc::vec;
     use proptest::prelude::*;
 
@@ -435,7 +434,7 @@ mod tests {
         let data = proptest::option::of(proptest::collection::vec(any::<u8>(), 0..20));
         ("(/[a-z]{1,4}){1,3}", data, any::<i64>(), any::<u64>()).prop_map(|(path, data, acl, zxid)| {
             let stat = StatPersisted { czxid: Zxid(zxid), ..StatPersisted::default() };
-            SnapshotNode { path: path.to_string(), data: data.map(Bytes::from), acl, stat }
+            SnapshotNode { path, data: data.map(Bytes::from), acl, stat }
         })
     }
 

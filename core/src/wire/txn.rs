@@ -22,7 +22,7 @@ record! {
         pub client_id: SessionId,
         /// The xid of its request.
         pub cxid: i32,
-        /// Its place in the order.
+        /// The transaction's place in the order.
         pub zxid: Zxid,
         /// The leader's clock, ms since 1970.
         pub time: i64,
@@ -91,7 +91,7 @@ record! {
         pub path: String,
         /// The data; null is not empty.
         pub data: Option<Bytes>,
-        /// Its version from now on.
+        /// The znode's version from now on.
         pub version: i32,
     }
 }
@@ -128,7 +128,7 @@ pub enum TxnBody {
     CloseSession(Option<Vec<String>>),
     /// Create a znode.
     Create(CreateTxn),
-    /// The same, answered with a Stat.
+    /// A creation that is answered with a Stat.
     Create2(CreateTxn),
     /// Create a container.
     CreateContainer(CreateTxn),

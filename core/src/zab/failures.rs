@@ -7,8 +7,8 @@ use crate::timer::Delay;
 /// The pause stops growing here: 100 ms doubled four times.
 const MOST: u8 = 6;
 
-/// Roles that ended before a tick in service, one after the other. What follows from them is a delay and nothing else, and
-/// models let alarms fire at any time: so they are no part of a state's identity.
+/// Roles that ended before a tick in service, one after the other. What follows from them is a delay and
+/// nothing else, and models let alarms fire at any time: so they are no part of a state's identity.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Failures(u8);
 
@@ -23,7 +23,8 @@ impl Failures {
         self.0 = 0;
     }
 
-    /// How long a learner waits before it dials: not at all after one failure, which may be its leader's death.
+    /// How long a learner waits before it dials: not at all after one failure, which may be its leader's
+    /// death.
     pub(crate) fn pause(self) -> Option<Delay> {
         Some(Delay::Redial(self.0.checked_sub(2)?))
     }

@@ -6,10 +6,10 @@
 
 use alloc::vec::Vec;
 
-use super::lease::term;
+use super::lease::{Arrivals, term};
 use super::member::{Context, EffectsOf, Member, Requests, RoleEnded};
 use super::packet::Packet;
-use crate::ids::{ConnId, Epoch, LAST_EPOCH, Link, ServerId, Zxid};
+use crate::ids::{ConnId, Epoch, LAST_EPOCH, Link, Now, ServerId, Zxid};
 use crate::input::{ClientOf, Input};
 use crate::mutation::mutated;
 use crate::output::{Output, Reason};
@@ -30,8 +30,11 @@ pub(crate) struct Learner<P: Payload> {
     phase: Phase,
     /// How many ticks began since the leader was heard from.
     silent: u32,
-    /// In service: what was last read from the leader had arrived after this time, milliseconds of this server's clock.
+    /// The leader had said what was last read from it after this time, milliseconds of this
+    /// server's clock.
     heard: u64,
+    /// How old what is read from the leader may be.
+    arrivals: Arrivals,
     /// `sync` requests sent to the leader, which answers in order.
     syncs: Requests<P>,
     /// The leader of this epoch asked for a truncation that is not possible here: over the next connection
@@ -90,16 +93,25 @@ impl<P: Payload> Learner<P> {
                 Phase::Dialing { attempts: 1 }
             }
         };
-        let voter = m.config.is_voter(m.config.id);
-        Learner { leader, voter, phase, silent: 0, heard: 0, syncs: Requests::<P>::new(), wants_state: None }
+        let voter = m.membership.is_voter(m.config.id);
+        Learner {
+            leader,
+            voter,
+            phase,
+            silent: 0,
+            heard: 0,
+            arrivals: Arrivals::default(),
+            syncs: Requests::<P>::new(),
+            wants_state: None,
+        }
     }
 
-    /// Whether this learner may still serve: a process that stood still may have been replaced at its leader meanwhile, and
-    /// what its leader said may be as old as the pause (see [`lease`](crate::zab::lease)).
+    /// Whether this learner may still serve: a process that stood still may have been replaced at its leader
+    /// meanwhile, and what its leader said may be as old as the pause (see [`lease`](crate::zab::lease)).
     pub(crate) fn may_go_on(&mut self, m: &Member<P>, cx: &mut Context<'_, P>, input: &Input<P>) -> Outcome {
         let heard = match input {
-            Input::Packet(link, _) if self.link() == Some(*link) => m.turns.all_read(),
-            Input::Down(_) => return Ok(()),
+            Input::Packet(link, _) if self.link() == Some(*link) => self.said_after(m, cx.now),
+            Input::Down(_) | Input::AllRead(_) => return Ok(()),
             _ => self.heard,
         };
         let over = cx.now.elapsed_ms > heard.saturating_add(term(&m.config));
@@ -107,6 +119,18 @@ impl<P: Payload> Learner<P> {
             return self.refuse(cx, Reason::Silent);
         }
         Ok(())
+    }
+
+    /// What is read from the leader now was said after this time.
+    fn said_after(&self, m: &Member<P>, now: Now) -> u64 {
+        if mutated!(m.config, LearnerLeaseFromReceipt) { now.elapsed_ms } else { self.arrivals.since() }
+    }
+
+    /// Everything that had arrived from the leader when this was last said is read.
+    pub(crate) fn all_read(&mut self, now: Now, link: Link) {
+        if self.link() == Some(link) {
+            self.arrivals.all_read(now);
+        }
     }
 
     /// The leader it follows.
@@ -133,6 +157,7 @@ impl<P: Payload> Learner<P> {
             return cx.hangup(link, Reason::NotLeading);
         }
         self.phase = Phase::Introduced { link, attempts };
+        self.arrivals = Arrivals::begin(cx.now);
         let accepted_epoch = m.accepted_epoch;
         cx.send(
             link,
@@ -167,6 +192,7 @@ impl<P: Payload> Learner<P> {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each packet")]
     pub(crate) fn packet(
         &mut self,
         m: &mut Member<P>,
@@ -178,13 +204,13 @@ impl<P: Payload> Learner<P> {
             return Ok(());
         }
         self.silent = 0;
-        self.heard = m.turns.all_read();
+        self.heard = self.said_after(m, cx.now);
         match (packet, self.phase) {
             (Packet::LeaderInfo { epoch }, Phase::Introduced { .. }) => self.leader_info(m, cx, link, epoch),
             (Packet::Diff { zxid }, Phase::Promised(_, epoch)) => {
                 if self.wants_state == Some(epoch) {
-                    // What is here stays until a whole state takes its place: without one, only a leader that has
-                    // nothing at all gives nothing.
+                    // What is here stays until a whole state takes its place: without one, only a leader that
+                    // has nothing at all gives nothing.
                     if zxid > Zxid::ZERO && !mutated!(m.config, ReplacedByNothing) {
                         return self.refuse(cx, Reason::Unexpected);
                     }
@@ -195,6 +221,14 @@ impl<P: Payload> Learner<P> {
                 // What is in the log up to there is committed too, and no COMMIT will say so again.
                 let committed = if mutated!(m.config, DiffPointIgnored) { Zxid::ZERO } else { zxid };
                 self.synchronize(m, cx, link, epoch, committed);
+                Ok(())
+            }
+            (Packet::Trunc { zxid }, Phase::Promised(_, epoch))
+                if m.current_epoch == epoch && !mutated!(m.config, OwnTailTruncated) =>
+            {
+                // What comes after it is this leader's own, acknowledged over an earlier connection: a
+                // ZooKeeper leader still counts that while it proposes the same again, so it stays on disk.
+                self.synchronize(m, cx, link, epoch, zxid);
                 Ok(())
             }
             (Packet::Trunc { zxid }, Phase::Promised(_, epoch)) => {
@@ -243,7 +277,7 @@ impl<P: Payload> Learner<P> {
                 self.commit(m, cx, zxid)
             }
             (
-                Packet::NewLeader { epoch: new },
+                Packet::NewLeader { epoch: new, .. },
                 Phase::Synchronizing { link, epoch, committed, newleader: NewLeader::Expected },
             ) if new == epoch => {
                 self.phase = Phase::Synchronizing { link, epoch, committed, newleader: NewLeader::Writing };
@@ -287,6 +321,9 @@ impl<P: Payload> Learner<P> {
                 let mut effects = Vec::new();
                 m.service.revalidated(cx.now, session, valid, &mut effects);
                 self.carry_out(cx, effects)
+            }
+            (Packet::CommitAndActivate { .. } | Packet::InformAndActivate { .. }, _) => {
+                self.refuse(cx, Reason::CannotActivate)
             }
             _ => self.refuse(cx, Reason::Unexpected),
         }
@@ -409,8 +446,8 @@ impl<P: Payload> Learner<P> {
         }
     }
 
-    /// The state here contains what the leader wants dropped, or may contain it. This server's promise holds, and what
-    /// it promised with stays; over another connection it asks the same leader for the state.
+    /// The state here contains what the leader wants dropped, or may contain it. This server's promise holds,
+    /// and what it promised with stays; over another connection it asks the same leader for the state.
     fn ask_for_state(&mut self, cx: &mut Context<'_, P>, link: Link, epoch: Epoch) -> Outcome {
         if self.wants_state == Some(epoch) {
             return self.refuse(cx, Reason::Unexpected);
@@ -513,8 +550,13 @@ impl<P: Payload> Learner<P> {
         if mutated!(m.config, ProposalsDuringSyncLost) && between {
             return Ok(());
         }
-        if zxid <= m.history.base() && matches!(self.phase, Phase::Synchronizing { .. }) {
+        let synchronizing = matches!(self.phase, Phase::Synchronizing { .. });
+        if synchronizing && zxid <= m.history.base() {
             // ZooKeeper cuts the stream before it takes the snapshot: this is in it already.
+            return Ok(());
+        }
+        if synchronizing && zxid.epoch() == epoch && m.history.passes(zxid) {
+            // It was kept when the leader wanted it truncated, and is acknowledged again after NEWLEADER.
             return Ok(());
         }
         if zxid.epoch() > epoch || m.append(zxid, txn, cx).is_err() {
@@ -617,6 +659,7 @@ impl<P: Payload> Rename for Learner<P> {
             phase,
             silent: self.silent,
             heard: self.heard,
+            arrivals: self.arrivals,
             syncs: self.syncs.clone(),
             wants_state: self.wants_state,
         }

@@ -1,8 +1,8 @@
 //! The leader's view of one learner: how far it has come, what it has acknowledged.
 
-use crate::ids::{Epoch, Link, Zxid};
+use crate::ids::{Epoch, Link, Now, Zxid};
 use crate::rename::{Names, Rename};
-use crate::zab::lease::Loyalty;
+use crate::zab::lease::{Arrivals, Loyalty};
 
 /// One connected learner.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -16,6 +16,8 @@ pub struct LearnerHandler {
     pub(crate) silent: u32,
     /// Since when the learner is known to follow, by the pings it has answered.
     pub(crate) loyalty: Loyalty,
+    /// How old what is read from it may be.
+    pub(crate) arrivals: Arrivals,
 }
 
 /// How far a learner has come.
@@ -56,16 +58,23 @@ pub enum Stage {
 /// What a learner has, as it says when it promises an epoch (ACKEPOCH).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Promise {
-    /// The epoch whose history it has. `None`: the promise does not count, because the learner had promised the epoch
-    /// before or cannot vouch for what it says.
+    /// The epoch whose history it has. `None`: the promise does not count, because the learner had promised
+    /// the epoch before or cannot vouch for what it says.
     pub current: Option<Epoch>,
     /// The last transaction of its log; zero from a learner that needs the whole state.
     pub last: Zxid,
 }
 
 impl LearnerHandler {
-    pub(crate) fn new(link: Link) -> Self {
-        LearnerHandler { link, voter: false, stage: Stage::Connected, silent: 0, loyalty: Loyalty::default() }
+    pub(crate) fn new(link: Link, now: Now) -> Self {
+        LearnerHandler {
+            link,
+            voter: false,
+            stage: Stage::Connected,
+            silent: 0,
+            loyalty: Loyalty::default(),
+            arrivals: Arrivals::begin(now),
+        }
     }
 
     /// Whether it gets proposals: from the moment its synchronisation was cut.

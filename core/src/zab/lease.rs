@@ -1,16 +1,18 @@
 //! How long a server may serve on what it knows of the others: the one place where ZAB looks at a clock.
 //!
-//! A follower leaves a leader that it has not heard for `syncLimit` ticks. So a leader that knows when a quorum still
-//! followed it knows until when no other leader can have been elected for its silence. A process that stood still
-//! learns of nothing in the meantime, and what it reads afterwards may be as old as its pause: so what counts is not when
-//! something was read, but a moment before it was said.
+//! A follower leaves a leader that it has not heard for `syncLimit` ticks. So a leader that knows when a
+//! quorum still followed it knows until when no other leader can have been elected for its silence. A process
+//! that stood still learns of nothing in the meantime, and what it reads afterwards may be as old as its
+//! pause: so what counts is not when something was read, but a moment before it was said.
 //!
 //! * A leader counts an answered ping from when that ping was *sent*: answers come in the order of the pings.
-//! * A learner counts a packet from its turn before this one. That is exact as long as it reads in every turn what has
-//!   arrived. While its log is far behind the quorum port is not read: what it reads afterwards is older than that.
+//!   A learner that comes into service counts as in the next point.
+//! * A learner counts a packet from a time by which everything that had arrived is read
+//!   ([`Input::AllRead`](crate::Input::AllRead)): the packet came after that. While the learner's disk is far
+//!   behind, its connection is not read. What it reads afterwards may be as old as that pause, and counts so.
 //!
-//! Either serves for `syncLimit + 1` ticks after that and no longer. The clock is [`Now::elapsed_ms`]: setting the time
-//! of day changes nothing. Clocks must run equally fast; they need not agree.
+//! Either serves for `syncLimit + 1` ticks after that and no longer. The clock is [`Now::elapsed_ms`]:
+//! setting the time of day changes nothing. Clocks must run equally fast; they need not agree.
 
 use alloc::collections::VecDeque;
 
@@ -18,8 +20,8 @@ use crate::config::PeerConfig;
 use crate::ids::Now;
 use crate::payload::Payload;
 
-/// Pings that are remembered until they are answered. A learner that leaves more than this unanswered and is not silent
-/// otherwise is given up: one ping leaves every half tick.
+/// Pings that are remembered until they are answered. A learner that leaves more than this unanswered and is
+/// not silent otherwise is given up: one ping leaves every half tick.
 const MOST_PINGS: usize = 4096;
 
 /// For how long a server may go on after the last sign it counts, in milliseconds.
@@ -52,8 +54,8 @@ impl Loyalty {
         room
     }
 
-    /// The oldest ping is answered, which counts from when it was sent, or from this time instead. `true` if that says more
-    /// than was known.
+    /// The oldest ping is answered, which counts from when it was sent, or from this time instead. `true` if
+    /// that says more than was known.
     pub(crate) fn answered(&mut self, instead: Option<u64>) -> bool {
         match self.pings.pop_front().map(|sent| instead.unwrap_or(sent)) {
             Some(sent) if sent > self.since => {
@@ -64,30 +66,34 @@ impl Loyalty {
         }
     }
 
-    /// It followed at this time, milliseconds of the leader's clock.
+    /// The server followed at this time, milliseconds of the leader's clock.
     pub(crate) fn since(&self) -> u64 {
         self.since
     }
 }
 
-/// When this server's loop was known to run: the time of this turn, and that of the one before.
+/// How old what is read from a connection may be.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub(crate) struct Turns {
-    this: u64,
-    before: u64,
+pub(crate) struct Arrivals {
+    /// Everything that had arrived by this time is read, milliseconds of this server's clock.
+    all_read: u64,
+    /// The time for which that will be so when it is said next.
+    mark: u64,
 }
 
-impl Turns {
-    /// It is this time: another turn, unless it is still the same.
-    pub(crate) fn at(&mut self, now: Now) {
-        if now.elapsed_ms != self.this {
-            self.before = self.this;
-            self.this = now.elapsed_ms;
-        }
+impl Arrivals {
+    /// A connection that is new at this time: nothing can have arrived before.
+    pub(crate) fn begin(now: Now) -> Self {
+        Arrivals { all_read: now.elapsed_ms, mark: now.elapsed_ms }
     }
 
-    /// Everything that had arrived by then was read by then: what is read now arrived later.
-    pub(crate) fn all_read(&self) -> u64 {
-        self.before
+    /// Everything that had arrived when this was last called is read.
+    pub(crate) fn all_read(&mut self, now: Now) {
+        self.all_read = core::mem::replace(&mut self.mark, now.elapsed_ms);
+    }
+
+    /// What is read now arrived after this time.
+    pub(crate) fn since(&self) -> u64 {
+        self.all_read
     }
 }

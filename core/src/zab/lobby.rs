@@ -1,4 +1,4 @@
-//! Who dialed a server that is still LOOKING: a learner may know before the winner that the
+//! Learners that dialed a server that is still LOOKING: a learner may know before the winner that the
 //! election is won.
 
 use alloc::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::rename::{Names, Rename};
 use crate::timer::{Delay, Timer};
 
 /// The connections that wait for this server to win the election: one per server, for a time that
-/// begins with the first. When it is over, nobody is waited with again before the election ends.
+/// begins with the first. When it is over, no learner waits again before the election ends.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Lobby<P: Payload> {
     closed: bool,
@@ -43,7 +43,7 @@ impl<P: Payload> Lobby<P> {
         !self.closed && !self.waiting.contains_key(&server)
     }
 
-    /// Somebody is at the door.
+    /// A learner has dialed.
     pub(crate) fn accepted(&mut self, cx: &mut Context<'_, P>, link: Link) {
         if self.closed {
             return cx.hangup(link, Reason::NotLeading);

@@ -1,13 +1,14 @@
 //! What a server has whatever its role: configuration, epochs, history, storage queue, service.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::failures::Failures;
 use super::history::{Gap, History};
-use super::lease::Turns;
 use super::packet::{Packet, RequestOf, SnapshotOf};
 use crate::config::{Constant, PeerConfig};
 use crate::ids::{Epoch, Link, Now, Zxid};
+use crate::membership::Membership;
 use crate::mutation::mutated;
 use crate::output::{Output, Outputs, Reason};
 use crate::payload::{Effects, Payload, Service, Size};
@@ -17,6 +18,8 @@ use crate::storage::{Awaited, StorageQueue};
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Member<P: Payload> {
     pub(crate) config: Constant<PeerConfig<P>>,
+    /// The members of the ensemble: part of the state, though nothing changes them yet.
+    pub(crate) membership: Arc<Membership>,
     /// The newest epoch promised. In memory as soon as its write is issued: nothing that depends
     /// on it leaves before the write is done, and a failed write ends the process.
     pub(crate) accepted_epoch: Epoch,
@@ -32,8 +35,6 @@ pub(crate) struct Member<P: Payload> {
     pub(crate) reaches: Zxid,
     /// Whether an empty history is the truth and not a lost disk.
     pub(crate) trusted: bool,
-    /// When this server's loop ran.
-    pub(crate) turns: Turns,
     /// Roles that came to nothing, one after the other.
     pub(crate) failures: Failures,
 }
@@ -71,6 +72,7 @@ impl<P: Payload> Member<P> {
     ) -> Self {
         let service = P::Service::new(&config.settings, snapshot);
         Member {
+            membership: Arc::clone(&config.membership),
             config,
             accepted_epoch,
             current_epoch,
@@ -81,7 +83,6 @@ impl<P: Payload> Member<P> {
             taking_snapshot: false,
             reaches: Zxid::ZERO,
             trusted: true,
-            turns: Turns::default(),
             failures: Failures::default(),
         }
     }
@@ -89,21 +90,21 @@ impl<P: Payload> Member<P> {
     /// Promise not to follow an older epoch.
     pub(crate) fn accept_epoch(&mut self, epoch: Epoch, cx: &mut Context<'_, P>) {
         self.accepted_epoch = epoch;
-        let ticket = self.storage.issue(Awaited::AcceptedEpoch(epoch));
+        let ticket = self.storage.issue(cx.now, Awaited::AcceptedEpoch(epoch), 0);
         cx.out.push(Output::SaveAcceptedEpoch(ticket, epoch));
     }
 
     /// The history of this epoch is complete here, as soon as what was issued before is on disk.
     pub(crate) fn enter_epoch(&mut self, epoch: Epoch, cx: &mut Context<'_, P>) {
         self.current_epoch = epoch;
-        let ticket = self.storage.issue(Awaited::CurrentEpoch(epoch));
+        let ticket = self.storage.issue(cx.now, Awaited::CurrentEpoch(epoch), 0);
         cx.out.push(Output::SaveCurrentEpoch(ticket, epoch));
     }
 
     /// Add a transaction to history and log.
     pub(crate) fn append(&mut self, zxid: Zxid, txn: P, cx: &mut Context<'_, P>) -> Result<(), Gap> {
         self.history.append(zxid, txn.clone())?;
-        let ticket = self.storage.issue(Awaited::Logged(zxid));
+        let ticket = self.storage.issue(cx.now, Awaited::Logged(zxid), txn.size());
         cx.out.push(Output::Append(ticket, zxid, txn));
         Ok(())
     }
@@ -114,7 +115,7 @@ impl<P: Payload> Member<P> {
             self.history.truncate(zxid);
         }
         self.storage.forget_logged_after(zxid);
-        let ticket = self.storage.issue(Awaited::Nothing);
+        let ticket = self.storage.issue(cx.now, Awaited::Nothing, 0);
         cx.out.push(Output::Truncate(ticket, zxid));
     }
 
@@ -129,7 +130,8 @@ impl<P: Payload> Member<P> {
         if mutated!(self.config, SnapNotOnDisk) {
             return;
         }
-        let ticket = self.storage.issue(Awaited::Nothing);
+        // Its size is the state's, which is here in any case.
+        let ticket = self.storage.issue(cx.now, Awaited::Nothing, 0);
         cx.out.push(Output::InstallSnapshot(ticket, zxid, snapshot));
     }
 
@@ -141,6 +143,17 @@ impl<P: Payload> Member<P> {
             self.snapshot_if_due(zxid, cx);
         }
         effects
+    }
+
+    /// Whether this server's disk is later than a learner may be silent: what the disk was given `syncLimit` ticks
+    /// ago is not durable yet.
+    pub(crate) fn disk_is_late(&self, now: Now) -> bool {
+        self.storage.waits_longer(now, self.config.tick_ms.saturating_mul(u64::from(self.config.sync_limit)))
+    }
+
+    /// Whether more waits for this server's disk than a leader adds to on behalf of learners.
+    pub(crate) fn has_backlog(&self) -> bool {
+        self.storage.bytes() > self.config.max_backlog
     }
 
     /// Where clients see this server: the last transaction, or the start of the epoch it serves.

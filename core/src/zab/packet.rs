@@ -6,7 +6,9 @@
 
 use alloc::vec::Vec;
 
-use crate::ids::{Epoch, SessionId, Touch, Zxid};
+use bytes::Bytes;
+
+use crate::ids::{Epoch, ServerId, SessionId, Touch, Zxid};
 use crate::payload::{Payload, Service};
 
 /// The request a REQUEST packet carries.
@@ -73,6 +75,8 @@ pub enum Packet<P: Payload> {
     NewLeader {
         /// The new epoch.
         epoch: Epoch,
+        /// The text of the leader's configuration.
+        config: Bytes,
     },
     /// Leader → learner: a quorum has the history; serve (COMMIT-LD).
     UpToDate,
@@ -83,20 +87,36 @@ pub enum Packet<P: Payload> {
     },
     /// Leader → follower: log this.
     Proposal {
-        /// Its place in the order.
+        /// The transaction's place in the order.
         zxid: Zxid,
         /// What it does.
         txn: P,
     },
     /// Leader → follower: apply the oldest proposal you have not applied.
     Commit {
-        /// It must be this one.
+        /// The oldest proposal must be this one.
         zxid: Zxid,
     },
     /// Leader → observer: proposal and commit in one.
     Inform {
-        /// Its place in the order.
+        /// The transaction's place in the order.
         zxid: Zxid,
+        /// What it does.
+        txn: P,
+    },
+    /// Leader → follower: apply this proposal, and the configuration in it is in force (COMMITANDACTIVATE).
+    CommitAndActivate {
+        /// The oldest proposal that is not applied.
+        zxid: Zxid,
+        /// The server that shall lead under the new configuration.
+        designated_leader: ServerId,
+    },
+    /// Leader → observer: the same with the transaction (INFORMANDACTIVATE).
+    InformAndActivate {
+        /// The transaction's place in the order.
+        zxid: Zxid,
+        /// The server that shall lead under the new configuration.
+        designated_leader: ServerId,
         /// What it does.
         txn: P,
     },

@@ -27,9 +27,9 @@ pub enum SyncPlan {
 /// Decide for a learner whose last transaction is `last`.
 ///
 /// Rests on ZAB's invariant that two histories which contain the same zxid agree up to it. What is
-/// `committed` and would have to be sent one by one may take `limit` bytes; for a learner that lacks
-/// more, the state is the shorter way (ZooKeeper's `snapshotSizeFactor`). Nor is a transaction sent that is longer than
-/// `max_txn`: learners would refuse it.
+/// `committed` and would have to be sent one by one may take `limit` bytes; for a learner that lacks more,
+/// the state is the shorter way (ZooKeeper's `snapshotSizeFactor`). Nor is a transaction sent that is longer
+/// than `max_txn`: learners would refuse it.
 pub fn sync_plan<P: Size + Clone>(
     history: &History<P>,
     last: Zxid,

@@ -57,7 +57,7 @@ pub(crate) enum Part {
 pub(crate) struct Answer(VecDeque<Part>);
 
 impl Answer {
-    /// These parts, one after the other.
+    /// An answer of these parts, one after the other.
     pub(crate) fn of(parts: impl IntoIterator<Item = Part>) -> Answer {
         Answer(parts.into_iter().collect())
     }

@@ -7,7 +7,7 @@ use quorate_core::QuorumPeer;
 use quorate_core::election::ServerState;
 use quorate_core::pipeline::{ClientTxn, ServiceStatus};
 
-use super::four_letter::Mode;
+use super::mode::Mode;
 use crate::config::ServerConfig;
 
 /// The ZooKeeper version whose behaviour clients can expect, and this program's own.

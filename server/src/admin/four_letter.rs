@@ -1,8 +1,4 @@
-//! The four-letter words: which bytes are one, who may ask, and what answers.
-//!
-//! A word is recognised only as the first four bytes of a connection, where a client's first length
-//! would be; the answer is plain text and the connection is closed. Words and texts are those of
-//! ZooKeeper 3.9.
+//! The four-letter words: which ones are answered, and what with. The texts are those of ZooKeeper 3.9.
 
 use std::fmt::Write;
 use std::time::Instant;
@@ -14,68 +10,15 @@ use quorate_core::watch::WalkByPath;
 
 use super::answer::{Answer, Part, Source};
 use super::metrics::Metrics;
-use super::stats::decimal;
+use super::mode::Mode;
 use super::{facts, monitor};
 use crate::config::ServerConfig;
 use crate::net::ClientPort;
-
-/// A command of four letters, and what `stmk` is to set.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Word {
-    name: &'static str,
-    mask: Option<i64>,
-}
-
-/// Every word of ZooKeeper. The last two are about a trace of Java's that there is none of here: the
-/// mask is kept and shown, and that is all.
-const WORDS: &[&str] = &[
-    "conf", "cons", "crst", "dirs", "dump", "envi", "hash", "isro", "mntr", "ruok", "srst", "srvr", "stat",
-    "wchc", "wchp", "wchs", "gtmk", "stmk",
-];
+use crate::stats::decimal;
+use crate::word::Word;
 
 /// What is answered while no leader is known.
 const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
-
-impl Word {
-    /// The word these bytes spell.
-    pub(crate) fn recognise(bytes: [u8; 4]) -> Option<Word> {
-        let name = WORDS.iter().find(|word| word.as_bytes() == bytes)?;
-        Some(Word { name, mask: None })
-    }
-
-    /// The word with what arrived behind it: `stmk` takes a number of eight bytes.
-    pub(crate) fn followed_by(self, rest: &[u8]) -> Word {
-        Word { mask: rest.first_chunk().map(|mask| i64::from_be_bytes(*mask)), ..self }
-    }
-}
-
-/// In which capacity the server serves.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Mode {
-    /// Alone.
-    Standalone,
-    /// Orders writes.
-    Leader,
-    /// Votes, forwards writes.
-    Follower,
-    /// Forwards writes.
-    Observer,
-    /// Knows no leader and serves reads.
-    ReadOnly,
-}
-
-impl Mode {
-    /// The word `srvr` shows.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Mode::Standalone => "standalone",
-            Mode::Leader => "leader",
-            Mode::Follower => "follower",
-            Mode::Observer => "observer",
-            Mode::ReadOnly => "read-only",
-        }
-    }
-}
 
 /// What an answer is made from, at one moment.
 #[derive(Clone, Copy)]
@@ -114,7 +57,7 @@ pub(crate) enum Reset {
 
 /// The answer to `word`, and what it has set back.
 pub(crate) fn answer(word: Word, view: &View<'_>) -> (Answer, Option<Reset>) {
-    let Word { name: word, mask } = word;
+    let (word, mask) = (word.name(), word.mask());
     if !view.config.four_letter_words.allows(word) {
         let refused = format!("{word} is not executed because it is not in the whitelist.\n");
         return (refused.into(), None);
@@ -234,24 +177,4 @@ fn dump(mode: Mode, view: &View<'_>) -> Answer {
 fn environment() -> String {
     let lines = facts::environment().into_iter().map(|(key, value)| format!("{key}={value}\n"));
     "Environment:\n".to_owned() + &lines.collect::<String>()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_known_words_are_words() {
-        assert_eq!(Word::recognise(*b"ruok"), Some(Word { name: "ruok", mask: None }));
-        for bytes in [*b"RUOK", [0, 0, 0, 45], *b"ruo ", [0xff, 0xf4, 0xff, 0xfd]] {
-            assert_eq!(Word::recognise(bytes), None);
-        }
-    }
-
-    #[test]
-    fn a_mask_has_eight_bytes() {
-        let stmk = Word::recognise(*b"stmk").expect("a word");
-        assert_eq!(stmk.followed_by(&[0, 0, 0, 0, 0, 0, 1, 50, 9]).mask, Some(306));
-        assert_eq!(stmk.followed_by(&[0, 0, 0, 0, 0, 1, 50]).mask, None);
-    }
 }

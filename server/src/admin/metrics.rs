@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use quorate_core::election::ServerState;
 
-use super::stats::{Sizes, Times};
+use crate::stats::{Sizes, Times};
 
 /// Counted from the start of the process on.
 #[derive(Clone, Debug, Default)]

@@ -1,10 +1,11 @@
 //! What an operator can ask a running server: the four-letter words.
 
 pub(crate) mod answer;
+pub(crate) mod answers;
 mod civil;
 mod date;
 pub(crate) mod facts;
 pub(crate) mod four_letter;
 pub(crate) mod metrics;
+pub(crate) mod mode;
 mod monitor;
-pub(crate) mod stats;

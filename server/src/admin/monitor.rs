@@ -10,9 +10,10 @@ use quorate_core::Status;
 use rustix::process::{Resource, getrlimit};
 
 use super::facts;
-use super::four_letter::{Mode, View};
-use super::stats::{Times, decimal};
+use super::four_letter::View;
+use super::mode::Mode;
 use crate::config::LearnerType;
+use crate::stats::{Times, decimal};
 
 struct Lines(String);
 

@@ -26,7 +26,8 @@ pub(super) enum Mode {
     Sessions(SessionsArgs),
     /// Many sessions watch one znode: the time from its change to the last event.
     Watch(WatchArgs),
-    /// Writes while the leader is killed: the longest time without an acknowledged write, and whether one is lost.
+    /// Writes while the leader is killed: the longest time without an acknowledged write, and whether one is
+    /// lost.
     Failover(FailoverArgs),
     /// Starts a server and waits for its first right answer.
     Ready(ReadyArgs),
@@ -113,8 +114,8 @@ pub(super) struct LoadArgs {
     /// How long the load runs before that.
     #[arg(long, default_value = "2s", value_parser = duration_or_none)]
     pub(super) warmup: Duration,
-    /// Send so many requests per second, all connections together, whether or not the servers keep up;
-    /// latency counts from the time a request was due. Without it each answer is followed by a request.
+    /// Requests per second, all connections together, sent whether or not the servers keep up. Latency counts
+    /// from the time a request was due. Without this option each answer is followed by a request.
     #[arg(long, value_name = "OPS", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub(super) rate: Option<u64>,
     /// Client threads, which share the connections.
@@ -190,8 +191,8 @@ pub(super) struct FailoverArgs {
     pub(super) common: Common,
     #[command(flatten)]
     pub(super) place: Place,
-    /// A server's process: whichever server leads, its process is killed (SIGKILL). Repeat it for every server.
-    /// Without any nothing is killed, and the longest gap is reported all the same.
+    /// A server's process: whichever server leads, its process is killed (SIGKILL). Repeat it for every
+    /// server. Without any nothing is killed, and the longest gap is reported all the same.
     #[arg(long = "pid", value_name = "HOST:PORT=PID", value_parser = server_process)]
     pub(super) pids: Vec<ServerProcess>,
     /// How long writes go on before the leader is killed.
@@ -213,7 +214,8 @@ pub(super) struct ReadyArgs {
     /// How long the server may take.
     #[arg(long, default_value = "2m", value_parser = duration)]
     pub(super) timeout: Duration,
-    /// The answer is right only if the last of so many znodes that `fill --keep` has made is there; 0: any session will do.
+    /// How many znodes `fill --keep` has made: the answer is right only if the last of them is there. 0: any
+    /// session will do.
     #[arg(long, default_value_t = 0)]
     pub(super) znodes: u64,
     /// Where they are.
@@ -222,8 +224,8 @@ pub(super) struct ReadyArgs {
     /// Bytes of their values.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub(super) value_size: u32,
-    /// The command that starts the server and stays until it ends, and its arguments: everything that follows.
-    /// It is ended (SIGTERM) once it has answered.
+    /// The command that starts the server and stays until it ends, and its arguments: everything that
+    /// follows. It is ended (SIGTERM) once it has answered.
     #[arg(long, required = true, num_args = 1.., allow_hyphen_values = true, value_name = "COMMAND")]
     pub(super) exec: Vec<OsString>,
 }
@@ -247,7 +249,7 @@ pub(super) struct NullArgs {
 pub(super) struct ServerProcess {
     /// The server.
     pub(super) server: Server,
-    /// Its process.
+    /// The server's process.
     pub(super) pid: i32,
 }
 
@@ -265,7 +267,7 @@ pub(super) fn duration(typed: &str) -> Result<Duration, String> {
     })
 }
 
-/// The same, or 0. At most a day.
+/// A length of time as [`duration`] takes it, or 0. At most a day.
 pub(super) fn duration_or_none(typed: &str) -> Result<Duration, String> {
     let digits = typed.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(typed.len());
     let (number, unit) = typed.split_at(digits);

@@ -25,7 +25,7 @@ pub enum Asked {
 /// A request that is not answered yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Outstanding {
-    /// Its xid.
+    /// The request's xid.
     pub(super) xid: i32,
     /// What it was.
     pub(super) asked: Asked,
@@ -55,7 +55,7 @@ pub enum Wrong {
     Refused {
         /// The code.
         code: i32,
-        /// Its name.
+        /// The znode's name.
         name: String,
         /// What was asked.
         asked: Asked,

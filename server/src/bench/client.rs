@@ -25,11 +25,11 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// A session, as it is kept between connections.
 #[derive(Clone, Debug)]
 pub(super) struct Session {
-    /// Its id; 0: to be made.
+    /// The session's id; 0: to be made.
     pub(super) id: SessionId,
-    /// Its password.
+    /// The session's password.
     pub(super) password: [u8; PASSWORD_LEN],
-    /// Its timeout in ms: asked for, then given.
+    /// The session's timeout in ms: asked for, then given.
     pub(super) timeout_ms: i32,
     /// The newest zxid seen.
     pub(super) zxid: i64,
@@ -149,7 +149,7 @@ impl Client {
         Ok(())
     }
 
-    /// The next answer. Watch events are passed over: nobody here sets watches.
+    /// The next answer. Watch events are passed over: no client here sets watches.
     ///
     /// # Errors
     /// The connection is lost.
@@ -185,7 +185,7 @@ impl Client {
             .map_err(|why| self.unreadable(&what(), why))
     }
 
-    /// Give the socket to somebody who does not wait, and what the next reply is judged by.
+    /// Give the socket to a caller that does not wait, and what the next reply is judged by.
     ///
     /// # Errors
     /// The system's.

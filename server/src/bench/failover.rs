@@ -38,7 +38,7 @@ struct Figures {
     servers: Vec<String>,
     /// Whose process was killed.
     killed: Option<String>,
-    /// Who led afterwards.
+    /// The leader afterwards.
     leader: Option<String>,
     /// The longest time between two acknowledged writes, from the last one before the kill on, ms.
     write_gap_ms: f64,
@@ -124,7 +124,7 @@ fn write(args: &FailoverArgs, paths: &Paths, values: &Values, began: Instant) ->
     let mut last = Instant::now();
     loop {
         let now = Instant::now();
-        if now >= until && last > until - args.duration {
+        if now >= until && last + args.duration > until {
             break;
         }
         if now - last > PATIENCE {

@@ -11,7 +11,7 @@ use super::check::Wrong;
 /// Why a run ends without a result. Every one of them is printed, and the exit code is 1.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// Nobody there.
+    /// No server there.
     #[error("{server} cannot be reached: {why}")]
     Connect {
         /// Where.
@@ -85,7 +85,7 @@ pub enum Failure {
     /// A process cannot be looked at.
     #[error("process {pid} cannot be looked at: {why}")]
     Process {
-        /// Its id.
+        /// The server's id.
         pid: u32,
         /// The system's reason.
         why: io::Error,

@@ -191,7 +191,7 @@ impl Fleet {
         Ok(!self.events.is_empty())
     }
 
-    /// End all sessions; nobody waits for it.
+    /// End all sessions, without waiting for it.
     pub(super) fn close(mut self) {
         let mut bytes = Vec::new();
         for member in &mut self.members {

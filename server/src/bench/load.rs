@@ -46,7 +46,7 @@ pub(super) struct Plan {
     pub(super) interval: Option<f64>,
     /// Replies so far, for the progress.
     pub(super) replies: AtomicU64,
-    /// Somebody has failed: nobody needs to go on.
+    /// A worker has failed: no other needs to go on.
     pub(super) failed: AtomicBool,
 }
 
@@ -222,7 +222,7 @@ fn interruption() -> Result<Arc<AtomicBool>, Failure> {
     Ok(interrupted)
 }
 
-/// Wait until so many ns after the beginning, or until somebody fails or interrupts.
+/// Wait until this time after the beginning, in ns, or until a worker fails or the user interrupts.
 fn wait(plan: &Plan, interrupted: &AtomicBool, until: u64, progress: &Progress) -> Result<(), Failure> {
     let mut shown = (0, Duration::ZERO);
     loop {
@@ -235,7 +235,7 @@ fn wait(plan: &Plan, interrupted: &AtomicBool, until: u64, progress: &Progress) 
             return Ok(());
         }
         let replies = plan.replies.load(Ordering::Relaxed);
-        let rate = (replies - shown.0) as f64 / (now - shown.1).as_secs_f64().max(0.001);
+        let rate = (replies - shown.0) as f64 / now.saturating_sub(shown.1).as_secs_f64().max(0.001);
         progress.set(ns(now));
         progress.say(format!("{rate:.0} operations/s"));
         shown = (replies, now);

@@ -12,7 +12,7 @@ use super::failure::Failure;
 /// More of the machine than this, taken by others, and the run is not a quiet one (cores).
 pub(super) const QUIET: f64 = 0.25;
 
-/// A moment: what everybody has taken until then.
+/// A moment: what all processes have taken until then.
 #[derive(Clone, Debug)]
 pub(super) struct Moment {
     at: Instant,

@@ -87,7 +87,7 @@ struct State {
     zxid: u64,
     /// The version of the last value that was set: every znode's.
     version: u64,
-    /// Who has asked for the next change, of whichever znode.
+    /// The connections that have asked for the next change, of any znode.
     watchers: Vec<usize>,
 }
 
@@ -231,7 +231,7 @@ impl State {
         write_frame(out, |out| response.write(out));
     }
 
-    /// Append the answer to a frame; the path that was set, if somebody watches.
+    /// Append the answer to a frame; the path that was set, if a connection watches.
     fn answer(&mut self, index: usize, frame: &[u8], out: &mut Vec<u8>) -> Result<Option<String>, WireError> {
         let copy = Bytes::copy_from_slice(frame);
         let mut reader = Reader::new(&copy);

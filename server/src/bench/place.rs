@@ -1,4 +1,4 @@
-//! The znodes of a run: made before it, removed after it, and never anybody else's.
+//! The znodes of a run: made before it, removed after it, and never any others.
 
 use quorate_core::wire::client::{
     CreateMode, CreateRequest, DeleteRequest, MultiOp, MultiResult, Request, Response, WatchRequest,
@@ -152,7 +152,7 @@ fn znode(path: String, data: Vec<u8>) -> CreateRequest {
     }
 }
 
-/// A create of a persistent znode that everybody may use.
+/// A create of a persistent znode that every client may use.
 pub(super) fn create(path: String, data: Vec<u8>) -> Request {
     Request::Create(znode(path, data))
 }

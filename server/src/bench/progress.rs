@@ -1,4 +1,4 @@
-//! Shows how far a run is, if somebody is looking: only on a terminal, and only on stderr.
+//! Shows how far a run is, where a user can see it: only on a terminal, and only on stderr.
 
 use std::io::IsTerminal;
 

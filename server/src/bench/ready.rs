@@ -35,7 +35,7 @@ struct Figures {
     ready_ms: f64,
     /// Processor time the server had taken by then, ms.
     cpu_ms: f64,
-    /// Its resident memory then, bytes.
+    /// The process's resident memory then, bytes.
     rss_bytes: u64,
     valid: bool,
 }

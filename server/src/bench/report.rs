@@ -65,7 +65,7 @@ fn us(ns: u64) -> f64 {
 /// One server's process.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct ServerProcess {
-    /// Its id.
+    /// The server's id.
     pub(super) pid: u32,
     /// Processor time over the measured time, in cores.
     pub(super) cores: f64,
@@ -75,7 +75,7 @@ pub(super) struct ServerProcess {
     pub(super) peak_rss_bytes: u64,
 }
 
-/// Who had the machine while it was measured.
+/// What else had the machine while it was measured.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct MachineUse {
     /// How long was measured, seconds.
@@ -92,7 +92,7 @@ pub(super) struct MachineUse {
     pub(super) server_rss_bytes: Option<u64>,
     /// The servers.
     pub(super) servers: Vec<ServerProcess>,
-    /// Cores taken by everybody else; if no server's process was named they are in here.
+    /// Cores taken by all other processes; if no server's process was named they are in here.
     pub(super) other_cores: f64,
     /// Whether that is little enough for the run to count; none if no server's process was named.
     pub(super) quiet: Option<bool>,

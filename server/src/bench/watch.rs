@@ -1,4 +1,4 @@
-//! `quorate bench watch`: how long until everybody who watches a znode knows that it has changed.
+//! `quorate bench watch`: how long until all clients that watch a znode know that it has changed.
 
 use std::time::{Duration, Instant};
 

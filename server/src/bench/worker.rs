@@ -353,7 +353,7 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// End the sessions; nobody waits for it.
+    /// End the sessions, without waiting for it.
     fn close(&mut self) {
         for connection in &mut self.connections {
             let xid = connection.checker.ask(Asked::Empty, 0);

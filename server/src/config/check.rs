@@ -138,7 +138,7 @@ fn check(file: &Path, config: Option<&ServerConfig>, typed: &Typed, all: bool) -
     out
 }
 
-/// The same for programs.
+/// What a configuration means, as JSON for programs.
 fn as_json(file: &Path, config: Option<&ServerConfig>, typed: &Typed) -> Value {
     let value = |Setting { key, value, origin }: Setting| {
         let place = match &origin {

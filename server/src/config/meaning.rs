@@ -7,7 +7,7 @@ use super::error::Mistake;
 use super::member::{ClientAddress, LearnerType, Member};
 use super::typed::Typed;
 use super::{Containers, ServerConfig, Whitelist, files, membership, myid};
-use crate::admin::four_letter::Word;
+use crate::word::Word;
 
 /// What the settings mean together. `None` if something without which there is no meaning is
 /// missing or wrong; the mistakes are in `typed`.
@@ -30,7 +30,7 @@ pub(super) fn mean(typed: &mut Typed) -> Option<ServerConfig> {
     one_port_each(typed, own.as_ref(), client.as_ref());
     let skip_acl = typed.boolean("skipACL");
     if let (true, Some(place)) = (skip_acl, typed.place("skipACL")) {
-        typed.warn(&place, "ACLs are not checked: everybody may do everything");
+        typed.warn(&place, "ACLs are not checked: every client may do everything");
     }
     let four_letter_words = whitelist(typed);
     let (id, membership) = (id?, membership?);

@@ -1,7 +1,8 @@
 //! One `server.N` line, and the `group.N` lists.
 //!
-//! Source: `QuorumPeer.QuorumServer`: `host:quorumPort:electionPort[:role][;[clientHost:]clientPort[;secure]]`,
-//! where several `host:quorumPort:electionPort` may be joined by `|` (ZOOKEEPER-3188).
+//! Source: `QuorumPeer.QuorumServer`:
+//! `host:quorumPort:electionPort[:role][;[clientHost:]clientPort[;secure]]`, where several
+//! `host:quorumPort:electionPort` may be joined by `|` (ZOOKEEPER-3188).
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The members of an ensemble together: who votes, what is a quorum, and what cannot be.
+//! The members of an ensemble together: which vote, what is a quorum, and what cannot be.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -45,7 +45,7 @@ pub(super) fn of(typed: &mut Typed, id: Option<ServerId>) -> Option<Membership> 
         }
         (0, 0, _) => return Some(standalone(typed, id?)),
         (0, _, Some(place)) => {
-            let text = "every server is an observer; nobody could lead".to_owned();
+            let text = "every server is an observer; none could lead".to_owned();
             typed.error_at(&place, Mistake::Conflict(text));
             return None;
         }
@@ -219,7 +219,7 @@ fn verifier(typed: &mut Typed, voters: &[ServerId]) -> Option<QuorumVerifier> {
         groups.push(Group { members });
     }
     if !some_weight {
-        typed.error_at(&first, Mistake::Conflict("no server has any weight; nobody could lead".to_owned()));
+        typed.error_at(&first, Mistake::Conflict("no server has any weight; none could lead".to_owned()));
     }
     if typed.groups.len() == 2 {
         typed.warn(&first, "two groups survive the loss of neither: you need at least 3");

@@ -29,6 +29,8 @@ pub(crate) use check::ConfigCommand;
 pub use error::{ConfigError, ConfigErrors, Mistake, Warning};
 pub(crate) use files::Directories;
 pub use files::{Autopurge, FileSettings, MIN_RETAINED};
+#[cfg(test)]
+pub(crate) use keys::is_key;
 pub use member::{ClientAddress, HostPort, LearnerType, Member};
 use typed::Typed;
 
@@ -45,7 +47,7 @@ pub struct ServerConfig {
     pub role: LearnerType,
     /// The configuration as servers tell it each other and as `/zookeeper/config` shows it.
     pub config_text: String,
-    /// Its version: the number at the end of the dynamic file's name.
+    /// The configuration's version: the number at the end of the dynamic file's name.
     pub config_version: Zxid,
     /// Snapshots, epochs, `myid`.
     pub data_dir: PathBuf,
@@ -132,7 +134,7 @@ pub struct Containers {
 pub enum Whitelist {
     /// `*`.
     All,
-    /// These.
+    /// These words, and no others.
     Only(Vec<String>),
 }
 
@@ -149,9 +151,9 @@ impl Whitelist {
 /// Whether a file may contain what has no effect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Strictness {
-    /// It is warned about, unless the key `strict` says otherwise.
+    /// What has no effect is warned about, unless the key `strict` says otherwise.
     AsTheFileSays,
-    /// It is refused.
+    /// What has no effect is refused.
     Strict,
 }
 

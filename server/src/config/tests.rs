@@ -141,7 +141,7 @@ fn whatever_is_not_followed_is_named() {
                 "3: metricsProvider.httpPort: not followed: there is no metrics endpoint; `mntr` gives figures one a line",
             ],
         ),
-        ("skipACL=yes", &["3: skipACL: ACLs are not checked: everybody may do everything"]),
+        ("skipACL=yes", &["3: skipACL: ACLs are not checked: every client may do everything"]),
         ("skipACL=true", &["3: skipACL: \"true\" means no: only \"yes\" has an effect, as in ZooKeeper"]),
         (
             "leaderServes=false",
@@ -266,7 +266,7 @@ fn myid_must_name_a_server_of_the_list() {
 fn somebody_must_be_able_to_lead() {
     let text = "dataDir=$DIR\ninitLimit=5\nsyncLimit=2\nserver.1=a:1:2:observer\nserver.2=b:1:2:observer\n";
     let errors = Case::new(Some("1")).load(text).unwrap_err();
-    assert_eq!(errors, ["4: server.1: every server is an observer; nobody could lead"]);
+    assert_eq!(errors, ["4: server.1: every server is an observer; none could lead"]);
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn contradictions_between_lines_are_found() {
         (
             "",
             "group.1=1:2:3\nweight.1=0\nweight.2=0\nweight.3=0",
-            "10: group.1: no server has any weight; nobody could lead",
+            "10: group.1: no server has any weight; none could lead",
         ),
     ] {
         assert_eq!(three(instead_of, line).unwrap_err(), [why], "{line}");

@@ -1,5 +1,5 @@
-//! `quorate data check`: what is in a data directory, whether it is in order, what a start would make of
-//! it, and if something is wrong, where and what to do.
+//! `quorate data check`: what is in a data directory, whether it is in order, what a start would make of it.
+//! If something is wrong, it says where and what to do.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ struct Recovery {
     ephemerals: usize,
     sessions: usize,
     digest: String,
-    /// It may not vote before a leader has given it a history.
+    /// Whether the server may vote at once; otherwise a leader must have given it a history first.
     trusted: bool,
     /// Neither a snapshot nor a log is there.
     empty: bool,

@@ -89,7 +89,7 @@ fn print(record: &Record, with_data: bool, as_json: bool, out: &mut Output) -> R
 pub(super) struct LogSummary {
     /// Where it is.
     pub(super) file: PathBuf,
-    /// Its length, in bytes.
+    /// The file's length, in bytes.
     pub(super) length: u64,
     /// How many transactions can be read.
     pub(super) transactions: u64,
@@ -154,7 +154,7 @@ impl LogSummary {
         if let Some(torn) = &self.torn {
             out.line(&format!(
                 "  byte {}: {}: a transaction that was not completely written when the server stopped (or is being \
-                 written now); nobody was told that it is in the log, and the next start cuts it off",
+                 written now); it was not acknowledged, and the next start cuts it off",
                 torn.offset, torn.what
             ))?;
         }

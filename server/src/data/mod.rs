@@ -18,9 +18,9 @@ use crate::output;
 /// What can be done with a data directory.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
-    /// Say what is in a data directory, whether it is in order, and what a start would recover; changes
-    /// nothing and may be used while a server runs. Exit code 0: in order; 1: something is damaged that a
-    /// start does not need; 3: a server would not start, with the place and what to do.
+    /// Say what is in a data directory, whether it is in order, and what a start would recover. Nothing is
+    /// changed, and a server may run meanwhile. Exit code 0: in order. Exit code 1: something is damaged that
+    /// a start does not need. Exit code 3: a server would not start, with the place and what to do.
     Check(check::CheckArgs),
     /// Make the directories of a new server, its `myid`, and the file `initialize`, as
     /// zkServer-initialize.sh does.

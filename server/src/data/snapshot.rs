@@ -32,7 +32,8 @@ pub(crate) enum SnapshotCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Read snapshot files to their ends and check their seals and digests. Exit code 3 if one cannot be used.
+    /// Read snapshot files to their ends and check their seals and digests. Exit code 3 if one cannot be
+    /// used.
     Verify {
         /// The files, snapshot.ZXID or snapshot.ZXID.gz.
         #[arg(required = true)]
@@ -123,7 +124,7 @@ fn show_node(node: &SnapshotNode, with_data: bool) -> Fields {
 pub(super) struct SnapshotSummary {
     /// Where it is.
     pub(super) file: PathBuf,
-    /// Its length, in bytes.
+    /// The file's length, in bytes.
     pub(super) length: u64,
     /// Where it stands, as its name says.
     pub(super) zxid: Option<String>,
@@ -143,7 +144,7 @@ pub(super) struct SnapshotSummary {
     pub(super) reaches: Option<String>,
     /// Why it cannot be used.
     pub(super) damage: Option<String>,
-    /// It was never written to its end, as a stop leaves it: nothing has damaged it.
+    /// Never written to its end, as a stop leaves it: nothing has damaged it.
     pub(super) torn: bool,
 }
 
@@ -224,7 +225,7 @@ pub(super) fn read(
             return Ok(());
         }
         stopped = true;
-        Err(ImageError::from("nobody reads any more"))
+        Err(ImageError::from("the output is closed"))
     });
     match result {
         Ok(sections) => {

@@ -7,9 +7,11 @@ use quorate_core::ids::Ticket;
 
 use crate::net::Pressure;
 
-/// Bytes waiting for the log above which a client is only read while nothing of it is in process.
-const BUSY: usize = 64 << 20;
-/// Bytes above which neither clients nor servers are read, except for those that begin to speak.
+/// Bytes waiting for the log above which a client is only read while nothing of it is in process. A leader then
+/// lets the requests of its learners wait, too.
+pub(super) const BUSY: usize = 64 << 20;
+/// Bytes above which neither clients nor a learner's leader are read. Clients that begin to speak are, and so
+/// is every learner of a leader.
 const OVERLOADED: usize = 256 << 20;
 /// After this long without any progress the disk is said not to answer; then after twice as long,
 /// and so on.

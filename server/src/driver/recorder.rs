@@ -1,8 +1,8 @@
 //! Writes down every step: `--record`. What leaves the process is in the file before it leaves.
 //!
-//! The file is written once per turn, before the turn's packets are sent and its operations are handed to the disk.
-//! So a process that is killed has told nobody anything that is not in its recording. It is not synced: a
-//! power failure may take the end of it.
+//! The file is written once per turn, before the turn's packets are sent and its operations are handed to the
+//! disk. So a process that is killed has told nobody anything that is not in its recording. It is not synced:
+//! a power failure may take the end of it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

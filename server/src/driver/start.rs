@@ -3,22 +3,26 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
+use std::sync::Arc;
 
 use quorate_core::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
 use quorate_core::ids::ServerId;
+use quorate_core::membership::Membership;
 use quorate_core::payload::Service;
 use quorate_core::pipeline::{ClientTxn, ConfigNode, Settings, TravellingImage, TreeService};
 use quorate_core::{QuorumPeer, Recovered};
 use tracing::{info, warn};
 
 use super::Driver;
+use super::backlog::BUSY;
 use super::disk::DiskThreads;
 use super::recorder::Recorder;
+use crate::admin::answers::Answers;
 use crate::admin::metrics::Metrics;
 use crate::clock::Clock;
 use crate::config::{ServerConfig, Strictness};
 use crate::error::Error;
-use crate::glue::StoredImage;
+use crate::glue::{StoredImage, snapshot_body};
 use crate::net::Net;
 use crate::service::Announcer;
 use crate::storage::{LOCK, RealDisk, Storage, StorageConfig, StorageError, is_in_use};
@@ -54,7 +58,7 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool, record: Option<&Path>) -
     let settings = settings(&config);
     // Said before the ports are tried: that server has them, too.
     refuse_if_in_use(&config)?;
-    let net = Net::bind(&config, TravellingImage::new(&settings), stop_on_stdin_eof)?;
+    let net = Net::bind(&config, snapshot_body, TravellingImage::new(&settings), stop_on_stdin_eof)?;
     let blank = StoredImage::new(&settings);
     let initial = || TreeService::new(&settings, None).snapshot();
     let disk = RealDisk::new(config.files.fsync_warning);
@@ -76,8 +80,7 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool, record: Option<&Path>) -
         config.data_dir.display(),
         recovered.current_epoch
     );
-    let durations =
-        Durations { tick: config.tick_time, init_limit: config.init_limit, vote_pauses: config.vote_pauses };
+    let durations = Durations::new(&config);
     let clock = Clock::start();
     let peer_config = peer_config(&config, settings);
     let recorder = record
@@ -98,6 +101,7 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool, record: Option<&Path>) -
         outputs: Vec::new(),
         shown: None,
         metrics: Metrics::default(),
+        answers: Answers::default(),
         recorder,
         announcer: None,
     })
@@ -125,8 +129,11 @@ fn storage_config(config: &ServerConfig) -> StorageConfig {
 fn peer_config(config: &ServerConfig, settings: Settings) -> PeerConfig<ClientTxn> {
     PeerConfig {
         id: config.id,
-        verifiers: vec![config.verifier.clone()],
-        observers: config.observers(),
+        membership: Arc::new(Membership {
+            version: config.config_version,
+            text: config.config_text.clone().into(),
+            ..Membership::new(config.verifier.clone(), config.observers())
+        }),
         election: ElectionMode::Fast,
         commit_log_count: config.commit_log_count,
         // Alone it always has a leader.
@@ -134,6 +141,7 @@ fn peer_config(config: &ServerConfig, settings: Settings) -> PeerConfig<ClientTx
         commit_log_bytes: COMMIT_LOG_BYTES,
         diff_limit: DIFF_LIMIT,
         max_txn: settings.max_txn,
+        max_backlog: BUSY,
         init_limit: config.init_limit,
         tick_ms: config.tick_time.as_millis() as u64,
         sync_limit: config.sync_limit,

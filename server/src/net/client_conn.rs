@@ -1,18 +1,19 @@
 //! One connection of the client port: how far it is, what it says, when it has been silent too long.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use quorate_core::ids::ConnId;
 use quorate_core::pipeline::ClientEvent;
 use quorate_core::wire::frame::FrameDecoder;
 
 use super::client_stats::{CREATE_SESSION, ConnectionLine, Counts, Waiting, operation};
-use super::socket::Socket;
+use super::engine::{Conn, Protocol};
 use super::stranger::foreign;
-use crate::admin::answer::Answer;
-use crate::admin::four_letter::Word;
+use crate::clock::wall_ms;
+use crate::word::Word;
 
 /// How long the last answers may take before a connection that ends is cut.
 const LINGER: Duration = Duration::from_secs(10);
@@ -24,16 +25,17 @@ const HIGH_WATER: usize = 256 * 1024;
 pub(crate) enum Happened {
     /// For core.
     Event(ConnId, ClientEvent),
-    /// For whoever answers words.
+    /// A word is to be answered.
     Asked(ConnId, Word),
+    /// The connection is gone that was being sent the answer to its word.
+    Left(ConnId),
 }
 
-/// A connection.
-pub(super) struct Conn {
+/// What there is of a client's connection besides its socket.
+pub(super) struct Client {
     pub(super) id: ConnId,
-    pub(super) socket: Socket,
     pub(super) frames: FrameDecoder,
-    pub(super) peer: SocketAddr,
+    address: IpAddr,
     pub(super) stage: Stage,
     pub(super) since: Instant,
     pub(super) heard: Instant,
@@ -43,11 +45,6 @@ pub(super) struct Conn {
     /// The session and its timeout (ms), once there is one.
     pub(super) session: Option<(i64, i32)>,
     pub(super) established_ms: i64,
-    /// What is still to be written of the answer to a word.
-    pub(super) answer: Option<Box<Answer>>,
-    pub(super) queued: bool,
-    pub(super) read: bool,
-    pub(super) dirty: bool,
 }
 
 /// How far it is.
@@ -57,7 +54,7 @@ pub(super) enum Stage {
     Greeting,
     /// Core was asked for the session.
     Connecting,
-    /// In service; silent at most so long.
+    /// In service; closed after this long without a frame.
     Open(Duration),
     /// Is sent the answer to a word.
     Answering,
@@ -65,11 +62,22 @@ pub(super) enum Stage {
     Closing,
 }
 
-impl Conn {
+impl Protocol for Client {
+    fn feed(&mut self, bytes: &[u8]) {
+        self.frames.feed(bytes);
+    }
+
+    fn rest(&mut self) {
+        if self.frames.buffer().is_empty() {
+            *self.frames.buffer() = BytesMut::new();
+        }
+    }
+}
+
+impl Conn<Client> {
     /// Whether it is not read now; something else will put it back into the queue.
     pub(super) fn is_paused(&self) -> bool {
-        matches!(self.stage, Stage::Connecting | Stage::Answering | Stage::Closing)
-            || self.socket.unsent() > HIGH_WATER
+        self.waits_for_core() || self.socket.unsent() > HIGH_WATER
     }
 
     /// Whether there is something to do although the system reports nothing.
@@ -77,15 +85,7 @@ impl Conn {
         self.socket.readable || !self.frames.buffer().is_empty()
     }
 
-    /// When it is closed if nothing more is heard from it.
-    pub(super) fn due(&self, sessionless: Duration) -> Instant {
-        match self.stage {
-            Stage::Greeting | Stage::Connecting => self.since + sessionless,
-            Stage::Open(timeout) => self.heard + timeout,
-            Stage::Answering | Stage::Closing => self.since + LINGER,
-        }
-    }
-
+    /// What an operator is told of it.
     pub(super) fn line(&self) -> ConnectionLine<'_> {
         let (read, written) = (!self.is_paused(), self.socket.unsent() > 0);
         ConnectionLine {
@@ -97,15 +97,47 @@ impl Conn {
             established_ms: self.established_ms,
         }
     }
+}
+
+impl Client {
+    /// A connection that has said nothing yet.
+    pub(super) fn new(id: ConnId, address: IpAddr, now: Instant, max_frame: usize) -> Client {
+        Client {
+            id,
+            address,
+            frames: FrameDecoder::new(0, max_frame),
+            stage: Stage::Greeting,
+            since: now,
+            heard: now,
+            waiting: VecDeque::new(),
+            counts: Counts::default(),
+            session: None,
+            established_ms: wall_ms(),
+        }
+    }
+
+    /// Whether what it says next has to wait for what it said.
+    fn waits_for_core(&self) -> bool {
+        matches!(self.stage, Stage::Connecting | Stage::Answering | Stage::Closing)
+    }
+
+    /// When it is closed if nothing more is heard from it.
+    pub(super) fn due(&self, sessionless: Duration) -> Instant {
+        match self.stage {
+            Stage::Greeting | Stage::Connecting => self.since + sessionless,
+            Stage::Open(timeout) => self.heard + timeout,
+            Stage::Answering | Stage::Closing => self.since + LINGER,
+        }
+    }
 
     /// Too long without a session, silent for longer than the session's timeout, or too slow in
     /// taking in the last answers.
-    pub(super) fn is_late(&self, now: Instant, sessionless: Duration) -> bool {
+    pub(super) fn is_late(&self, now: Instant, sessionless: Duration, queued: bool) -> bool {
         match self.stage {
             Stage::Greeting | Stage::Connecting => now.duration_since(self.since) > sessionless,
             // One that is queued has said something that was not looked at yet.
             Stage::Open(timeout) => {
-                now.duration_since(self.heard) > timeout && self.waiting.is_empty() && !self.queued
+                now.duration_since(self.heard) > timeout && self.waiting.is_empty() && !queued
             }
             Stage::Answering | Stage::Closing => now.duration_since(self.since) > LINGER,
         }
@@ -132,13 +164,14 @@ impl Conn {
         };
         self.heard = now;
         self.counts.received += 1;
+        let bytes = frame.len();
         let (op, event) = if self.stage == Stage::Greeting {
             self.stage = Stage::Connecting;
-            (CREATE_SESSION, ClientEvent::Connect { frame, address: self.peer.ip() })
+            (CREATE_SESSION, ClientEvent::Connect { frame, address: self.address })
         } else {
             (operation(&frame), ClientEvent::Frame(frame))
         };
-        self.waiting.push_back(Waiting { since: now, op });
+        self.waiting.push_back(Waiting { since: now, op, bytes });
         Ok(Some(Happened::Event(self.id, event)))
     }
 }

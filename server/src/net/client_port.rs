@@ -1,4 +1,4 @@
-//! The client port: sessions' connections, four-letter words, and everybody who should not be here.
+//! The client port: sessions' connections, four-letter words, and strangers.
 //!
 //! Frames are handed to core one at a time; a connection is not read while its session is being
 //! set up, while it does not take in its answers, or while the server has too much in process.
@@ -8,32 +8,27 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use mio::Registry;
 use mio::event::Event;
 use mio::net::TcpStream;
-use mio::{Interest, Registry};
 use quorate_core::ids::ConnId;
 use quorate_core::pipeline::{ClientEvent, ClientReply};
 use quorate_core::wire::client::xid;
-use quorate_core::wire::frame::FrameDecoder;
 
 use super::Pressure;
-use super::client_conn::{Conn, Happened, Stage};
-use super::client_stats::{ConnectionExpiry, ConnectionLine, Counts, Totals, Waiting};
+use super::client_conn::{Client, Happened, Stage};
+use super::client_stats::{ConnectionExpiry, ConnectionLine, Counts, InProcess, Totals, Waiting};
+use super::engine::{Conn, Engine};
 use super::listener::Port;
-use super::refusals::Refusals;
-use super::slab::Slab;
-use super::socket::{Side, Socket};
-use super::token::{PortKind, Source};
-use crate::admin::answer::Answer;
-use crate::clock::wall_ms;
+use super::token::PortKind;
 
 /// How often connections are looked at for having been silent too long.
 const SWEEP: Duration = Duration::from_secs(1);
 /// Bytes of answers and events a connection may leave lying before it is closed.
 const MAX_UNSENT: usize = 64 << 20;
-/// Bytes of an answer to a word that are written in one go.
-pub(crate) const PIECE: usize = 64 * 1024;
+/// Bytes of requests in process above which a client waits for the end of its own, as with
+/// `globalOutstandingLimit`.
+const MAX_IN_PROCESS: usize = 64 << 20;
 /// Output buffers kept for the next answers, and the largest that is kept.
 const SPARE: usize = 64;
 const SPARE_CAPACITY: usize = 64 * 1024;
@@ -58,24 +53,19 @@ pub(crate) struct ClientSettings {
 /// The client port of one server.
 pub(crate) struct ClientPort {
     settings: ClientSettings,
-    port: Option<Port>,
-    conns: Slab<Conn>,
+    engine: Engine<Client>,
     per_address: HashMap<IpAddr, usize>,
     accepted: u64,
-    outstanding: usize,
+    in_process: InProcess,
     pressure: Pressure,
     totals: Totals,
     began: Instant,
     /// Connections that have taken in a piece of an answer and are to get the next.
     hungry: VecDeque<ConnId>,
     events: VecDeque<Happened>,
-    work: VecDeque<usize>,
-    later: Vec<usize>,
     throttled: Vec<usize>,
-    dirty: Vec<usize>,
     spare: Vec<Vec<u8>>,
     next_sweep: Option<Instant>,
-    refusals: Refusals,
 }
 
 impl ClientPort {
@@ -83,23 +73,18 @@ impl ClientPort {
     pub(crate) fn new(settings: ClientSettings, port: Option<Port>) -> Self {
         ClientPort {
             settings,
-            port,
-            conns: Slab::default(),
+            engine: Engine::new(PortKind::Client, port),
             per_address: HashMap::new(),
             accepted: 0,
-            outstanding: 0,
+            in_process: InProcess::default(),
             pressure: Pressure::None,
             totals: Totals::default(),
             began: Instant::now(),
             hungry: VecDeque::new(),
             events: VecDeque::new(),
-            work: VecDeque::new(),
-            later: Vec::new(),
             throttled: Vec::new(),
-            dirty: Vec::new(),
             spare: Vec::new(),
             next_sweep: None,
-            refusals: Refusals::new("client"),
         }
     }
 
@@ -107,7 +92,7 @@ impl ClientPort {
 
     /// Append an answer or an event to what a client is sent.
     pub(crate) fn reply(&mut self, now: Instant, id: ConnId, reply: &ClientReply) {
-        let Some((index, conn)) = find(&mut self.conns, id) else { return };
+        let Some((index, conn)) = find(&mut self.engine, id) else { return };
         if conn.socket.unsent() == 0
             && let Some(mut spare) = self.spare.pop()
         {
@@ -133,105 +118,81 @@ impl ClientPort {
             ClientReply::Notification { .. } => None,
         };
         if let Some((xid, zxid)) = answered
-            && let Some(Waiting { since, op }) = conn.waiting.pop_front()
+            && let Some(waiting) = conn.waiting.pop_front()
         {
-            self.outstanding -= 1;
+            self.in_process.remove(&waiting);
+            let Waiting { since, op, .. } = waiting;
             let us = now.duration_since(since).as_micros() as u64;
             self.totals.answered(op, us);
             conn.counts.answered(op, xid, zxid, us, now.duration_since(self.began).as_millis());
         }
-        mark_dirty(&mut self.dirty, conn, index);
+        self.engine.mark_dirty(index);
     }
 
     /// Close a connection after what was sent to it.
     pub(crate) fn close(&mut self, now: Instant, id: ConnId) {
-        let Some((index, conn)) = find(&mut self.conns, id) else { return };
+        let Some((index, conn)) = find(&mut self.engine, id) else { return };
         conn.stage = Stage::Closing;
         conn.since = now;
-        mark_dirty(&mut self.dirty, conn, index);
+        self.engine.mark_dirty(index);
     }
 
     /// A client is closed without an answer: only the log says why.
     pub(crate) fn turned_away(&mut self, now: Instant, id: ConnId, why: &str) {
-        if let Some((_, conn)) = find(&mut self.conns, id) {
-            self.refusals.log(now, conn.peer, why);
+        if let Some((_, conn)) = find(&mut self.engine, id) {
+            let peer = conn.peer;
+            self.engine.refusals.log(now, peer, why);
         }
     }
 
-    /// Answer a four-letter word, and close the connection after it.
-    pub(crate) fn answer(&mut self, id: ConnId, answer: Answer) {
-        if let Some((_, conn)) = find(&mut self.conns, id) {
-            conn.answer = Some(Box::new(answer));
-            self.hungry.push_back(id);
-        }
-    }
-
-    /// The next connection that can take in a piece of its answer, with what is left of it.
-    pub(crate) fn next_answer(&mut self) -> Option<(ConnId, Box<Answer>)> {
+    /// The next connection that can take in a piece of the answer to its word.
+    pub(crate) fn wants_piece(&mut self) -> Option<ConnId> {
         while let Some(id) = self.hungry.pop_front() {
-            if let Some((_, conn)) = find(&mut self.conns, id)
-                && let Some(answer) = conn.answer.take()
-            {
-                return Some((id, answer));
+            if find(&mut self.engine, id).is_some() {
+                return Some(id);
             }
         }
         None
     }
 
-    /// Write the next piece of an answer.
-    pub(crate) fn continue_answer(
-        &mut self,
-        now: Instant,
-        id: ConnId,
-        answer: Box<Answer>,
-        piece: &str,
-        done: bool,
-    ) {
-        let Some((index, conn)) = find(&mut self.conns, id) else { return };
+    /// Write the next piece of the answer to a word; after the last one the connection is closed.
+    pub(crate) fn write_piece(&mut self, now: Instant, id: ConnId, piece: &str, last: bool) {
+        let Some((index, conn)) = find(&mut self.engine, id) else { return };
         conn.socket.out().extend_from_slice(piece.as_bytes());
-        if done {
+        if last {
             conn.counts.sent += 1;
             self.totals.sent += 1;
             return self.close(now, id);
         }
         (conn.stage, conn.since) = (Stage::Answering, now);
-        conn.answer = Some(answer);
-        mark_dirty(&mut self.dirty, conn, index);
+        self.engine.mark_dirty(index);
     }
 
     // --- what the event loop saw ---------------------------------------------------------------
 
     /// The listener is readable.
     pub(crate) fn listener_ready(&mut self) {
-        if let Some(port) = &mut self.port {
-            port.ready();
-        }
+        self.engine.listener_ready();
     }
 
     /// A connection is readable, writable or broken.
     pub(crate) fn ready(&mut self, index: usize, event: &Event) {
-        let Some(conn) = self.conns.get_mut(index) else { return };
-        conn.socket.ready(event);
-        if event.is_writable() && conn.socket.unsent() > 0 {
-            mark_dirty(&mut self.dirty, conn, index);
+        let Some(conn) = self.engine.ready(index, event) else { return };
+        let (readable, unsent) = (conn.socket.readable, conn.socket.unsent());
+        if event.is_writable() && unsent > 0 {
+            self.engine.mark_dirty(index);
         }
-        if conn.socket.readable {
-            queue(&mut self.work, conn, index);
+        if readable {
+            self.engine.queue(index);
         }
     }
 
     /// Take the connections that wait to be accepted.
     pub(crate) fn accept(&mut self, now: Instant, registry: &Registry) {
-        while let Some(port) = &mut self.port {
-            match port.accept() {
-                Ok(Some((stream, peer))) => {
-                    if let Err(error) = self.insert(now, stream, peer, registry) {
-                        self.totals.rejected += 1;
-                        self.refusals.log(now, peer, error);
-                    }
-                }
-                Ok(None) => return,
-                Err(error) => return self.refusals.log(now, "accepting", error),
+        while let Some((stream, peer)) = self.engine.accept(now) {
+            if let Err(error) = self.insert(now, stream, peer, registry) {
+                self.totals.rejected += 1;
+                self.engine.refusals.log(now, peer, error);
             }
         }
     }
@@ -245,7 +206,10 @@ impl ClientPort {
 
     /// Whether so much is in process that a client waits for the end of its own.
     fn over_limit(&self) -> bool {
-        self.outstanding >= self.settings.outstanding_limit || self.pressure > Pressure::None
+        let InProcess { requests, bytes } = self.in_process;
+        requests >= self.settings.outstanding_limit
+            || bytes >= MAX_IN_PROCESS
+            || self.pressure > Pressure::None
     }
 
     /// Whether there is something to do without waiting for the system.
@@ -253,34 +217,29 @@ impl ClientPort {
         let resumes = !self.throttled.is_empty() && !self.over_limit();
         resumes
             || !self.hungry.is_empty()
-            || !(self.events.is_empty()
-                && self.work.is_empty()
-                && self.later.is_empty()
-                && self.dirty.is_empty())
+            || !self.events.is_empty()
+            || self.engine.has_to_read()
+            || self.engine.has_to_write()
     }
 
     /// A new turn of the loop: every connection may be read again.
     pub(crate) fn begin_turn(&mut self) {
-        self.work.extend(self.later.drain(..));
+        self.engine.begin_turn();
         self.resume();
     }
 
-    /// Whoever had to wait for others may be read again.
+    /// Connections that had to wait for others may be read again.
     fn resume(&mut self) {
         if !self.over_limit() {
             for index in std::mem::take(&mut self.throttled) {
-                if let Some(conn) = self.conns.get_mut(index) {
-                    queue(&mut self.work, conn, index);
-                }
+                self.engine.queue(index);
             }
         }
     }
 
     /// Leave what is queued to the next turn, which begins with another connection.
     pub(crate) fn end_turn_early(&mut self) {
-        if let Some(index) = self.work.pop_front() {
-            self.work.push_back(index);
-        }
+        self.engine.rotate();
     }
 
     /// The next thing a client did.
@@ -289,27 +248,20 @@ impl ClientPort {
             if let Some(happened) = self.events.pop_front() {
                 return Some(happened);
             }
-            let index = *self.work.front()?;
             let (over_limit, overloaded) = (self.over_limit(), self.pressure == Pressure::Overloaded);
-            // What is left of a connection that is gone may name a newer one, which is not queued.
-            let Some(conn) = self.conns.get_mut(index).filter(|conn| conn.queued) else {
-                self.work.pop_front();
-                continue;
-            };
+            let (index, conn) = self.engine.front()?;
             if conn.is_paused() {
-                self.leave(index, false);
+                self.engine.leave(false);
                 continue;
             }
             let in_process = !conn.waiting.is_empty() || overloaded && matches!(conn.stage, Stage::Open(_));
             if over_limit && in_process {
                 self.throttled.push(index);
-                self.leave(index, false);
+                self.engine.leave(false);
                 continue;
             }
-            if !conn.read {
-                conn.read = true;
-                let bytes = conn.socket.read(scratch);
-                conn.frames.feed(bytes);
+            if conn.is_unread() {
+                conn.read(scratch);
             }
             match conn.next(now) {
                 Ok(Some(happened)) => {
@@ -317,24 +269,26 @@ impl ClientPort {
                     match &happened {
                         Happened::Event(_, ClientEvent::Frame(frame)) => {
                             self.totals.bytes_received += frame.len() as u64;
-                            self.outstanding += 1;
+                            self.in_process.add(frame.len());
                         }
                         Happened::Event(_, ClientEvent::Connect { frame, .. }) => {
                             self.totals.bytes_received += frame.len() as u64;
                             self.totals.connection_requests += 1;
-                            self.outstanding += 1;
+                            self.in_process.add(frame.len());
                         }
-                        Happened::Event(_, ClientEvent::Closed) | Happened::Asked(..) => {}
+                        Happened::Event(_, ClientEvent::Closed) | Happened::Asked(..) | Happened::Left(_) => {
+                        }
                     }
                     return Some(happened);
                 }
-                Ok(None) if conn.socket.side == Side::Closed => self.lost(index),
+                Ok(None) if conn.is_closed() => self.lost(index),
                 Ok(None) => {
                     let more = conn.socket.readable;
-                    self.leave(index, more);
+                    self.engine.leave(more);
                 }
                 Err(why) => {
-                    self.refusals.log(now, conn.peer, why);
+                    let peer = conn.peer;
+                    self.engine.refusals.log(now, peer, why);
                     self.lost(index);
                 }
             }
@@ -343,9 +297,8 @@ impl ClientPort {
 
     /// Send what waits, once per connection.
     pub(crate) fn flush(&mut self) {
-        for index in std::mem::take(&mut self.dirty) {
-            let Some(conn) = self.conns.get_mut(index) else { continue };
-            conn.dirty = false;
+        for index in self.engine.take_dirty() {
+            let Some(conn) = self.engine.get_mut(index) else { continue };
             match conn.socket.write() {
                 Ok(true) if conn.stage == Stage::Closing => {
                     self.remove(index);
@@ -358,7 +311,7 @@ impl ClientPort {
                         self.spare.push(buffer);
                     }
                     if conn.has_more() {
-                        queue(&mut self.work, conn, index);
+                        self.engine.queue(index);
                     }
                 }
                 Ok(false) if conn.socket.unsent() > MAX_UNSENT => self.lost(index),
@@ -370,34 +323,32 @@ impl ClientPort {
 
     /// When connections are looked at next for having been silent too long.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        if self.conns.is_empty() { None } else { self.next_sweep }
+        if self.engine.is_empty() { None } else { self.next_sweep }
     }
 
-    /// Close connections that were silent too long, or never said who they are.
+    /// Close connections that were silent too long, or never introduced themselves.
     pub(crate) fn expire(&mut self, now: Instant) {
         if self.next_sweep.is_some_and(|due| now < due) {
             return;
         }
         self.next_sweep = Some(now + SWEEP);
-        self.refusals.roll(now);
-        if let Some(port) = &mut self.port {
-            // After a shortage of descriptors the listener is silent until it is asked again.
-            port.ready();
-        }
+        self.engine.refusals.roll(now);
+        // After a shortage of descriptors the listener is silent until it is asked again.
+        self.engine.listener_ready();
         // Clients that are not read cannot be heard.
         let deaf = self.pressure == Pressure::Overloaded;
         let sessionless = self.settings.sessionless;
-        let late =
-            |conn: &Conn| conn.is_late(now, sessionless) && !(deaf && matches!(conn.stage, Stage::Open(_)));
-        let late: Vec<usize> =
-            self.conns.iter().filter(|(_, conn)| late(conn)).map(|(index, _)| index).collect();
+        let late = self.engine.all(|conn| {
+            conn.is_late(now, sessionless, conn.is_queued())
+                && !(deaf && matches!(conn.stage, Stage::Open(_)))
+        });
         for index in late {
-            if let Some(conn) = self.conns.get(index)
+            if let Some(conn) = self.engine.get(index)
                 && conn.stage == Stage::Greeting
             {
                 self.totals.sessionless_expired += 1;
-                let why = format!("said nothing for {} ms", sessionless.as_millis());
-                self.refusals.log(now, conn.peer, why);
+                let (peer, why) = (conn.peer, format!("said nothing for {} ms", sessionless.as_millis()));
+                self.engine.refusals.log(now, peer, why);
             }
             self.lost(index);
         }
@@ -407,12 +358,12 @@ impl ClientPort {
 
     /// Open connections.
     pub(crate) fn len(&self) -> usize {
-        self.conns.len()
+        self.engine.len()
     }
 
     /// Requests not yet answered.
     pub(crate) fn outstanding(&self) -> usize {
-        self.outstanding
+        self.in_process.requests
     }
 
     /// The sums over all connections.
@@ -427,14 +378,14 @@ impl ClientPort {
 
     /// Begin the counts of every connection anew.
     pub(crate) fn reset_connections(&mut self) {
-        for conn in self.conns.iter_mut() {
+        for conn in self.engine.iter_mut() {
             conn.counts = Counts::default();
         }
     }
 
     /// The connections from this place on, each with its place.
     pub(crate) fn connections_from(&self, place: usize) -> impl Iterator<Item = (usize, ConnectionLine<'_>)> {
-        self.conns.iter_from(place).map(|(index, conn)| (index, conn.line()))
+        self.engine.iter_from(place).map(|(index, conn)| (index, conn.line()))
     }
 
     /// When each connection is closed if it stays silent, earliest first, and at how many moments
@@ -442,13 +393,13 @@ impl ClientPort {
     pub(crate) fn expiries(&self, now: Instant, wall_ms: i64) -> (usize, Vec<ConnectionExpiry>) {
         let sessionless = self.settings.sessionless;
         let step = sessionless.as_millis().max(1) as i64;
-        let expiry = |(_, conn): (usize, &Conn)| {
+        let expiry = |(_, conn): (usize, &Conn<Client>)| {
             let left = conn.due(sessionless).saturating_duration_since(now).as_millis() as i64;
             let due_ms = (wall_ms + left) / step * step + step;
             let session = conn.session.map_or(0, |(session, _)| session);
             ConnectionExpiry { due_ms, together: 0, peer: conn.peer, session }
         };
-        let mut all: Vec<ConnectionExpiry> = self.conns.iter().map(expiry).collect();
+        let mut all: Vec<ConnectionExpiry> = self.engine.iter().map(expiry).collect();
         all.sort_by_key(|expiry| expiry.due_ms);
         let mut sets = 0;
         for set in all.chunk_by_mut(|a, b| a.due_ms == b.due_ms) {
@@ -464,15 +415,15 @@ impl ClientPort {
     fn insert(
         &mut self,
         now: Instant,
-        mut stream: TcpStream,
+        stream: TcpStream,
         peer: SocketAddr,
         registry: &Registry,
     ) -> io::Result<()> {
-        if self.conns.len() >= self.settings.descriptors {
+        if self.engine.len() >= self.settings.descriptors {
             return Err(io::Error::other("too many connections for this server's limit of open files"));
         }
         let limit = self.settings.max_cnxns;
-        if limit > 0 && self.conns.len() >= limit {
+        if limit > 0 && self.engine.len() >= limit {
             return Err(io::Error::other(format!("too many connections (maxCnxns={limit})")));
         }
         let limit = self.settings.max_per_address;
@@ -482,58 +433,31 @@ impl ClientPort {
                 "too many connections from this address (maxClientCnxns={limit})"
             )));
         }
-        let index = self.conns.vacant();
-        let token = Source::Connection(PortKind::Client, index).token();
-        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         self.accepted += 1;
-        self.conns.insert(Conn {
-            id: ConnId(self.accepted << SLOT_BITS | index as u64),
-            socket: Socket::new(stream),
-            frames: FrameDecoder::new(0, self.settings.max_frame),
-            peer,
-            stage: Stage::Greeting,
-            since: now,
-            heard: now,
-            waiting: VecDeque::new(),
-            counts: Counts::default(),
-            session: None,
-            established_ms: wall_ms(),
-            answer: None,
-            queued: false,
-            read: false,
-            dirty: false,
-        });
+        let id = ConnId(self.accepted << SLOT_BITS | self.engine.vacant() as u64);
+        let client = Client::new(id, peer.ip(), now, self.settings.max_frame);
+        self.engine.insert(stream, peer, client, registry)?;
         self.per_address.insert(peer.ip(), count + 1);
         self.next_sweep.get_or_insert(now + SWEEP);
         Ok(())
     }
 
-    /// Leave the connection at the head of the queue for this turn.
-    fn leave(&mut self, index: usize, again: bool) {
-        self.work.pop_front();
-        if let Some(conn) = self.conns.get_mut(index) {
-            (conn.read, conn.queued) = (false, again);
-            if conn.frames.buffer().is_empty() {
-                *conn.frames.buffer() = BytesMut::new();
-            }
-        }
-        if again {
-            self.later.push(index);
-        }
-    }
-
     /// A connection is gone, and core did not ask for it.
     fn lost(&mut self, index: usize) {
         let Some(conn) = self.remove(index) else { return };
-        if matches!(conn.stage, Stage::Connecting | Stage::Open(_)) {
-            self.events.push_back(Happened::Event(conn.id, ClientEvent::Closed));
+        match conn.stage {
+            Stage::Connecting | Stage::Open(_) => {
+                self.events.push_back(Happened::Event(conn.id, ClientEvent::Closed));
+            }
+            Stage::Answering => self.events.push_back(Happened::Left(conn.id)),
+            Stage::Greeting | Stage::Closing => {}
         }
     }
 
     /// Dropping the connection closes it and takes it out of the event loop.
-    fn remove(&mut self, index: usize) -> Option<Conn> {
-        let conn = self.conns.remove(index)?;
-        self.outstanding -= conn.waiting.len();
+    fn remove(&mut self, index: usize) -> Option<Conn<Client>> {
+        let conn = self.engine.remove(index)?;
+        conn.waiting.iter().for_each(|waiting| self.in_process.remove(waiting));
         if let Some(count) = self.per_address.get_mut(&conn.peer.ip()) {
             *count -= 1;
             if *count == 0 {
@@ -547,22 +471,8 @@ impl ClientPort {
 /// The low bits of a [`ConnId`] say where the connection is kept, the others make it unique.
 const SLOT_BITS: u32 = 24;
 
-fn find(conns: &mut Slab<Conn>, id: ConnId) -> Option<(usize, &mut Conn)> {
+fn find(engine: &mut Engine<Client>, id: ConnId) -> Option<(usize, &mut Conn<Client>)> {
     let index = (id.0 & ((1 << SLOT_BITS) - 1)) as usize;
-    let conn = conns.get_mut(index)?;
+    let conn = engine.get_mut(index)?;
     (conn.id == id).then_some((index, conn))
-}
-
-fn mark_dirty(dirty: &mut Vec<usize>, conn: &mut Conn, index: usize) {
-    if !conn.dirty {
-        conn.dirty = true;
-        dirty.push(index);
-    }
-}
-
-fn queue(work: &mut VecDeque<usize>, conn: &mut Conn, index: usize) {
-    if !conn.queued {
-        conn.queued = true;
-        work.push_back(index);
-    }
 }

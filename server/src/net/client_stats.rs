@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use quorate_core::wire::client::OpCode;
 
-use crate::admin::stats::{Sizes, Times};
+use crate::stats::{Sizes, Times};
 
 /// Sums over all connections.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -142,6 +142,31 @@ pub(crate) struct ConnectionExpiry {
 pub(super) struct Waiting {
     pub(super) since: Instant,
     pub(super) op: i32,
+    /// The request's length.
+    pub(super) bytes: usize,
+}
+
+/// Requests of all connections that are not answered yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct InProcess {
+    /// How many.
+    pub(super) requests: usize,
+    /// Their length together.
+    pub(super) bytes: usize,
+}
+
+impl InProcess {
+    /// One more is handed to core.
+    pub(super) fn add(&mut self, bytes: usize) {
+        self.requests += 1;
+        self.bytes += bytes;
+    }
+
+    /// One is answered, or its connection is gone.
+    pub(super) fn remove(&mut self, waiting: &Waiting) {
+        self.requests -= 1;
+        self.bytes -= waiting.bytes;
+    }
 }
 
 /// The operation that a frame of an established session asks for; 0 if it is too short to say.

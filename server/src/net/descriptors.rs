@@ -4,7 +4,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{debug, warn};
 
 /// Descriptors that are not for clients: the data directory, the ports, the connections of the
-/// other servers and of those who have not said who they are.
+/// other servers and of those that have not introduced themselves.
 const RESERVED: u64 = 256;
 
 /// Raise the limit of the process as far as it may raise it (`RLIMIT_NOFILE`, the soft limit to

@@ -1,28 +1,22 @@
 //! One connection of the election port: how far it is, what it says.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
-use bytes::Buf;
+use bytes::{Buf, BytesMut};
 use quorate_core::election::Notification;
 use quorate_core::ids::ServerId;
 use quorate_core::wire::election::{InitialMessage, NotificationMessage};
 use quorate_core::wire::frame::FrameDecoder;
 
-use super::socket::Socket;
+use super::engine::{Conn, Protocol};
 use super::stranger::{Expected, Greeting};
 
-/// A connection.
-pub(super) struct Conn {
-    pub(super) socket: Socket,
-    pub(super) peer: SocketAddr,
+/// What there is of a connection of the election port besides its socket.
+pub(super) struct Voter {
     pub(super) stage: Stage,
     pub(super) frames: FrameDecoder,
     /// What it said first.
     pub(super) greeting: Greeting,
-    pub(super) queued: bool,
-    pub(super) read: bool,
-    pub(super) dirty: bool,
 }
 
 /// How far it is.
@@ -38,13 +32,32 @@ pub(super) enum Stage {
 
 /// What a connection said.
 pub(super) enum Said {
-    /// Who it is.
+    /// The server at the other end.
     Hello(ServerId),
     /// Its vote.
     Vote(ServerId, Notification),
 }
 
-impl Conn {
+impl Protocol for Voter {
+    fn feed(&mut self, bytes: &[u8]) {
+        self.greeting.heard(bytes);
+        self.frames.feed(bytes);
+    }
+
+    fn rest(&mut self) {
+        if self.frames.buffer().is_empty() {
+            *self.frames.buffer() = BytesMut::new();
+        }
+    }
+}
+
+impl Voter {
+    /// A connection that has carried nothing yet.
+    pub(super) fn new(stage: Stage) -> Self {
+        Voter { stage, frames: FrameDecoder::election(), greeting: Greeting::default() }
+    }
+
+    /// When it is given up.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.stage {
             Stage::Dialing(_, due) | Stage::Unknown(due) => Some(due),
@@ -52,13 +65,7 @@ impl Conn {
         }
     }
 
-    pub(super) fn who(&self) -> String {
-        match self.stage {
-            Stage::Up(server) | Stage::Dialing(server, _) => format!("server {server} ({})", self.peer),
-            Stage::Unknown(_) => self.peer.to_string(),
-        }
-    }
-
+    /// The next thing that it says.
     pub(super) fn next(&mut self) -> Result<Option<Said>, String> {
         match self.stage {
             Stage::Dialing(..) => Ok(None),
@@ -81,6 +88,16 @@ impl Conn {
                 let message = NotificationMessage::read(&frame).map_err(|e| e.to_string())?;
                 Ok(Some(Said::Vote(server, message.notification)))
             }
+        }
+    }
+}
+
+impl Conn<Voter> {
+    /// What the log calls it.
+    pub(super) fn who(&self) -> String {
+        match self.stage {
+            Stage::Up(server) | Stage::Dialing(server, _) => format!("server {server} ({})", self.peer),
+            Stage::Unknown(_) => self.peer.to_string(),
         }
     }
 }

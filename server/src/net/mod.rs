@@ -1,8 +1,8 @@
 //! Every socket of a server, in one place and on one thread: bytes ↔ inputs and outputs.
 //!
 //! A turn of the loop: [`Net::wait`] asks the system what is ready, [`Net::next`] hands out what
-//! was understood of it, one thing at a time, [`Net::perform`] takes what core wants done, and
-//! [`Net::flush`] writes each socket once. Order per connection is kept both ways, and a connection
+//! was understood of it, one thing at a time, other methods take what core wants done, and [`Net::flush`]
+//! writes each socket once. Order per connection is kept both ways, and a connection
 //! that core has hung up delivers nothing any more: what it sent is forgotten with it.
 
 mod client_conn;
@@ -10,7 +10,9 @@ mod client_port;
 mod client_stats;
 pub(crate) mod descriptors;
 mod election_conn;
+mod election_peer;
 mod election_port;
+mod engine;
 mod listener;
 mod places;
 mod quorum_conn;
@@ -33,23 +35,26 @@ use std::time::{Duration, Instant};
 use mio::net::TcpListener;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Waker};
+use quorate_core::election::Notification;
 use quorate_core::ids::{ConnId, Link, ServerId};
-use quorate_core::pipeline::{ClientTxn, TravellingImage};
-use quorate_core::{Input, Output};
+use quorate_core::pipeline::{ClientTxn, TravellingImage, TreeImage};
+use quorate_core::zab::Packet;
+use quorate_core::{Input, Reason};
 use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::low_level::signal_name;
 use signal_hook_mio::v1_0::Signals;
 use tracing::{info, warn};
 
-use crate::admin::four_letter::Word;
 use crate::config::{ClientAddress, HostPort, Member, ServerConfig};
 use crate::error::{Error, system};
-use crate::glue::snapshot_body;
+use crate::timer::Durations;
+use crate::word::Word;
 use client_conn::Happened;
+pub(crate) use client_port::ClientPort;
 use client_port::ClientSettings;
-pub(crate) use client_port::{ClientPort, PIECE};
 pub(crate) use client_stats::ConnectionExpiry;
-use election_port::{ElectionPort, ElectionSettings};
+use election_peer::ElectionSettings;
+use election_port::ElectionPort;
 use listener::Port;
 use places::Places;
 pub(crate) use quorum_conn::SnapshotBody;
@@ -59,6 +64,8 @@ use token::{PortKind, Source};
 
 /// How long an attempt to connect to a leader may take at most.
 const DIAL_LIMIT: Duration = Duration::from_secs(5);
+/// How often in a tick core is told at most of a connection that everything is read.
+const MARKS_PER_TICK: u32 = 20;
 /// The pause before a port between servers is opened again (`electionPortBindRetry`).
 const BIND_PAUSE: Duration = Duration::from_secs(1);
 /// The listen backlog of the ports between servers.
@@ -89,19 +96,21 @@ pub(crate) struct Net {
 pub(crate) enum Occurrence {
     /// For core.
     Input(Input<ClientTxn>),
-    /// Somebody sent a four-letter word.
+    /// A client sent a four-letter word.
     Asked(ConnId, Word),
+    /// The connection is gone that was being sent the answer to its word.
+    Left(ConnId),
 }
 
-/// How much waits for the disk, and so who may be read.
+/// How much waits for the disk, and so which connections may be read.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(crate) enum Pressure {
-    /// Everybody.
+    /// All connections.
     #[default]
     None,
     /// Servers, and clients of which nothing is in process.
     Busy,
-    /// Clients that ask for a session or send a four-letter word, votes, and nobody else.
+    /// Clients that ask for a session or send a four-letter word, votes, and a leader's learners.
     Overloaded,
 }
 
@@ -115,13 +124,15 @@ pub(crate) enum Wake {
 }
 
 impl Net {
-    /// Listen on every port that `config` gives this server. With `stop_on_stdin_eof` the end of
-    /// standard input is a request to stop.
+    /// Listen on every port that `config` gives this server. `body` makes a snapshot's bytes, `arriving`
+    /// begins one that a leader sends. With `stop_on_stdin_eof` the end of standard input is a request to
+    /// stop.
     ///
     /// # Errors
     /// A port that cannot be listened on, by name.
     pub(crate) fn bind(
         config: &ServerConfig,
+        body: fn(&TreeImage) -> SnapshotBody,
         arriving: TravellingImage,
         stop_on_stdin_eof: bool,
     ) -> Result<Net, Error> {
@@ -169,15 +180,16 @@ impl Net {
             waker,
             scratch: vec![0; socket::READ_CHUNK],
             client: ClientPort::new(client_settings(config), client),
-            quorum: QuorumPort::new(quorum_settings(config), snapshot_body, arriving, quorum),
+            quorum: QuorumPort::new(quorum_settings(config), body, arriving, quorum),
             election: ElectionPort::new(election_settings(config), election),
         })
     }
 
-    /// Read less, or again.
-    pub(crate) fn set_pressure(&mut self, pressure: Pressure) {
+    /// Read less, or again. A learner then takes no more from its leader than its disk does; what keeps a
+    /// leader's quorum together is always read.
+    pub(crate) fn set_pressure(&mut self, pressure: Pressure, learns: bool) {
         self.client.set_pressure(pressure);
-        self.quorum.hold(pressure == Pressure::Overloaded);
+        self.quorum.hold(learns && pressure == Pressure::Overloaded);
     }
 
     /// Wakes the loop from another thread.
@@ -237,16 +249,15 @@ impl Net {
         self.quorum.expire(now, registry);
         self.election.expire(now, &mut self.resolver, registry);
         self.client.begin_turn();
-        self.quorum.begin_turn();
+        self.quorum.begin_turn(now);
         self.election.begin_turn();
         Ok(wake)
     }
 
     /// The next thing that was understood in this turn.
     pub(crate) fn next(&mut self, now: Instant) -> Option<Occurrence> {
-        let registry = self.poll.registry();
         let scratch = &mut self.scratch;
-        if let Some(input) = self.election.next_input(now, scratch, &mut self.resolver, registry) {
+        if let Some(input) = self.election.next_input(now, scratch) {
             return Some(Occurrence::Input(input));
         }
         if let Some(input) = self.quorum.next_input(now, scratch) {
@@ -255,25 +266,28 @@ impl Net {
         self.client.next_happened(now, scratch).map(|happened| match happened {
             Happened::Event(conn, event) => Occurrence::Input(Input::Client(conn, event)),
             Happened::Asked(conn, word) => Occurrence::Asked(conn, word),
+            Happened::Left(conn) => Occurrence::Left(conn),
         })
     }
 
-    /// Do what core wants done with a connection. An output that is about something else is handed
-    /// back.
-    pub(crate) fn perform(&mut self, now: Instant, output: Output<ClientTxn>) -> Option<Output<ClientTxn>> {
-        let registry = self.poll.registry();
-        match output {
-            Output::Reply(conn, reply) => self.client.reply(now, conn, &reply),
-            Output::CloseClient(conn) => self.client.close(now, conn),
-            Output::Elect(server, vote) => {
-                self.election.elect(now, server, vote, &mut self.resolver, registry)
-            }
-            Output::Dial(server) => self.quorum.dial(now, server, &mut self.resolver, registry),
-            Output::Send(link, packet) => self.quorum.send(now, link, &packet),
-            Output::Hangup(link, reason) => self.quorum.hangup(link, reason),
-            other => return Some(other),
-        }
-        None
+    /// Tell a server a vote.
+    pub(crate) fn elect(&mut self, now: Instant, server: ServerId, vote: Notification) {
+        self.election.elect(now, server, vote);
+    }
+
+    /// Connect to a leader.
+    pub(crate) fn dial(&mut self, now: Instant, server: ServerId) {
+        self.quorum.dial(now, server, &mut self.resolver, self.poll.registry());
+    }
+
+    /// Send a learner or a leader a message.
+    pub(crate) fn send(&mut self, now: Instant, link: Link, packet: &Packet<ClientTxn>) {
+        self.quorum.send(now, link, packet);
+    }
+
+    /// Close the connection with a learner or a leader.
+    pub(crate) fn hangup(&mut self, now: Instant, link: Link, reason: Reason) {
+        self.quorum.hangup(now, link, reason);
     }
 
     /// The other servers that are not connected, with what came of the attempts to reach them; empty: none.
@@ -381,11 +395,11 @@ fn others(config: &ServerConfig, places: fn(&Member) -> &[HostPort]) -> BTreeMap
 fn quorum_settings(config: &ServerConfig) -> QuorumSettings {
     QuorumSettings {
         me: config.id,
-        config_text: config.config_text.clone().into_bytes(),
         addresses: others(config, |m| &m.quorum),
         max_field: config.max_field(),
         first_packet_limit: config.tick_time * config.init_limit,
         dial_limit: (config.tick_time * config.init_limit).min(DIAL_LIMIT),
+        mark_pause: config.tick_time / MARKS_PER_TICK,
     }
 }
 
@@ -398,5 +412,6 @@ fn election_settings(config: &ServerConfig) -> ElectionSettings {
         config_text: config.config_text.clone().into_bytes(),
         addresses: others(config, |m| &m.election),
         handshake_limit: config.tick_time * config.sync_limit,
+        durations: Durations::new(config),
     }
 }

@@ -1,15 +1,16 @@
-//! One connection of the quorum port: how far it is, what waits to be sent, pieces of a snapshot between packets.
+//! One connection of the quorum port: how far it is, what waits to be sent, pieces of a snapshot between
+//! packets.
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use quorate_core::ids::Link;
 use quorate_core::wire::quorum::{PeerDecoder, Side as End, WirePayload, write_snapshot_trailer};
 use quorate_core::zab::Packet;
 
-use super::socket::Socket;
+use super::engine::{Conn, Protocol};
 use super::stranger::{Expected, Greeting};
 
 /// Appends the next piece of a snapshot's body; `true`: that was all.
@@ -25,10 +26,8 @@ const PIECES_PER_TURN: usize = 16;
 /// How often core is told that a learner's synchronisation makes progress.
 const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
 
-/// A connection.
-pub(super) struct Conn<P: WirePayload> {
-    pub(super) socket: Socket,
-    pub(super) peer: SocketAddr,
+/// What there is of a connection of the quorum port besides its socket.
+pub(super) struct Peer<P: WirePayload> {
     pub(super) stage: Stage,
     pub(super) end: End,
     pub(super) decoder: PeerDecoder<P>,
@@ -37,9 +36,11 @@ pub(super) struct Conn<P: WirePayload> {
     /// What follows the bytes in the socket's buffer.
     pub(super) rest: VecDeque<Segment>,
     pub(super) rest_bytes: usize,
-    pub(super) queued: bool,
-    pub(super) read: bool,
-    pub(super) dirty: bool,
+    /// How much of what had arrived when core was last told that everything is read is still to be read, in
+    /// bytes.
+    pub(super) unread: usize,
+    /// When core is told so again at the earliest.
+    pub(super) mark_due: Instant,
     /// Until UPTODATE: when core is told next that bytes move.
     pub(super) progress: Option<Instant>,
     /// What came last.
@@ -72,7 +73,39 @@ pub(super) enum Flushed {
     More,
 }
 
-impl<P: WirePayload> Conn<P> {
+impl<P: WirePayload> Protocol for Peer<P> {
+    fn feed(&mut self, bytes: &[u8]) {
+        self.greeting.heard(bytes);
+        self.decoder.feed(bytes);
+        self.unread = self.unread.saturating_sub(bytes.len());
+    }
+
+    fn rest(&mut self) {
+        if self.decoder.buffer().is_empty() {
+            *self.decoder.buffer() = BytesMut::new();
+        }
+    }
+}
+
+impl<P: WirePayload> Peer<P> {
+    /// A connection that has carried nothing yet.
+    pub(super) fn new(now: Instant, stage: Stage, end: End, decoder: PeerDecoder<P>) -> Self {
+        Peer {
+            stage,
+            end,
+            decoder,
+            greeting: Greeting::default(),
+            rest: VecDeque::new(),
+            rest_bytes: 0,
+            unread: 0,
+            mark_due: now,
+            progress: None,
+            #[cfg(feature = "mutants")]
+            latest: None,
+        }
+    }
+
+    /// When it is given up.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.stage {
             Stage::Dialing(_, due) | Stage::Unknown(due) => Some(due),
@@ -80,7 +113,7 @@ impl<P: WirePayload> Conn<P> {
         }
     }
 
-    /// What it is, if it is no learner: looked for until it has said who it is.
+    /// What it is, if it is no learner: looked for until it has introduced itself.
     pub(super) fn stranger(&self) -> Option<&'static str> {
         match self.stage {
             Stage::Unknown(_) => self.greeting.stranger(Expected::Quorum),
@@ -96,8 +129,21 @@ impl<P: WirePayload> Conn<P> {
             _ => {}
         }
     }
+}
 
-    /// Its link, if it is being synchronised, bytes moved, and core was not told just now.
+impl<P: WirePayload> Conn<Peer<P>> {
+    /// The link to tell core of: what had arrived at the last mark is read, and the pause since then is over.
+    pub(super) fn all_read(&mut self, now: Instant, pause: Duration) -> Option<Link> {
+        let Stage::Up(link) = self.stage else { return None };
+        if self.unread > 0 || self.mark_due > now {
+            return None;
+        }
+        self.unread = if self.socket.readable { self.socket.arrived() } else { 0 };
+        self.mark_due = now + pause;
+        Some(link)
+    }
+
+    /// The link to tell core of: it is being synchronised, bytes moved, and the pause since the last time is over.
     pub(super) fn progress(&mut self, now: Instant) -> Option<Link> {
         let Stage::Up(link) = self.stage else { return None };
         if self.progress? > now || !self.socket.has_moved() {
@@ -109,34 +155,36 @@ impl<P: WirePayload> Conn<P> {
 
     /// Where the next packet goes: behind everything that waits.
     pub(super) fn unsent_tail(&mut self) -> &mut Vec<u8> {
-        if matches!(self.rest.back(), Some(Segment::Snapshot(_))) {
-            self.rest.push_back(Segment::Bytes(Vec::new()));
+        let (socket, peer) = self.parts();
+        if matches!(peer.rest.back(), Some(Segment::Snapshot(_))) {
+            peer.rest.push_back(Segment::Bytes(Vec::new()));
         }
-        match self.rest.back_mut() {
+        match peer.rest.back_mut() {
             Some(Segment::Bytes(bytes)) => bytes,
-            _ => self.socket.out(),
+            _ => socket.out(),
         }
     }
 
     pub(super) fn flush(&mut self) -> io::Result<Flushed> {
-        if self.socket.unsent() + self.rest_bytes > MAX_UNSENT {
+        let (socket, peer) = self.parts();
+        if socket.unsent() + peer.rest_bytes > MAX_UNSENT {
             return Err(io::Error::other("does not take in what it is sent"));
         }
         for _ in 0..PIECES_PER_TURN {
-            if !self.socket.write()? {
+            if !socket.write()? {
                 return Ok(Flushed::Done);
             }
-            match self.rest.front_mut() {
+            match peer.rest.front_mut() {
                 None => return Ok(Flushed::Done),
                 Some(Segment::Bytes(bytes)) => {
-                    self.rest_bytes -= bytes.len();
-                    self.socket.swap_buffer(bytes);
-                    self.rest.pop_front();
+                    peer.rest_bytes -= bytes.len();
+                    socket.swap_buffer(bytes);
+                    peer.rest.pop_front();
                 }
                 Some(Segment::Snapshot(body)) => {
-                    if body(self.socket.out(), PIECE) {
-                        write_snapshot_trailer(self.socket.out());
-                        self.rest.pop_front();
+                    if body(socket.out(), PIECE) {
+                        write_snapshot_trailer(socket.out());
+                        peer.rest.pop_front();
                     }
                 }
             }
@@ -145,7 +193,7 @@ impl<P: WirePayload> Conn<P> {
     }
 }
 
-pub(super) fn who<P: WirePayload>(conn: &Conn<P>) -> String {
+pub(super) fn who<P: WirePayload>(conn: &Conn<Peer<P>>) -> String {
     match conn.stage {
         Stage::Up(link) | Stage::Dialing(link, _) => format!("server {} ({})", link.server, conn.peer),
         Stage::Unknown(_) => conn.peer.to_string(),

@@ -8,24 +8,21 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use mio::Registry;
 use mio::event::Event;
 use mio::net::TcpStream;
-use mio::{Interest, Registry};
 use quorate_core::ids::{Link, ServerId};
 use quorate_core::wire::quorum::{Local, PeerDecoder, Side as End, WirePayload, write_packet};
 use quorate_core::zab::{Packet, SnapshotOf};
 use quorate_core::{Input, Reason};
 use tracing::{debug, info};
 
+use super::engine::{Conn, Engine};
 use super::listener::Port;
 use super::places::Places;
-use super::quorum_conn::{Conn, Flushed, Segment, SnapshotBody, Stage, who};
-use super::refusals::Refusals;
+use super::quorum_conn::{Flushed, Peer, Segment, SnapshotBody, Stage, who};
 use super::resolver::{Answer, Asker, Resolver};
-use super::slab::Slab;
-use super::socket::{Side, Socket};
-use super::stranger::Greeting;
-use super::token::{PortKind, Source};
+use super::token::PortKind;
 use super::unreachable::Unreachable;
 use crate::mutation::mutated;
 
@@ -37,8 +34,6 @@ const MAX_UNKNOWN: usize = 64;
 pub(crate) struct QuorumSettings {
     /// This server.
     pub(crate) me: ServerId,
-    /// The configuration's text, which NEWLEADER carries.
-    pub(crate) config_text: Vec<u8>,
     /// The quorum ports of the other servers.
     pub(crate) addresses: BTreeMap<ServerId, Places>,
     /// The longest string or buffer of a packet, in bytes.
@@ -47,6 +42,8 @@ pub(crate) struct QuorumSettings {
     pub(crate) first_packet_limit: Duration,
     /// How long an attempt to connect may take.
     pub(crate) dial_limit: Duration,
+    /// The pause between two times that core is told of a connection that everything is read.
+    pub(crate) mark_pause: Duration,
 }
 
 /// The quorum port of one server.
@@ -54,8 +51,7 @@ pub(crate) struct QuorumPort<P: WirePayload> {
     settings: QuorumSettings,
     body: fn(&SnapshotOf<P>) -> SnapshotBody,
     empty: P::Builder,
-    port: Option<Port>,
-    conns: Slab<Conn<P>>,
+    engine: Engine<Peer<P>>,
     links: BTreeMap<Link, usize>,
     /// Dials whose server's name is being resolved.
     resolving: BTreeMap<ServerId, Link>,
@@ -63,12 +59,8 @@ pub(crate) struct QuorumPort<P: WirePayload> {
     redials: Vec<Link>,
     generation: u32,
     events: VecDeque<Input<P>>,
-    work: VecDeque<usize>,
-    later: Vec<usize>,
-    dirty: Vec<usize>,
     /// Nothing is read.
     held: bool,
-    refusals: Refusals,
     unreachable: Unreachable,
 }
 
@@ -95,18 +87,13 @@ impl<P: WirePayload> QuorumPort<P> {
             settings,
             body,
             empty,
-            port,
-            conns: Slab::default(),
+            engine: Engine::new(PortKind::Quorum, port),
             links: BTreeMap::new(),
             resolving: BTreeMap::new(),
             redials: Vec::new(),
             generation: 0,
             events: VecDeque::new(),
-            work: VecDeque::new(),
-            later: Vec::new(),
-            dirty: Vec::new(),
             held: false,
-            refusals: Refusals::new("quorum"),
             unreachable: Unreachable::new("quorum"),
         }
     }
@@ -123,9 +110,9 @@ impl<P: WirePayload> QuorumPort<P> {
     ) {
         self.resolving.remove(&server);
         self.redials.retain(|link| link.server != server);
-        let dialing = |conn: &Conn<P>| matches!(conn.stage, Stage::Dialing(link, _) if link.server == server);
-        let old = self.conns.iter().find(|(_, conn)| dialing(conn)).map(|(index, _)| index);
-        if let Some(index) = old {
+        let dialing =
+            |conn: &Conn<Peer<P>>| matches!(conn.stage, Stage::Dialing(link, _) if link.server == server);
+        for index in self.engine.all(dialing) {
             self.remove(index);
         }
         let link = self.new_link(server);
@@ -160,8 +147,8 @@ impl<P: WirePayload> QuorumPort<P> {
     /// Send a message, if the connection still exists.
     pub(crate) fn send(&mut self, now: Instant, link: Link, packet: &Packet<P>) {
         let Some(index) = self.links.get(&link).copied() else { return };
-        let Some(conn) = self.conns.get_mut(index) else { return };
-        let local = Local { side: conn.end, id: self.settings.me, config: &self.settings.config_text };
+        let Some(conn) = self.engine.get_mut(index) else { return };
+        let local = Local { side: conn.end, id: self.settings.me };
         let before = conn.unsent_tail().len();
         let snapshot = write_packet(packet, &local, conn.unsent_tail());
         if !conn.rest.is_empty() {
@@ -174,21 +161,25 @@ impl<P: WirePayload> QuorumPort<P> {
         if let Some(snapshot) = snapshot {
             conn.rest.push_back(Segment::Snapshot((self.body)(snapshot)));
         }
-        mark_dirty(&mut self.dirty, conn, index);
+        self.engine.mark_dirty(index);
     }
 
     /// Close a connection; nothing of it is delivered any more.
-    pub(crate) fn hangup(&mut self, link: Link, reason: Reason) {
-        info!("quorum port: closing the connection with server {}: {reason:?}", link.server);
-        if let Some(index) = self.links.get(&link).copied() {
-            // What was sent before may still tell the other side something.
-            let _ = self.conns.get_mut(index).map(|conn| conn.socket.write());
-            self.remove(index);
+    pub(crate) fn hangup(&mut self, now: Instant, link: Link, reason: Reason) {
+        let conn = self.links.get(&link).copied().and_then(|index| self.remove(index));
+        match (&conn, refusal(link, reason)) {
+            (Some(conn), Some(what)) => self.engine.refusals.log(now, conn.peer, what),
+            _ => info!("quorum port: closing the connection with server {}: {reason:?}", link.server),
         }
+        // What was sent before may still tell the other side something.
+        let _ = conn.map(|mut conn| conn.socket.write());
         let of_link = |event: &Input<P>| match event {
-            Input::Up(l) | Input::Accepted(l) | Input::Down(l) | Input::Packet(l, _) | Input::Progress(l) => {
-                *l == link
-            }
+            Input::Up(l)
+            | Input::Accepted(l)
+            | Input::Down(l)
+            | Input::Packet(l, _)
+            | Input::Progress(l)
+            | Input::AllRead(l) => *l == link,
             _ => false,
         };
         self.events.retain(|event| !of_link(event));
@@ -196,7 +187,7 @@ impl<P: WirePayload> QuorumPort<P> {
 
     /// The addresses of a connection: this end's, the other end's.
     pub(crate) fn ends(&self, link: Link) -> Option<(SocketAddr, SocketAddr)> {
-        let conn = self.conns.get(*self.links.get(&link)?)?;
+        let conn = self.engine.get(*self.links.get(&link)?)?;
         Some((conn.socket.stream.local_addr().ok()?, conn.socket.stream.peer_addr().ok()?))
     }
 
@@ -204,15 +195,12 @@ impl<P: WirePayload> QuorumPort<P> {
 
     /// The listener is readable.
     pub(crate) fn listener_ready(&mut self) {
-        if let Some(port) = &mut self.port {
-            port.ready();
-        }
+        self.engine.listener_ready();
     }
 
     /// A connection is readable, writable or broken.
     pub(crate) fn ready(&mut self, now: Instant, index: usize, event: &Event) {
-        let Some(conn) = self.conns.get_mut(index) else { return };
-        conn.socket.ready(event);
+        let Some(conn) = self.engine.ready(index, event) else { return };
         if let Stage::Dialing(link, _) = conn.stage {
             if let Some(error) = conn.socket.connect_error() {
                 self.remove(index);
@@ -229,30 +217,26 @@ impl<P: WirePayload> QuorumPort<P> {
             }
             self.unreachable.reached(link.server);
         }
+        let readable = conn.socket.readable;
         if event.is_writable() {
-            mark_dirty(&mut self.dirty, conn, index);
+            self.engine.mark_dirty(index);
         }
-        if conn.socket.readable && !conn.queued {
-            conn.queued = true;
-            self.work.push_back(index);
+        if readable {
+            self.engine.queue(index);
         }
     }
 
     /// Take the connections that wait to be accepted.
     pub(crate) fn accept(&mut self, now: Instant, registry: &Registry) {
-        while let Some(port) = &mut self.port {
-            match port.accept() {
-                Ok(Some((stream, peer))) => self.accepted(now, stream, peer, registry),
-                Ok(None) => return,
-                Err(error) => return self.refusals.log(now, "accepting", error),
-            }
+        while let Some((stream, peer)) = self.engine.accept(now) {
+            self.accepted(now, stream, peer, registry);
         }
     }
 
     /// Whether there is something to do without waiting for the system.
     pub(crate) fn has_work(&self) -> bool {
-        let to_read = !(self.held || self.work.is_empty() && self.later.is_empty());
-        to_read || !(self.events.is_empty() && self.dirty.is_empty() && self.redials.is_empty())
+        let to_read = !self.held && self.engine.has_to_read();
+        to_read || self.engine.has_to_write() || !(self.events.is_empty() && self.redials.is_empty())
     }
 
     /// Read nothing for the time being, or again: what the others send is more than the disk takes.
@@ -261,8 +245,17 @@ impl<P: WirePayload> QuorumPort<P> {
     }
 
     /// A new turn of the loop: every connection may be read again.
-    pub(crate) fn begin_turn(&mut self) {
-        self.work.extend(self.later.drain(..));
+    pub(crate) fn begin_turn(&mut self, now: Instant) {
+        self.engine.begin_turn();
+        for conn in self.engine.iter_mut() {
+            // Of one that is to be read core is told when that is done.
+            if !conn.socket.readable
+                && !conn.is_queued()
+                && let Some(link) = conn.all_read(now, self.settings.mark_pause)
+            {
+                self.events.push_back(Input::AllRead(link));
+            }
+        }
     }
 
     /// The next thing that happened.
@@ -274,18 +267,15 @@ impl<P: WirePayload> QuorumPort<P> {
             if self.held {
                 return None;
             }
-            let index = *self.work.front()?;
-            let Some(conn) = self.conns.get_mut(index) else {
-                self.work.pop_front();
-                continue;
-            };
-            if !conn.read {
-                conn.read = true;
-                let bytes = conn.socket.read(scratch);
-                conn.greeting.heard(bytes);
-                conn.decoder.feed(bytes);
+            let (index, conn) = self.engine.front()?;
+            if conn.is_unread() {
+                if let Some(link) = conn.all_read(now, self.settings.mark_pause) {
+                    return Some(Input::AllRead(link));
+                }
+                conn.read(scratch);
                 if let Some(what) = conn.stranger() {
-                    self.refusals.log(now, conn.peer, what);
+                    let peer = conn.peer;
+                    self.engine.refusals.log(now, peer, what);
                     self.remove(index);
                     continue;
                 }
@@ -294,14 +284,6 @@ impl<P: WirePayload> QuorumPort<P> {
                 }
             }
             match (conn.decoder.next_packet(), conn.stage) {
-                (Ok(Some(_)), Stage::Up(_)) if conn.decoder.activation().is_some() => {
-                    self.refusals.log(
-                        now,
-                        who(conn),
-                        "activates a configuration that this server cannot follow",
-                    );
-                    self.lost(now, index, "reconfiguration");
-                }
                 (Ok(Some(packet)), Stage::Up(link)) => {
                     if let Some(how) = synchronisation(&packet) {
                         info!("quorum port: synchronised by server {} by {how}", link.server);
@@ -321,23 +303,16 @@ impl<P: WirePayload> QuorumPort<P> {
                 }
                 (Ok(Some(packet)), Stage::Unknown(_)) => self.introduce(now, index, packet),
                 (Ok(Some(_)), Stage::Dialing(..)) => {}
-                (Ok(None), _) if conn.socket.side == Side::Closed => {
-                    self.lost(now, index, "closed by the other side")
-                }
+                (Ok(None), _) if conn.is_closed() => self.lost(now, index, "closed by the other side"),
                 (Ok(None), _) => {
-                    (conn.read, conn.queued) = (false, conn.socket.readable);
-                    if conn.decoder.buffer().is_empty() {
-                        *conn.decoder.buffer() = bytes::BytesMut::new();
-                    }
-                    if conn.queued {
-                        self.later.push(index);
-                    }
-                    self.work.pop_front();
+                    let more = conn.socket.readable;
+                    self.engine.leave(more);
                 }
                 (Err(error), stage) => {
+                    let who = who(conn);
                     match conn.greeting.foreign() {
-                        Some(what) => self.refusals.log(now, who(conn), what),
-                        None => self.refusals.log(now, who(conn), error),
+                        Some(what) => self.engine.refusals.log(now, who, what),
+                        None => self.engine.refusals.log(now, who, error),
                     }
                     match stage {
                         Stage::Unknown(_) => drop(self.remove(index)),
@@ -350,16 +325,15 @@ impl<P: WirePayload> QuorumPort<P> {
 
     /// Send what waits, once per connection.
     pub(crate) fn flush(&mut self, now: Instant) {
-        for index in std::mem::take(&mut self.dirty) {
-            let Some(conn) = self.conns.get_mut(index) else { continue };
-            conn.dirty = false;
+        for index in self.engine.take_dirty() {
+            let Some(conn) = self.engine.get_mut(index) else { continue };
             if matches!(conn.stage, Stage::Dialing(..)) {
                 continue;
             }
             let flushed = conn.flush();
             self.events.extend(conn.progress(now).map(Input::Progress));
             match flushed {
-                Ok(Flushed::More) => mark_dirty(&mut self.dirty, conn, index),
+                Ok(Flushed::More) => self.engine.mark_dirty(index),
                 Ok(Flushed::Done) => {}
                 Err(error) => self.lost(now, index, &error.to_string()),
             }
@@ -368,17 +342,15 @@ impl<P: WirePayload> QuorumPort<P> {
 
     /// When somebody's patience ends next.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        let patience = self.conns.iter().filter_map(|(_, conn)| conn.deadline());
+        let patience = self.engine.iter().filter_map(|(_, conn)| conn.deadline());
         patience.chain(self.unreachable.next_due()).min()
     }
 
     /// Give up on connections that took too long.
     pub(crate) fn expire(&mut self, now: Instant, registry: &Registry) {
-        self.refusals.roll(now);
+        self.engine.refusals.roll(now);
         self.unreachable.tell(now);
-        let late = |(_, conn): &(usize, &Conn<P>)| conn.deadline().is_some_and(|due| due <= now);
-        let indexes: Vec<usize> = self.conns.iter().filter(late).map(|(index, _)| index).collect();
-        for index in indexes {
+        for index in self.engine.all(|conn| conn.deadline().is_some_and(|due| due <= now)) {
             self.lost(now, index, "took too long");
         }
         while let Some(link) = self.redials.pop() {
@@ -400,7 +372,7 @@ impl<P: WirePayload> QuorumPort<P> {
         let Some(address) = places.next_address() else { return self.events.push_back(Input::Down(link)) };
         let stage = Stage::Dialing(link, now + places.limit(self.settings.dial_limit));
         let connected = TcpStream::connect(address)
-            .and_then(|stream| self.insert(stream, address, stage, End::Learner, registry));
+            .and_then(|stream| self.insert(now, stream, address, stage, End::Learner, registry));
         if let Err(error) = connected {
             self.not_reached(now, link, &error.to_string());
         }
@@ -424,77 +396,58 @@ impl<P: WirePayload> QuorumPort<P> {
     fn accepted(&mut self, now: Instant, stream: TcpStream, peer: SocketAddr, registry: &Registry) {
         self.make_room(now);
         let stage = Stage::Unknown(now + self.settings.first_packet_limit);
-        if let Err(error) = self.insert(stream, peer, stage, End::Leader, registry) {
-            self.refusals.log(now, peer, error);
+        if let Err(error) = self.insert(now, stream, peer, stage, End::Leader, registry) {
+            self.engine.refusals.log(now, peer, error);
         }
     }
 
     /// Close the oldest connection that has not said who it is, if there are too many of them.
     fn make_room(&mut self, now: Instant) {
-        let due = |(index, conn): (usize, &Conn<P>)| match conn.stage {
-            Stage::Unknown(due) => Some((due, index)),
-            _ => None,
+        let due = |conn: &Conn<Peer<P>>| match conn.stage {
+            Stage::Unknown(due) => Some(due),
+            Stage::Dialing(..) | Stage::Up(_) => None,
         };
-        if self.conns.iter().filter_map(due).count() >= MAX_UNKNOWN
-            && let Some((_, index)) = self.conns.iter().filter_map(due).min()
-        {
+        if let Some(index) = self.engine.first_of(MAX_UNKNOWN, due) {
             self.lost(now, index, "too many connections that have not said who they are");
         }
     }
 
     fn insert(
         &mut self,
-        mut stream: TcpStream,
+        now: Instant,
+        stream: TcpStream,
         peer: SocketAddr,
         stage: Stage,
         end: End,
         registry: &Registry,
     ) -> io::Result<()> {
-        let token = Source::Connection(PortKind::Quorum, self.conns.vacant()).token();
-        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        self.conns.insert(Conn {
-            socket: Socket::new(stream),
-            peer,
-            stage,
-            end,
-            decoder: PeerDecoder::new(end, self.settings.max_field, self.empty.clone()),
-            greeting: Greeting::default(),
-            rest: VecDeque::new(),
-            rest_bytes: 0,
-            queued: false,
-            read: false,
-            dirty: false,
-            progress: None,
-            #[cfg(feature = "mutants")]
-            latest: None,
-        });
+        let decoder = PeerDecoder::new(end, self.settings.max_field, self.empty.clone());
+        self.engine.insert(stream, peer, Peer::new(now, stage, end, decoder), registry)?;
         Ok(())
     }
 
     /// The first packet of a connection that was accepted.
     fn introduce(&mut self, now: Instant, index: usize, packet: Packet<P>) {
-        let Some(conn) = self.conns.get_mut(index) else { return };
+        let Some(conn) = self.engine.get_mut(index) else { return };
         let server = conn.decoder.learner().and_then(|info| info.server);
         let refused = match (&packet, server) {
             (Packet::FollowerInfo { .. } | Packet::ObserverInfo { .. }, Some(server)) => {
-                if self.settings.addresses.contains_key(&server) {
-                    let link = self.new_link(server);
-                    if let Some(conn) = self.conns.get_mut(index) {
-                        conn.stage = Stage::Up(link);
-                    }
-                    self.links.insert(link, index);
-                    self.events.push_back(Input::Accepted(link));
-                    return self.events.push_back(Input::Packet(link, packet));
+                let link = self.new_link(server);
+                if let Some(conn) = self.engine.get_mut(index) {
+                    conn.stage = Stage::Up(link);
                 }
-                format!("says it is server {server}, which is not in the configuration")
+                self.links.insert(link, index);
+                self.events.push_back(Input::Accepted(link));
+                return self.events.push_back(Input::Packet(link, packet));
             }
             (Packet::FollowerInfo { .. } | Packet::ObserverInfo { .. }, None) => {
-                "does not say which server it is".to_owned()
+                "does not say which server it is"
             }
-            _ => "does not begin with FOLLOWERINFO or OBSERVERINFO".to_owned(),
+            _ => "does not begin with FOLLOWERINFO or OBSERVERINFO",
         };
-        self.refusals.log(now, conn.peer, refused);
-        self.remove(index);
+        if let Some(conn) = self.remove(index) {
+            self.engine.refusals.log(now, conn.peer, refused);
+        }
     }
 
     /// A connection is gone, and core did not ask for it.
@@ -511,31 +464,34 @@ impl<P: WirePayload> QuorumPort<P> {
             }
             Stage::Dialing(link, _) => self.not_reached(now, link, why),
             // A probe: something wants to know whether there is a port.
-            Stage::Unknown(_) if conn.socket.side == Side::Closed && conn.greeting.is_empty() => {
+            Stage::Unknown(_) if conn.is_closed() && conn.greeting.is_empty() => {
                 debug!("quorum port: {}: closed without a word", conn.peer);
             }
             Stage::Unknown(_) => {
-                self.refusals.log(now, conn.peer, format_args!("said nothing useful: {why}"))
+                self.engine.refusals.log(now, conn.peer, format_args!("said nothing useful: {why}"))
             }
         }
     }
 
     /// Dropping the connection closes it and takes it out of the event loop.
-    fn remove(&mut self, index: usize) -> Option<Conn<P>> {
-        let conn = self.conns.remove(index)?;
+    fn remove(&mut self, index: usize) -> Option<Conn<Peer<P>>> {
+        let conn = self.engine.remove(index)?;
         if let Stage::Up(link) = conn.stage {
             self.links.remove(&link);
         }
-        self.work.retain(|i| *i != index);
-        self.later.retain(|i| *i != index);
-        self.dirty.retain(|i| *i != index);
         Some(conn)
     }
 }
 
-fn mark_dirty<P: WirePayload>(dirty: &mut Vec<usize>, conn: &mut Conn<P>, index: usize) {
-    if !conn.dirty {
-        conn.dirty = true;
-        dirty.push(index);
+/// What a line in the log says of an offence that a stranger may commit again and again.
+fn refusal(link: Link, reason: Reason) -> Option<String> {
+    match reason {
+        Reason::NotInConfig => {
+            Some(format!("says it is server {}, which is not in the configuration", link.server))
+        }
+        Reason::CannotActivate => {
+            Some(format!("server {} activates a configuration that this server cannot follow", link.server))
+        }
+        _ => None,
     }
 }

@@ -10,7 +10,7 @@ const LINES: u32 = 20;
 /// The window.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// Who writes the lines of one port.
+/// The writer of one port's lines.
 #[derive(Debug)]
 pub(crate) struct Refusals {
     port: &'static str,

@@ -23,7 +23,7 @@ const THREADS: usize = 32;
 /// How long an answer is waited for if an earlier one is known.
 const GRACE: Duration = Duration::from_millis(300);
 
-/// Who wants to know: handed back with the answer.
+/// The asker: handed back with the answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Asker {
     /// The quorum port wants to dial this server.
@@ -38,7 +38,7 @@ pub(crate) type Answer = Result<Vec<SocketAddr>, String>;
 /// Turns a host into addresses.
 type LookUp = fn(&str) -> Result<Vec<IpAddr>, String>;
 
-/// Somebody who waits for the addresses of a host.
+/// An asker that waits for the addresses of a host.
 #[derive(Debug)]
 struct Question {
     asker: Asker,
@@ -46,14 +46,14 @@ struct Question {
     since: Instant,
 }
 
-/// The look-ups under way, who waits for them, and what is known.
+/// The look-ups under way, the askers that wait for them, and what is known.
 #[derive(Debug)]
 pub(crate) struct Resolver {
     look_up: LookUp,
     waker: Arc<Waker>,
     outbox: Sender<(String, Result<Vec<IpAddr>, String>)>,
     inbox: Receiver<(String, Result<Vec<IpAddr>, String>)>,
-    /// Who waits for which host, also for one that has no thread yet.
+    /// The askers that wait for each host, also for one that has no thread yet.
     questions: BTreeMap<String, Vec<Question>>,
     /// Hosts that are looked up.
     running: Vec<String>,
@@ -135,7 +135,7 @@ impl Resolver {
         self.answers.pop_front()
     }
 
-    /// When somebody has waited long enough for an answer and gets the last known one.
+    /// When an asker has waited long enough for an answer and gets the last known one.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         let known = self.questions.iter().filter(|(host, _)| self.known.contains_key(*host));
         known.flat_map(|(_, questions)| questions.iter().map(|question| question.since + GRACE)).min()

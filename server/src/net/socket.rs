@@ -13,9 +13,9 @@ pub(crate) const READ_CHUNK: usize = 64 * 1024;
 /// Whether the other side may still send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Side {
-    /// It may.
+    /// The other side may still send.
     Open,
-    /// It closed its end, or the connection broke.
+    /// The other side closed its end, or the connection broke.
     Closed,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Socket {
     pub(crate) finished: bool,
     /// The other side's end.
     pub(crate) side: Side,
-    /// Bytes went in or out since somebody asked.
+    /// Bytes went in or out since this was last asked.
     moved: bool,
 }
 
@@ -85,6 +85,12 @@ impl Socket {
             Err(_) => self.side = Side::Closed,
         }
         &[]
+    }
+
+    /// How many bytes have arrived that are not read yet.
+    pub(crate) fn arrived(&self) -> usize {
+        // A socket that does not say so is read as if there were always more.
+        rustix::io::ioctl_fionread(&self.stream).map_or(usize::MAX, |bytes| bytes as usize)
     }
 
     /// Where to append what is to be sent.

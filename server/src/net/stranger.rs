@@ -1,11 +1,11 @@
 //! What a connection speaks that speaks none of what its port is for, by its first bytes.
 
-use crate::admin::four_letter::Word;
+use crate::word::Word;
 
 /// As many bytes as are looked at.
 const LOOKED_AT: usize = 16;
 
-/// The first bytes of a connection that has not said who it is.
+/// The first bytes of a connection that has not introduced itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Greeting {
     bytes: [u8; LOOKED_AT],

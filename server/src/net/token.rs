@@ -13,7 +13,18 @@ pub(crate) enum PortKind {
     Election,
 }
 
-/// Who has something to say.
+impl PortKind {
+    /// The port's name in the log.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            PortKind::Client => "client",
+            PortKind::Quorum => "quorum",
+            PortKind::Election => "election",
+        }
+    }
+}
+
+/// What an event is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Source {
     /// A new connection waits.

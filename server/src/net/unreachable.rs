@@ -104,7 +104,9 @@ mod tests {
         let (start, server) = (Instant::now(), ServerId(3));
         let missing = |why: &str| vec![Line::Missing(server, why.to_owned())];
         all.failed(start, server, "refused".to_owned());
-        assert_eq!(all.lines(start + PATIENCE - Duration::from_millis(1)), vec![]);
+        let just_before =
+            (start + PATIENCE).checked_sub(Duration::from_millis(1)).expect("later than the start");
+        assert_eq!(all.lines(just_before), vec![]);
         assert_eq!(all.next_due(), Some(start + PATIENCE));
         // Also if nothing is tried any more.
         assert_eq!(all.lines(start + PATIENCE), missing("refused"));

@@ -6,11 +6,11 @@ use std::io::{self, Write};
 /// How far a starting server has come.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Progress {
-    /// Its data is read and its ports are open.
+    /// The server's data is read and its ports are open.
     Up,
-    /// It waits for these members.
+    /// The server waits for these members.
     Waits(String),
-    /// It serves, in this mode.
+    /// The server serves, in this mode.
     Serves(String),
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Announcer {
 }
 
 impl Announcer {
-    /// Leave the session of whoever started this process, so that it outlives that session; then
+    /// Leave the session of the process that started this one, so that it outlives that session; then
     /// there is something to announce.
     pub(crate) fn detach() -> Announcer {
         // A process that leads its group cannot leave; then it is its own already.
@@ -63,7 +63,7 @@ impl Announcer {
         }
     }
 
-    /// Say it. Nobody may listen any more.
+    /// Say it. There may be no listener any more.
     pub(crate) fn say(&self, progress: &Progress) {
         let mut out = io::stdout().lock();
         let _ = out.write_all(progress.line().as_bytes()).and_then(|()| out.flush());

@@ -23,7 +23,7 @@ fn parse(text: &str) -> Option<i32> {
     text.trim().parse().ok().filter(|pid| *pid > 0)
 }
 
-/// A pid file that nobody else may start a server with.
+/// A pid file that no other command may start a server with.
 #[derive(Debug)]
 pub(super) struct Claim {
     path: PathBuf,

@@ -1,4 +1,4 @@
-//! Asks a server how it is, as anybody could: with `srvr` on its client port.
+//! Asks a server how it is, as any client could: with `srvr` on its client port.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -12,9 +12,9 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// What a server says of itself.
 #[derive(Debug)]
 pub(crate) enum Health {
-    /// It serves, as `leader`, `follower`, `observer`, `standalone` or `read-only`.
+    /// The server serves, as `leader`, `follower`, `observer`, `standalone` or `read-only`.
     Serves(String),
-    /// It is up and knows no leader.
+    /// The server is up and knows no leader.
     NotServing,
     /// Something answers that is no such server.
     Strange(String),

@@ -26,11 +26,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// What is known of a voter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Seen {
-    /// It serves.
+    /// The server serves.
     Serves,
-    /// Its client port is not known here; its election port takes connections.
+    /// The server's client port is not known here; its election port takes connections.
     Accepts,
-    /// It does not serve, or cannot be reached.
+    /// The server does not serve, or cannot be reached.
     Missing,
 }
 

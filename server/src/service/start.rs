@@ -53,7 +53,7 @@ pub(crate) fn start(service: &ServiceArgs, options: &StartOptions, log: LevelFil
     start_all(&instances, options, log, options.wait.map(|s| Duration::from_secs(s.into())))
 }
 
-/// The same for configurations that are read already. With `must_serve` every server must serve within
+/// Start servers for configurations that are read already. With `must_serve` every server must serve within
 /// that time.
 pub(super) fn start_all(
     instances: &[Instance],

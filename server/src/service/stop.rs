@@ -23,7 +23,7 @@ pub(crate) fn stop(service: &ServiceArgs, options: &StopOptions) -> Result<u8, E
     Ok(if stopped == DONE { code } else { stopped })
 }
 
-/// The same for configurations that are read already.
+/// Stop servers for configurations that are read already.
 pub(super) fn stop_all(instances: &[Instance], options: &StopOptions) -> u8 {
     let mut code = DONE;
     let mut asked = Vec::new();

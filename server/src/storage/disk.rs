@@ -115,7 +115,7 @@ pub enum SyncPoint {
     InstallRetiredLogs,
     /// Older snapshots that it replaces, before it gets its final name.
     InstallRetiredSnapshots,
-    /// Its final name, before the next transaction is logged.
+    /// The final name of a snapshot that replaces everything, before the next transaction is logged.
     InstallDone,
     /// What a start has settled, before anything else is written: the first snapshot, epochs that
     /// were missing, the end of a half-saved `currentEpoch.tmp`, which could be taken for the epoch

@@ -92,7 +92,7 @@ pub enum StorageError {
     /// such a log.
     #[error("transaction {zxid} cannot be logged: its serialized header says {}", .header.map_or("nothing".to_string(), |z| z.to_string()))]
     NotATransaction {
-        /// Its zxid.
+        /// The transaction's zxid.
         zxid: Zxid,
         /// The zxid in its serialized header.
         header: Option<Zxid>,
@@ -173,7 +173,7 @@ pub enum StorageError {
         /// What the oldest usable snapshot contains.
         base: Zxid,
     },
-    /// Somebody else's unfinished business.
+    /// Another server's unfinished business.
     #[error("{} is there, and {why}; move one of them away", .path.display())]
     Unexpected {
         /// The file.

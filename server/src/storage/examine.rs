@@ -41,7 +41,7 @@ pub(crate) struct FoundFile {
     pub(crate) path: PathBuf,
     /// What it is.
     pub(crate) what: What,
-    /// Its length, in bytes.
+    /// The file's length, in bytes.
     pub(crate) len: u64,
 }
 

@@ -147,7 +147,7 @@ impl Reading<'_> {
                 tracing::warn!(
                     file = %end.path.display(), offset = damage.at, what = damage.what,
                     bytes = damage.ends - damage.at,
-                    "the log ends with a write that was not finished, of which nobody was told; it is cut off"
+                    "the log ends with a write that was not finished and not acknowledged; it is cut off"
                 );
             }
             match (end.used, end.damage) {
@@ -170,7 +170,7 @@ fn check_tail(end: &FileEnd, damage: &Damage) -> Result<(), StorageError> {
 
 /// At the end of a log that another one continues with `next`: nothing may be missing between.
 ///
-/// A server that was killed leaves an unfinished write, of which nobody was told, and goes on in a new
+/// A server that was killed leaves an unfinished write, which was not acknowledged, and goes on in a new
 /// file when it is started again. Where the new file has what should be here, nothing can be missing.
 fn check_continued(end: &FileEnd, last: Zxid, next: Zxid) -> Result<(), StorageError> {
     let Some(damage) = &end.damage else { return Ok(()) };

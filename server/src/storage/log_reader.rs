@@ -1,7 +1,7 @@
 //! Reads one log file: its records, and how it ends.
 //!
 //! A file may end with zeros (preallocation), or with records that were being written when the machine
-//! stopped. Everything else is damage, and who reads several files decides what it means.
+//! stopped. Everything else is damage, and the reader of several files decides what it means.
 //!
 //! # What an unfinished write leaves
 //!
@@ -11,7 +11,7 @@
 //! the zeros that were there before are read. What is on the disk is what was written; nothing else
 //! comes into being.
 //!
-//! So the first record that is not whole is torn, and nobody was told of it, if ([`Damage::torn`])
+//! So the first record that is not whole is torn and was not acknowledged, if ([`Damage::torn`])
 //!
 //! * it ends before its end and zeros follow, or the file ends there, or
 //! * a whole sector of it is zeros.
@@ -51,9 +51,9 @@ pub(crate) struct Record {
     pub(crate) at: u64,
     /// Where it ends.
     pub(crate) end: u64,
-    /// Its zxid.
+    /// The transaction's zxid.
     pub(crate) zxid: Zxid,
-    /// Its type.
+    /// The transaction's type.
     pub(crate) kind: i32,
     /// The serialized transaction.
     pub(crate) payload: Bytes,

@@ -231,7 +231,7 @@ impl Disk for Overlay {
         Ok(())
     }
 
-    /// Nobody else sees what is done here.
+    /// No other process sees what is done here.
     fn lock(&self, _: &Path) -> io::Result<Option<()>> {
         Ok(Some(()))
     }

@@ -20,9 +20,9 @@
 //! ([`PassedOver`]). The first snapshot of all (`snapshot.0`) contains no transaction: if it is torn,
 //! the state before every transaction stands for it.
 //!
-//! **A fuzzy one that reaches beyond the log** has effects of transactions that nobody can name any more: ZooKeeper
-//! was killed before its log was flushed. It is treated like a damaged one, so an older one stands for it if the log
-//! contains what its name says. If there is no older one it is refused.
+//! **A fuzzy one that reaches beyond the log** has effects of transactions that cannot be named any more:
+//! ZooKeeper was killed before its log was flushed. It is treated like a damaged one, so an older one stands
+//! for it if the log contains what its name says. If there is no older one it is refused.
 //!
 //! **A damaged one may hold such a transaction.** It was complete once. If a leader sent it, it is the
 //! only copy of what is between the old log and the new one. If this server took it, the log was synced
@@ -61,7 +61,7 @@ pub struct Recovered<I> {
     /// The log after it, oldest first, without a gap.
     pub entries: Vec<(Zxid, Bytes)>,
     /// Whether the history is the truth even if it is empty: false on a server that came up with
-    /// an empty disk where `db.autocreate=false` and nobody made the `initialize` file, until it
+    /// an empty disk where `db.autocreate=false` and the `initialize` file was not made, until it
     /// has a leader's complete history.
     pub trusted: bool,
 }
@@ -265,7 +265,7 @@ fn lock<D: Disk>(disk: &D, paths: &Paths) -> Result<Vec<D::Lock>, StorageError> 
     Ok(locks)
 }
 
-/// Logs among the snapshots or the reverse: somebody has mixed up the two settings.
+/// Logs among the snapshots or the reverse: the two settings were mixed up.
 fn check_places<D: Disk>(disk: &D, paths: &Paths) -> Result<(), StorageError> {
     if !paths.differ() {
         return Ok(());

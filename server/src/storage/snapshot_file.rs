@@ -110,11 +110,12 @@ pub struct SnapshotInfo {
 /// Why a snapshot cannot be used.
 #[derive(Debug)]
 pub(crate) enum Unusable {
-    /// It was never written to its end, and what is there is as it was written.
+    /// The file was never written to its end, and what is there is as it was written.
     Torn(String),
-    /// It is not what was written, or cannot be read.
+    /// The file is not what was written, or cannot be read.
     Damaged(ImageError),
-    /// It may have effects of transactions up to the first, and the log ends with the second: nobody can tell which.
+    /// The state may have effects of transactions up to the first, and the log ends with the second: it is
+    /// unknown which.
     AheadOfLog(Zxid, Zxid),
 }
 

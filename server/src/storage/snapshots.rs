@@ -12,7 +12,7 @@ use super::image::Image;
 use super::paths::Paths;
 use super::snapshot_file::{self, SnapshotInfo};
 
-/// The snapshots this process has read or written, shared with whoever writes one.
+/// The snapshots this process has read or written, shared with the thread that writes one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Snapshots(Arc<Mutex<Known>>);
 
@@ -33,7 +33,7 @@ impl Snapshots {
         snapshots
     }
 
-    /// Nobody publishes a snapshot while this is held.
+    /// No thread publishes a snapshot while this is held.
     pub(super) fn lock(&self) -> MutexGuard<'_, Known> {
         // The map is changed in single steps: a panic elsewhere leaves it whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -82,15 +82,15 @@ impl Known {
 /// What became of a snapshot.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It is there and durable.
+    /// The snapshot is there and durable.
     Taken,
-    /// It was dropped: the history it belongs to is not the truth any more.
+    /// The snapshot was dropped: the history it belongs to is not the truth any more.
     Replaced,
-    /// It was dropped: it has effects of transactions after the one where it would stand
+    /// The snapshot was dropped: it has effects of transactions after the one where it would stand
     /// ([`Image::is_exact`]). One that is taken later has not.
     NotExact,
-    /// It could not be written. Nothing depends on a snapshot as long as the log can be written, so the
-    /// next one is tried when its time comes.
+    /// The snapshot could not be written. Nothing depends on a snapshot as long as the log can be written, so
+    /// the next one is tried when its time comes.
     GivenUp(StorageError),
 }
 

@@ -1,5 +1,5 @@
-//! Elections in which a vote of an earlier round is for something that is no longer true: the histories have changed
-//! in between, by a synchronisation.
+//! Elections in which a vote of an earlier round is for something that is no longer true: the histories have
+//! changed in between, by a synchronisation.
 
 use quorate_core::config::ElectionMode;
 use quorate_core::election::ServerState;
@@ -79,8 +79,8 @@ fn decide(run: &mut Run, servers: &[usize]) {
     }
 }
 
-/// Server 1 has a tail that nobody else has, and 2 votes for it. But 4 is of a later epoch, led 1 and truncated it,
-/// and then lost it without noticing; 3 followed 4 in vain.
+/// Server 1 has a tail that nobody else has, and 2 votes for it. But 4 is of a later epoch, led 1 and
+/// truncated it, and then lost it without noticing; 3 followed 4 in vain.
 fn shrunk(variant: Variant) -> Ensemble {
     let mut run = four([disk(1, 2), disk(1, 1), disk(1, 1), disk(2, 1)], variant);
     for (from, to) in [(0, 1), (3, 0), (0, 3), (3, 2)] {
@@ -103,7 +103,8 @@ fn shrunk(variant: Variant) -> Ensemble {
     }
 }
 
-/// Server 3 has heard 2 vote for it. But 2 has followed 4 since, which synchronised it; 1 gave 4 up before that.
+/// Server 3 has heard 2 vote for it. But 2 has followed 4 since, which synchronised it; 1 gave 4 up before
+/// that.
 fn grown(variant: Variant) -> Ensemble {
     let mut run = four([disk(1, 1), disk(1, 1), disk(1, 1), disk(2, 1)], variant);
     for (from, to) in [(2, 1), (1, 2), (3, 0), (3, 1), (0, 3), (1, 3)] {

@@ -12,11 +12,11 @@ use crate::world::{Budget, Durable, Setting};
 
 /// A model that is searched depth first, and what is known of it.
 pub struct DeepSpec {
-    /// Its name.
+    /// The model's name.
     pub name: &'static str,
     /// What is composed.
     pub composes: &'static str,
-    /// Its bounds in words.
+    /// The model's bounds in words.
     pub bounds: &'static str,
     /// How many unique states it has, where a search has come to its end.
     pub unique: Option<usize>,
@@ -29,8 +29,8 @@ const SYMMETRIC: &str = "QuorumPeer with an election oracle, quorum port, disks 
                          may change places";
 const ELECTION: &str = "QuorumPeer with the election port alone; every order of votes";
 
-/// Every deep model, the quickest first. Those of ZAB are named by servers, faults and transactions, with a fourth number for more
-/// than two elections.
+/// Every deep model, the quickest first. Those of ZAB are named by servers, faults and transactions, with a
+/// fourth number for more than two elections.
 pub fn deep() -> Vec<DeepSpec> {
     vec![
         DeepSpec {
@@ -106,8 +106,8 @@ fn oracle(n: usize, budget: Budget, variant: Variant) -> Box<dyn Searchable> {
     Box::new(ensemble)
 }
 
-/// A quorum is three of four that start. What elections may come to depends on the order of their ids alone, so it does not matter
-/// which of the five is missing.
+/// A quorum is three of four that start. What elections may come to depends on the order of their ids alone,
+/// so it does not matter which of the five is missing.
 fn four_of_five(variant: Variant) -> Ensemble {
     let voters = QuorumVerifier::Majority((1..=5).map(ServerId).collect());
     let mut setting = Setting { eager: false, ..setting_of(&voters, 0, ElectionMode::Fast, variant) };

@@ -1,5 +1,6 @@
 //! Synchronisation of a server whose state cannot be truncated: its snapshot has transactions that were never
-//! committed, as a ZooKeeper leader writes one when it starts, or was written while transactions were applied.
+//! committed, as a ZooKeeper leader writes one when it starts, or was written while transactions were
+//! applied.
 
 use std::sync::Arc;
 
@@ -41,7 +42,8 @@ fn txn(epoch: u32, counter: u32) -> (Zxid, Byte) {
     (zxid, Byte::logged(zxid))
 }
 
-/// A disk with these epochs: a snapshot of the first transactions, unless there are none, and a log of the others.
+/// A disk with these epochs: a snapshot of the first transactions, unless there are none, and a log of the
+/// others.
 fn disk(epochs: (u32, u32), snapshot: &[(Zxid, Byte)], log: &[(Zxid, Byte)]) -> Durable {
     Durable {
         accepted_epoch: epochs.0,
@@ -72,8 +74,8 @@ fn lacks_committed(fuzzy: bool) -> Beginning {
     }
 }
 
-/// Server 1 has a snapshot of what a dead leader alone proposed; the others have begun an epoch without it, empty or
-/// with a transaction of its own.
+/// Server 1 has a snapshot of what a dead leader alone proposed; the others have begun an epoch without it,
+/// empty or with a transaction of its own.
 fn foreign(history: &[(Zxid, Byte)]) -> Beginning {
     let dirty = [txn(1, 1), txn(1, 2)];
     let epoch = 2;

@@ -1,5 +1,6 @@
 //! Elections while servers die, start again, give their leader up, or come late.
 
+use quorate_core::QuorumPeer;
 use quorate_core::config::ElectionMode;
 use quorate_core::election::ServerState;
 use quorate_core::ids::ServerId;
@@ -8,13 +9,15 @@ use quorate_core::timer::Timer;
 
 use super::catalogue::{all_started, election_in, leads, led_by_quorum, setting, setting_of};
 use super::{Ensemble, Reachable, Variant};
+use crate::byte::Byte;
 use crate::properties::Invariant;
 use crate::world::{Action, Budget, QuorumPort, Setting, World};
 
 /// The rounds after which nobody gives a leader up any more.
 const ROUNDS: u8 = 2;
 
-/// Servers die and start again; a follower whose leader does not lead looks for another, and one may without cause.
+/// Servers die and start again; a follower whose leader does not lead looks for another, and one may without
+/// cause.
 pub(super) fn election(variant: Variant) -> Ensemble {
     let setting = Setting { eager: false, ..setting(3, ElectionMode::Fast, variant) };
     let budget = Budget { faults: 1, elections: ROUNDS, ..Budget::default() };
@@ -35,6 +38,32 @@ pub(super) fn election(variant: Variant) -> Ensemble {
                     let rounds = w.peers().filter(|(_, p)| looking(p.state())).map(|(_, p)| p.status().round);
                     let rounds: Vec<u64> = rounds.collect();
                     rounds.iter().any(|r| rounds.contains(&(r + 1)))
+                },
+            },
+        ],
+        ..imagining(ensemble)
+    }
+}
+
+/// As [`election`], but votes wait for servers that are down. The last one is sent again to a server that is
+/// back, though its sender may have decided since.
+pub(super) fn reconnecting(variant: Variant) -> Ensemble {
+    let setting = Setting { eager: false, votes_wait: true, ..setting(3, ElectionMode::Fast, variant) };
+    let budget = Budget { faults: 1, elections: 1, ..Budget::default() };
+    let ensemble = all_started(election_in(setting, budget, &[0b1]));
+    Ensemble {
+        sometimes: &[
+            Reachable { name: "server 1 leads", reached: |w| leads(w, 0) },
+            Reachable { name: "server 3 leads", reached: |w| leads(w, 2) },
+            Reachable {
+                name: "a vote waits that its sender no longer has",
+                reached: |w| {
+                    let looks = |p: &QuorumPeer<Byte>| p.state() == ServerState::Looking;
+                    let old = |i: usize, j: usize| {
+                        let vote = w.vote_under_way(i, j);
+                        vote.is_some_and(|vote| vote.state == ServerState::Looking)
+                    };
+                    w.peers().any(|(i, p)| !looks(p) && w.peers().any(|(j, q)| looks(q) && old(i, j)))
                 },
             },
         ],
@@ -73,8 +102,8 @@ const LEADER: ServerId = ServerId(4);
 /// The index of the one that claims to lead without being followed.
 const STALE: usize = 4;
 
-/// Servers 2, 3 and 4 have a leader, 5 was their leader before and does not know that it is no more; what they said
-/// to it has yet to arrive. Then 1 comes, or an observer.
+/// Servers 2, 3 and 4 have a leader, 5 was their leader before and does not know that it is no more; what
+/// they said to it has yet to arrive. Then 1 comes, or an observer.
 pub(super) fn late(variant: Variant) -> Ensemble {
     let voters = QuorumVerifier::Majority((1..=5).map(ServerId).collect());
     let budget = Budget { elections: u8::MAX, ..Budget::default() };

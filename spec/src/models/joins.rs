@@ -1,5 +1,6 @@
-//! What takes one wrong step to go wrong where everything else is well: servers that come to an ensemble which
-//! does without them, an election that one proposal of long ago could turn, a client that asks too early.
+//! What takes one wrong step to go wrong where everything else is well: servers that come to an ensemble
+//! which does without them, an election that one proposal of long ago could turn, a client that asks too
+//! early.
 
 use quorate_core::ZabState;
 use quorate_core::config::ElectionMode;
@@ -74,7 +75,8 @@ fn new(variant: Variant) -> World {
     run.end(ONE_FAULT)
 }
 
-/// Before anything was watched, the first server logged a proposal that an epoch without it has given up by now.
+/// Before anything was watched, the first server logged a proposal that an epoch without it has given up by
+/// now.
 fn given_up(variant: Variant) -> World {
     let zxid = Zxid::new(1, 1);
     let empty = Durable { accepted_epoch: 1, current_epoch: 1, ..Durable::empty() };

@@ -1,9 +1,11 @@
 //! Time where it decides: who may serve, when processes stand still and servers are cut off.
 //!
-//! Three whole servers with one clock, which moves half a tick at a time. Between two moves everything happens that can:
-//! packets arrive, disks answer, alarms that are due fire; but not at a server that stands still, and not across a cut. What
-//! was sent to a server that stands still is read when it goes on. Whether a server answers a read is asked in every state:
-//! also of one that has gone on and has read nothing yet.
+//! Three whole servers with one clock, which moves half a tick at a time. Between two moves everything
+//! happens that can: packets arrive, disks answer, alarms that are due fire; but not at a server that stands
+//! still, and not across a cut. What was sent to a server that stands still is read when it goes on. A
+//! learner may leave its connection unread, as one does whose disk is far behind, and a disk may stop to
+//! answer. Whether a server answers a read is asked in every state: also of one that has gone on and has read
+//! nothing yet.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,14 +20,16 @@ use super::catalogue::setting;
 use super::paxos::{Checked, Claim, Protocol};
 use super::prepared::{NOTHING, Run};
 use super::{Expected, ModelSpec, Variant};
+use crate::byte::Byte;
 use crate::world::{Action, Budget, Connection, Durable, Setting, Side, World};
 
 pub(super) fn catalogue() -> Vec<ModelSpec> {
     vec![ModelSpec {
         name: "leases",
         composes: "QuorumPeer with an election oracle and a clock: pings, silence, pauses of any length, one server cut off",
-        bounds: "3 servers, syncLimit 1, 1 more election at any time; 8 ticks with 1 pause and 1 cut, or 6 with 2 pauses",
-        unique: 734_767,
+        bounds: "3 servers, syncLimit 1, 1 more election at any time; 8 ticks with 1 pause and 1 cut, 6 with 2 pauses, 8 with \
+                 1 learner that does not read for a time and 1 cut, or 6 with 1 disk that does not answer and 2 writes",
+        unique: 397_849,
         expected: Expected::Holds,
         build: |variant| Box::new(Checked { protocol: Leases { variant }, salt: variant.salt }),
     }]
@@ -35,6 +39,8 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
 const HALF_MS: u64 = 500;
 /// The shortest session timeout, half ticks (`minSessionTimeout`, two ticks).
 const SESSION: u64 = 4;
+/// `syncLimit`, half ticks.
+const SYNC_LIMIT: u64 = 2;
 /// How long a server serves after the last sign it counts, half ticks: `syncLimit` is 1.
 const TERM: u64 = 4;
 const SERVERS: usize = 3;
@@ -60,13 +66,16 @@ pub(super) struct State {
     cut: Option<usize>,
     /// What had arrived by then and is still to be read: how many packets, by the connection's place and end.
     arrived: BTreeMap<(usize, usize, u32, bool), usize>,
-    pauses: u8,
-    /// Whether a server may still be cut off.
-    may_cut: bool,
-    /// When the clock stops, half ticks.
-    until: u64,
-    /// Nobody has stood still or been cut off.
-    calm: bool,
+    /// The learner that leaves its connection unread.
+    deaf: Option<usize>,
+    /// Whose disk does not answer.
+    stalled: Option<usize>,
+    /// Since when something waits for it, half ticks.
+    waits: Option<u64>,
+    /// What may still happen.
+    left: Left,
+    /// A server was elected whose disk had not answered for longer than `syncLimit`.
+    elected_late: bool,
     /// When each alarm of [`PERIODS`] is due.
     due: [[Option<u64>; 2]; SERVERS],
     /// The newest reign and when it began.
@@ -75,39 +84,44 @@ pub(super) struct State {
     touched: [u64; SERVERS],
 }
 
-impl State {
-    fn bounds(&self) -> (u8, bool, u64, bool) {
-        (self.pauses, self.may_cut, self.until, self.calm)
-    }
+/// What may still happen.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Left {
+    pauses: u8,
+    /// How often a learner may leave its connection unread.
+    deafness: u8,
+    /// Whether a server may still be cut off.
+    may_cut: bool,
+    /// Whether a disk may still stop to answer.
+    may_stall: bool,
+    /// What clients still write at the leader.
+    writes: u8,
+    /// When the clock stops, half ticks.
+    until: u64,
+    /// Nothing has stood still, been cut off or not been read.
+    calm: bool,
+}
 
-    fn parts(&self) -> impl Hash + '_ {
+impl State {
+    /// All of it but the world.
+    fn rest(&self) -> impl PartialEq + Hash + '_ {
         (
-            self.world.identity(),
-            self.clock,
-            self.paused,
-            self.cut,
-            self.bounds(),
-            self.due,
-            self.reign,
-            self.touched,
-            &self.arrived,
+            (self.clock, self.paused, self.cut, self.deaf, self.stalled, self.left, self.elected_late),
+            (self.waits, self.due, self.reign, self.touched, &self.arrived),
         )
     }
 }
 
 impl PartialEq for State {
     fn eq(&self, other: &Self) -> bool {
-        self.world == other.world
-            && (self.clock, self.paused, self.cut, self.bounds())
-                == (other.clock, other.paused, other.cut, other.bounds())
-            && (self.due, self.reign, self.touched, &self.arrived)
-                == (other.due, other.reign, other.touched, &other.arrived)
+        self.world == other.world && self.rest() == other.rest()
     }
 }
 
 impl Hash for State {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.parts().hash(state);
+        self.world.identity().hash(state);
+        self.rest().hash(state);
     }
 }
 
@@ -116,15 +130,26 @@ impl Hash for State {
 pub(super) enum Step {
     /// Half a tick passes.
     Pass,
-    /// The same, and a server stands still as soon as its alarms have fired: it has sent, and reads no answer.
+    /// Half a tick passes, and a server stands still as soon as its alarms have fired: it has sent, and reads no
+    /// answer.
     PassInto(usize),
     /// A server stands still.
     Pause(usize),
-    /// It goes on.
+    /// A server that stood still goes on.
     Resume(usize),
     /// A server is cut off from the others, for good.
     Cut(usize),
-    /// The oracle names a leader, whom everybody follows that looks for one.
+    /// A learner leaves its connection unread.
+    Ignore(usize),
+    /// A learner reads its connection again.
+    Read(usize),
+    /// A disk stops to answer.
+    Stall(usize),
+    /// A disk answers again.
+    Mend(usize),
+    /// A client writes at the leader.
+    Write(usize),
+    /// The oracle names a leader; every server that looks for one follows it.
     Elect(usize),
 }
 
@@ -146,37 +171,50 @@ impl Protocol for Leases {
             paused: [false; SERVERS],
             cut: None,
             arrived: BTreeMap::new(),
-            pauses: 1,
-            may_cut: true,
-            until: 16,
-            calm: true,
+            deaf: None,
+            stalled: None,
+            waits: None,
+            left: Left {
+                pauses: 1,
+                deafness: 0,
+                may_cut: true,
+                may_stall: false,
+                writes: 0,
+                until: 16,
+                calm: true,
+            },
+            elected_late: false,
             due: [[None; 2]; SERVERS],
             reign: (1, 0),
             touched: [0; SERVERS],
         };
         state.follow();
         state.come_to_rest();
-        let without_cut = State { pauses: 2, may_cut: false, until: 12, ..state.clone() };
-        vec![state, without_cut]
+        let with = |left| State { left, ..state.clone() };
+        let pauses = Left { pauses: 2, may_cut: false, until: 12, ..state.left };
+        let deafness = Left { pauses: 0, deafness: 1, ..state.left };
+        let stall = Left { pauses: 0, may_cut: false, may_stall: true, writes: 2, until: 12, ..state.left };
+        vec![with(pauses), with(deafness), with(stall), state]
     }
 
     fn steps(&self, state: &State, steps: &mut Vec<Step>) {
         // Whoever has just gone on is asked before it reads, and then does what is due.
-        if state.clock < state.until {
+        if state.clock < state.left.until {
             steps.push(Step::Pass);
         }
         for i in 0..SERVERS {
             if state.paused[i] {
                 steps.push(Step::Resume(i));
-            } else if state.pauses > 0 {
+            } else if state.left.pauses > 0 {
                 steps.push(Step::Pause(i));
-                if state.clock < state.until {
+                if state.clock < state.left.until {
                     steps.push(Step::PassInto(i));
                 }
             }
-            if state.may_cut {
+            if state.left.may_cut {
                 steps.push(Step::Cut(i));
             }
+            state.other_steps(i, steps);
             // One of them leads the next reign, and that is the last.
             let looks =
                 |j: usize| state.world.peers().any(|(k, p)| k == j && p.state() == ServerState::Looking);
@@ -199,13 +237,34 @@ impl Protocol for Leases {
                 next.come_to_rest();
                 next.cut = Some(i);
                 next.keep_what_has_arrived();
-                (next.may_cut, next.calm) = (false, false);
+                (next.left.may_cut, next.left.calm) = (false, false);
+            }
+            Step::Ignore(i) => {
+                next.come_to_rest();
+                next.deaf = Some(i);
+                next.left = Left { deafness: next.left.deafness - 1, calm: false, ..next.left };
+            }
+            Step::Read(_) => next.deaf = None,
+            Step::Stall(i) => {
+                next.come_to_rest();
+                next.stalled = Some(i);
+                next.left = Left { may_stall: false, calm: false, ..next.left };
+            }
+            Step::Mend(_) => {
+                next.stalled = None;
+                next.come_to_rest();
+            }
+            Step::Write(i) => {
+                next.world.submit(i, Byte::nth(next.left.writes));
+                next.left.writes -= 1;
+                next.come_to_rest();
             }
             Step::Elect(i) => {
                 next.come_to_rest();
                 next.world.allow(Budget { elections: 1, ..NOTHING });
                 next.world.act(&Action::Lead(i));
                 next.world.allow(NOTHING);
+                next.elected_late |= next.leads(i) && next.is_late(i, SYNC_LIMIT);
                 next.follow();
                 next.come_to_rest();
             }
@@ -215,11 +274,43 @@ impl Protocol for Leases {
 }
 
 impl State {
+    /// What else may happen to a server, or at it.
+    fn other_steps(&self, i: usize, steps: &mut Vec<Step>) {
+        match self.deaf {
+            Some(deaf) if deaf == i => steps.push(Step::Read(i)),
+            None if self.left.deafness > 0 && self.serves_in(i).is_some() && !self.leads(i) => {
+                steps.push(Step::Ignore(i));
+            }
+            _ => {}
+        }
+        match self.stalled {
+            Some(stalled) if stalled == i => steps.push(Step::Mend(i)),
+            None if self.left.may_stall => steps.push(Step::Stall(i)),
+            _ => {}
+        }
+        if self.left.writes > 0 && self.leads(i) && self.serves_in(i).is_some() {
+            steps.push(Step::Write(i));
+        }
+    }
+
+    /// Whether a server leads, established or not.
+    fn leads(&self, i: usize) -> bool {
+        self.world.peers().any(|(j, p)| j == i && p.state() == ServerState::Leading)
+    }
+
+    /// Whether something has waited for a server's disk for longer than this, half ticks.
+    fn is_late(&self, i: usize, limit: u64) -> bool {
+        self.stalled == Some(i) && self.waits.is_some_and(|since| self.clock > since + limit)
+    }
+
     /// Half a tick passes, and this server stands still once its alarms have fired.
     fn pass(&mut self, into: Option<usize>) {
         self.come_to_rest();
         self.clock += 1;
         self.world.set_clock(Now { elapsed_ms: self.clock * HALF_MS, wall_ms: 0 });
+        for i in (0..SERVERS).filter(|i| !self.paused[*i]).collect::<Vec<_>>() {
+            self.world.says_all_read(i);
+        }
         self.come_to_rest();
         self.ring();
         if let Some(i) = into {
@@ -229,9 +320,9 @@ impl State {
     }
 
     fn stand_still(&mut self, i: usize) {
-        self.pauses -= 1;
+        self.left.pauses -= 1;
         self.paused[i] = true;
-        self.calm = false;
+        self.left.calm = false;
     }
 
     /// Whether what one sends arrives at the other at once.
@@ -266,7 +357,7 @@ impl State {
                 Action::Deliver(c, side) | Action::Down(c, side) => {
                     self.arrives(&self.world.connections()[*c], *side)
                 }
-                Action::Sync(i) => !self.paused[*i],
+                Action::Sync(i) => !self.paused[*i] && self.stalled != Some(*i),
                 _ => false,
             });
             let Some(action) = found else { break };
@@ -281,6 +372,9 @@ impl State {
             self.world.act(action);
         }
         self.arrived.retain(|_, left| *left > 0);
+        let waiting = self.stalled.and_then(|i| self.world.servers().nth(i));
+        let waits = waiting.is_some_and(|server| !server.disk.pending.is_empty());
+        self.waits = if waits { self.waits.or(Some(self.clock)) } else { None };
         let newest = self.world.peers().filter_map(|(_, p)| p.established_epoch()).max();
         if newest > Some(self.reign.0) {
             self.reign = (newest.expect("there is one"), self.clock);
@@ -291,11 +385,14 @@ impl State {
     fn arrives(&self, connection: &Connection, side: Side) -> bool {
         let has_arrived = self.arrived.contains_key(&place(connection, side));
         let connected = self.connected(connection.learner, connection.leader);
+        let unread = side == Side::Learner && self.deaf == Some(connection.learner);
         !self.paused[connection.owner(side)]
+            && !unread
             && (connected || has_arrived && !connection.queue(side).is_empty())
     }
 
-    /// A server is cut off: what lies in the sockets of those that stand still is all that they can still read.
+    /// A server is cut off: what lies in the sockets of those that stand still is all that they can still
+    /// read.
     fn keep_what_has_arrived(&mut self) {
         for connection in self.world.connections() {
             if !self.connected(connection.learner, connection.leader) {
@@ -378,9 +475,25 @@ const CLAIMS: &[Claim<State>] = &[
         },
     },
     Claim {
+        name: "LateDiskHandsOver",
+        says: "a leader that a quorum has outrun because its disk is late makes way within syncLimit + 1 ticks",
+        holds: |s| {
+            let outrun = |i: usize| {
+                let history = s.world.peers().find(|(j, _)| *j == i).map(|(_, p)| p.history());
+                history.is_some_and(|h| h.applied() > h.logged())
+            };
+            (0..SERVERS).all(|i| !s.leads(i) || !outrun(i) || !s.is_late(i, SYNC_LIMIT + 2))
+        },
+    },
+    Claim {
+        name: "LateDiskHasNoSay",
+        says: "no server is elected whose disk has not answered for longer than syncLimit",
+        holds: |s| !s.elected_late,
+    },
+    Claim {
         name: "HealthyEnsembleServes",
         says: "where nothing stands still and nothing is cut, everybody serves on",
-        holds: |s| !s.calm || (0..SERVERS).all(|i| s.answers(i)),
+        holds: |s| !s.left.calm || (0..SERVERS).all(|i| s.answers(i)),
     },
 ];
 
@@ -396,7 +509,7 @@ const REACHES: &[Claim<State>] = &[
         says: "",
         holds: |s| {
             let healthy = s.paused == [false; SERVERS] && s.cut.is_none() && s.reign.0 == 1;
-            healthy && !s.calm && s.clock > 8 && (0..SERVERS).all(|i| s.answers(i))
+            healthy && !s.left.calm && s.clock > 8 && (0..SERVERS).all(|i| s.answers(i))
         },
     },
     Claim {
@@ -430,6 +543,11 @@ impl fmt::Display for Step {
             Step::Pause(i) => write!(f, "{} stands still", i + 1),
             Step::Resume(i) => write!(f, "{} goes on, and has read nothing yet", i + 1),
             Step::Cut(i) => write!(f, "{} is cut off", i + 1),
+            Step::Ignore(i) => write!(f, "{} leaves its leader's connection unread", i + 1),
+            Step::Read(i) => write!(f, "{} reads its leader's connection again", i + 1),
+            Step::Stall(i) => write!(f, "the disk of {} stops to answer", i + 1),
+            Step::Mend(i) => write!(f, "the disk of {} answers again", i + 1),
+            Step::Write(i) => write!(f, "a client writes at {}", i + 1),
             Step::Elect(i) => write!(f, "{} is named leader", i + 1),
         }
     }

@@ -10,8 +10,10 @@ mod dirty;
 mod disks;
 mod faults;
 mod groups;
+mod java;
 mod joins;
 mod leases;
+pub mod links;
 mod observers;
 pub mod paxos;
 mod prepared;
@@ -68,7 +70,7 @@ pub enum Goal {
 /// A state that a search must come across, or the model is too small to mean anything.
 #[derive(Clone, Copy, Debug)]
 pub struct Reachable {
-    /// Its name.
+    /// The state's name.
     pub name: &'static str,
     /// Whether this is one.
     pub reached: fn(&World) -> bool,
@@ -80,7 +82,7 @@ impl Ensemble {
         self.init.iter().any(|w| w.preloaded(txn))
     }
 
-    /// The same model, whose states are told apart by who is who only where that makes a difference.
+    /// This model, whose states are told apart by who is who only where that makes a difference.
     #[must_use]
     pub fn with_symmetry(self) -> Ensemble {
         Ensemble { init: self.init.iter().map(World::with_symmetry).collect(), ..self }

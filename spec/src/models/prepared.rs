@@ -6,6 +6,7 @@ use std::sync::Arc;
 use quorate_core::config::{Constant, ElectionMode, PeerConfig};
 use quorate_core::election::ServerState;
 use quorate_core::ids::{ServerId, Zxid};
+use quorate_core::membership::Membership;
 use quorate_core::quorum::QuorumVerifier;
 use quorate_core::timer::Timer;
 use quorate_core::{QuorumPeer, ZabState};
@@ -22,7 +23,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
             name: "in-service",
             composes: "as zab-oracle, begun when everybody serves and has one transaction",
             bounds: "3 servers, leader with and without a window, 1 or 2 transactions, at most 1 fault, no election",
-            unique: 43_440,
+            unique: 40_084,
             expected: Expected::Holds,
             build: |variant| Box::new(in_service(variant)),
         },
@@ -274,7 +275,8 @@ fn with_observer(election: ElectionMode, variant: Variant) -> Setting {
     let mut setting = setting(3, election, variant);
     let observer = ServerId(4);
     let know = |config: &PeerConfig<Byte>, id: ServerId| {
-        Constant::new(PeerConfig { id, observers: vec![observer], ..config.clone() })
+        let membership = Membership { observers: vec![observer], ..Membership::clone(&config.membership) };
+        Constant::new(PeerConfig { id, membership: membership.into(), ..config.clone() })
     };
     let mut configs: Vec<_> = setting.configs.iter().map(|c| know(c, c.id)).collect();
     configs.push(know(&setting.configs[1], observer));
@@ -375,7 +377,8 @@ pub(super) fn quorum_follows(w: &World) -> bool {
         w.peers().any(|(i, p)| i as i64 + 1 == voter.0 && p.status().leader == Some(leader))
     };
     let mut leaders = w.peers().filter(|(_, p)| p.state() == ServerState::Leading);
-    leaders.any(|(_, l): (usize, &QuorumPeer<Byte>)| l.config().is_quorum(|id| follows(id, l.config().id)))
+    leaders
+        .any(|(_, l): (usize, &QuorumPeer<Byte>)| l.membership().is_quorum(|id| follows(id, l.config().id)))
 }
 
 /// Servers 2 and 3 vote among three; server 1 knows only itself and server 2.
@@ -383,7 +386,8 @@ fn stranger(variant: Variant) -> Ensemble {
     let mut setting = setting(3, ElectionMode::Fast, variant);
     (setting.quorum_port, setting.eager) = (QuorumPort::Absent, false);
     let verifiers = vec![QuorumVerifier::Majority(vec![ServerId(1), ServerId(2)])];
-    setting.configs[0] = Constant::new(PeerConfig { verifiers, ..(*setting.configs[0]).clone() });
+    let membership = Membership { verifiers, ..Membership::clone(&setting.configs[0].membership) }.into();
+    setting.configs[0] = Constant::new(PeerConfig { membership, ..(*setting.configs[0]).clone() });
     let run = Run::start(setting, vec![Durable::empty(); 3]);
     Ensemble {
         init: vec![run.end(Budget { elections: u8::MAX, ..NOTHING })],

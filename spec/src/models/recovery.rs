@@ -9,7 +9,8 @@ use super::catalogue::zab;
 use super::{Ensemble, Goal, Reachable, Variant};
 use crate::world::{Budget, Durable, QuorumPort, World};
 
-/// From every state of a small ensemble the network is gone for good: everybody looks for a leader in the end.
+/// From every state of a small ensemble the network is gone for good: everybody looks for a leader in the
+/// end.
 pub(super) fn cut_off(variant: Variant) -> Ensemble {
     let budget = Budget { faults: 0, txns: 1, elections: 1, resends: 0 };
     let ensemble = zab(3, ElectionMode::Oracle, budget, vec![Durable::empty(); 3], variant);

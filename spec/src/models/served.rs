@@ -1,14 +1,27 @@
-//! The models of what serves clients, with their bounds, counts and what must come out.
+//! The models of what serves clients and of the election link, with their bounds, counts and what must come
+//! out.
 
 use super::buckets::Buckets;
 use super::clients::Clients;
 use super::clients::menu::THEMES;
+use super::links::Links;
 use super::paxos::Checked;
 use super::road::Road;
 use super::{Expected, ModelSpec};
 
 pub(super) fn catalogue() -> Vec<ModelSpec> {
     vec![
+        ModelSpec {
+            name: "links",
+            composes: "the election link of two servers, both ends, with the sockets between them",
+            bounds: "3 votes, 1 fault (broken connection, failed attempt, restart)",
+            unique: 370_458,
+            expected: Expected::Holds,
+            build: |variant| {
+                let protocol = Links { votes: 3, faults: 1, variant };
+                Box::new(Checked { protocol, salt: variant.salt })
+            },
+        },
         ModelSpec {
             name: "buckets",
             composes: "the leader's session tracker in time: touches, proposals of ends, a change of leaders",

@@ -1,4 +1,5 @@
-//! Strangers: whoever reaches the quorum port can introduce itself in the name of a member and claim anything.
+//! Strangers: whoever reaches the quorum port can introduce itself in the name of a member and claim
+//! anything.
 
 use quorate_core::config::ElectionMode;
 use quorate_core::ids::{LAST_EPOCH, ServerId};
@@ -15,7 +16,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
                    promised the last epoch but one",
         bounds: "3 servers, 1 stranger in the name of the third or 1 other fault, 2 elections, no transaction; or begun when \
                  everybody serves, 2 of them, 1 more election, 1 transaction",
-        unique: 449_027,
+        unique: 459_937,
         expected: Expected::Holds,
         build: |variant| Box::new(strangers(variant)),
     }]
@@ -27,7 +28,7 @@ const MEMBER: ServerId = ServerId(3);
 fn strangers(variant: Variant) -> Ensemble {
     let forged = Some(Forged { server: MEMBER, accepted_epoch: LAST_EPOCH - 1 });
     let setting = Setting { forged, ..setting(3, ElectionMode::Oracle, variant) };
-    let mut fresh = Run::start(setting.clone(), vec![Durable::empty(); 3]);
+    let mut fresh = Run::start(setting, vec![Durable::empty(); 3]);
     let mut serving = Run(fresh.0.clone());
     serving.act(&Action::Lead(1));
     serving.settle();

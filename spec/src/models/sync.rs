@@ -1,4 +1,5 @@
-//! Synchronisation: DIFF, TRUNC and SNAP, from every divergence of logs, and with somebody dying in the middle.
+//! Synchronisation: DIFF, TRUNC and SNAP, from every divergence of logs, and with somebody dying in the
+//! middle.
 
 use quorate_core::config::ElectionMode;
 use quorate_core::ids::Zxid;

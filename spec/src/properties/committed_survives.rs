@@ -1,9 +1,11 @@
-//! CommittedSurvives: What any server has delivered is on the disks of a quorum, and in the history of the newest established leader.
+//! CommittedSurvives: What any server has delivered is on the disks of a quorum, and in the history of the
+//! newest established leader.
 
 use super::Invariant;
 use super::scene::{Scene, Searched};
 
-/// What any server has delivered is on the disks of a quorum, and in the history of the newest established leader.
+/// What any server has delivered is on the disks of a quorum, and in the history of the newest established
+/// leader.
 ///
 /// Source: recovery rule 2: committed is never lost; DSN'11 §IV.
 pub(super) const COMMITTED_SURVIVES: Invariant = Invariant {

@@ -22,6 +22,6 @@ fn holds(_: &Ensemble, world: &World) -> bool {
     };
     world.peers().all(|(_, peer)| {
         let Some(leader) = peer.status().leader else { return true };
-        peer.config().is_quorum(|id| key(id.0).is_some() && key(id.0) <= key(leader.0))
+        peer.membership().is_quorum(|id| key(id.0).is_some() && key(id.0) <= key(leader.0))
     })
 }

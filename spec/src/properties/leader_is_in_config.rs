@@ -16,7 +16,7 @@ pub(super) const LEADER_IS_IN_CONFIG: Invariant = Invariant {
 
 fn holds(_: &Ensemble, world: &World) -> bool {
     world.peers().all(|(_, peer)| {
-        let may = |leader| peer.config().is_voter(leader) && peer.config().may_lead(leader);
+        let may = |leader| peer.membership().is_voter(leader) && peer.membership().may_lead(leader);
         peer.status().leader.is_none_or(may)
     })
 }

@@ -1,10 +1,11 @@
-//! LostDiskHasNoSay: A server that may have lost its disk votes for nobody and promises nothing until a leader has given it a history.
+//! LostDiskHasNoSay: A server that may have lost its disk votes for nobody and promises nothing until a
+//! leader has given it a history.
 
 use super::Invariant;
 use super::scene::{Scene, Searched};
 
-/// A server that may have lost its disk votes for nobody and promises nothing until a leader has given it a history:
-/// what it had acknowledged may have been committed, what it had promised may have counted.
+/// A server that may have lost its disk votes for nobody and promises nothing until a leader has given it a
+/// history: what it had acknowledged may have been committed, what it had promised may have counted.
 ///
 /// Source: recovery rule 2 where a disk does not come back; `db.autocreate=false` and the `initialize` file.
 pub(super) const LOST_DISK_HAS_NO_SAY: Invariant = Invariant {

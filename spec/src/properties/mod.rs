@@ -37,7 +37,7 @@ use crate::world::World;
 /// A statement about every reachable state.
 #[derive(Clone, Copy, Debug)]
 pub struct Invariant {
-    /// Its name.
+    /// The property's name.
     pub name: &'static str,
     /// What it says, in one sentence.
     pub claim: &'static str,

@@ -1,4 +1,5 @@
-//! PrimaryIntegrity: A primary has delivered everything of earlier epochs that is ever delivered before it proposes.
+//! PrimaryIntegrity: A primary has delivered everything of earlier epochs that is ever delivered before it
+//! proposes.
 
 use super::Invariant;
 use super::scene::{Scene, Searched};

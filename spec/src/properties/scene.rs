@@ -5,7 +5,7 @@ use quorate_core::{LearnerStatus, QuorumPeer};
 
 use crate::byte::Byte;
 use crate::models::Ensemble;
-use crate::world::{Connection, End, Ghost, QuorumPort, Server, World};
+use crate::world::{Connection, End, Ghost, JavaPeer, QuorumPort, Server, World};
 
 /// An ensemble at one moment. Servers are named by their index.
 pub trait Scene {
@@ -44,8 +44,8 @@ pub trait Scene {
     /// `acceptedEpoch` and `currentEpoch` on this server's disk.
     fn epochs_on_disk(&self, i: usize) -> (Epoch, Epoch);
 
-    /// Whether this server's disk begins with everything that was ever delivered; or is known to have lost what it had,
-    /// so that its server has no say in what becomes of it.
+    /// Whether this server's disk begins with everything that was ever delivered; or is known to have lost
+    /// what it had, so that its server has no say in what becomes of it.
     fn disk_has_delivered(&self, i: usize) -> bool;
 
     /// Whether what this server has applied begins with everything that was ever delivered.
@@ -84,15 +84,18 @@ impl Scene for Searched<'_> {
     }
 
     fn is_quorum(&self, has: &dyn Fn(usize) -> bool) -> bool {
-        self.1.config(0).is_quorum(|id| has(id.0 as usize - 1))
+        self.1.config(0).membership.is_quorum(|id| has(id.0 as usize - 1))
     }
 
     fn established(&self, i: usize) -> Option<Epoch> {
-        self.peer(i)?.established_epoch()
+        match &self.server(i).java {
+            Some(java) => java.established_epoch(),
+            None => self.peer(i)?.established_epoch(),
+        }
     }
 
     fn learners(&self, i: usize) -> Vec<(usize, LearnerStatus)> {
-        let learners = self.peer(i).map(|peer| peer.status().learners).unwrap_or_default();
+        let learners = self.server(i).view().map(|view| view.status.learners).unwrap_or_default();
         let named = learners.into_iter().map(|learner| (learner.id.0 as usize - 1, learner));
         // Who has no connection any more is no learner, whatever the leader thinks.
         let connected = |j: usize| {
@@ -111,11 +114,18 @@ impl Scene for Searched<'_> {
 
     fn disk_has_delivered(&self, i: usize) -> bool {
         let disk = &self.server(i).disk.durable;
-        disk.lost || disk.history().starts_with(&self.1.ghost().delivered)
+        let delivered = &self.1.ghost().delivered;
+        match self.1.setting().java(i) {
+            Some(_) => JavaPeer::replayed(disk).starts_with(delivered),
+            None => disk.lost || disk.history().starts_with(delivered),
+        }
     }
 
     fn applied_has_delivered(&self, i: usize) -> bool {
-        self.peer(i).is_none_or(|peer| peer.service().applied().starts_with(&self.1.ghost().delivered))
+        let server = self.server(i);
+        let quorate = server.peer.as_ref().map(|peer| peer.service().applied());
+        let applied = server.java.as_ref().map(JavaPeer::applied).or(quorate);
+        applied.is_none_or(|applied| applied.starts_with(&self.1.ghost().delivered))
     }
 
     fn memory_matches_disk(&self, i: usize) -> bool {

@@ -1,10 +1,11 @@
-//! StepDownWithoutQuorum: A leader of which no quorum was heard for more than syncLimit checks no longer leads.
+//! StepDownWithoutQuorum: A leader of which no quorum was heard for more than syncLimit checks no longer
+//! leads.
 
 use super::Invariant;
 use super::scene::{Scene, Searched};
 
-/// A leader of which no quorum was heard for more than syncLimit checks no longer leads: with a syncLimit of 1,
-/// after the second alarm.
+/// A leader of which no quorum was heard for more than syncLimit checks no longer leads: with a syncLimit of
+/// 1, after the second alarm.
 ///
 /// Source: recovery rule 1: step down without a quorum; `Leader.lead`.
 pub(super) const STEP_DOWN_WITHOUT_QUORUM: Invariant = Invariant {

@@ -1,12 +1,13 @@
-//! SyncFlushes: A sync is answered once its server has applied all that its leader had proposed when it was asked.
+//! SyncFlushes: A sync is answered once its server has applied all that its leader had proposed when it was
+//! asked.
 
 use super::Invariant;
 use super::scene::{Scene, Searched};
 
 /// A sync is answered once its server has applied all that its leader had proposed when it was asked.
 ///
-/// That is everything that anybody has delivered, as long as that leader has not been replaced without knowing it:
-/// a sync asks no quorum.
+/// That is everything that anybody has delivered, as long as that leader has not been replaced without
+/// knowing it: a sync asks no quorum.
 ///
 /// Source: `Leader.processSync`, `LearnerHandler`; the programmer's guide on `sync`.
 pub(super) const SYNC_FLUSHES: Invariant = Invariant {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use quorate_core::LearnerStatus;
 use quorate_core::config::{Constant, ElectionMode, PeerConfig};
 use quorate_core::ids::{Epoch, ServerId, Zxid};
+use quorate_core::membership::Membership;
 use quorate_core::quorum::QuorumVerifier;
 
 use super::{ELECTION, Scene, ZAB, introduction_is_harmless, state_is_named_truly, sync_flushes, zab_in};
@@ -178,7 +179,8 @@ fn follows(disks: Vec<Durable>, leader: usize, forget: bool) -> (Ensemble, World
     let mut setting = crate::models::setting(3, ElectionMode::Oracle, Variant::default());
     if forget {
         let verifiers = vec![QuorumVerifier::Majority(vec![ServerId(1), ServerId(2)])];
-        setting.configs[1] = Constant::new(PeerConfig { verifiers, ..(*setting.configs[1]).clone() });
+        let membership = Membership { verifiers, ..Membership::clone(&setting.configs[1].membership) }.into();
+        setting.configs[1] = Constant::new(PeerConfig { membership, ..(*setting.configs[1]).clone() });
     }
     let mut world = World::new(Arc::new(setting), disks, budget);
     for i in 0..3 {

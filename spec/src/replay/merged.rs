@@ -82,12 +82,12 @@ impl<'a> Merged<'a> {
         for (r, recording) in recordings.iter().enumerate() {
             by_server.entry(recording.id()).or_default().push_back(r);
             let (config, first) = (&recording.header.config, &recordings[0].header.config);
-            if config.verifiers != first.verifiers {
+            if config.membership.verifiers != first.membership.verifiers {
                 return Err(ReplayError::OtherEnsemble(recordings[0].path.clone(), recording.path.clone()));
             }
         }
         let config = &recordings[0].header.config;
-        if let Some(missing) = config.voters().find(|id| !by_server.contains_key(id)) {
+        if let Some(missing) = config.membership.voters().find(|id| !by_server.contains_key(id)) {
             return Err(ReplayError::Missing(missing));
         }
         let floor = floor(recordings);
@@ -512,7 +512,7 @@ impl Scene for Merged<'_> {
     }
 
     fn is_quorum(&self, has: &dyn Fn(usize) -> bool) -> bool {
-        self.recordings[0].header.config.is_quorum(|id| self.index(id).is_some_and(has))
+        self.recordings[0].header.config.membership.is_quorum(|id| self.index(id).is_some_and(has))
     }
 
     fn established(&self, i: usize) -> Option<Epoch> {

@@ -2,16 +2,18 @@
 //!
 //! What is looked at, step by step:
 //!
-//! - *the replay*: every input leads to the outputs and the state that it led to in the server (fingerprints);
-//! - *the shell's contract*: a link delivers, in order, exactly what the other end sent, and nothing after its end; a
-//!   vote that is heard was said; a completion comes after the sync; a start finds on disk the effect of a prefix of
-//!   what was asked of it;
-//! - *the properties of ZAB* ([`properties`](crate::properties)), over the states of all servers together. The recordings are merged
-//!   so that everything is sent before it is received; among the orders that leave open, the one of the servers' clocks is
-//!   taken. Besides: servers that have applied the same transactions have the same tree.
+//! - *the replay*: every input leads to the outputs and the state that it led to in the server
+//!   (fingerprints);
+//! - *the shell's contract*: a link delivers, in order, exactly what the other end sent, and nothing after
+//!   its end; a vote that is heard was said; a completion comes after the sync; a start finds on disk the
+//!   effect of a prefix of what was asked of it;
+//! - *the properties of ZAB* ([`properties`](crate::properties)), over the states of all servers together.
+//!   The recordings are merged so that everything is sent before it is received; among the orders that leave
+//!   open, the one of the servers' clocks is taken. Besides: servers that have applied the same transactions
+//!   have the same tree.
 //!
-//! Recordings may begin in the middle of an ensemble's life: then what was in the snapshots that the first starts
-//! found is taken as given. Recordings of every voter are needed, all from the same moment on.
+//! Recordings may begin in the middle of an ensemble's life: then what was in the snapshots that the first
+//! starts found is taken as given. Recordings of every voter are needed, all from the same moment on.
 
 mod chain;
 mod error;

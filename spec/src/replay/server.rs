@@ -51,8 +51,8 @@ pub(super) struct Server {
     /// What will be when it has caught up.
     pub(super) ahead: Content,
     pending: VecDeque<Op>,
-    /// How many transactions are in the snapshots that were asked for. One of those may be on disk before the log has
-    /// all of them.
+    /// How many transactions are in the snapshots that were asked for. One of those may be on disk before the
+    /// log has all of them.
     snapshots: BTreeMap<Zxid, usize>,
     /// So much of `ahead` is applied.
     pub(super) applied: usize,
@@ -240,8 +240,8 @@ impl Server {
         acknowledges_what_is_durable(packet, accepted, (durable.accepted, durable.current), all_up_to, has)
     }
 
-    /// Whether it leads though its quorum check has found nobody too often: `checked` if it has just looked, `heard` if it
-    /// has just heard of somebody.
+    /// Whether it leads though its quorum check has found nobody too often: `checked` if it has just looked,
+    /// `heard` if it has just heard of somebody.
     pub(super) fn leads_unheard(&mut self, checked: bool, heard: bool) -> bool {
         let Some(Process { peer, unheard, .. }) = &mut self.up else { return false };
         let established = peer.established_epoch().is_some();
@@ -267,6 +267,7 @@ impl Server {
 mod tests {
     use quorate_core::config::{DiffLimit, ElectionMode, PeerConfig};
     use quorate_core::ids::{Link, Now, ServerId};
+    use quorate_core::membership::Membership;
     use quorate_core::payload::{Payload, Service};
     use quorate_core::pipeline::{Settings, TreeImage};
     use quorate_core::quorum::QuorumVerifier;
@@ -288,7 +289,8 @@ mod tests {
         <ClientTxn as Payload>::Service::new(&Settings::new(ServerId(1), 2000), None).snapshot()
     }
 
-    /// What a start found: a snapshot with transactions up to `base`, and in the log those that follow up to `last`.
+    /// What a start found: a snapshot with transactions up to `base`, and in the log those that follow up to
+    /// `last`.
     fn header(base: Zxid, last: u32) -> Header {
         let recovered = Recovered {
             accepted_epoch: EPOCH,
@@ -299,14 +301,15 @@ mod tests {
         };
         let config = PeerConfig {
             id: ServerId(1),
-            verifiers: vec![QuorumVerifier::Majority((1..=3).map(ServerId).collect())],
-            observers: Vec::new(),
+            membership: Membership::new(QuorumVerifier::Majority((1..=3).map(ServerId).collect()), vec![])
+                .into(),
             election: ElectionMode::Fast,
             commit_log_count: 500,
             read_only: false,
             commit_log_bytes: usize::MAX,
             diff_limit: DiffLimit::NONE,
             max_txn: usize::MAX,
+            max_backlog: usize::MAX,
             init_limit: 1,
             tick_ms: 2000,
             sync_limit: 1,
@@ -343,8 +346,8 @@ mod tests {
         assert!(refused.unwrap_err().contains("2 pending operations"));
     }
 
-    /// Others made a quorum: the transactions were committed, applied, and in a snapshot on disk, before this server's
-    /// log had them.
+    /// Others made a quorum: the transactions were committed, applied, and in a snapshot on disk, before this
+    /// server's log had them.
     #[test]
     fn a_snapshot_may_be_ahead_of_the_log() {
         let mut server = with_three();

@@ -1,7 +1,7 @@
 //! Which connection of one recording is which of another, and what is under way on it.
 //!
-//! The two ends know each other by their addresses; where something is between them that gives them others, the last
-//! dial before a connection was accepted is taken for its other end, by the servers' clocks.
+//! The two ends know each other by their addresses; where something is between them that gives them others,
+//! the last dial before a connection was accepted is taken for its other end, by the servers' clocks.
 
 use std::collections::{BTreeMap, VecDeque};
 

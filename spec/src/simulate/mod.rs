@@ -1,10 +1,10 @@
 //! Random walks through the same [`World`] at sizes that no search exhausts.
 //!
-//! A walk has two halves. In the first one everything may happen that the models know, at rates drawn
-//! anew for every walk: crashes with any part of the pending writes done or with the disk gone, broken connections,
-//! timeouts, partitions (what crosses them waits), slow disks, slow servers. In the second half no
-//! fault happens any more, and the ensemble has to heal: everybody serves, everybody has delivered
-//! the same, and one more transaction reaches everybody. After every step every property is checked.
+//! A walk has two halves. In the first one everything may happen that the models know, at rates drawn anew
+//! for every walk: crashes with any part of the pending writes done or with the disk gone, broken
+//! connections, timeouts, partitions (what crosses them waits), slow disks, slow servers. In the second half
+//! no fault happens any more, and the ensemble has to heal: everybody serves, everybody has delivered the
+//! same, and one more transaction reaches everybody. After every step every property is checked.
 //!
 //! A walk is a function of its seed; a failing one is a list of actions, which [`shrink`] shortens.
 
@@ -65,9 +65,9 @@ pub struct Failure {
 }
 
 impl Plan {
-    /// The ensemble that the walk of this seed goes through: everybody up, on new disks; with every other seed one
-    /// server's disk, if there are three or more, is gone whenever it dies; with every third, strangers introduce
-    /// themselves in the name of one.
+    /// The ensemble that the walk of this seed goes through: everybody up, on new disks; with every other
+    /// seed one server's disk, if there are three or more, is gone whenever it dies; with every third,
+    /// strangers introduce themselves in the name of one.
     pub fn ensemble(&self, seed: u64) -> Ensemble {
         let mut setting = setting(self.servers, ElectionMode::Fast, self.variant);
         for config in &mut setting.configs {

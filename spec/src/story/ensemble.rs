@@ -17,10 +17,10 @@ const VOTES: u32 = u32::MAX;
 pub(crate) fn teller(world: &World) -> Teller {
     let voter = |i: usize| {
         let config = world.config(i);
-        if config.is_voter(config.id) { "server" } else { "observer" }
+        if config.membership.is_voter(config.id) { "server" } else { "observer" }
     };
     let lanes = (0..world.servers().count()).map(|i| format!("{} {}", voter(i), i + 1)).collect();
-    let looks = world.servers().map(|s| s.peer.as_ref().map_or(Look::Down, |p| look(&View::of(p)))).collect();
+    let looks = world.servers().map(|s| s.view().map_or(Look::Down, |view| look(&view))).collect();
     Teller::new(lanes, looks, words::rest(world))
 }
 

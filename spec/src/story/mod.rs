@@ -116,13 +116,13 @@ pub struct Arrow {
 /// What became of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fate {
-    /// It was read at this beat.
+    /// The message was read at this beat.
     Arrives(usize),
-    /// It was lost at this beat.
+    /// The message was lost at this beat.
     Lost(usize),
-    /// It never left, or a newer one took its place.
+    /// The message never left, or a newer one took its place.
     Dropped,
-    /// It is still under way.
+    /// The message is still under way.
     UnderWay,
 }
 

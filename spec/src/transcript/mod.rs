@@ -10,8 +10,8 @@
 //!         disk: …                          what it wants on its disk, not there yet
 //! ```
 //!
-//! Output is indented, everything else is kept as it is; so a file can be written anew after a change and read as
-//! a difference. Commands are listed at [`Stage::command`]. After every step the properties of ZAB
+//! Output is indented, everything else is kept as it is; so a file can be written anew after a change and
+//! read as a difference. Commands are listed at [`Stage::command`]. After every step the properties of ZAB
 //! are evaluated: a transcript that breaks one is refused, whatever it says.
 //!
 //! Servers are known by their ids, transactions by a letter, zxids as `epoch:counter`. Nothing

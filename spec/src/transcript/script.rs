@@ -12,7 +12,7 @@ use crate::byte::Byte;
 use crate::models::Ensemble;
 use crate::story::way_to;
 use crate::words;
-use crate::world::{Action, Budget, Durable, World};
+use crate::world::{Action, Budget, Durable, Flaws, World};
 
 /// A path that cannot be written as a transcript.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -87,13 +87,13 @@ fn servers(world: &World) -> Vec<String> {
 fn begin(world: &World, text: &mut String) -> Result<(), Unwritable> {
     let setting = world.setting();
     let first = &setting.configs[0];
-    let voters = setting.configs.iter().filter(|c| c.is_voter(c.id)).count();
+    let voters = setting.configs.iter().filter(|c| c.membership.is_voter(c.id)).count();
     let observers = setting.configs.len() - voters;
     let _ = write!(text, "> servers {voters}");
     if observers > 0 {
         let _ = write!(text, " observers {observers}");
     }
-    match first.verifiers.as_slice() {
+    match first.membership.verifiers.as_slice() {
         [QuorumVerifier::Majority(_)] => {}
         [QuorumVerifier::Hierarchical(groups)] => {
             if groups.iter().flat_map(|g| &g.members).any(|(_, weight)| *weight != 1) {
@@ -127,6 +127,11 @@ fn begin(world: &World, text: &mut String) -> Result<(), Unwritable> {
         }
         if setting.fragile == Some(i) {
             different += " loses disk";
+        }
+        match setting.java(i) {
+            None => {}
+            Some(Flaws::NONE) => different += " like zookeeper",
+            Some(_) => return Err(Unwritable("a ZooKeeper server with a weakness".into())),
         }
         if let Some(forged) = setting.forged.filter(|forged| forged.server == config.id) {
             let _ = write!(different, " forged {}", forged.accepted_epoch);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use quorate_core::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
 use quorate_core::ids::{Epoch, ServerId, Zxid};
+use quorate_core::membership::Membership;
 use quorate_core::quorum::{Group, QuorumVerifier};
 use quorate_core::timer::Timer;
 
@@ -13,7 +14,7 @@ use crate::models::Ensemble;
 use crate::properties;
 use crate::words;
 use crate::world::{
-    Action, Budget, Connection, DiskOp, Durable, End, Forged, QuorumPort, Setting, Side, World,
+    Action, Budget, Connection, DiskOp, Durable, End, Flaws, Forged, QuorumPort, Setting, Side, World,
 };
 
 /// More steps than any scenario needs to come to rest.
@@ -62,10 +63,11 @@ impl Stage {
     ///   those who are behind, and sends at most K of them one by one. With `oracle` nobody votes:
     ///   leaders are named. With `eager`, deliveries that only their receiver can notice happen at
     ///   once, as in the models. With either of them, who cannot connect tries again at once
-    /// * `config I [remember K] [diff K] [snapshots K] [loses disk] [forged E]` one server is different in this: it begins
-    ///   a snapshot after K transactions; its disk is gone when it dies; strangers take its name, and claim epoch E
-    /// * `disk I epochs ACCEPTED/CURRENT [snapshot Z=x…] [reaches Z] [log Z=x…] [lost]` what a server has before; the
-    ///   snapshot may contain what is up to `reaches`
+    /// * `config I [remember K] [diff K] [snapshots K] [loses disk] [forged E] [like zookeeper]` one server
+    ///   is different in this: it begins a snapshot after K transactions; its disk is gone when it dies;
+    ///   strangers take its name, and claim epoch E; it behaves as ZooKeeper does (with `oracle`)
+    /// * `disk I epochs ACCEPTED/CURRENT [snapshot Z=x…] [reaches Z] [log Z=x…] [lost]` what a server has
+    ///   before; the snapshot may contain what is up to `reaches`
     /// * `start I…`, `crash I [keeping N]`: a process; of the pending writes the first N take effect
     /// * `lead I`, `follow I J`: the oracle names a leader; the first follows the second
     /// * `vote I -> J`, `deliver I -> J [N]`, `deliver I -> J new`, `deliver I -> J of G`: one vote, N
@@ -177,8 +179,7 @@ impl Stage {
         let config = |id: ServerId| {
             Constant::new(PeerConfig::<Byte> {
                 id,
-                verifiers: vec![verifier.clone()],
-                observers: ids(all).split_off(voters),
+                membership: Membership::new(verifier.clone(), ids(all).split_off(voters)).into(),
                 election,
                 commit_log_count: remember,
                 read_only: false,
@@ -186,6 +187,7 @@ impl Stage {
                 diff_limit,
                 init_limit: 1,
                 max_txn: usize::MAX,
+                max_backlog: usize::MAX,
                 tick_ms: 1000,
                 sync_limit: 1,
                 snap_count: 0,
@@ -201,8 +203,10 @@ impl Stage {
             syncs: true,
             eager,
             redials: eager || election == ElectionMode::Oracle,
+            votes_wait: false,
             fragile: None,
             forged: None,
+            java: Vec::new(),
             interchangeable: Vec::new(),
             salt: 0,
         });
@@ -225,6 +229,7 @@ impl Stage {
                 ["diff", k] => config.diff_limit = DiffLimit { bytes: number(k)?, percent: 0 },
                 ["snapshots", k] => config.snap_count = number(k)? as u64,
                 ["loses", "disk"] => setting.fragile = Some(i),
+                ["like", "zookeeper"] => setting.java.push((i, Flaws::NONE)),
                 ["forged", epoch] => {
                     let accepted_epoch = number(epoch)? as Epoch;
                     setting.forged = Some(Forged { server: setting.configs[i].id, accepted_epoch });
@@ -503,7 +508,7 @@ impl Stage {
     }
 
     fn up(&self, i: usize) -> Result<(), String> {
-        let up = self.world()?.peers().any(|(j, _)| j == i);
+        let up = self.world()?.servers().nth(i).is_some_and(|server| server.view().is_some());
         if up { Ok(()) } else { Err(format!("server {} is down", i + 1)) }
     }
 }

@@ -1,9 +1,9 @@
 //! A server's disk: what is durable, and what has been asked for and is not durable yet.
 //!
-//! Fault model: operations become durable one after the other, in order; a crash leaves the effect
-//! of some prefix of those that were pending. A torn record at the end of the log counts as not
-//! written (recovery cuts it). A snapshot taken in the background is written beside the log, in its own time: it may be
-//! on disk before the log has what is in it, and a crash leaves nothing of one that is not complete.
+//! Fault model: operations become durable one after the other, in order; a crash leaves the effect of some
+//! prefix of those that were pending. A torn record at the end of the log counts as not written (recovery
+//! cuts it). A snapshot taken in the background is written beside the log, in its own time: it may be on disk
+//! before the log has what is in it, and a crash leaves nothing of one that is not complete.
 
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
@@ -22,7 +22,8 @@ pub struct Durable {
     pub current_epoch: Epoch,
     /// The snapshot and where it stands.
     pub snapshot: Option<(Zxid, Applied)>,
-    /// The snapshot was written while transactions were applied: no truncation can take what is up to here out of it.
+    /// The snapshot was written while transactions were applied: no truncation can take what is up to here
+    /// out of it.
     pub reaches: Zxid,
     /// The log after it.
     pub log: Vec<(Zxid, Byte)>,
@@ -86,6 +87,9 @@ pub enum DiskOp {
     Truncate(Zxid),
     /// Replace snapshot and log.
     Install(Zxid, Applied),
+    /// Write a snapshot beside what is there, as ZooKeeper does. What comes after it in the log is kept. The
+    /// snapshot of the latest name is the one that is read.
+    Save(Zxid, Applied),
     /// Write `acceptedEpoch`.
     Accepted(Epoch),
     /// Write `currentEpoch`.
@@ -131,6 +135,20 @@ impl Disk {
         self.pending.push_back(op);
     }
 
+    /// One more operation, of a server that behaves as ZooKeeper does.
+    pub(super) fn push(&mut self, op: DiskOp) {
+        self.pending.push_back(op);
+    }
+
+    /// What will be here when everything that is pending is durable.
+    pub(super) fn settled(&self) -> Durable {
+        let mut disk = self.clone();
+        for _ in 0..disk.pending.len() {
+            disk.sync();
+        }
+        disk.durable
+    }
+
     /// Make the oldest operation durable. The second value tells whether an epoch went back.
     pub fn sync(&mut self) -> (Ticket, bool) {
         let op = self.pending.pop_front().expect("something is pending");
@@ -147,6 +165,12 @@ impl Disk {
                 self.durable.snapshot = Some((zxid, state));
                 self.durable.reaches = Zxid::ZERO;
                 self.durable.log.clear();
+            }
+            DiskOp::Save(zxid, state) => {
+                if zxid >= self.durable.base() {
+                    self.durable.snapshot = Some((zxid, state));
+                    self.durable.log.retain(|(z, _)| *z > zxid);
+                }
             }
             DiskOp::Accepted(epoch) => self.durable.accepted_epoch = epoch,
             DiskOp::Current(epoch) => {

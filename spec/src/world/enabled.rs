@@ -1,7 +1,7 @@
 //! What can happen next in a world.
 
 use quorate_core::QuorumPeer;
-use quorate_core::config::ElectionMode;
+use quorate_core::config::{ElectionMode, PeerConfig};
 use quorate_core::election::ServerState;
 use quorate_core::ids::ServerId;
 use quorate_core::timer::Timer;
@@ -15,12 +15,9 @@ impl World {
         for (i, server) in self.servers.iter().enumerate() {
             self.server_actions(i, server, actions);
         }
-        for (slot, vote) in self.votes.iter().enumerate() {
-            if vote.is_some() {
-                let n = self.servers.len();
-                actions.push(Action::Vote { from: slot / n, to: slot % n });
-            }
-        }
+        let n = self.servers.len();
+        let slots = (0..n * n).filter(|slot| self.is_under_way(*slot));
+        actions.extend(slots.map(|slot| Action::Vote { from: slot / n, to: slot % n }));
         for (c, connection) in self.connections.iter().enumerate() {
             for side in [Side::Learner, Side::Leader] {
                 let (end, queue) = match side {
@@ -43,6 +40,9 @@ impl World {
     }
 
     fn server_actions(&self, i: usize, server: &Server, actions: &mut Vec<Action>) {
+        if self.setting.java(i).is_some() {
+            return self.java_actions(i, server, actions);
+        }
         let Some(peer) = &server.peer else {
             actions.push(Action::Start(i));
             return;
@@ -52,7 +52,7 @@ impl World {
         match peer.state() {
             ServerState::Looking if oracle => {
                 // Nobody elects a server that has lost its disk.
-                let eligible = peer.config().is_voter(peer.config().id) && !server.disk.durable.lost;
+                let eligible = peer.membership().is_voter(peer.config().id) && !server.disk.durable.lost;
                 if self.budget.elections > 0 && eligible {
                     actions.push(Action::Lead(i));
                 }
@@ -123,8 +123,8 @@ impl World {
         }
     }
 
-    /// Whether a leader has a reason to make way for a later epoch, once it has led for long enough: only then it makes
-    /// a difference how long that is.
+    /// Whether a leader has a reason to make way for a later epoch, once it has led for long enough: only
+    /// then it makes a difference how long that is.
     pub(super) fn may_make_way(&self, leader: &QuorumPeer<Byte>) -> bool {
         let ahead = |peer: &QuorumPeer<Byte>| Some(peer.status().accepted_epoch) > leader.established_epoch();
         self.peers().any(|(_, peer)| ahead(peer))
@@ -140,12 +140,21 @@ impl World {
     }
 
     pub(super) fn state(&self, i: usize) -> Option<ServerState> {
-        self.servers[i].peer.as_ref().map(QuorumPeer::state)
+        match &self.servers[i].java {
+            Some(java) => Some(java.state()),
+            None => self.servers[i].peer.as_ref().map(QuorumPeer::state),
+        }
     }
 
     pub(super) fn has_heard_everything(&self, i: usize) -> bool {
         let n = self.servers.len();
-        (0..n).all(|j| self.votes[j * n + i].is_none())
+        (0..n).all(|j| !self.is_under_way(j * n + i))
+    }
+
+    /// Whether a vote is under way to a server that can hear it.
+    pub(super) fn is_under_way(&self, slot: usize) -> bool {
+        let hears = || self.servers[slot % self.servers.len()].peer.is_some();
+        self.votes[slot].waiting().is_some() && hears()
     }
 
     /// A leader that too few others follow or that has heard everything and is still not
@@ -157,13 +166,21 @@ impl World {
             (_, QuorumPort::Dead) => self.servers[i].disk.pending.is_empty(),
             (ServerState::Leading, QuorumPort::Imagined) => {
                 let leader = |id: ServerId| self.servers[index(id)].peer.as_ref()?.status().leader;
-                !peer.config().is_quorum(|id| leader(id) == Some(me))
+                !peer.membership().is_quorum(|id| leader(id) == Some(me))
             }
             (ServerState::Following | ServerState::Observing, QuorumPort::Imagined) => {
                 let leader = peer.status().leader.map(index);
                 leader.is_none_or(|j| self.state(j) != Some(ServerState::Leading))
             }
-            (ServerState::Leading, _) => {
+            (state, _) => self.is_in_vain(i, state, peer.config()),
+        }
+    }
+
+    /// Whether a server in this state waits in vain, where connections are made.
+    pub(super) fn is_in_vain(&self, i: usize, state: ServerState, config: &PeerConfig<Byte>) -> bool {
+        let me = id(i);
+        match state {
+            ServerState::Leading => {
                 let follows = |id: ServerId| {
                     id == me || {
                         let j = index(id);
@@ -178,18 +195,19 @@ impl World {
                     c.to_leader.is_empty() && c.to_learner.is_empty() && disk_done(c.learner)
                 };
                 let mut mine = self.connections.iter().filter(|c| c.leader == i);
-                !peer.config().is_quorum(follows) || disk_done(i) && mine.all(quiet)
+                !config.membership.is_quorum(follows) || disk_done(i) && mine.all(quiet)
             }
-            (ServerState::Following | ServerState::Observing, _) => {
+            ServerState::Following | ServerState::Observing => {
                 let receives = |leader: ServerId| {
-                    let leader = self.servers[index(leader)].peer.as_ref();
-                    self.setting.quorum_port == QuorumPort::Open
-                        && leader.is_some_and(QuorumPeer::receives_learners)
+                    let leader = &self.servers[index(leader)];
+                    let java = leader.java.as_ref().map(|java| java.state() == ServerState::Leading);
+                    let quorate = || leader.peer.as_ref().is_some_and(QuorumPeer::receives_learners);
+                    self.setting.quorum_port == QuorumPort::Open && java.unwrap_or_else(quorate)
                 };
                 self.servers[i].dialing.is_some_and(|leader| !receives(leader))
             }
             // Whoever waits for it to win: if it could, it would.
-            (ServerState::Looking, _) => {
+            ServerState::Looking => {
                 let deciding = self.servers[i].alarms & bit(Timer::ElectionDecide) != 0;
                 !deciding && self.has_heard_everything(i)
             }
@@ -200,7 +218,10 @@ impl World {
     /// same state by way of an alarm, so it is no transition.
     pub(super) fn dial_succeeds(&self, i: usize) -> Option<usize> {
         let leader = index(self.servers[i].dialing?);
-        let accepts = self.servers[leader].peer.as_ref()?.receives(id(i));
+        let accepts = match &self.servers[leader].java {
+            Some(java) => java.state() == ServerState::Leading,
+            None => self.servers[leader].peer.as_ref()?.receives(id(i)),
+        };
         (self.setting.quorum_port == QuorumPort::Open && accepts).then_some(leader)
     }
 }

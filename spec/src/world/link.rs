@@ -29,6 +29,9 @@ pub struct Connection {
     pub leader_end: End,
     /// The connection is broken; both ends have yet to see it.
     pub cut: bool,
+    /// Where the clock moves: how many packets are still to be read of those that had arrived at the last mark,
+    /// for the learner's end and for the leader's. A mark says that everything before it is read.
+    pub unread: [usize; 2],
 }
 
 /// One end of a connection.
@@ -63,6 +66,7 @@ impl Connection {
             learner_end: End::Open,
             leader_end: End::Unannounced,
             cut: false,
+            unread: [0; 2],
         }
     }
 

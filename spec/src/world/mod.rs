@@ -8,6 +8,7 @@ mod action;
 mod disk;
 mod enabled;
 mod ghost;
+mod java;
 mod link;
 mod observe;
 mod perform;
@@ -20,7 +21,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use quorate_core::config::{Constant, PeerConfig};
-use quorate_core::election::Notification;
+use quorate_core::election::{Notification, Slot};
 use quorate_core::ids::{Epoch, Now, ServerId, Zxid};
 use quorate_core::timer::Timer;
 use quorate_core::{QuorumPeer, ZabState};
@@ -28,6 +29,7 @@ use quorate_core::{QuorumPeer, ZabState};
 pub use action::Action;
 pub use disk::{Disk, DiskOp, Durable};
 pub use ghost::{Broken, Ghost};
+pub use java::{Flaws, JavaPeer};
 pub use link::{Connection, End, Side};
 pub(crate) use observe::{
     OneByOne, acknowledges_what_is_durable, is_oversized, leads_unheard, promises, votes, votes_for_less,
@@ -58,14 +60,15 @@ pub enum QuorumPort {
     Open,
     /// There are none, and nobody minds: whoever has decided stays with it.
     Absent,
-    /// There are none, but servers act as if: who follows a server that does not lead, and who leads without a
-    /// quorum, may look for another leader; anybody may as a fault.
+    /// There are none, but servers act as if: who follows a server that does not lead, and who leads without
+    /// a quorum, may look for another leader; anybody may as a fault.
     Imagined,
     /// They lead nowhere for good: nothing arrives, nobody is told, every alarm about it may fire.
     Dead,
 }
 
-/// What never changes. A model may begin in worlds of several settings: no state of one is a state of another.
+/// What never changes. A model may begin in worlds of several settings: no state of one is a state of
+/// another.
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// The configuration of each server, in the order of their ids.
@@ -79,14 +82,21 @@ pub struct Setting {
     /// Whether deliveries that only their receiver can notice happen at once (see
     /// `World::settle`).
     pub eager: bool,
-    /// Whether a server whose attempt to connect failed tries again at once: only an attempt that succeeds is a
-    /// step. Otherwise the alarm waits for [`World::fire`].
+    /// Whether a server whose attempt to connect failed tries again at once: only an attempt that succeeds is
+    /// a step. Otherwise the alarm waits for [`World::fire`].
     pub redials: bool,
+    /// Whether votes wait for a server that is down, as on the election port. When the server comes back, the
+    /// last vote that it may have lost is sent again. Otherwise both are lost: the servers that look say their
+    /// votes again.
+    pub votes_wait: bool,
     /// The server, by index, whose disk is gone when its process dies.
     pub fragile: Option<usize>,
     /// The name that strangers take, and what they say.
     pub forged: Option<Forged>,
-    /// Servers, by index, that may change places: states that differ in that alone are one (see [`Setting::symmetric`]).
+    /// Servers, by index, that behave as ZooKeeper does, and which of its weaknesses they have.
+    pub java: Vec<(usize, Flaws)>,
+    /// Servers, by index, that may change places: states that differ in that alone are one (see
+    /// [`Setting::symmetric`]).
     pub interchangeable: Vec<Vec<usize>>,
     /// Distinguishes two runs of the same search.
     pub salt: u64,
@@ -96,8 +106,8 @@ impl Setting {
     /// Tells settings apart in which the same state can go on differently.
     fn kind(&self) -> u64 {
         let configs: Vec<&PeerConfig<Byte>> = self.configs.iter().map(|config| &**config).collect();
-        let knobs = (self.submit_anywhere, self.syncs, self.eager, self.redials);
-        fingerprint(&(configs, self.quorum_port, knobs, self.fragile, self.forged), 0).0
+        let knobs = (self.submit_anywhere, self.syncs, self.eager, self.redials, self.votes_wait);
+        fingerprint(&(configs, self.quorum_port, knobs, self.fragile, self.forged, &self.java), 0).0
     }
 }
 
@@ -115,12 +125,14 @@ pub struct Forged {
 pub struct Server {
     /// The process; everything in it is gone when it dies.
     pub peer: Option<QuorumPeer<Byte>>,
+    /// The process of a server that behaves as ZooKeeper does; such a server has no other.
+    pub java: Option<JavaPeer>,
     /// Survives.
     pub disk: Disk,
     alarms: u8,
     dialing: Option<ServerId>,
-    /// For each `sync` that its clients wait for, oldest first, what its leader had proposed when it was asked, and which
-    /// it is.
+    /// For each `sync` that its clients wait for, oldest first, what its leader had proposed when it was
+    /// asked, and which it is.
     asked: Vec<(Zxid, u8)>,
 }
 
@@ -131,8 +143,8 @@ pub struct World {
     /// The setting's part of the state's identity.
     kind: u64,
     servers: Vec<Arc<Server>>,
-    /// The newest vote under way from one server to another (`from * n + to`).
-    votes: Vec<Option<Notification>>,
+    /// The votes from one server to another (`from * n + to`): what waits is under way.
+    votes: Vec<Slot<Notification>>,
     connections: Vec<Connection>,
     /// Whom the oracle names at present.
     oracle: Option<usize>,
@@ -165,7 +177,7 @@ impl Hash for World {
 type Parts<'a> = (
     u64,
     &'a [Arc<Server>],
-    &'a [Option<Notification>],
+    &'a [Slot<Notification>],
     &'a [Connection],
     Option<usize>,
     &'a Budget,
@@ -182,6 +194,7 @@ impl World {
         let server = |durable| {
             Arc::new(Server {
                 peer: None,
+                java: None,
                 disk: Disk::new(durable),
                 alarms: 0,
                 dialing: None,
@@ -192,7 +205,7 @@ impl World {
             kind: setting.kind(),
             setting,
             servers: disks.into_iter().map(server).collect(),
-            votes: vec![None; n * n],
+            votes: vec![Slot::default(); n * n],
             connections: Vec::new(),
             oracle: None,
             budget,
@@ -256,7 +269,8 @@ impl World {
         self.setting.quorum_port
     }
 
-    /// The same ensemble with another quorum port from now on. If it is not open, nothing is left of its connections.
+    /// The same ensemble with another quorum port from now on. If it is not open, nothing is left of its
+    /// connections.
     pub fn with_quorum_port(&self, quorum_port: QuorumPort) -> World {
         let mut world = self.with(|setting| setting.quorum_port = quorum_port);
         if quorum_port != QuorumPort::Open {
@@ -265,7 +279,8 @@ impl World {
         world
     }
 
-    /// The same ensemble, in which deliveries that only their receiver can notice happen at once from now on, or not.
+    /// The same ensemble, in which deliveries that only their receiver can notice happen at once from now on,
+    /// or not.
     pub fn with_eager(&self, eager: bool) -> World {
         self.with(|setting| setting.eager = eager)
     }
@@ -308,8 +323,8 @@ impl World {
         &self.setting.configs[i]
     }
 
-    /// The state's identity: its packed bytes, hashed once with the setting's salt. States that differ only in which of
-    /// the interchangeable servers is which have the same.
+    /// The state's identity: its packed bytes, hashed once with the setting's salt. States that differ only
+    /// in which of the interchangeable servers is which have the same.
     pub fn fingerprint(&self) -> u64 {
         if self.setting.interchangeable.is_empty() {
             self.plain_fingerprint()
@@ -347,7 +362,7 @@ impl World {
 
     /// The vote under way from one server to another.
     pub fn vote_under_way(&self, from: usize, to: usize) -> Option<&Notification> {
-        self.votes[from * self.servers.len() + to].as_ref()
+        self.votes[from * self.servers.len() + to].waiting()
     }
 }
 
@@ -355,6 +370,7 @@ impl Server {
     /// Whether the server serves clients.
     pub fn serving(&self) -> bool {
         self.peer.as_ref().is_some_and(QuorumPeer::serving)
+            || self.java.as_ref().is_some_and(JavaPeer::serving)
     }
 
     /// How many `sync`s its clients wait for.
@@ -364,7 +380,16 @@ impl Server {
 
     /// Its phase of ZAB; `None` while it is down.
     pub fn zab(&self) -> Option<ZabState> {
-        Some(self.peer.as_ref()?.status().zab)
+        match &self.java {
+            Some(java) => Some(java.zab()),
+            None => Some(self.peer.as_ref()?.status().zab),
+        }
+    }
+
+    /// What can be seen of its process; `None` while it is down.
+    pub fn view(&self) -> Option<View> {
+        let java = self.java.as_ref().map(View::of_java);
+        java.or_else(|| self.peer.as_ref().map(View::of))
     }
 }
 

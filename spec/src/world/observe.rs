@@ -47,7 +47,7 @@ pub(crate) fn votes_for_less<P: Payload>(peer: &QuorumPeer<P>, said: &Notificati
     let zxid = Some(status.last_zxid);
     let own = Vote { leader: status.id, zxid, peer_epoch: status.current_epoch };
     // An observer has no vote of its own.
-    votes(said) && peer.config().is_voter(own.leader) && own.beats(&said.vote)
+    votes(said) && peer.membership().is_voter(own.leader) && own.beats(&said.vote)
 }
 
 /// What a leader has sent to a learner one by one, since it said DIFF or TRUNC.
@@ -83,11 +83,11 @@ pub(crate) fn is_oversized<P: Payload>(peer: &QuorumPeer<P>, sent: usize) -> boo
     sent > peer.config().diff_limit.of(peer.service().size())
 }
 
-/// Whether an established leader leads on though its quorum check has found nobody so often. Who is enough alone may; one
-/// that is not established waits for initLimit.
+/// Whether an established leader leads on though its quorum check has found nobody so often. Who is enough
+/// alone may; one that is not established waits for initLimit.
 pub(crate) fn leads_unheard<P: Payload>(peer: &QuorumPeer<P>, checks: u32) -> bool {
     let config = peer.config();
-    let enough = config.is_quorum(|server| server == config.id);
+    let enough = peer.membership().is_quorum(|server| server == config.id);
     checks > config.sync_limit && peer.established_epoch().is_some() && !enough
 }
 
@@ -139,6 +139,9 @@ impl World {
     }
 
     pub(super) fn check_ack(&mut self, i: usize, packet: &Packet<Byte>) {
+        if self.servers[i].peer.is_none() {
+            return;
+        }
         if promises(packet) {
             self.check_say(i);
         }
@@ -155,7 +158,7 @@ impl World {
 
     /// What a learner is sent one by one before NEWLEADER must not be more than the leader's limit.
     pub(super) fn check_diff(&mut self, i: usize, c: usize, packet: &Packet<Byte>) {
-        if !matches!(packet, Packet::NewLeader { .. }) {
+        if self.servers[i].peer.is_none() || !matches!(packet, Packet::NewLeader { .. }) {
             return;
         }
         let mut one_by_one = OneByOne::default();
@@ -175,7 +178,8 @@ impl World {
         leader.filter(same_epoch).map_or(status.applied, |leader| leader.history().last())
     }
 
-    /// An answer to a `sync` is that to the oldest one, and comes behind what was proposed before that was asked.
+    /// An answer to a `sync` is that to the oldest one, and comes behind what was proposed before that was
+    /// asked.
     pub(super) fn check_sync(&mut self, i: usize, conn: ConnId, applied: Zxid) {
         let asked = &mut Arc::make_mut(&mut self.servers[i]).asked;
         let overtaken = asked.is_empty() || {
@@ -243,7 +247,7 @@ mod tests {
         let zxid = |counter| Zxid::new(1, counter);
         let proposal = |counter| Packet::Proposal { zxid: zxid(counter), txn: Byte(b'x') };
         let commit = |counter| Packet::Commit { zxid: zxid(counter) };
-        let new_leader = Packet::NewLeader { epoch: 2 };
+        let new_leader = Packet::NewLeader { epoch: 2, config: Default::default() };
         let mut sent = OneByOne::default();
         let mut all = |packets: &[Packet<Byte>]| packets.iter().filter_map(|p| sent.sent(p)).last();
         let begin = Packet::Trunc { zxid: zxid(1) };

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use quorate_core::config::ElectionMode;
-use quorate_core::election::ServerState;
-use quorate_core::ids::{ConnId, Link};
+use quorate_core::election::{ServerState, Slot};
+use quorate_core::ids::{ConnId, Link, Now};
 use quorate_core::timer::Timer;
 use quorate_core::zab::Packet;
 use quorate_core::{Input, Output, QuorumPeer, Reason};
@@ -13,7 +13,8 @@ use quorate_core::{Input, Output, QuorumPeer, Reason};
 use super::observe::Introduction;
 use super::observe::leads_unheard;
 use super::{
-    Action, Connection, Disk, Durable, End, Event, Forged, QuorumPort, Side, View, World, bit, id, index,
+    Action, Connection, Disk, Durable, End, Event, Forged, QuorumPort, Server, Side, View, World, bit, id,
+    index,
 };
 use crate::byte::Byte;
 
@@ -73,8 +74,11 @@ impl World {
                 self.step(i, Input::SnapshotTaken);
             }
             Action::PhaseLimit(i) => {
-                let peer = self.servers[i].peer.as_ref().expect("it is up");
-                if peer.established_epoch().is_none() && !self.waits_in_vain(i, peer) {
+                let caused = match &self.servers[i].peer {
+                    Some(peer) => peer.established_epoch().is_some() || self.waits_in_vain(i, peer),
+                    None => self.java_waits_in_vain(i),
+                };
+                if !caused {
                     self.budget.faults -= 1;
                 }
                 self.alarm(i, Timer::PhaseLimit);
@@ -89,7 +93,7 @@ impl World {
                         self.alarm(i, Timer::Liveness);
                     }
                 }
-                let leads = leads_unheard(self.servers[i].peer.as_ref().expect("it is up"), checks);
+                let leads = self.servers[i].peer.as_ref().is_some_and(|peer| leads_unheard(peer, checks));
                 self.note(leads, |broken| broken.leads_unheard = true);
             }
             Action::Crash(i, kept) => {
@@ -151,6 +155,9 @@ impl World {
     }
 
     fn start(&mut self, i: usize) {
+        if let Some(flaws) = self.setting.java(i) {
+            return self.start_java(i, flaws);
+        }
         let config = self.setting.configs[i].clone();
         let server = Arc::make_mut(&mut self.servers[i]);
         let recovered = server.disk.durable.recovered();
@@ -166,6 +173,7 @@ impl World {
         let others: Vec<usize> = self.peers().map(|(j, _)| j).filter(|j| *j != i && fast).collect();
         self.step(i, Input::Start);
         for j in others {
+            self.votes[j * self.servers.len() + i].reconnected();
             self.step(i, Input::ElectionUp(id(j)));
             self.step(j, Input::ElectionUp(id(i)));
         }
@@ -173,7 +181,7 @@ impl World {
 
     fn crash(&mut self, i: usize, kept: usize) {
         let server = Arc::make_mut(&mut self.servers[i]);
-        server.peer = None;
+        (server.peer, server.java) = (None, None);
         server.disk.crash(kept);
         if self.setting.fragile == Some(i) {
             server.disk = Disk::new(Durable::lost());
@@ -183,8 +191,10 @@ impl World {
         server.dialing = None;
         let n = self.servers.len();
         for j in 0..n {
-            self.votes[i * n + j] = None;
-            self.votes[j * n + i] = None;
+            self.votes[i * n + j] = Slot::default();
+            if !self.setting.votes_wait {
+                self.votes[j * n + i] = Slot::default();
+            }
         }
         for connection in &mut self.connections {
             if connection.learner == i {
@@ -232,7 +242,40 @@ impl World {
         generation
     }
 
+    /// Where the clock moves: a server is told of each of its connections on which nothing waits that
+    /// everything is read.
+    pub fn says_all_read(&mut self, i: usize) {
+        for c in 0..self.connections.len() {
+            for side in [Side::Learner, Side::Leader] {
+                let connection = &self.connections[c];
+                let idle = connection.queue(side).is_empty() && connection.unread[side as usize] == 0;
+                if connection.owner(side) == i && connection.end(side) == End::Open && idle {
+                    let link = self.link(c, side);
+                    self.step(i, Input::AllRead(link));
+                }
+            }
+        }
+    }
+
+    /// Before a packet is read: everything is read that had arrived when this was last so.
+    fn mark(&mut self, c: usize, side: Side) {
+        let link = self.link(c, side);
+        let connection = &mut self.connections[c];
+        let owner = connection.owner(side);
+        let waiting = connection.queue(side).len();
+        let unread = &mut connection.unread[side as usize];
+        let all_read = *unread == 0;
+        let before = if all_read { waiting } else { *unread };
+        *unread = before - 1;
+        if all_read && connection.end(side) == End::Open {
+            self.step(owner, Input::AllRead(link));
+        }
+    }
+
     pub(super) fn deliver(&mut self, c: usize, side: Side) {
+        if self.now != Now::default() {
+            self.mark(c, side);
+        }
         let link = self.link(c, side);
         let connection = &mut self.connections[c];
         let owner = connection.owner(side);
@@ -251,6 +294,10 @@ impl World {
     pub(super) fn vote(&mut self, slot: usize) {
         let (from, to) = (slot / self.servers.len(), slot % self.servers.len());
         let vote = self.votes[slot].take().expect("a vote is under way");
+        if !self.setting.votes_wait {
+            // It will not be sent again.
+            self.votes[slot] = Slot::default();
+        }
         self.step(to, Input::Notification(id(from), vote));
     }
 
@@ -269,6 +316,9 @@ impl World {
     /// The one place where core runs.
     fn step(&mut self, i: usize, input: Input<Byte>) {
         self.steps += 1;
+        if self.servers[i].java.is_some() {
+            return self.step_java(i, input);
+        }
         let mut out = Vec::new();
         let makes_way = self.servers[i].alarms & bit(Timer::PhaseLimit) == 0;
         let peer = Arc::make_mut(&mut self.servers[i]).peer.as_mut().expect("it is up");
@@ -291,15 +341,16 @@ impl World {
         self.observe(i);
     }
 
-    fn perform(&mut self, i: usize, output: Output<Byte>) {
+    pub(super) fn perform(&mut self, i: usize, output: Output<Byte>) {
         match output {
             Output::Elect(to, vote) => {
                 self.check_vote(i, &vote);
                 let to = index(to);
                 // A server that a configuration names may be missing from the world.
-                if self.servers.get(to).is_some_and(|server| server.peer.is_some()) {
+                let is_up = |server: &Arc<Server>| server.peer.is_some() || self.setting.votes_wait;
+                if self.servers.get(to).is_some_and(is_up) {
                     let slot = i * self.servers.len() + to;
-                    self.votes[slot] = Some(vote);
+                    self.votes[slot].put(vote);
                 }
             }
             Output::Dial(to) => Arc::make_mut(&mut self.servers[i]).dialing = Some(to),
@@ -308,7 +359,8 @@ impl World {
                 let named =
                     matches!(packet, Packet::Snap { zxid, .. } if zxid.epoch() > 0 && zxid.counter() == 0);
                 let established = self.servers[i].peer.as_ref().and_then(QuorumPeer::established_epoch);
-                // Where nothing was ever ordered the state of an earlier epoch is named after that one's start.
+                // Where nothing was ever ordered the state of an earlier epoch is named after that one's
+                // start.
                 let own =
                     matches!(packet, Packet::Snap { zxid, .. } if Some(zxid.epoch()) == self.epoch_of(i));
                 self.note(named && own && established.is_none(), |broken| broken.premature_name = true);
@@ -330,7 +382,10 @@ impl World {
                 }
             }
             Output::Hangup(link, reason) => {
-                let offence = matches!(reason, Reason::Unexpected | Reason::Gap | Reason::CommitOutOfOrder);
+                let offence = matches!(
+                    reason,
+                    Reason::Unexpected | Reason::Gap | Reason::CommitOutOfOrder | Reason::CannotActivate
+                );
                 self.note(offence, |broken| broken.offence = true);
                 if let Some((c, side)) = self.find(i, link) {
                     self.connections[c].close(side);

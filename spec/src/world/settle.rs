@@ -20,7 +20,7 @@ impl World {
     pub(super) fn settle(&mut self) -> bool {
         let has_leader = |to: usize| self.state(to).is_some_and(|state| state != ServerState::Looking);
         let n = self.servers.len();
-        if let Some(slot) = (0..n * n).find(|slot| self.votes[*slot].is_some() && has_leader(slot % n)) {
+        if let Some(slot) = (0..n * n).find(|slot| self.is_under_way(*slot) && has_leader(slot % n)) {
             self.vote(slot);
             return true;
         }
@@ -47,7 +47,8 @@ impl World {
         true
     }
 
-    /// A server that will try to connect again does so, if there is one: only an attempt that succeeds is a step.
+    /// A server that will try to connect again does so, if there is one: only an attempt that succeeds is a
+    /// step.
     pub(super) fn redial(&mut self) -> bool {
         let waits = |i: &usize| self.servers[*i].alarms & bit(Timer::Redial) != 0;
         let found = (0..self.servers.len()).find(waits);

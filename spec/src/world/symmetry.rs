@@ -1,12 +1,14 @@
 //! Symmetry: servers that differ in nothing but their id may change places.
 //!
-//! With an election oracle no rule looks at ids, so what can happen to a world and what can happen to the same world
-//! with two such servers exchanged differ in names alone. A model that says so in its [`Setting`] counts all of them as
-//! one state. States stay what they are, only their fingerprint is one that all of them share: paths are real.
+//! With an election oracle no rule looks at ids, so what can happen to a world and what can happen to the
+//! same world with two such servers exchanged differ in names alone. A model that says so in its [`Setting`]
+//! counts all of them as one state. States stay what they are, only their fingerprint is one that all of them
+//! share: paths are real.
 
 use std::sync::Arc;
 
 use quorate_core::config::{ElectionMode, PeerConfig};
+use quorate_core::election::Slot;
 use quorate_core::ids::ServerId;
 use quorate_core::quorum::QuorumVerifier;
 use quorate_core::rename::Rename;
@@ -36,14 +38,14 @@ impl Setting {
     fn alike(&self, i: usize, j: usize) -> bool {
         let (a, b) = (&self.configs[i], &self.configs[j]);
         let role = |config: &PeerConfig<Byte>, server: ServerId| {
-            let votes: Vec<bool> = config.verifiers.iter().map(|v| v.is_voter(server)).collect();
-            (votes, config.observers.contains(&server))
+            let votes: Vec<bool> = config.membership.verifiers.iter().map(|v| v.is_voter(server)).collect();
+            (votes, config.membership.observers.contains(&server))
         };
         self.configs.iter().all(|config| {
-            let simple = config.verifiers.iter().all(|v| matches!(v, QuorumVerifier::Majority(_)));
+            let simple = config.membership.verifiers.iter().all(|v| matches!(v, QuorumVerifier::Majority(_)));
             // Elections compare ids.
             simple && config.election == ElectionMode::Oracle && role(config, a.id) == role(config, b.id)
-        }) && [i, j].iter().all(|k| self.fragile != Some(*k))
+        }) && [i, j].iter().all(|k| self.fragile != Some(*k) && self.java(*k).is_none())
             && self.forged.is_none_or(|forged| ![a.id, b.id].contains(&forged.server))
             && PeerConfig { id: b.id, ..PeerConfig::clone(a) } == **b
     }
@@ -61,21 +63,23 @@ impl World {
     #[must_use]
     pub fn renamed(&self, names: &[usize]) -> World {
         let n = self.servers.len();
+        assert!(self.setting.java.is_empty(), "a server that behaves as ZooKeeper does keeps its name");
         let to = |server: ServerId| id(names[index(server)]);
         let mut servers: Vec<Option<Arc<Server>>> = vec![None; n];
         for (server, name) in self.servers.iter().zip(names) {
             let config = self.setting.configs[*name].clone();
             servers[*name] = Some(Arc::new(Server {
                 peer: server.peer.as_ref().map(|peer| peer.renamed(config, &to)),
+                java: None,
                 disk: server.disk.clone(),
                 alarms: server.alarms,
                 dialing: server.dialing.map(to),
                 asked: server.asked.clone(),
             }));
         }
-        let mut votes = vec![None; n * n];
+        let mut votes = vec![Slot::default(); n * n];
         for (slot, vote) in self.votes.iter().enumerate() {
-            votes[names[slot / n] * n + names[slot % n]] = vote.as_ref().map(|vote| vote.rename(&to));
+            votes[names[slot / n] * n + names[slot % n]] = vote.rename(&to);
         }
         let end =
             |c: &Connection| Connection { learner: names[c.learner], leader: names[c.leader], ..c.clone() };
@@ -104,7 +108,8 @@ impl World {
         }
     }
 
-    /// The smallest fingerprint of those that remain when servers are put in the order of what they look like.
+    /// The smallest fingerprint of those that remain when servers are put in the order of what they look
+    /// like.
     pub(super) fn shared_fingerprint(&self) -> u64 {
         let looks: Vec<u64> = (0..self.servers.len()).map(|i| self.looks(i)).collect();
         let mut smallest = u64::MAX;

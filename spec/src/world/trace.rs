@@ -1,7 +1,10 @@
 //! What happened in a world, step by step, for those who want to read it. No part of a state.
 
+use std::sync::Arc;
+
 use quorate_core::{Input, Output, QuorumPeer, Status};
 
+use super::JavaPeer;
 use crate::byte::{Applied, Byte};
 
 /// One call of `step`.
@@ -34,5 +37,10 @@ impl View {
     /// A server at this moment.
     pub fn of(peer: &QuorumPeer<Byte>) -> Self {
         View { status: peer.status(), serving: peer.serving(), applied: peer.service().applied().clone() }
+    }
+
+    /// A server that behaves as ZooKeeper does, at this moment.
+    pub fn of_java(java: &JavaPeer) -> Self {
+        View { status: java.status(), serving: java.serving(), applied: Arc::clone(java.applied()) }
     }
 }

@@ -112,7 +112,7 @@ fn replaying_what_is_there_already_ends_in_the_same_data() {
 #[test]
 fn damaged_images_are_named() {
     let settings = Settings::new(ServerId(1), 2000);
-    let stat = crate::wire::record::StatPersisted::default();
+    let stat = StatPersisted::default();
     let mut builder = ImageBuilder::new(&settings);
     assert_eq!(builder.clone().finish(Zxid(1)), Err(ImageError::NoRoot));
     builder.node("", None, -1, stat).unwrap();

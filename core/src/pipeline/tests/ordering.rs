@@ -134,10 +134,7 @@ fn a_moved_session_is_cut_off_without_answer() {
         ..ClientRequest::internal(session, OpCode::Delete, Bytes::new())
     };
     server.submit(&request, learner);
-    assert_eq!(
-        crate::wire::txn::Txn::decode(&server.log.last().unwrap().1.0).unwrap().body,
-        crate::wire::txn::TxnBody::Error(-101)
-    );
+    assert_eq!(Txn::decode(&server.log.last().unwrap().1.0).unwrap().body, TxnBody::Error(-101));
 }
 
 #[test]

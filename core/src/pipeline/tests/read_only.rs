@@ -5,6 +5,7 @@ use crate::QuorumPeer;
 use crate::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
 use crate::election::{Notification, ServerState, Vote};
 use crate::input::Input;
+use crate::membership::Membership;
 use crate::output::{Output, Outputs};
 use crate::quorum::QuorumVerifier;
 use crate::recovered::Recovered;
@@ -136,13 +137,13 @@ fn step(peer: &mut QuorumPeer<ClientTxn>, input: Input<ClientTxn>) -> Outputs<Cl
 fn alone(log: Vec<(Zxid, ClientTxn)>, read_only: bool) -> QuorumPeer<ClientTxn> {
     let config = PeerConfig {
         id: ServerId(1),
-        verifiers: vec![QuorumVerifier::Majority((1..=3).map(ServerId).collect())],
-        observers: vec![],
+        membership: Membership::new(QuorumVerifier::Majority((1..=3).map(ServerId).collect()), vec![]).into(),
         election: ElectionMode::Fast,
         commit_log_count: 500,
         commit_log_bytes: usize::MAX,
         diff_limit: DiffLimit::NONE,
         max_txn: usize::MAX,
+        max_backlog: usize::MAX,
         init_limit: 10,
         tick_ms: 2000,
         sync_limit: 5,

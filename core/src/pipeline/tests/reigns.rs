@@ -48,7 +48,8 @@ fn the_start_of_a_reign_is_what_clients_see_first() {
     server.connect();
     change(&mut server, ServingRole::Learner);
     assert_eq!(server.service.status().applied, Zxid::new(1, 0), "before the first transaction");
-    // A client that has seen more than this reign's start may not come; one that has seen it, or the last reign, may.
+    // A client that has seen more than this reign's start may not come; one that has seen it, or the last
+    // reign, may.
     for (seen, ahead) in [(Zxid::new(1, 1), true), (Zxid::new(1, 0), false), (Zxid::new(0, 9), false)] {
         let conn = server.dial(&ConnectRequest { last_zxid_seen: seen.0 as i64, ..hello() });
         assert_eq!(server.is_closed(conn), ahead, "{seen:?}");

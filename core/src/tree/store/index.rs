@@ -1,16 +1,16 @@
 //! The path index: from the hash of a full path to the ids of the znodes that have it.
 //!
-//! Linear hashing over small tables: one more table is split off as the index grows, so that no insert ever moves more than a couple
-//! of thousand entries. (One big table would stop the owner for tens of milliseconds at each doubling.) Entries are four bytes;
-//! whoever asks compares the path.
+//! Linear hashing over small tables: one more table is split off as the index grows, so that no insert ever
+//! moves more than a couple of thousand entries. (One big table would stop the owner for tens of milliseconds
+//! at each doubling.) Entries are four bytes; the caller compares the path.
 
 use alloc::vec::Vec;
 use core::mem;
 
 use hashbrown::HashTable;
 
-/// Mean number of entries per table. Tables then hold between half and twice as many, which fits hashbrown's sizes: 896 and 1,792
-/// entries fill tables of 1,024 and 2,048 buckets.
+/// Mean number of entries per table. Tables then hold between half and twice as many, which fits hashbrown's
+/// sizes: 896 and 1,792 entries fill tables of 1,024 and 2,048 buckets.
 const PER_TABLE: usize = 850;
 
 /// See the module's documentation.
@@ -72,7 +72,8 @@ impl Index {
     }
 }
 
-/// hashbrown wants good bits at both ends of 64, also for entries of one table, which share the low bits of their hashes.
+/// hashbrown wants good bits at both ends of 64, also for entries of one table, which share the low bits of
+/// their hashes.
 fn spread(hash: u32) -> u64 {
     let product = u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     product ^ (product >> 32)

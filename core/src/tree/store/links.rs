@@ -1,7 +1,8 @@
-//! The family links of znodes and the allocation of their ids: owner-only state that no view needs, so no copy-on-write.
+//! The family links of znodes and the allocation of their ids: owner-only state that no view needs, so no
+//! copy-on-write.
 //!
-//! Children form a list in order of creation: `next` ends with [`NONE`], the first child's `prev` is the last child. Adding or
-//! removing a child costs the same for one child and for a million.
+//! Children form a list in order of creation: `next` ends with [`NONE`], the first child's `prev` is the last
+//! child. Adding or removing a child costs the same for one child and for a million.
 
 use alloc::vec::Vec;
 

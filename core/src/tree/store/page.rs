@@ -1,4 +1,5 @@
-//! A page: a few znodes with their names and data packed together, the unit that is copied while a view exists.
+//! A page: a few znodes with their names and data packed together, the unit that is copied while a view
+//! exists.
 //!
 //! ```text
 //!   records  [meta|parent|children|span] x SLOTS      fixed size, addressed by slot
@@ -12,16 +13,17 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use super::Meta;
 
-/// Znodes per page. Small: a page is copied for each first write after a view was taken, and the copies are the extra memory of a
-/// snapshot. Large: the fixed cost of a page (about 80 bytes with allocator overhead) is shared by more znodes.
+/// Znodes per page. Small: a page is copied for each first write after a view was taken, and the copies are
+/// the extra memory of a snapshot. Large: the fixed cost of a page (about 80 bytes with allocator overhead)
+/// is shared by more znodes.
 pub(super) const SLOTS: usize = 16;
 
-/// Longest name + data kept in the page's heap. Longer ones get an allocation of their own, so that copying a page stays cheap.
-/// `SLOTS * INLINE_MAX` must fit the 16-bit offsets of [`Span`].
+/// Longest name + data kept in the page's heap. Longer ones get an allocation of their own, so that copying a
+/// page stays cheap. `SLOTS * INLINE_MAX` must fit the 16-bit offsets of [`Span`].
 pub(super) const INLINE_MAX: usize = 512;
 
-/// Heap sizes are multiples of this: few different sizes fit into each other's holes, so that the allocator's fragmentation stays
-/// small when data changes length.
+/// Heap sizes are multiples of this: few different sizes fit into each other's holes, so that the allocator's
+/// fragmentation stays small when data changes length.
 const HEAP_STEP: usize = 128;
 
 const _: () = assert!(SLOTS * INLINE_MAX <= u16::MAX as usize);
@@ -277,8 +279,8 @@ impl Page {
         }
     }
 
-    /// Makes room for `more` bytes. A page that is being filled is expected to get more blobs of the same size, so that filling it
-    /// costs one allocation.
+    /// Makes room for `more` bytes. A page that is being filled is expected to get more blobs of the same
+    /// size, so that filling it costs one allocation.
     fn reserve(&mut self, more: usize) {
         let needed = self.heap.len() + more;
         if self.heap.capacity() < needed {

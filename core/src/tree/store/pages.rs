@@ -1,12 +1,13 @@
-//! All pages, by id of the znode: two levels of shared pointers, so that sharing everything is cheap and so is each first copy.
+//! All pages, by id of the znode: two levels of shared pointers, so that sharing everything is cheap and so
+//! is each first copy.
 //!
 //! ```text
 //!   id = chunk · (PAGES · SLOTS) + page · SLOTS + slot
 //!   Vec<Arc<Chunk>> ─► [Option<Arc<Page>>; PAGES] ─► Page
 //! ```
 //!
-//! Sharing costs one reference count per chunk (2,048 znodes). After that, the first write in a chunk costs PAGES reference counts, and
-//! the first write in a page one copy of the page. Both are microseconds.
+//! Sharing costs one reference count per chunk (2,048 znodes). After that, the first write in a chunk costs
+//! PAGES reference counts, and the first write in a page one copy of the page. Both are microseconds.
 
 use alloc::{sync::Arc, vec::Vec};
 use core::array;
@@ -46,7 +47,8 @@ impl Pages {
         (Arc::make_mut(page), slot)
     }
 
-    /// As [`Pages::at_mut`] for a znode that is about to be inserted. Ids grow by one or have been used before.
+    /// As [`Pages::at_mut`] for a znode that is about to be inserted. Ids grow by one or have been used
+    /// before.
     pub(super) fn make_room(&mut self, id: u32) -> (&mut Page, usize) {
         let (chunk, page, slot) = split(id);
         if chunk == self.chunks.len() {

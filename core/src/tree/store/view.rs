@@ -6,8 +6,8 @@ use super::{Node, ROOT, page::Page, page::SLOTS, pages::Chunk, pages::IDS_PER_CH
 
 /// The store as it was when [`super::Store::view`] was called. `Send`: hand it to another thread.
 ///
-/// A view costs nothing by itself. Each page the owner writes to afterwards is kept twice until the view, or the [`Walk`] that came
-/// from it, lets go of the old copy.
+/// A view costs nothing by itself. Each page the owner writes to afterwards is kept twice until the view, or
+/// the [`Walk`] that came from it, lets go of the old copy.
 #[derive(Clone)]
 pub struct View {
     chunks: Vec<Arc<Chunk>>,
@@ -27,8 +27,8 @@ impl View {
         self.len
     }
 
-    /// Visits every znode once, parents before their children, in no other promised order. The walk gives memory back as it goes:
-    /// pages it has passed are let go.
+    /// Visits every znode once, parents before their children, in no other promised order. The walk gives
+    /// memory back as it goes: pages it has passed are let go.
     pub fn into_walk(self) -> Walk {
         let chunks = self.chunks.into_iter().map(Some).collect();
         Walk {
@@ -46,8 +46,8 @@ impl View {
 
 /// A walk through a [`View`]. It can be left at any point, so the consumer sets the pace.
 ///
-/// The order is that of ids, which is nearly that of memory; only where a parent has a higher id than its child (because it reuses a
-/// freed id) is the parent visited early.
+/// The order is that of ids, which is nearly that of memory; only where a parent has a higher id than its
+/// child (because it reuses a freed id) is the parent visited early.
 pub struct Walk {
     /// Chunks not passed yet.
     chunks: Vec<Option<Arc<Chunk>>>,
@@ -58,7 +58,8 @@ pub struct Walk {
     waiting: Vec<u32>,
     /// Visited although not below `next`.
     early: BTreeSet<u32>,
-    /// Pages from passed chunks that hold parents, by page number: their names are needed for paths yet to come.
+    /// Pages from passed chunks that hold parents, by page number: their names are needed for paths yet to
+    /// come.
     parents: BTreeMap<u32, Arc<Page>>,
     /// Path of the current znode.
     path: String,
@@ -109,7 +110,8 @@ impl Walk {
         None
     }
 
-    /// Puts off `id` and those of its ancestors that have not been visited, except the topmost, which is returned.
+    /// Puts off `id` and those of its ancestors that have not been visited, except the topmost, which is
+    /// returned.
     fn climb(&mut self, id: u32, parent: u32) -> u32 {
         let (mut id, mut parent) = (id, parent);
         while id != ROOT && parent >= self.next && !self.early.contains(&parent) {

@@ -25,7 +25,7 @@ int_enum! {
         Container = 4,
         /// Goes when it has no children and was not changed for some time.
         PersistentWithTtl = 5,
-        /// The same, with a number at the end of its name.
+        /// Persistent, with a number at the end of its name.
         PersistentSequentialWithTtl = 6,
     }
 }
@@ -73,7 +73,7 @@ int_enum! {
     pub enum AddWatchMode {
         /// Fires again and again, for the znode and its children.
         Persistent = 0,
-        /// The same for everything below.
+        /// As `Persistent`, and for everything below too.
         PersistentRecursive = 1,
     }
 }
@@ -314,7 +314,7 @@ pub enum Request {
     Auth(AuthPacket),
     /// Set watches again after a reconnect.
     SetWatches(SetWatchesRequest),
-    /// The same, with the persistent kinds.
+    /// The watches of a client that comes back, with the persistent kinds.
     SetWatches2(SetWatchesRequest),
     /// A step of a SASL handshake.
     Sasl(Option<Bytes>),

@@ -24,7 +24,7 @@ impl Address {
         Some(Address::new(host, parse_port(rest)?))
     }
 
-    /// Whether it means "every address of this machine", which helps nobody else.
+    /// Whether it means "every address of this machine", which helps no other machine.
     pub fn is_wildcard(&self) -> bool {
         let zeros = |text: &str| !text.is_empty() && text.chars().all(|c| c == '0' || c == ':' || c == '.');
         zeros(&self.host)

@@ -27,7 +27,7 @@ pub struct ConfigText {
 /// One member.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ServerLine {
-    /// Its id.
+    /// The server's id.
     pub id: ServerId,
     /// Where it listens for servers; more than one with multiple addresses.
     pub endpoints: Vec<Endpoints>,
@@ -51,9 +51,9 @@ pub struct Endpoints {
 /// Whether a member votes (`LearnerType`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum MemberRole {
-    /// It votes.
+    /// The server votes.
     Participant,
-    /// It does not.
+    /// The server does not vote.
     Observer,
 }
 

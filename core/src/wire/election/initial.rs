@@ -1,4 +1,4 @@
-//! The first message on the election port: the one who dialed says who it is.
+//! The first message on the election port: the server that dialed gives its id.
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -19,10 +19,10 @@ const PROTOCOL_VERSION_V1: i64 = -65536;
 /// Several addresses, with `|` between them.
 const PROTOCOL_VERSION_V2: i64 = -65535;
 
-/// Who dialed.
+/// The server that dialed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InitialMessage {
-    /// Its id, or [`OBSERVER_ID`].
+    /// The sender's id, or [`OBSERVER_ID`].
     pub server: ServerId,
     /// Where its election port can be dialed; none from servers before 3.5. Addresses that mean
     /// "everywhere" are left out.

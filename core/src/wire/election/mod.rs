@@ -1,4 +1,4 @@
-//! The election port: who is calling, and votes.
+//! The election port: the caller's id, and votes.
 //!
 //! A connection starts with an [`InitialMessage`] from the side that dialed; then both sides send
 //! frames, each a [`NotificationMessage`]. Source: `QuorumCnxManager`, `FastLeaderElection`.

@@ -14,7 +14,7 @@ pub const PROTOCOL_VERSION: i32 = 0x10000;
 /// What a learner says of itself in FOLLOWERINFO and OBSERVERINFO: 20 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct LearnerInfo {
-    /// Its id; `None`: it has none and the leader chooses one (−1, −2, …).
+    /// The learner's id; `None`: the leader chooses one (−1, −2, …).
     pub server: Option<ServerId>,
     /// The protocol it speaks: [`PROTOCOL_VERSION`]; 1 if it does not say.
     pub protocol_version: i32,

@@ -30,7 +30,7 @@ pub enum Received {
 
 /// Bytes of the quorum port as they arrive, and what is in them.
 ///
-/// Buffers in packets are slices of the bytes that arrived: whoever keeps one for long should
+/// Buffers in packets are slices of the bytes that arrived: a caller that keeps one for long should
 /// copy it.
 #[derive(Clone, Debug)]
 pub struct PacketDecoder {

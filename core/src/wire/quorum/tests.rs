@@ -138,7 +138,7 @@ fn from_learner(recorded: &Recorded, java_leads: bool) -> bool {
 }
 
 /// Reads every message of one direction in chunks, writes it again, and compares.
-fn both_ways(stream: &[u8], local: Local<'_>, chunk: usize) -> Vec<Packet<Raw>> {
+fn both_ways(stream: &[u8], local: Local, chunk: usize) -> Vec<Packet<Raw>> {
     let receiver = if local.side == Side::Leader { Side::Learner } else { Side::Leader };
     let mut decoder = PeerDecoder::<Raw>::new(receiver, DEFAULT_MAX_FIELD, Items::default());
     let (mut packets, mut again) = (vec![], vec![]);
@@ -190,6 +190,8 @@ fn kinds(packets: &[Packet<Raw>]) -> Vec<&'static str> {
             Packet::Proposal { .. } => "PROPOSAL",
             Packet::Commit { .. } => "COMMIT",
             Packet::Inform { .. } => "INFORM",
+            Packet::CommitAndActivate { .. } => "COMMITANDACTIVATE",
+            Packet::InformAndActivate { .. } => "INFORMANDACTIVATE",
             Packet::Request(_) => "REQUEST",
             Packet::Sync => "SYNC",
             Packet::Ping { .. } => "PING",
@@ -204,7 +206,7 @@ fn a_follower_of_a_real_leader() {
     let (to_leader, to_learner) = streams(FOLLOWER, true, |_| true);
     let config = config_of(FOLLOWER);
     for chunk in [1, 13, usize::MAX] {
-        let learner = Local { side: Side::Learner, id: ServerId(3), config: b"" };
+        let learner = Local { side: Side::Learner, id: ServerId(3) };
         let said = both_ways(&to_leader, learner, chunk);
         assert_eq!(kinds(&said)[..4], ["FOLLOWERINFO", "ACKEPOCH", "ACK", "ACK"]);
         assert_eq!(said[1], Packet::AckEpoch { current_epoch: Some(0), last_zxid: Zxid(0) });
@@ -225,10 +227,11 @@ fn a_follower_of_a_real_leader() {
         assert!(matches!(create, Request::Create(c) if c.path == "/fromfake"));
         assert!(requests[4].body.is_empty());
 
-        let leader = Local { side: Side::Leader, id: ServerId(2), config: &config };
+        let leader = Local { side: Side::Leader, id: ServerId(2) };
         let heard = both_ways(&to_learner, leader, chunk);
         assert_eq!(kinds(&heard)[..4], ["LEADERINFO", "SNAP", "NEWLEADER", "UPTODATE"]);
         assert_eq!(heard[0], Packet::LeaderInfo { epoch: 1 });
+        assert_eq!(heard[2], Packet::NewLeader { epoch: 1, config: config.clone() });
         let Packet::Snap { zxid, snapshot } = &heard[1] else { panic!() };
         assert_eq!(*zxid, Zxid::new(1, 0));
         assert!(matches!(&snapshot[1], SnapshotItem::Node(SnapshotNode { path, .. }) if path.is_empty()));
@@ -243,12 +246,11 @@ fn a_follower_of_a_real_leader() {
 fn an_observer_of_a_real_leader() {
     // Behind the last SNAP the recording ends: what follows it is not there.
     let (to_leader, to_learner) = streams(OBSERVER, true, |label| !label.contains("SNAP type=15"));
-    let config = config_of(OBSERVER);
-    let learner = Local { side: Side::Learner, id: ServerId(9), config: b"" };
+    let learner = Local { side: Side::Learner, id: ServerId(9) };
     let said = both_ways(&to_leader, learner, 100);
     assert_eq!(said[0], Packet::ObserverInfo { accepted_epoch: 1, config_version: 0 });
     assert_eq!(said[1], Packet::AckEpoch { current_epoch: None, last_zxid: Zxid::new(1, 2) });
-    let leader = Local { side: Side::Leader, id: ServerId(2), config: &config };
+    let leader = Local { side: Side::Leader, id: ServerId(2) };
     let heard = both_ways(&to_learner, leader, 100);
     assert_eq!(heard[1], Packet::Diff { zxid: Zxid::new(1, 4) });
     assert!(heard.contains(&Packet::Trunc { zxid: Zxid::new(1, 8) }));
@@ -257,7 +259,6 @@ fn an_observer_of_a_real_leader() {
 
 #[test]
 fn real_followers_of_a_leader() {
-    let config = config_of(FAKE_LEADER);
     let on_port = |label: &str| !label.starts_with("FLE");
     let (to_leader, to_learner) = streams(FAKE_LEADER, false, on_port);
     // Both followers in one stream; their ids differ, so FOLLOWERINFO cannot be written for both.
@@ -270,7 +271,7 @@ fn real_followers_of_a_leader() {
             ids.push(decoder.learner().unwrap());
         }
         let id = decoder.learner().unwrap().server.unwrap();
-        let local = Local { side: Side::Learner, id, config: b"" };
+        let local = Local { side: Side::Learner, id };
         assert!(write_packet(&packet, &local, &mut again).is_none());
     }
     assert_eq!(again, to_leader);
@@ -283,7 +284,7 @@ fn real_followers_of_a_leader() {
             .filter(|r| on_port(&r.label) && !r.label.starts_with("peer") && r.label.contains(sid))
             .flat_map(|r| r.bytes.to_vec())
             .collect();
-        let leader = Local { side: Side::Leader, id: ServerId(3), config: &config };
+        let leader = Local { side: Side::Leader, id: ServerId(3) };
         let heard = both_ways(&stream, leader, 50);
         assert_eq!(heard[0], Packet::LeaderInfo { epoch: 6 });
         assert_eq!(kinds(&heard)[1], if sid == "sid 1" { "SNAP" } else { "DIFF" });
@@ -295,22 +296,30 @@ fn real_followers_of_a_leader() {
 #[test]
 fn reconfig_packets_say_what_they_activate() {
     let mut decoder = PeerDecoder::<Raw>::new(Side::Learner, DEFAULT_MAX_FIELD, Items::default());
-    let mut activations = vec![];
+    let (mut activations, mut configs) = (vec![], vec![]);
     for recorded in recordings(RECONFIG).iter().filter(|r| r.label.starts_with("peer")) {
         // Byte for byte, whatever the packet is.
         assert_eq!(QuorumPacket::from_bytes(&recorded.bytes).unwrap().to_bytes(), recorded.bytes);
         decoder.feed(&recorded.bytes);
         let packet = decoder.next_packet().unwrap().expect("a whole packet");
-        if let Some(activation) = decoder.activation() {
-            activations.push((activation, packet));
+        let mut again = vec![];
+        let local = Local { side: Side::Leader, id: ServerId(2) };
+        assert!(write_packet(&packet, &local, &mut again).is_some() || again == recorded.bytes);
+        match packet {
+            Packet::NewLeader { config, .. } => configs.push(config),
+            Packet::CommitAndActivate { .. } | Packet::InformAndActivate { .. } => activations.push(packet),
+            _ => {}
         }
     }
-    let config = decoder.config().unwrap().clone();
+    let config = configs.last().unwrap();
     assert!(config.starts_with(b"server.1=127.0.0.1:24211:24212:participant;127.0.0.1:24201\n"));
-    let [(first, commit), (second, Packet::Inform { zxid, txn })] = &activations[..] else { panic!() };
-    assert_eq!((first, first.zxid), (second, Zxid::new(1, 2)));
-    assert_eq!(first.designated_leader, ServerId(2));
-    assert_eq!(commit, &Packet::Commit { zxid: *zxid });
+    let designated_leader = ServerId(2);
+    let [commit, Packet::InformAndActivate { zxid, designated_leader: second, txn }] = &activations[..]
+    else {
+        panic!()
+    };
+    assert_eq!((*zxid, *second), (Zxid::new(1, 2), designated_leader));
+    assert_eq!(commit, &Packet::CommitAndActivate { zxid: *zxid, designated_leader });
     let TxnBody::Reconfig(reconfig) = Txn::decode(&txn.0).unwrap().body else { panic!() };
     assert_eq!(reconfig.path, "/zookeeper/config");
 }

@@ -68,13 +68,11 @@ pub enum Side {
 
 /// What the messages of a server say about itself.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Local<'a> {
+pub struct Local {
     /// Which end of the connection it is.
     pub side: Side,
-    /// Its id: in FOLLOWERINFO and OBSERVERINFO.
+    /// The sender's id: in FOLLOWERINFO and OBSERVERINFO.
     pub id: ServerId,
-    /// Its configuration's text: in NEWLEADER.
-    pub config: &'a [u8],
 }
 
 /// Append a message. If it is a SNAP then its snapshot is returned: its bytes must follow, then
@@ -82,7 +80,7 @@ pub struct Local<'a> {
 #[must_use = "a snapshot that is returned must be written next"]
 pub fn write_packet<'p, P: WirePayload>(
     packet: &'p Packet<P>,
-    local: &Local<'_>,
+    local: &Local,
     out: &mut Vec<u8>,
 ) -> Option<&'p SnapshotOf<P>> {
     use PacketType as T;
@@ -107,12 +105,19 @@ pub fn write_packet<'p, P: WirePayload>(
             fat(out, T::Snap, zxid.0 as i64, None);
             return Some(snapshot);
         }
-        Packet::NewLeader { epoch } => fat(out, T::NewLeader, start_of(*epoch), Some(local.config)),
+        Packet::NewLeader { epoch, config } => fat(out, T::NewLeader, start_of(*epoch), Some(config)),
         Packet::UpToDate => fat(out, T::UpToDate, -1, None),
         Packet::Ack { zxid } => fat(out, T::Ack, zxid.0 as i64, None),
         Packet::Proposal { zxid, txn } => fat(out, T::Proposal, zxid.0 as i64, Some(txn.txn_bytes())),
         Packet::Commit { zxid } => fat(out, T::Commit, zxid.0 as i64, None),
         Packet::Inform { zxid, txn } => fat(out, T::Inform, zxid.0 as i64, Some(txn.txn_bytes())),
+        Packet::CommitAndActivate { zxid, designated_leader } => {
+            fat(out, T::CommitAndActivate, zxid.0 as i64, Some(&designated_leader.to_bytes()));
+        }
+        Packet::InformAndActivate { zxid, designated_leader, txn } => {
+            let data = [&designated_leader.to_bytes(), txn.txn_bytes()].concat();
+            fat(out, T::InformAndActivate, zxid.0 as i64, Some(&data));
+        }
         Packet::Request(request) => write_request(out, &P::request_to_wire(request)),
         Packet::Sync => fat(out, T::Sync, 0, None),
         Packet::Ping { zxid, .. } if local.side == Side::Leader => fat(out, T::Ping, zxid.0 as i64, None),
@@ -159,19 +164,9 @@ fn write_request(out: &mut Vec<u8>, request: &WireRequest) {
     }
 }
 
-/// A COMMITANDACTIVATE or INFORMANDACTIVATE: the configuration in this transaction is in force.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Activation {
-    /// The transaction.
-    pub zxid: Zxid,
-    /// Who shall lead under the new configuration.
-    pub designated_leader: ServerId,
-}
-
 /// The messages of one connection of the quorum port.
 ///
-/// Besides the messages it keeps what they say that core does not ask for: who a learner is, the
-/// text of the leader's configuration, an activation.
+/// Besides the messages it keeps the id that a learner gives: a connection has no link before that is known.
 #[derive(Clone, Debug)]
 pub struct PeerDecoder<P: WirePayload> {
     side: Side,
@@ -179,23 +174,13 @@ pub struct PeerDecoder<P: WirePayload> {
     empty: P::Builder,
     snapshot: Option<(Zxid, P::Builder)>,
     learner: Option<LearnerInfo>,
-    config: Option<Bytes>,
-    activation: Option<Activation>,
 }
 
 impl<P: WirePayload> PeerDecoder<P> {
     /// The messages that this side receives. No string or buffer may be longer than `max_field`;
     /// a snapshot that arrives begins with `empty`.
     pub fn new(side: Side, max_field: usize, empty: P::Builder) -> Self {
-        PeerDecoder {
-            side,
-            packets: PacketDecoder::new(max_field),
-            empty,
-            snapshot: None,
-            learner: None,
-            config: None,
-            activation: None,
-        }
+        PeerDecoder { side, packets: PacketDecoder::new(max_field), empty, snapshot: None, learner: None }
     }
 
     /// Append bytes that arrived.
@@ -208,20 +193,9 @@ impl<P: WirePayload> PeerDecoder<P> {
         self.packets.buffer()
     }
 
-    /// Who the learner says it is, once its FOLLOWERINFO or OBSERVERINFO has been taken.
+    /// The id that the learner gives, once its FOLLOWERINFO or OBSERVERINFO has been taken.
     pub fn learner(&self) -> Option<LearnerInfo> {
         self.learner
-    }
-
-    /// The text of the leader's configuration, once its NEWLEADER has been taken.
-    pub fn config(&self) -> Option<&Bytes> {
-        self.config.as_ref()
-    }
-
-    /// The activation that came with the message taken last. The message itself is a plain
-    /// `Commit` or `Inform`.
-    pub fn activation(&self) -> Option<Activation> {
-        self.activation
     }
 
     /// The next message, if all of it has arrived; a SNAP when its snapshot has.
@@ -230,7 +204,6 @@ impl<P: WirePayload> PeerDecoder<P> {
     /// What is wrong with the stream, a message that this side never receives, or what the payload
     /// refuses. There is no way on: the connection is to be closed.
     pub fn next_packet(&mut self) -> Result<Option<Packet<P>>, WireError> {
-        self.activation = None;
         while let Some(received) = self.packets.next_received()? {
             match (received, &mut self.snapshot) {
                 (Received::Packet(packet), _) if packet.kind == PacketType::Snap.to_i32() => {
@@ -308,7 +281,7 @@ impl<P: WirePayload> PeerDecoder<P> {
         })
     }
 
-    fn leader_packet(&mut self, kind: PacketType, packet: QuorumPacket) -> Result<Packet<P>, WireError> {
+    fn leader_packet(&self, kind: PacketType, packet: QuorumPacket) -> Result<Packet<P>, WireError> {
         let data = packet.data.as_ref();
         Ok(match kind {
             PacketType::LeaderInfo => {
@@ -320,8 +293,7 @@ impl<P: WirePayload> PeerDecoder<P> {
             PacketType::Trunc => Packet::Trunc { zxid: zxid_of(&packet)? },
             PacketType::NewLeader => {
                 let epoch = zxid_of(&packet)?.epoch();
-                self.config = packet.data;
-                Packet::NewLeader { epoch }
+                Packet::NewLeader { epoch, config: packet.data.unwrap_or_default() }
             }
             PacketType::UpToDate => Packet::UpToDate,
             PacketType::Proposal => {
@@ -334,15 +306,13 @@ impl<P: WirePayload> PeerDecoder<P> {
             }
             PacketType::Commit => Packet::Commit { zxid: zxid_of(&packet)? },
             PacketType::CommitAndActivate => {
-                let zxid = zxid_of(&packet)?;
-                self.activate(zxid, required(data, "CommitAndActivate.data")?)?;
-                Packet::Commit { zxid }
+                let (designated_leader, _) = activation(required(data, "CommitAndActivate.data")?)?;
+                Packet::CommitAndActivate { zxid: zxid_of(&packet)?, designated_leader }
             }
             PacketType::InformAndActivate => {
-                let zxid = zxid_of(&packet)?;
-                let txn = self.activate(zxid, required(data, "InformAndActivate.data")?)?;
+                let (designated_leader, txn) = activation(required(data, "InformAndActivate.data")?)?;
                 let (zxid, txn) = self.txn(&packet, txn)?;
-                Packet::Inform { zxid, txn }
+                Packet::InformAndActivate { zxid, designated_leader, txn }
             }
             PacketType::Ping => Packet::Ping { zxid: zxid_of(&packet)?, touches: Vec::new() },
             PacketType::Sync => Packet::Sync,
@@ -359,14 +329,13 @@ impl<P: WirePayload> PeerDecoder<P> {
         let zxid = zxid_of(packet)?;
         Ok((zxid, P::from_txn_bytes(zxid, bytes)?))
     }
+}
 
-    /// Remember an activation; what follows the designated leader is returned.
-    fn activate(&mut self, zxid: Zxid, data: &Bytes) -> Result<Bytes, WireError> {
-        let mut r = Reader::new(data);
-        let designated_leader = Jute::read(&mut r, "Activation.designatedLeader")?;
-        self.activation = Some(Activation { zxid, designated_leader });
-        Ok(r.rest())
-    }
+/// The designated leader of an activation, and what follows it.
+fn activation(data: &Bytes) -> Result<(ServerId, Bytes), WireError> {
+    let mut r = Reader::new(data);
+    let designated_leader = Jute::read(&mut r, "Activation.designatedLeader")?;
+    Ok((designated_leader, r.rest()))
 }
 
 /// A zxid that must be one: negative numbers would be epochs that no ensemble reaches.

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{Leader, Outcome};
-use crate::ids::{ServerId, Zxid};
+use crate::ids::{Link, ServerId, Zxid};
 use crate::mutation::mutated;
 use crate::output::Output;
 use crate::payload::{Effect, Origin, Payload, RequestKind, Service};
@@ -11,6 +11,31 @@ use crate::zab::member::{Context, EffectsOf, Member, RoleEnded};
 use crate::zab::packet::{Packet, RequestOf};
 
 impl<P: Payload> Leader<P> {
+    /// A learner asks something on behalf of a client. While much waits for this server's own disk the
+    /// request has to wait. Acknowledgements and pings, which come the same way, must not.
+    pub(super) fn asked(
+        &mut self,
+        m: &mut Member<P>,
+        cx: &mut Context<'_, P>,
+        link: Link,
+        request: RequestOf<P>,
+    ) -> Outcome {
+        if m.has_backlog() || !self.parked.is_empty() {
+            self.parked.push_back((link, request));
+            return Ok(());
+        }
+        self.request(m, cx, request, Origin::Learner(link))
+    }
+
+    /// The disk has answered: what had to wait goes on, until there is too much again.
+    pub(super) fn take_up_parked(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>) -> Outcome {
+        while !m.has_backlog() && !mutated!(m.config, ParkedForgotten) {
+            let Some((link, request)) = self.parked.pop_front() else { break };
+            self.request(m, cx, request, Origin::Learner(link))?;
+        }
+        Ok(())
+    }
+
     pub(super) fn request(
         &mut self,
         m: &mut Member<P>,
@@ -72,11 +97,11 @@ impl<P: Payload> Leader<P> {
                 }
             };
             let enough = if mutated!(m.config, CommitOnMinority) {
-                m.config.voters().any(has)
+                m.membership.voters().any(has)
             } else if mutated!(m.config, CommitAtHalf) {
-                m.config.voters().filter(|id| has(*id)).count() * 2 >= m.config.voters().count()
+                m.membership.voters().filter(|id| has(*id)).count() * 2 >= m.membership.voters().count()
             } else {
-                m.config.is_quorum(has)
+                m.membership.is_quorum(has)
             };
             if !enough {
                 break;

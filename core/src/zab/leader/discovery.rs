@@ -34,9 +34,9 @@ impl<P: Payload> Leader<P> {
             Phase::Epoch(epoch) | Phase::Synchronization { epoch, .. } | Phase::Broadcast(epoch) => {
                 let yields = self.settled || mutated!(m.config, YieldsAtOnce);
                 if learner.voter && accepted > epoch && yields {
-                    // It promised a later epoch to a leader that did not make it and can only join
-                    // a still later one: let there be one, even if the next quorum is without it.
-                    // A leader that has led for less than initLimit goes on: the learner refuses its epoch and comes again.
+                    // It promised a later epoch to a leader that did not make it and can only join a still
+                    // later one: let there be one, even if the next quorum is without it. A leader that has
+                    // led for less than initLimit goes on: the learner refuses its epoch and comes again.
                     m.accept_epoch(within_reach(m, accepted, epoch), cx);
                     return Err(RoleEnded);
                 }
@@ -55,7 +55,7 @@ impl<P: Payload> Leader<P> {
             }
             _ => None,
         };
-        if !m.config.is_quorum(|id| id == m.config.id || introduced(&id).is_some()) {
+        if !m.membership.is_quorum(|id| id == m.config.id || introduced(&id).is_some()) {
             return;
         }
         let latest = self.learners.keys().filter_map(introduced).fold(m.accepted_epoch, Epoch::max);
@@ -136,9 +136,9 @@ impl<P: Payload> Leader<P> {
         };
         let enough = if mutated!(m.config, ObserverPromiseCounts) {
             let acked = |l: &&LearnerHandler| matches!(l.stage, Stage::EpochAcked(_));
-            (self.learners.values().filter(acked).count() + 1) * 2 > m.config.voters().count()
+            (self.learners.values().filter(acked).count() + 1) * 2 > m.membership.voters().count()
         } else {
-            m.config.is_quorum(promised) || mutated!(m.config, PromisesNotAwaited)
+            m.membership.is_quorum(promised) || mutated!(m.config, PromisesNotAwaited)
         };
         if !enough {
             return Ok(());

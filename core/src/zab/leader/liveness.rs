@@ -20,6 +20,7 @@ impl<P: Payload> Leader<P> {
             m.failures.forget();
         }
         cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::Tick));
+        self.hand_over_if_late(m, cx)?;
         self.learners.retain(|_, learner| {
             let in_service = m.config.sync_limit;
             let limit = if learner.in_service() {
@@ -37,11 +38,19 @@ impl<P: Payload> Leader<P> {
         self.check_quorum(m)
     }
 
-    /// Whether this leader may still act as one: a process that stood still may have been replaced meanwhile. What comes from
-    /// a learner may say that it has not.
+    /// A leader whose own disk is late, while a quorum of others has gone on without it, makes way for one of
+    /// them. Where the others are no better nothing would be won.
+    fn hand_over_if_late(&self, m: &Member<P>, cx: &Context<'_, P>) -> Outcome {
+        let outrun = self.established().is_some() && m.history.applied() > m.history.logged();
+        let late = outrun && m.disk_is_late(cx.now) && !mutated!(m.config, LateDiskLeads);
+        if late { Err(RoleEnded) } else { Ok(()) }
+    }
+
+    /// Whether this leader may still act as one: a process that stood still may have been replaced meanwhile.
+    /// What comes from a learner may say that it has not.
     pub(crate) fn may_go_on(&self, m: &Member<P>, cx: &Context<'_, P>, input: &Input<P>) -> Outcome {
         match input {
-            Input::Packet(_, Packet::Ping { .. }) | Input::Down(_) => Ok(()),
+            Input::Packet(_, Packet::Ping { .. }) | Input::AllRead(_) | Input::Down(_) => Ok(()),
             _ => self.within_lease(m, cx),
         }
     }
@@ -54,11 +63,11 @@ impl<P: Payload> Leader<P> {
 
     /// A quorum has shown that it follows: the lease counts from when the last of it did.
     pub(super) fn renew_lease(&mut self, m: &Member<P>) {
-        let alone = m.config.is_quorum(|id| id == m.config.id);
+        let alone = m.membership.is_quorum(|id| id == m.config.id);
         let followed = |id: ServerId| self.learners.get(&id).filter(|l| l.voter && l.in_service());
         let since = |id: ServerId| followed(id).map(|l| l.loyalty.since());
-        let by_quorum = |at: u64| m.config.is_quorum(|id| id == m.config.id || since(id) >= Some(at));
-        let latest = m.config.voters().filter_map(since).filter(|at| by_quorum(*at)).max();
+        let by_quorum = |at: u64| m.membership.is_quorum(|id| id == m.config.id || since(id) >= Some(at));
+        let latest = m.membership.voters().filter_map(since).filter(|at| by_quorum(*at)).max();
         self.lease = match latest {
             _ if alone => u64::MAX,
             Some(at) => self.lease.max(at.saturating_add(term(&m.config))),
@@ -88,9 +97,9 @@ impl<P: Payload> Leader<P> {
         }
     }
 
-    /// Another tick. A leader that is not established waits only as long as a quorum may still come: who is connected, and
-    /// who could connect. Where that is none at two ticks in a row it looks for a leader itself. (Connections of election
-    /// ports are replaced by others when servers start: once is no sign.)
+    /// Another tick. A leader that is not established waits only as long as a quorum may still come: who is
+    /// connected, and who could connect. Where that is none at two ticks in a row it looks for a leader
+    /// itself. (Connections of election ports are replaced by others when servers start: once is no sign.)
     pub(crate) fn check_prospects(&mut self, m: &Member<P>, reachable: impl Fn(ServerId) -> bool) -> Outcome {
         if self.established().is_some() {
             return Ok(());
@@ -100,7 +109,7 @@ impl<P: Payload> Leader<P> {
                 || self.learners.contains_key(&id)
                 || reachable(id) && !self.looking.contains(&id)
         };
-        if m.config.is_quorum(may_come) {
+        if m.membership.is_quorum(may_come) {
             self.hopeless = false;
             return Ok(());
         }
@@ -114,6 +123,6 @@ impl<P: Payload> Leader<P> {
         }
         let with_me =
             |id: ServerId| id == m.config.id || self.voter_is(id, LearnerHandler::has_initial_history);
-        if m.config.is_quorum(with_me) { Ok(()) } else { Err(RoleEnded) }
+        if m.membership.is_quorum(with_me) { Ok(()) } else { Err(RoleEnded) }
     }
 }

@@ -1,9 +1,10 @@
 //! The leader: discovery of a new epoch, synchronisation of the learners, broadcast.
 //!
-//! Phases are those of the Zab paper (DSN'11 §IV); the order of writes and messages is that of
-//! ZooKeeper's `Leader` and `LearnerHandler`, except where that loses data: NEWLEADER of this server counts only after its own
-//! epoch is on disk, commits are held back from a learner between NEWLEADER and UPTODATE (ZOOKEEPER-4394), and an
-//! acknowledgement of a proposal is remembered while NEWLEADER's is awaited (ZOOKEEPER-4685).
+//! Phases are those of the Zab paper (DSN'11 §IV); the order of writes and messages is that of ZooKeeper's
+//! `Leader` and `LearnerHandler`, except where that loses data: NEWLEADER of this server counts only after
+//! its own epoch is on disk, commits are held back from a learner between NEWLEADER and UPTODATE
+//! (ZOOKEEPER-4394), and an acknowledgement of a proposal is remembered while NEWLEADER's is awaited
+//! (ZOOKEEPER-4685).
 
 mod broadcast;
 mod discovery;
@@ -17,7 +18,7 @@ use super::cached::Cached;
 use super::learner_handler::{LearnerHandler, Promise, Stage};
 use super::member::{Context, Member, RoleEnded};
 use super::packet::{Packet, RequestOf, SnapshotOf};
-use crate::ids::{ConnId, Epoch, Link, ServerId, Zxid};
+use crate::ids::{ConnId, Epoch, Link, Now, ServerId, Zxid};
 use crate::input::ClientOf;
 use crate::mutation::mutated;
 use crate::output::{Output, Reason};
@@ -31,6 +32,8 @@ use crate::timer::{Delay, Timer};
 pub(crate) struct Leader<P: Payload> {
     phase: Phase,
     learners: BTreeMap<ServerId, LearnerHandler>,
+    /// What learners ask while much waits for this server's own disk, oldest first.
+    parked: VecDeque<(Link, RequestOf<P>)>,
     /// `sync` requests and the proposal each waits for.
     syncs: VecDeque<(Zxid, Origin, RequestOf<P>)>,
     /// The initial history as a state, for the learners that are sent it before it is applied.
@@ -74,6 +77,7 @@ impl<P: Payload> Leader<P> {
         let mut leader = Leader {
             phase: Phase::Discovery,
             learners: BTreeMap::new(),
+            parked: VecDeque::new(),
             syncs: VecDeque::new(),
             initial: Cached::default(),
             lease: 0,
@@ -114,16 +118,17 @@ impl<P: Payload> Leader<P> {
         self.syncs.len()
     }
 
+    /// What learners have asked that waits for this server's disk.
+    pub(crate) fn parked(&self) -> usize {
+        self.parked.len()
+    }
+
     /// Every connected learner.
     pub(crate) fn learners(&self) -> &BTreeMap<ServerId, LearnerHandler> {
         &self.learners
     }
 
     pub(crate) fn accepted(&mut self, m: &Member<P>, cx: &mut Context<'_, P>, link: Link) -> Outcome {
-        if link.server == m.config.id {
-            cx.hangup(link, Reason::NotInConfig);
-            return Ok(());
-        }
         if self.is_with(link.server) && !mutated!(m.config, NewcomerTakesOver) {
             cx.hangup(link, Reason::AlreadyConnected);
             return Ok(());
@@ -132,7 +137,8 @@ impl<P: Payload> Leader<P> {
         // What it asked over an earlier connection it has forgotten.
         let earlier = |origin| matches!(origin, Origin::Learner(old) if old.server == link.server);
         self.syncs.retain(|(_, origin, _)| !earlier(*origin));
-        if let Some(old) = self.learners.insert(link.server, LearnerHandler::new(link)) {
+        self.parked.retain(|(old, _)| old.server != link.server);
+        if let Some(old) = self.learners.insert(link.server, LearnerHandler::new(link, cx.now)) {
             cx.hangup(old.link, Reason::Replaced);
             self.check_quorum(m)?;
         }
@@ -170,7 +176,7 @@ impl<P: Payload> Leader<P> {
         }
         learner.silent = 0;
         match packet {
-            Packet::FollowerInfo { .. } if !m.config.is_voter(link.server) => {
+            Packet::FollowerInfo { .. } if !m.membership.is_voter(link.server) => {
                 self.drop_learner(m, cx, link, Reason::NotInConfig)
             }
             Packet::FollowerInfo { accepted_epoch, .. } if learner.stage == Stage::Connected => {
@@ -184,9 +190,7 @@ impl<P: Payload> Leader<P> {
                 self.epoch_acked(m, cx, link, Promise { current: current_epoch, last: last_zxid })
             }
             Packet::Ack { zxid } if learner.forwarding() => self.acked(m, cx, link, zxid),
-            Packet::Request(request) if learner.in_service() => {
-                self.request(m, cx, request, Origin::Learner(link))
-            }
+            Packet::Request(request) if learner.in_service() => self.asked(m, cx, link, request),
             Packet::Ping { touches, .. } if learner.forwarding() => {
                 let receipt = mutated!(m.config, LeaseFromReceipt).then_some(cx.now.elapsed_ms);
                 let news = learner.loyalty.answered(receipt);
@@ -203,6 +207,13 @@ impl<P: Payload> Leader<P> {
                 Ok(())
             }
             _ => self.drop_learner(m, cx, link, Reason::Unexpected),
+        }
+    }
+
+    /// Everything that had arrived from a learner when this was last said is read.
+    pub(crate) fn all_read(&mut self, now: Now, link: Link) {
+        if let Some(learner) = self.learners.get_mut(&link.server).filter(|l| l.link == link) {
+            learner.arrivals.all_read(now);
         }
     }
 
@@ -227,7 +238,12 @@ impl<P: Payload> Leader<P> {
                 self.phase = Phase::Synchronization { epoch, own: true };
                 self.check_established(m, cx)
             }
-            (Awaited::Logged(_), Phase::Broadcast(_)) => self.commit_what_can_be(m, cx),
+            (awaited, Phase::Broadcast(_)) => {
+                if let Awaited::Logged(_) = awaited {
+                    self.commit_what_can_be(m, cx)?;
+                }
+                self.take_up_parked(m, cx)
+            }
             _ => Ok(()),
         }
     }
@@ -297,6 +313,7 @@ impl<P: Payload> Rename for Leader<P> {
         };
         Leader {
             phase: self.phase,
+            parked: self.parked.iter().map(|(link, request)| (link.rename(names), request.clone())).collect(),
             learners: self.learners.rename(names),
             syncs: self.syncs.iter().map(sync).collect(),
             initial: self.initial.clone(),

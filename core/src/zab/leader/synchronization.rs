@@ -10,7 +10,6 @@ use crate::output::{Output, Reason};
 use crate::payload::{Payload, Service, ServingRole};
 use crate::timer::{Delay, Timer};
 use crate::zab::learner_handler::{LearnerHandler, Promise, Stage};
-use crate::zab::lease::term;
 use crate::zab::member::{Context, Member};
 use crate::zab::packet::Packet;
 use crate::zab::sync_plan::{SyncPlan, sync_plan};
@@ -38,21 +37,24 @@ impl<P: Payload> Leader<P> {
         let initial = self.established().is_none();
         let learner = self.learners.get_mut(&id).expect("a connected learner");
         let link = learner.link;
-        // What an established leader has not committed yet is proposed again: a ZooKeeper follower
-        // matches COMMITs only with proposals of its own connection.
+        // What an established leader has not committed yet is proposed again: a ZooKeeper follower matches
+        // COMMITs only with proposals of its own connection, and serves all that its log had when it
+        // connected. Where there is no transaction to truncate to, a state takes the place of the log.
         let applied = m.history.applied();
-        let again = !initial && last > applied && m.history.passes(last) && applied.counter() > 0;
+        let kept = applied.counter() == 0 && mutated!(m.config, TailKeptWithoutBase);
+        let again = !initial && last > applied && m.history.passes(last) && !kept;
         let window_ignored = mutated!(m.config, WindowIgnored) && last < m.history.base();
         let plan = if mutated!(m.config, SyncAlwaysDiff) || window_ignored {
             SyncPlan::Diff { after: last }
         } else if again {
-            SyncPlan::Trunc { to: applied }
+            if applied.counter() > 0 { SyncPlan::Trunc { to: applied } } else { SyncPlan::Snap }
         } else if last == Zxid::ZERO
             && current.is_none()
             && m.history.last() > Zxid::ZERO
             && !mutated!(m.config, ReplacedByNothing)
         {
-            // A learner that says nothing of its epoch may have more than nothing: only a whole state takes its place.
+            // A learner that says nothing of its epoch may have more than nothing: only a whole state takes
+            // its place.
             SyncPlan::Snap
         } else {
             sync_plan(&m.history, last, committed, m.diff_limit(), m.config.max_txn)
@@ -90,7 +92,7 @@ impl<P: Payload> Leader<P> {
         let holes = usize::from(mutated!(m.config, DiffWithHole));
         let newleader_first = mutated!(m.config, NewLeaderBeforeHistory);
         if newleader_first {
-            cx.send(link, Packet::NewLeader { epoch });
+            cx.send(link, Packet::NewLeader { epoch, config: m.membership.text.clone() });
         }
         for (zxid, txn) in m.history.after(from).skip(holes) {
             let is_committed = *zxid <= committed;
@@ -102,7 +104,7 @@ impl<P: Payload> Leader<P> {
             }
         }
         if !newleader_first {
-            cx.send(link, Packet::NewLeader { epoch });
+            cx.send(link, Packet::NewLeader { epoch, config: m.membership.text.clone() });
         }
         learner.stage = Stage::Synchronizing { committed, acked: Zxid::ZERO };
     }
@@ -157,12 +159,12 @@ impl<P: Payload> Leader<P> {
             }
         };
         let enough = if mutated!(m.config, EstablishedAtHalf) {
-            m.config.voters().filter(|id| has(*id)).count() * 2 >= m.config.voters().count()
+            m.membership.voters().filter(|id| has(*id)).count() * 2 >= m.membership.voters().count()
         } else if mutated!(m.config, ObserverSynchronizedCounts) {
             let synchronized = self.learners.values().filter(|l| l.has_initial_history()).count();
-            (synchronized + usize::from(own)) * 2 > m.config.voters().count()
+            (synchronized + usize::from(own)) * 2 > m.membership.voters().count()
         } else {
-            m.config.is_quorum(has)
+            m.membership.is_quorum(has)
         };
         if enough { self.establish(m, cx, epoch) } else { Ok(()) }
     }
@@ -184,7 +186,6 @@ impl<P: Payload> Leader<P> {
         for id in ready {
             self.put_in_service(m, cx, id);
         }
-        self.lease = m.turns.all_read().saturating_add(term(&m.config));
         self.renew_lease(m);
         let mut effects = Vec::new();
         m.service.serve(cx.now, ServingRole::Leader, m.applied_for_clients(epoch), &mut effects);
@@ -197,7 +198,7 @@ impl<P: Payload> Leader<P> {
         let learner = self.learners.get_mut(&id).expect("a connected learner");
         let Stage::Synchronized { committed, acked } = learner.stage else { return };
         learner.stage = Stage::InService { acked };
-        learner.loyalty.begin(m.turns.all_read());
+        learner.loyalty.begin(learner.arrivals.since());
         cx.send(learner.link, Packet::UpToDate);
         if !learner.voter || mutated!(m.config, HeldCommitsForgotten) {
             return;

@@ -71,7 +71,7 @@ pub(super) const KEYS: &[Key] = &[
         "version",
         Kind::Text("hexadecimal number"),
         "0",
-        "The configuration's version as ZooKeeper shows it in `/zookeeper/config`; only of use to whoever reads that.",
+        "The configuration's version as ZooKeeper shows it in `/zookeeper/config`; only of use to clients that read that.",
     ),
     Key::new(
         "cnxTimeout",

@@ -67,12 +67,12 @@ pub(crate) enum Kind {
 /// What happens to a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Treatment {
-    /// It is followed.
+    /// The key is followed.
     Honoured,
-    /// It is not followed: a warning, unless the value is one of these, which ask for nothing else
+    /// The key is not followed: a warning, unless the value is one of these, which ask for nothing else
     /// than what this server does.
     Ignored(&'static [&'static str]),
-    /// It asks for a protection that is missing: the server does not start, unless the value is one
+    /// The key asks for a protection that is missing: the server does not start, unless the value is one
     /// of these.
     Refused(&'static [&'static str]),
 }
@@ -140,9 +140,9 @@ const INT: i64 = i32::MAX as i64;
 /// A part of the table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chapter {
-    /// Its heading.
+    /// The chapter's heading.
     pub(crate) title: &'static str,
-    /// Its keys.
+    /// The chapter's keys.
     pub(crate) keys: &'static [Key],
 }
 
@@ -167,6 +167,12 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
 pub(crate) fn lookup(key: &str) -> Option<&'static Key> {
     let exact = all().find(|known| known.names().any(|name| name == key));
     exact.or_else(|| all().find(|known| known.is(key)))
+}
+
+/// Whether a file may have `key`, as a page names it: `server.N` stands for every server.
+#[cfg(test)]
+pub(crate) fn is_key(key: &str) -> bool {
+    lookup(key).is_some()
 }
 
 /// The known key that `key` was probably meant to be.

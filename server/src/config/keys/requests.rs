@@ -7,8 +7,8 @@ pub(super) const KEYS: &[Key] = &[
         "globalOutstandingLimit",
         count(1, INT),
         "1000",
-        "Requests in process above which a client that already waits for an answer is not read. An ensemble of three or \
-         more voters shares them: each server takes its part of (voters − 1).",
+        "Requests in process above which a client that already waits for an answer is not read; so is one above 64 MiB of them. \
+         An ensemble of three or more voters shares them: each server takes its part of (voters − 1).",
     ),
     Key::new(
         "request_throttle_max_requests",

@@ -1,4 +1,4 @@
-//! Keys about who may do what, and about encryption.
+//! Keys about access rights, and about encryption.
 
 use super::{INT, Key, Kind, count, number};
 
@@ -7,7 +7,7 @@ pub(super) const KEYS: &[Key] = &[
         "skipACL",
         Kind::Word("yes"),
         "no",
-        "`yes`: nobody is refused anything. Only exactly this word has that effect.",
+        "`yes`: no client is refused anything. Only exactly this word has that effect.",
     ),
     Key::new(
         "DigestAuthenticationProvider.superDigest",
@@ -93,7 +93,7 @@ pub(super) const KEYS: &[Key] = &[
         "DigestAuthenticationProvider.digestAlg",
         Kind::Text("algorithm"),
         "SHA1",
-        "`digest` ids are made with SHA-1 only; with another algorithm nobody would be who the ACLs name",
+        "`digest` ids are made with SHA-1 only; ids made with another algorithm would match no ACL",
     )
     .refused(&["SHA1", "SHA-1"]),
     Key::new(

@@ -12,7 +12,7 @@ pub(super) const KEYS: &[Key] = &[
         "snapCount",
         number(2, i64::MAX, "transactions"),
         "100000",
-        "A snapshot is taken, and a new log file begun, after so many transactions.",
+        "A snapshot is taken, and a new log file begun, after this number of transactions.",
     ),
     Key::new(
         "preAllocSize",
@@ -56,7 +56,7 @@ pub(super) const KEYS: &[Key] = &[
         "snapSizeLimitInKb",
         number(i64::MIN, MAX_KIB, "KiB"),
         "4194304",
-        "A snapshot is also taken after so many bytes of transactions; 0 and less: only after `snapCount`.",
+        "A snapshot is also taken after this number of bytes of transactions; 0 and less: only after `snapCount`.",
     ),
     Key::new(
         "txnLogSizeLimitInKb",

@@ -1,15 +1,20 @@
 //! Silent connections, probes, and addresses that are tried in turn.
 
 use std::io::{ErrorKind, Read};
-
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mio::{Events, Poll, Token, Waker};
 use quorate_core::election::{ServerState, Vote};
 use quorate_core::ids::Zxid;
 
 use super::super::listener;
+use super::super::places::Places;
+use super::super::token::{PortKind, Source};
 use super::*;
+use crate::config::HostPort;
+use crate::timer::Durations;
 
 fn settings(me: i64, port: u16) -> ElectionSettings {
     ElectionSettings {
@@ -19,12 +24,17 @@ fn settings(me: i64, port: u16) -> ElectionSettings {
         config_text: Vec::new(),
         addresses: BTreeMap::new(),
         handshake_limit: Duration::from_secs(10),
+        durations: Durations {
+            tick: Duration::from_secs(2),
+            init_limit: 10,
+            vote_pauses: (Duration::from_millis(200), Duration::from_secs(60)),
+        },
     }
 }
 
 #[test]
 fn silent_connections_keep_nobody_out() {
-    let poll = mio::Poll::new().unwrap();
+    let poll = Poll::new().unwrap();
     let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), false, 128).unwrap();
     let token = Source::Listener(PortKind::Election).token();
     let port = Port::new(vec![listener], poll.registry(), token).unwrap();
@@ -39,7 +49,7 @@ fn silent_connections_keep_nobody_out() {
         port.listener_ready();
         port.accept(start + Duration::from_millis(n), poll.registry());
     }
-    assert_eq!(port.conns.len(), MAX_UNKNOWN);
+    assert_eq!(port.engine.iter().count(), MAX_UNKNOWN);
     let mut is_closed = |n: usize| match dialed[n].read(&mut [0]) {
         Ok(0) => true,
         Err(error) if error.kind() == ErrorKind::WouldBlock => false,
@@ -65,11 +75,13 @@ fn every_address_of_a_name_is_dialed() {
     let now = Instant::now();
     let vote = Vote { leader: ServerId(2), zxid: Some(Zxid::ZERO), peer_epoch: 0 };
     let vote = Notification { state: ServerState::Looking, vote, round: 1 };
-    port.elect(now, other, vote, &mut resolver, poll.registry());
+    port.elect(now, other, vote);
+    assert!(port.has_work());
+    port.expire(now, &mut resolver, poll.registry());
     port.resolved(now, other, Ok(vec![dead_at, live_at]), poll.registry());
     let mut events = Events::with_capacity(8);
     let end = now + Duration::from_secs(30);
-    while port.peers[&other].conn.is_none() {
+    while !port.peers[&other].link.is_connected() {
         assert!(Instant::now() < end, "{}", port.peers[&other].places.failures());
         poll.poll(&mut events, Some(Duration::from_secs(1))).unwrap();
         for event in &events {
@@ -80,6 +92,6 @@ fn every_address_of_a_name_is_dialed() {
         // No time passes: the second address does not wait for a pause.
         port.expire(now, &mut resolver, poll.registry());
     }
-    assert_eq!(port.peers[&other].dial, Dial::Idle);
+    assert_eq!((port.peers[&other].pause, port.has_work()), (None, true));
     assert_eq!(port.missing().count(), 0);
 }

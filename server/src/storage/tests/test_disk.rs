@@ -1,9 +1,9 @@
 //! A disk in memory that forgets what was not synced.
 //!
-//! Of a file survive: what was synced; and of what was done to it later either a first part, whose last
-//! write may be torn (a first part of its bytes), or any of its sectors. Of a directory survive: the names as they were synced, changed by an arbitrary subset
-//! of what was done later; a rename is kept or lost as a whole. Syncing a file does not sync its
-//! name. A failing process writes nothing more.
+//! Of a file survive: what was synced; and of what was done to it later either a first part, whose last write
+//! may be torn (a first part of its bytes), or any of its sectors. Of a directory survive: the names as they
+//! were synced, changed by an arbitrary subset of what was done later; a rename is kept or lost as a whole.
+//! Syncing a file does not sync its name. A failing process writes nothing more.
 //!
 //! It may also become full: then a first part of what is written is there and an error is returned;
 //! or, where room is looked for late, everything seems to be written and syncing it fails.

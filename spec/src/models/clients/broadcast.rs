@@ -155,8 +155,8 @@ impl Broadcast {
     }
 }
 
-/// What may become of (how many are chosen, how many each server has applied) in one step, with `most` chosen at
-/// most: the abstraction without services, for comparison with the ensembles.
+/// What may become of (how many are chosen, how many each server has applied) in one step, with `most` chosen
+/// at most: the abstraction without services, for comparison with the ensembles.
 pub fn moves(chosen: usize, applied: &[usize], most: usize) -> Vec<(Move, usize, Vec<usize>)> {
     let mut moves = Vec::new();
     if chosen < most {

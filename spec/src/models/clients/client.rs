@@ -53,7 +53,7 @@ pub struct Armed {
 /// A request without its answer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Waiting {
-    /// Its xid.
+    /// The request's xid.
     pub xid: i32,
     /// The request.
     pub request: Request,
@@ -101,7 +101,7 @@ impl Wrongs {
 /// A client.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Client {
-    /// Its session.
+    /// The client's session.
     pub session: SessionId,
     /// Where it stands.
     pub link: Link,
@@ -111,7 +111,7 @@ pub struct Client {
     pub seen: Zxid,
     /// Requests without answers, in order.
     pub waiting: VecDeque<Waiting>,
-    /// Its watches.
+    /// The client's watches.
     pub armed: Vec<Armed>,
     /// The xid of the last request.
     pub xid: i32,

@@ -79,7 +79,7 @@ pub struct State {
 }
 
 /// A step.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     /// A proposer begins a ballot higher than any before.
     Begin(usize),

@@ -34,7 +34,7 @@ pub struct State {
 }
 
 /// A step.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     /// A client's request arrives at an acceptor.
     Arrive(usize, usize),

@@ -25,7 +25,7 @@ use crate::story::Teller;
 /// A statement about states.
 #[derive(Debug)]
 pub struct Claim<S> {
-    /// Its name.
+    /// The claim's name.
     pub name: &'static str,
     /// What it says, in one sentence.
     pub says: &'static str,
@@ -81,7 +81,7 @@ pub struct Checked<P> {
 }
 
 /// A state with the salt that its fingerprint depends on.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Salted<S> {
     /// The state.
     pub state: S,

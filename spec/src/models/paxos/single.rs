@@ -71,7 +71,7 @@ pub struct State {
 }
 
 /// A step.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     /// A proposer begins its next ballot.
     Begin(usize),

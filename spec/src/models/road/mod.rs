@@ -52,7 +52,7 @@ struct Proposed {
 }
 
 /// What the last transaction has done.
-#[derive(Clone, PartialEq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Applied {
     /// Which request of the menu it was.
     pub ask: usize,

@@ -1,0 +1,308 @@
+//! The connections of one port: which there are, which are to be read and written in this turn of the loop.
+//!
+//! What the bytes mean is the port's: a [`Protocol`] is the part of a connection that takes them in. Every
+//! connection is read once in a turn and written once at its end, so that none keeps the others waiting.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
+use std::time::Instant;
+
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Interest, Registry};
+
+use super::listener::Port;
+use super::refusals::Refusals;
+use super::slab::Slab;
+use super::socket::{Side, Socket};
+use super::token::{PortKind, Source};
+
+/// What a connection's bytes mean.
+pub(super) trait Protocol {
+    /// Bytes have arrived, perhaps none.
+    fn feed(&mut self, bytes: &[u8]);
+
+    /// The connection has nothing more to say in this turn: where nothing is left over, no memory is kept for
+    /// it.
+    fn rest(&mut self);
+}
+
+/// One connection: its socket, and its protocol's part.
+pub(super) struct Conn<P> {
+    pub(super) socket: Socket,
+    /// The other end's address.
+    pub(super) peer: SocketAddr,
+    /// How many connections the port had before.
+    number: u64,
+    /// Whether the connection is in the queue of those to be read.
+    queued: bool,
+    /// Whether the connection has been read in this turn.
+    read: bool,
+    /// Whether the connection is in the list of those to be written.
+    dirty: bool,
+    protocol: P,
+}
+
+impl<P> Deref for Conn<P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        &self.protocol
+    }
+}
+
+impl<P> DerefMut for Conn<P> {
+    fn deref_mut(&mut self) -> &mut P {
+        &mut self.protocol
+    }
+}
+
+impl<P: Protocol> Conn<P> {
+    /// Whether the connection is in the queue of those to be read.
+    pub(super) fn is_queued(&self) -> bool {
+        self.queued
+    }
+
+    /// Whether the connection has not been read in this turn.
+    pub(super) fn is_unread(&self) -> bool {
+        !self.read
+    }
+
+    /// Read the connection, for the first time in this turn; says how many bytes came.
+    pub(super) fn read(&mut self, scratch: &mut [u8]) -> usize {
+        self.read = true;
+        let bytes = self.socket.read(scratch);
+        self.protocol.feed(bytes);
+        bytes.len()
+    }
+
+    /// The socket and the protocol's part, each for itself.
+    pub(super) fn parts(&mut self) -> (&mut Socket, &mut P) {
+        (&mut self.socket, &mut self.protocol)
+    }
+
+    /// Whether the other end will say nothing more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.socket.side == Side::Closed
+    }
+}
+
+/// Every connection of a port.
+pub(super) struct Engine<P> {
+    kind: PortKind,
+    port: Option<Port>,
+    conns: Slab<Conn<P>>,
+    /// How many connections there have been.
+    made: u64,
+    /// Those to be read in this turn. An entry of a connection that is gone may name a newer one, which is
+    /// not queued.
+    work: VecDeque<usize>,
+    /// Those to be read in the next turn.
+    later: Vec<usize>,
+    /// Those to be written at the end of this turn.
+    dirty: Vec<usize>,
+    pub(super) refusals: Refusals,
+}
+
+impl<P: Protocol> Engine<P> {
+    /// No connections. There is no listener where a server is alone.
+    pub(super) fn new(kind: PortKind, port: Option<Port>) -> Self {
+        Engine {
+            kind,
+            port,
+            conns: Slab::default(),
+            made: 0,
+            work: VecDeque::new(),
+            later: Vec::new(),
+            dirty: Vec::new(),
+            refusals: Refusals::new(kind.name()),
+        }
+    }
+
+    // --- connections come and go ---------------------------------------------------------------
+
+    /// The listener is to be asked again.
+    pub(super) fn listener_ready(&mut self) {
+        if let Some(port) = &mut self.port {
+            port.ready();
+        }
+    }
+
+    /// The next connection that waits to be accepted.
+    pub(super) fn accept(&mut self, now: Instant) -> Option<(TcpStream, SocketAddr)> {
+        match self.port.as_mut()?.accept() {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                self.refusals.log(now, "accepting", error);
+                None
+            }
+        }
+    }
+
+    /// The number of the next connection.
+    pub(super) fn vacant(&self) -> usize {
+        self.conns.vacant()
+    }
+
+    /// Take over a connection.
+    pub(super) fn insert(
+        &mut self,
+        mut stream: TcpStream,
+        peer: SocketAddr,
+        protocol: P,
+        registry: &Registry,
+    ) -> io::Result<usize> {
+        let token = Source::Connection(self.kind, self.conns.vacant()).token();
+        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        self.made += 1;
+        Ok(self.conns.insert(Conn {
+            socket: Socket::new(stream),
+            peer,
+            number: self.made,
+            queued: false,
+            read: false,
+            dirty: false,
+            protocol,
+        }))
+    }
+
+    /// Take a connection out. Dropping it closes it and ends its events.
+    pub(super) fn remove(&mut self, index: usize) -> Option<Conn<P>> {
+        self.conns.remove(index)
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<&Conn<P>> {
+        self.conns.get(index)
+    }
+
+    pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut Conn<P>> {
+        self.conns.get_mut(index)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &Conn<P>)> {
+        self.conns.iter()
+    }
+
+    /// The connections from this number on.
+    pub(super) fn iter_from(&self, from: usize) -> impl Iterator<Item = (usize, &Conn<P>)> {
+        self.conns.iter_from(from)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Conn<P>> {
+        self.conns.iter_mut()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.conns.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.conns.is_empty()
+    }
+
+    /// How many connections the port had before this one.
+    pub(super) fn number(&self, index: usize) -> Option<u64> {
+        self.conns.get(index).map(|conn| conn.number)
+    }
+
+    /// The connections for which this holds.
+    pub(super) fn all(&self, holds: impl Fn(&Conn<P>) -> bool) -> Vec<usize> {
+        self.conns.iter().filter(|(_, conn)| holds(conn)).map(|(index, _)| index).collect()
+    }
+
+    /// Of the connections that this time is known of, the one with the earliest, if there are this many.
+    pub(super) fn first_of(&self, many: usize, due: impl Fn(&Conn<P>) -> Option<Instant>) -> Option<usize> {
+        let times = || self.conns.iter().filter_map(|(index, conn)| Some((due(conn)?, index)));
+        if times().count() < many {
+            return None;
+        }
+        times().min().map(|(_, index)| index)
+    }
+
+    // --- what is to be read --------------------------------------------------------------------
+
+    /// A connection is readable, writable or broken.
+    pub(super) fn ready(&mut self, index: usize, event: &Event) -> Option<&mut Conn<P>> {
+        let conn = self.conns.get_mut(index)?;
+        conn.socket.ready(event);
+        Some(conn)
+    }
+
+    /// Put a connection into the queue of those to be read.
+    pub(super) fn queue(&mut self, index: usize) {
+        if let Some(conn) = self.conns.get_mut(index)
+            && !conn.queued
+        {
+            conn.queued = true;
+            self.work.push_back(index);
+        }
+    }
+
+    /// A new turn of the loop: every connection may be read again.
+    pub(super) fn begin_turn(&mut self) {
+        self.work.extend(self.later.drain(..));
+    }
+
+    /// The connection whose turn it is.
+    pub(super) fn front(&mut self) -> Option<(usize, &mut Conn<P>)> {
+        let index = loop {
+            let index = *self.work.front()?;
+            if self.conns.get(index).is_some_and(|conn| conn.queued) {
+                break index;
+            }
+            self.work.pop_front();
+        };
+        Some((index, self.conns.get_mut(index)?))
+    }
+
+    /// The connection whose turn it is has said everything for now; `again`: there is more for the next turn.
+    pub(super) fn leave(&mut self, again: bool) {
+        let Some(index) = self.work.pop_front() else { return };
+        let Some(conn) = self.conns.get_mut(index) else { return };
+        (conn.read, conn.queued) = (false, again);
+        conn.protocol.rest();
+        if again {
+            self.later.push(index);
+        }
+    }
+
+    /// The next turn begins with another connection.
+    pub(super) fn rotate(&mut self) {
+        if let Some(index) = self.work.pop_front() {
+            self.work.push_back(index);
+        }
+    }
+
+    /// Whether a connection is to be read.
+    pub(super) fn has_to_read(&self) -> bool {
+        !(self.work.is_empty() && self.later.is_empty())
+    }
+
+    // --- what is to be written -----------------------------------------------------------------
+
+    /// There is something to write on a connection.
+    pub(super) fn mark_dirty(&mut self, index: usize) {
+        if let Some(conn) = self.conns.get_mut(index)
+            && !conn.dirty
+        {
+            conn.dirty = true;
+            self.dirty.push(index);
+        }
+    }
+
+    /// The connections on which there is something to write.
+    pub(super) fn take_dirty(&mut self) -> Vec<usize> {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        dirty.retain(|index| {
+            self.conns.get_mut(*index).is_some_and(|conn| std::mem::replace(&mut conn.dirty, false))
+        });
+        dirty
+    }
+
+    /// Whether there is something to write.
+    pub(super) fn has_to_write(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+}
