@@ -459,7 +459,7 @@ impl<P: WirePayload> QuorumPort<P> {
                 self.events.push_back(Input::Down(link));
                 #[cfg(feature = "mutants")]
                 if mutated!(OldConnectionDelivered) {
-                    self.events.extend(conn.latest.map(|packet| Input::Packet(link, packet)));
+                    self.events.extend(conn.latest.clone().map(|packet| Input::Packet(link, packet)));
                 }
             }
             Stage::Dialing(link, _) => self.not_reached(now, link, why),
