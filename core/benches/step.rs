@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use criterion::measurement::{Measurement, WallTime};
 use criterion::{BatchSize, Criterion, Throughput};
-use quorate_core::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
+use quorate_core::config::{Constant, ElectionMode, PeerConfig};
 use quorate_core::ids::{ConnId, Link, Now, ServerId, SessionId, Zxid};
 use quorate_core::membership::Membership;
 use quorate_core::pipeline::{ClientEvent, ClientReply, ClientTxn, Settings};
@@ -51,22 +51,12 @@ impl Server {
     fn with_followers(followers: i64) -> Server {
         let voters: Vec<ServerId> = (1..=1 + followers).map(ServerId).collect();
         let config = PeerConfig {
-            id: ME,
-            membership: Membership::new(QuorumVerifier::Majority(voters), Vec::new()).into(),
             election: ElectionMode::Oracle,
-            commit_log_count: 500,
-            read_only: false,
-            commit_log_bytes: usize::MAX,
-            diff_limit: DiffLimit::NONE,
-            max_txn: usize::MAX,
-            max_backlog: usize::MAX,
-            init_limit: 10,
-            tick_ms: 2000,
-            sync_limit: 5,
-            snap_count: 0,
-            settings: Settings::new(ME, 2000),
-            #[cfg(feature = "mutants")]
-            mutation: None,
+            ..PeerConfig::new(
+                ME,
+                Membership::new(QuorumVerifier::Majority(voters), Vec::new()),
+                Settings::new(ME, 2000),
+            )
         };
         let peer = QuorumPeer::new(Constant::new(config), Recovered::first_start());
         let (inputs, outputs) = (VecDeque::new(), Outputs::new());

@@ -74,6 +74,8 @@ pub struct PeerConfig<P: Payload> {
     pub max_txn: usize,
     /// While more than this waits for a leader's own disk, in bytes, what learners ask of it waits too.
     pub max_backlog: usize,
+    /// What one learner may have waiting so, in bytes: the connection of a learner that asks for more is closed.
+    pub max_parked: usize,
     /// How long a tick is (`tickTime`), milliseconds of [`Now::elapsed_ms`](crate::ids::Now::elapsed_ms).
     pub tick_ms: u64,
     /// How many ticks a learner that is not in service may be silent, besides `sync_limit`
@@ -89,6 +91,32 @@ pub struct PeerConfig<P: Payload> {
     #[cfg(feature = "mutants")]
     #[cfg_attr(feature = "recording", serde(skip))]
     pub mutation: Option<crate::mutation::Mutation>,
+}
+
+impl<P: Payload> PeerConfig<P> {
+    /// A member with ZooKeeper's usual times, 500 transactions kept for learners, no limit on anything, and no
+    /// snapshots.
+    pub fn new(id: ServerId, membership: impl Into<Arc<Membership>>, settings: SettingsOf<P>) -> Self {
+        PeerConfig {
+            id,
+            membership: membership.into(),
+            election: ElectionMode::Fast,
+            commit_log_count: 500,
+            read_only: false,
+            commit_log_bytes: usize::MAX,
+            diff_limit: DiffLimit::NONE,
+            max_txn: usize::MAX,
+            max_backlog: usize::MAX,
+            max_parked: usize::MAX,
+            tick_ms: 2000,
+            init_limit: 10,
+            sync_limit: 5,
+            snap_count: 0,
+            settings,
+            #[cfg(feature = "mutants")]
+            mutation: None,
+        }
+    }
 }
 
 /// Something shared that never changes during a run, and so is no part of a state's identity.

@@ -77,6 +77,8 @@ pub enum Reason {
     CannotActivate,
     /// A learner of this id is connected and alive.
     AlreadyConnected,
+    /// The learner has asked for more than may wait for the leader's own disk.
+    TooMuchAsked,
     /// The other side was silent for too long.
     Silent,
     /// The epoch is the last there can be, or beyond it.

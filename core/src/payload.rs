@@ -39,7 +39,7 @@ pub trait Service: Size + Clone + Eq + Hash + Debug + Sized {
     /// What goes to a client's connection.
     type Reply: Clone + Eq + Hash + Debug;
     /// A request that needs the leader: what a REQUEST packet carries.
-    type Request: Clone + Eq + Hash + Debug;
+    type Request: Size + Clone + Eq + Hash + Debug;
 
     /// An empty state machine, or the one a snapshot describes.
     fn new(settings: &Self::Settings, snapshot: Option<&Self::Snapshot>) -> Self;

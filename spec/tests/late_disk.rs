@@ -8,7 +8,7 @@ use quorate_core::election::{Notification, ServerState, Vote};
 use quorate_core::ids::{ConnId, Link, ServerId, Ticket, Zxid};
 use quorate_core::timer::Timer;
 use quorate_core::zab::Packet;
-use quorate_core::{Input, Output, QuorumPeer};
+use quorate_core::{Input, Output, QuorumPeer, Reason};
 use quorate_spec::byte::Byte;
 use quorate_spec::world::Durable;
 
@@ -29,7 +29,11 @@ fn appended(outputs: &[Output<Byte>]) -> Vec<(Ticket, Byte)> {
 
 /// A leader with a follower in service, whose disk has answered so far.
 fn established(max_backlog: usize) -> QuorumPeer<Byte> {
-    let mut leader = peer(|config| config.max_backlog = max_backlog);
+    established_with(|config| config.max_backlog = max_backlog)
+}
+
+fn established_with(change: impl FnOnce(&mut PeerConfig<Byte>)) -> QuorumPeer<Byte> {
+    let mut leader = peer(change);
     let first = Packet::FollowerInfo { accepted_epoch: 0, config_version: 0 };
     let inputs = [
         Input::Start,
@@ -93,6 +97,18 @@ fn what_a_learner_asked_over_an_earlier_connection_is_forgotten() {
         step_at(&mut leader, 0, Input::Alarm(Timer::Liveness));
     }
     step_at(&mut leader, 0, Input::Accepted(Link { generation: FOLLOWER.generation + 1, ..FOLLOWER }));
+    assert_eq!(leader.status().parked_requests, 0);
+}
+
+#[test]
+fn a_learner_that_asks_for_more_than_may_wait_is_dropped() {
+    let mut leader = established_with(|config| (config.max_backlog, config.max_parked) = (0, 2));
+    assert_eq!(appended(&asks(&mut leader, b'a')).len(), 1);
+    for byte in [b'b', b'c'] {
+        assert_eq!(asks(&mut leader, byte), []);
+    }
+    let outputs = asks(&mut leader, b'd');
+    assert!(outputs.contains(&Output::Hangup(FOLLOWER, Reason::TooMuchAsked)), "{outputs:?}");
     assert_eq!(leader.status().parked_requests, 0);
 }
 

@@ -353,12 +353,10 @@ impl Rename for FastLeaderElection {
 
 #[cfg(test)]
 mod tests {
-    use alloc::sync::Arc;
     use alloc::vec;
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::config::{DiffLimit, ElectionMode};
     use crate::ids::Zxid;
     use crate::pipeline::{ClientTxn, Settings};
     use crate::quorum::QuorumVerifier;
@@ -368,24 +366,7 @@ mod tests {
     }
 
     fn config(id: i64) -> PeerConfig<ClientTxn> {
-        PeerConfig {
-            id: ServerId(id),
-            membership: Arc::new(members()),
-            election: ElectionMode::Fast,
-            commit_log_count: 500,
-            read_only: false,
-            commit_log_bytes: usize::MAX,
-            diff_limit: DiffLimit::NONE,
-            max_txn: usize::MAX,
-            max_backlog: usize::MAX,
-            tick_ms: 2000,
-            init_limit: 10,
-            sync_limit: 5,
-            snap_count: 0,
-            settings: Settings::new(ServerId(id), 2000),
-            #[cfg(feature = "mutants")]
-            mutation: None,
-        }
+        PeerConfig::new(ServerId(id), members(), Settings::new(ServerId(id), 2000))
     }
 
     fn vote(leader: i64) -> Vote {

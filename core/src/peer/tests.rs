@@ -3,7 +3,6 @@
 use alloc::vec;
 
 use super::*;
-use crate::config::DiffLimit;
 use crate::ids::Link;
 use crate::pipeline::{ClientTxn, Settings};
 use crate::quorum::QuorumVerifier;
@@ -13,22 +12,12 @@ use crate::zab::Packet;
 fn server() -> QuorumPeer<ClientTxn> {
     let voters = QuorumVerifier::Majority((1..=3).map(ServerId).collect());
     let config = PeerConfig {
-        id: ServerId(1),
-        membership: Membership::new(voters, vec![ServerId(4)]).into(),
         election: ElectionMode::Oracle,
-        commit_log_count: 500,
-        read_only: false,
-        commit_log_bytes: usize::MAX,
-        diff_limit: DiffLimit::NONE,
-        max_txn: usize::MAX,
-        max_backlog: usize::MAX,
-        tick_ms: 2000,
-        init_limit: 10,
-        sync_limit: 5,
-        snap_count: 0,
-        settings: Settings::new(ServerId(1), 2000),
-        #[cfg(feature = "mutants")]
-        mutation: None,
+        ..PeerConfig::new(
+            ServerId(1),
+            Membership::new(voters, vec![ServerId(4)]),
+            Settings::new(ServerId(1), 2000),
+        )
     };
     let mut peer = QuorumPeer::new(Constant::new(config), Recovered::first_start());
     outputs(&mut peer, Input::Start);

@@ -101,6 +101,13 @@ pub struct ClientRequest {
     pub auth: Arc<[Id]>,
 }
 
+impl Size for ClientRequest {
+    fn size(&self) -> usize {
+        let identities = self.auth.iter().map(|id| id.scheme.len() + id.id.len()).sum::<usize>();
+        self.body.len() + identities
+    }
+}
+
 impl ClientRequest {
     /// A request that a server makes up for a session: no client, no identities.
     pub(super) fn internal(session: SessionId, op: OpCode, body: Bytes) -> Self {

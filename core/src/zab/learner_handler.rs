@@ -18,6 +18,8 @@ pub struct LearnerHandler {
     pub(crate) loyalty: Loyalty,
     /// How old what is read from it may be.
     pub(crate) arrivals: Arrivals,
+    /// What it has asked that waits for the leader's own disk, in bytes.
+    pub(crate) parked: usize,
 }
 
 /// How far a learner has come.
@@ -74,6 +76,7 @@ impl LearnerHandler {
             silent: 0,
             loyalty: Loyalty::default(),
             arrivals: Arrivals::begin(now),
+            parked: 0,
         }
     }
 

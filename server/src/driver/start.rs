@@ -30,6 +30,9 @@ use crate::timer::{Alarms, Durations};
 
 /// Bytes of committed transactions that are kept for learners, besides `commitLogCount`.
 const COMMIT_LOG_BYTES: usize = 64 << 20;
+/// Bytes that one learner may have asked for while a leader's own disk is behind. A learner of ZooKeeper with a
+/// thousand requests of some hundred kilobytes each stays below.
+const MAX_PARKED: usize = 512 << 20;
 /// A learner that lacks more is sent the state: a third of it, as ZooKeeper's `snapshotSizeFactor`
 /// has it, or so little that it is sent in a moment.
 const DIFF_LIMIT: DiffLimit = DiffLimit { bytes: 16 << 20, percent: 33 };
@@ -142,6 +145,7 @@ fn peer_config(config: &ServerConfig, settings: Settings) -> PeerConfig<ClientTx
         diff_limit: DIFF_LIMIT,
         max_txn: settings.max_txn,
         max_backlog: BUSY,
+        max_parked: MAX_PARKED,
         init_limit: config.init_limit,
         tick_ms: config.tick_time.as_millis() as u64,
         sync_limit: config.sync_limit,

@@ -249,7 +249,7 @@ impl Net {
         self.quorum.expire(now, registry);
         self.election.expire(now, &mut self.resolver, registry);
         self.client.begin_turn();
-        self.quorum.begin_turn(now);
+        self.quorum.begin_turn();
         self.election.begin_turn();
         Ok(wake)
     }

@@ -138,7 +138,8 @@ impl<P: WirePayload> Conn<Peer<P>> {
         if self.unread > 0 || self.mark_due > now {
             return None;
         }
-        self.unread = if self.socket.readable { self.socket.arrived() } else { 0 };
+        // After `now`: what arrives in between is still to be read.
+        self.unread = self.socket.arrived();
         self.mark_due = now + pause;
         Some(link)
     }

@@ -61,6 +61,8 @@ pub(crate) struct QuorumPort<P: WirePayload> {
     events: VecDeque<Input<P>>,
     /// Nothing is read.
     held: bool,
+    /// Idle connections are to be marked in this turn.
+    marks_due: bool,
     unreachable: Unreachable,
 }
 
@@ -94,6 +96,7 @@ impl<P: WirePayload> QuorumPort<P> {
             generation: 0,
             events: VecDeque::new(),
             held: false,
+            marks_due: false,
             unreachable: Unreachable::new("quorum"),
         }
     }
@@ -245,12 +248,16 @@ impl<P: WirePayload> QuorumPort<P> {
     }
 
     /// A new turn of the loop: every connection may be read again.
-    pub(crate) fn begin_turn(&mut self, now: Instant) {
+    pub(crate) fn begin_turn(&mut self) {
         self.engine.begin_turn();
+        self.marks_due = true;
+    }
+
+    /// Tell core of every connection on which nothing waits that it is read. Of one that is to be read core is told
+    /// when that is done.
+    fn mark_idle(&mut self, now: Instant) {
         for conn in self.engine.iter_mut() {
-            // Of one that is to be read core is told when that is done.
-            if !conn.socket.readable
-                && !conn.is_queued()
+            if !conn.is_queued()
                 && let Some(link) = conn.all_read(now, self.settings.mark_pause)
             {
                 self.events.push_back(Input::AllRead(link));
@@ -260,6 +267,9 @@ impl<P: WirePayload> QuorumPort<P> {
 
     /// The next thing that happened.
     pub(crate) fn next_input(&mut self, now: Instant, scratch: &mut [u8]) -> Option<Input<P>> {
+        if std::mem::take(&mut self.marks_due) {
+            self.mark_idle(now);
+        }
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Some(event);

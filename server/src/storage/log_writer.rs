@@ -1,5 +1,9 @@
 //! Writes the log: records at the end of the newest file, one sync for many.
+//!
+//! A new file has a temporary name until its first records are durable: a killed server leaves neither
+//! an empty log nor preallocated zeros without a header, which ZooKeeper refuses to start with.
 
+use std::io;
 use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,15 +40,16 @@ pub(super) struct LogWriter<D: Disk> {
 /// The file being written.
 struct Active<D: Disk> {
     file: D::File,
+    /// The name of the file from its first sync on.
     path: PathBuf,
+    /// The name of the file before, until the first sync gives it the other.
+    temporary: Option<PathBuf>,
     /// The end of what was handed to the disk.
     written: u64,
     /// The length of the file.
     len: u64,
     /// Up to here it has blocks.
     filled: u64,
-    /// Whether its name is on disk.
-    named: bool,
     /// Whether something was written since the last sync.
     dirty: bool,
 }
@@ -87,10 +92,13 @@ impl<D: Disk> LogWriter<D> {
         self.flush()?;
         let Some(active) = self.active.as_mut().filter(|active| active.dirty) else { return Ok(()) };
         self.disk.sync(&active.file, SyncPoint::LogRecords).during("sync", &active.path)?;
-        if !active.named && !mutated!(DirectorySyncForgotten) {
-            self.disk.sync_dir(&self.paths.log, SyncPoint::LogCreated).during("sync", &self.paths.log)?;
+        if let Some(temporary) = active.temporary.take() {
+            self.disk.rename(&temporary, &active.path).during("rename", &temporary)?;
+            if !mutated!(DirectorySyncForgotten) {
+                self.disk.sync_dir(&self.paths.log, SyncPoint::LogCreated).during("sync", &self.paths.log)?;
+            }
         }
-        (active.named, active.dirty) = (true, false);
+        active.dirty = false;
         Ok(())
     }
 
@@ -110,8 +118,13 @@ impl<D: Disk> LogWriter<D> {
 
     fn begin(&mut self, first: Zxid) -> Result<(), StorageError> {
         let path = self.paths.log_file(first);
-        let file = self.disk.create(&path).during("create", &path)?;
-        self.active = Some(Active { file, path, written: 0, len: 0, filled: 0, named: false, dirty: true });
+        if self.disk.exists(&path).during("look for", &path)? {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists)).during("create", &path);
+        }
+        let temporary = self.paths.new_log(first);
+        let file = self.disk.create(&temporary).during("create", &temporary)?;
+        let temporary = Some(temporary);
+        self.active = Some(Active { file, path, temporary, written: 0, len: 0, filled: 0, dirty: true });
         self.buffer.extend_from_slice(&FileKind::Log.header());
         Ok(())
     }

@@ -11,7 +11,7 @@ pub const VERSION_DIR: &str = "version-2";
 /// The names that storage adds to ZooKeeper's. They begin with neither `log.` nor `snapshot.`, so
 /// that ZooKeeper leaves them alone.
 pub(crate) const LOCK: &str = "quorate.lock";
-/// A snapshot being written: nothing yet.
+/// A snapshot or a log being written: nothing yet.
 pub(super) const TEMPORARY: &str = "tmp.";
 /// A snapshot that replaces everything else there is.
 pub(super) const INSTALL: &str = "install.";
@@ -62,6 +62,11 @@ impl Paths {
 
     pub(super) fn log_file(&self, first: Zxid) -> PathBuf {
         self.log.join(FileKind::Log.name(first))
+    }
+
+    /// A log none of whose transactions is durable yet.
+    pub(super) fn new_log(&self, first: Zxid) -> PathBuf {
+        self.log.join(format!("{TEMPORARY}{}", FileKind::Log.name(first)))
     }
 
     pub(super) fn snapshot(&self, zxid: Zxid) -> PathBuf {

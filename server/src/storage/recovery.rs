@@ -281,11 +281,14 @@ fn check_places<D: Disk>(disk: &D, paths: &Paths) -> Result<(), StorageError> {
 
 /// Finish an installation or a truncation that a crash interrupted, drop what was never finished.
 fn finish_interrupted<D: Disk>(disk: &D, paths: &Paths) -> Result<(), StorageError> {
-    let names = disk.list(&paths.snap).during("list", &paths.snap)?;
-    for name in names.iter().filter(|name| name.starts_with(TEMPORARY)) {
-        let path = paths.snap.join(name);
-        disk.remove(&path).during("remove", &path)?;
+    for dir in paths.version_dirs() {
+        let names = disk.list(dir).during("list", dir)?;
+        for name in names.iter().filter(|name| name.starts_with(TEMPORARY)) {
+            let path = dir.join(name);
+            disk.remove(&path).during("remove", &path)?;
+        }
     }
+    let names = disk.list(&paths.snap).during("list", &paths.snap)?;
     let mut installs = names.iter().filter_map(|name| Marker::parse(name));
     let mut truncates = names.iter().filter_map(|name| parse_marker(TRUNCATE, name));
     match (installs.next(), truncates.next()) {

@@ -279,22 +279,15 @@ pub(super) fn setting_of(
         // One server forgets what it has applied, and sends the state rather than two transactions.
         let forgetful = id == ServerId(1);
         Constant::new(PeerConfig::<Byte> {
-            id,
-            membership: Membership::new(verifier.clone(), observers.clone()).into(),
             election,
-            read_only: false,
             commit_log_count: if forgetful { 0 } else { 500 },
-            commit_log_bytes: usize::MAX,
             diff_limit: if forgetful { DiffLimit { bytes: 1, percent: 0 } } else { DiffLimit::NONE },
-            max_txn: usize::MAX,
-            max_backlog: usize::MAX,
             init_limit: 1,
             tick_ms: 1000,
             sync_limit: 1,
-            snap_count: 0,
-            settings: (),
             #[cfg(feature = "mutants")]
             mutation: variant.mutation,
+            ..PeerConfig::new(id, Membership::new(verifier.clone(), observers.clone()), ())
         })
     };
     Setting {

@@ -265,7 +265,7 @@ impl Server {
 
 #[cfg(test)]
 mod tests {
-    use quorate_core::config::{DiffLimit, ElectionMode, PeerConfig};
+    use quorate_core::config::{ElectionMode, PeerConfig};
     use quorate_core::ids::{Link, Now, ServerId};
     use quorate_core::membership::Membership;
     use quorate_core::payload::{Payload, Service};
@@ -300,23 +300,14 @@ mod tests {
             ..Recovered::first_start()
         };
         let config = PeerConfig {
-            id: ServerId(1),
-            membership: Membership::new(QuorumVerifier::Majority((1..=3).map(ServerId).collect()), vec![])
-                .into(),
-            election: ElectionMode::Fast,
-            commit_log_count: 500,
-            read_only: false,
-            commit_log_bytes: usize::MAX,
-            diff_limit: DiffLimit::NONE,
-            max_txn: usize::MAX,
-            max_backlog: usize::MAX,
             init_limit: 1,
-            tick_ms: 2000,
             sync_limit: 1,
             snap_count: 2,
-            settings: Settings::new(ServerId(1), 2000),
-            #[cfg(feature = "mutants")]
-            mutation: None,
+            ..PeerConfig::new(
+                ServerId(1),
+                Membership::new(QuorumVerifier::Majority((1..=3).map(ServerId).collect()), vec![]),
+                Settings::new(ServerId(1), 2000),
+            )
         };
         Header { program: String::new(), wall_ms: 0, config, recovered }
     }

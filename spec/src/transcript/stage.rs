@@ -178,22 +178,13 @@ impl Stage {
         }
         let config = |id: ServerId| {
             Constant::new(PeerConfig::<Byte> {
-                id,
-                membership: Membership::new(verifier.clone(), ids(all).split_off(voters)).into(),
                 election,
                 commit_log_count: remember,
-                read_only: false,
-                commit_log_bytes: usize::MAX,
                 diff_limit,
                 init_limit: 1,
-                max_txn: usize::MAX,
-                max_backlog: usize::MAX,
                 tick_ms: 1000,
                 sync_limit: 1,
-                snap_count: 0,
-                settings: (),
-                #[cfg(feature = "mutants")]
-                mutation: None,
+                ..PeerConfig::new(id, Membership::new(verifier.clone(), ids(all).split_off(voters)), ())
             })
         };
         let setting = Arc::new(Setting {

@@ -218,16 +218,21 @@ impl World {
             }
             return;
         }
-        let applied = Arc::clone(peer.service().applied());
-        let reign = peer.established_epoch().filter(|epoch| self.ghost.newest != Some((*epoch, i)));
-        let known = self.ghost.delivered.get(..applied.len()) == Some(applied.as_slice());
+        let (applied, established) = (Arc::clone(peer.service().applied()), peer.established_epoch());
+        self.shows(i, &applied, established);
+    }
+
+    /// A server that serves shows this state, and perhaps begins to lead in this epoch.
+    pub(super) fn shows(&mut self, i: usize, applied: &[(Zxid, Byte)], established: Option<Epoch>) {
+        let reign = established.filter(|epoch| self.ghost.newest != Some((*epoch, i)));
+        let known = self.ghost.delivered.get(..applied.len()) == Some(applied);
         if known && reign.is_none() {
             return;
         }
         let ghost = Arc::make_mut(&mut self.ghost);
-        ghost.deliver(0, &applied);
+        ghost.deliver(0, applied);
         if let Some(epoch) = reign {
-            ghost.establish(epoch, i, &applied);
+            ghost.establish(epoch, i, applied);
         }
     }
 

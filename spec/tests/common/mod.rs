@@ -1,6 +1,6 @@
 //! One peer of three, stepped by hand.
 
-use quorate_core::config::{DiffLimit, ElectionMode, PeerConfig};
+use quorate_core::config::{ElectionMode, PeerConfig};
 use quorate_core::ids::{Link, Now, ServerId};
 use quorate_core::membership::Membership;
 use quorate_core::quorum::QuorumVerifier;
@@ -12,24 +12,8 @@ pub(crate) const FOLLOWER: Link = Link { server: ServerId(2), generation: 7 };
 
 /// Server 1 of three, with an oracle; `syncLimit` is 5, `initLimit` 10 ticks of 2 s.
 pub(crate) fn config() -> PeerConfig<Byte> {
-    PeerConfig {
-        id: ServerId(1),
-        membership: Membership::new(QuorumVerifier::Majority((1..=3).map(ServerId).collect()), vec![]).into(),
-        election: ElectionMode::Oracle,
-        commit_log_count: 500,
-        read_only: false,
-        commit_log_bytes: usize::MAX,
-        diff_limit: DiffLimit::NONE,
-        max_txn: usize::MAX,
-        max_backlog: usize::MAX,
-        init_limit: 10,
-        tick_ms: 2000,
-        sync_limit: 5,
-        snap_count: 0,
-        settings: (),
-        #[cfg(feature = "mutants")]
-        mutation: None,
-    }
+    let members = Membership::new(QuorumVerifier::Majority((1..=3).map(ServerId).collect()), vec![]);
+    PeerConfig { election: ElectionMode::Oracle, ..PeerConfig::new(ServerId(1), members, ()) }
 }
 
 /// One step at a time in milliseconds, and what the peer wants done.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::QuorumPeer;
-use crate::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
+use crate::config::{Constant, PeerConfig};
 use crate::election::{Notification, ServerState, Vote};
 use crate::input::Input;
 use crate::membership::Membership;
@@ -136,22 +136,12 @@ fn step(peer: &mut QuorumPeer<ClientTxn>, input: Input<ClientTxn>) -> Outputs<Cl
 /// Server 1 of three, with what `log` holds, that has looked for a leader for long enough.
 fn alone(log: Vec<(Zxid, ClientTxn)>, read_only: bool) -> QuorumPeer<ClientTxn> {
     let config = PeerConfig {
-        id: ServerId(1),
-        membership: Membership::new(QuorumVerifier::Majority((1..=3).map(ServerId).collect()), vec![]).into(),
-        election: ElectionMode::Fast,
-        commit_log_count: 500,
-        commit_log_bytes: usize::MAX,
-        diff_limit: DiffLimit::NONE,
-        max_txn: usize::MAX,
-        max_backlog: usize::MAX,
-        init_limit: 10,
-        tick_ms: 2000,
-        sync_limit: 5,
         read_only,
-        snap_count: 0,
-        settings: Settings::new(ServerId(1), 2000),
-        #[cfg(feature = "mutants")]
-        mutation: None,
+        ..PeerConfig::new(
+            ServerId(1),
+            Membership::new(QuorumVerifier::Majority((1..=3).map(ServerId).collect()), vec![]),
+            Settings::new(ServerId(1), 2000),
+        )
     };
     let recovered = Recovered {
         accepted_epoch: 0,

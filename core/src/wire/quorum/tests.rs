@@ -40,6 +40,12 @@ impl Size for Raw {
     }
 }
 
+impl Size for WireRequest {
+    fn size(&self) -> usize {
+        self.body.len()
+    }
+}
+
 impl Size for Idle {
     fn size(&self) -> usize {
         0

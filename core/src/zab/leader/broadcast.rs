@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use super::{Leader, Outcome};
 use crate::ids::{Link, ServerId, Zxid};
 use crate::mutation::mutated;
-use crate::output::Output;
-use crate::payload::{Effect, Origin, Payload, RequestKind, Service};
+use crate::output::{Output, Reason};
+use crate::payload::{Effect, Origin, Payload, RequestKind, Service, Size};
 use crate::zab::member::{Context, EffectsOf, Member, RoleEnded};
 use crate::zab::packet::{Packet, RequestOf};
 
@@ -20,17 +20,26 @@ impl<P: Payload> Leader<P> {
         link: Link,
         request: RequestOf<P>,
     ) -> Outcome {
-        if m.has_backlog() || !self.parked.is_empty() {
-            self.parked.push_back((link, request));
-            return Ok(());
+        if !m.has_backlog() && self.parked.is_empty() {
+            return self.request(m, cx, request, Origin::Learner(link));
         }
-        self.request(m, cx, request, Origin::Learner(link))
+        let Some(learner) = self.learners.get_mut(&link.server) else { return Ok(()) };
+        learner.parked = learner.parked.saturating_add(request.size());
+        if learner.parked > m.config.max_parked {
+            self.parked.retain(|(asker, _)| asker.server != link.server);
+            return self.drop_learner(m, cx, link, Reason::TooMuchAsked);
+        }
+        self.parked.push_back((link, request));
+        Ok(())
     }
 
     /// The disk has answered: what had to wait goes on, until there is too much again.
     pub(super) fn take_up_parked(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>) -> Outcome {
         while !m.has_backlog() && !mutated!(m.config, ParkedForgotten) {
             let Some((link, request)) = self.parked.pop_front() else { break };
+            if let Some(learner) = self.learners.get_mut(&link.server).filter(|l| l.link == link) {
+                learner.parked -= request.size();
+            }
             self.request(m, cx, request, Origin::Learner(link))?;
         }
         Ok(())

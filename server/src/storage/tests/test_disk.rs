@@ -186,7 +186,7 @@ impl TestDisk {
         let survives = |path: &Path| path.ancestors().all(|dir| names.contains_key(dir));
         let names: BTreeMap<PathBuf, usize> =
             names.iter().filter(|(path, _)| survives(path)).map(|(p, i)| (p.clone(), *i)).collect();
-        let mut has_holes = false;
+        let mut has_holes = state.has_holes;
         let mut crash = |content: &Content| content.crash(rng, &mut has_holes);
         let inodes = state.inodes.iter().map(|inode| inode.as_ref().map(&mut crash)).collect();
         let skipped = state.skipped;
@@ -195,9 +195,14 @@ impl TestDisk {
         TestDisk(Arc::new(Mutex::new(state)))
     }
 
-    /// Whether the last crash has kept some sectors of a file and lost others.
+    /// Whether a crash has kept some sectors of a file and lost others, and no start has mended it.
     pub(super) fn has_holes(&self) -> bool {
         self.state().has_holes
+    }
+
+    /// A start has found nothing wrong, or mended it.
+    pub(super) fn is_mended(&self) {
+        self.state().has_holes = false;
     }
 
     /// A file's content.

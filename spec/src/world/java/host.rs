@@ -82,17 +82,8 @@ impl World {
         if !java.serving() {
             return;
         }
-        let applied = Arc::clone(java.applied());
-        let reign = java.established_epoch().filter(|epoch| self.ghost.newest != Some((*epoch, i)));
-        let known = self.ghost.delivered.get(..applied.len()) == Some(applied.as_slice());
-        if known && reign.is_none() {
-            return;
-        }
-        let ghost = Arc::make_mut(&mut self.ghost);
-        ghost.deliver(0, &applied);
-        if let Some(epoch) = reign {
-            ghost.establish(epoch, i, &applied);
-        }
+        let (applied, established) = (Arc::clone(java.applied()), java.established_epoch());
+        self.shows(i, &applied, established);
     }
 
     /// Everything that such a server can do next.
