@@ -74,7 +74,8 @@ pub struct PeerConfig<P: Payload> {
     pub max_txn: usize,
     /// While more than this waits for a leader's own disk, in bytes, what learners ask of it waits too.
     pub max_backlog: usize,
-    /// What one learner may have waiting so, in bytes: the connection of a learner that asks for more is closed.
+    /// What one learner may have waiting so, in bytes. The connection of a learner that asks for more is
+    /// closed.
     pub max_parked: usize,
     /// How long a tick is (`tickTime`), milliseconds of [`Now::elapsed_ms`](crate::ids::Now::elapsed_ms).
     pub tick_ms: u64,
@@ -94,8 +95,8 @@ pub struct PeerConfig<P: Payload> {
 }
 
 impl<P: Payload> PeerConfig<P> {
-    /// A member with ZooKeeper's usual times, 500 transactions kept for learners, no limit on anything, and no
-    /// snapshots.
+    /// A member with ZooKeeper's usual times, 500 transactions kept for learners, no limit on anything, and
+    /// no snapshots.
     pub fn new(id: ServerId, membership: impl Into<Arc<Membership>>, settings: SettingsOf<P>) -> Self {
         PeerConfig {
             id,

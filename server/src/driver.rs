@@ -186,7 +186,10 @@ impl Driver {
         self.disk.submit();
         let learns = matches!(self.peer.state(), ServerState::Following | ServerState::Observing);
         self.net.set_pressure(self.disk.pressure(), learns);
-        self.net.flush(Instant::now());
+        let now = Instant::now();
+        self.net.flush(now);
+        let service = self.peer.service();
+        self.net.client.shed(now, service.watch_bytes(), |conn| service.watch_bytes_of(conn));
         if let Some(announcer) = &mut self.announcer {
             announcer.waits_for(self.net.missing());
         }

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use quorate_core::recording::Frames;
+use quorate_core::recording::{Frames, MAGIC};
 use quorate_core::wire::client::CreateMode;
 use quorate_spec::replay::{ReplayError, replay};
 
@@ -129,7 +129,7 @@ fn damaged_and_foreign_recordings_are_refused_by_file_and_offset() {
     // A frame begins with its length, which ends with its highest byte, and its checksum.
     let (length, content) = (with_flip(frames.offset() + 3), with_flip(frames.offset() + 8));
     for (bytes, what) in [
-        (&b"QREC\0\0\0\x02"[..], "offset 8: the file ends before its header"),
+        (&MAGIC[..], "offset 8: the file ends before its header"),
         (&bytes[..100], "offset 8: the file ends within a record"),
         (b"snapshot", "offset 0: this is no recording"),
         (b"", "offset 0: this is no recording"),

@@ -137,6 +137,16 @@ impl TreeService {
         self.watches.data()
     }
 
+    /// What the watches of this server's clients take, in bytes.
+    pub fn watch_bytes(&self) -> usize {
+        self.watches.bytes()
+    }
+
+    /// What the watches of one connection take, in bytes.
+    pub fn watch_bytes_of(&self, conn: ConnId) -> usize {
+        self.watches.bytes_of(conn)
+    }
+
     /// The session of a connection.
     pub fn session_of(&self, conn: ConnId) -> Option<SessionId> {
         self.connections.get(&conn).map(|connection| connection.session)

@@ -148,6 +148,16 @@ impl WatchManager {
         self.data.len() + self.child.len()
     }
 
+    /// What all watches take, in bytes; a path that several connections watch counts for each.
+    pub fn bytes(&self) -> usize {
+        self.data.bytes() + self.child.bytes()
+    }
+
+    /// What the watches of `conn` take, in bytes.
+    pub fn bytes_of(&self, conn: ConnId) -> usize {
+        self.data.bytes_of(conn) + self.child.bytes_of(conn)
+    }
+
     /// Whether there is no watch.
     pub fn is_empty(&self) -> bool {
         self.data.is_empty() && self.child.is_empty()

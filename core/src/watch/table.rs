@@ -58,12 +58,25 @@ impl Modes {
     }
 }
 
+/// What a watch takes beside its path, in bytes: entries by path and by connection.
+const OVERHEAD: usize = 128;
+
+/// The paths that one connection watches.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+struct Watched {
+    paths: BTreeSet<Arc<str>>,
+    /// What they take, as if no other connection watched them.
+    bytes: usize,
+}
+
 /// Watches by path and by connection.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct WatchTable {
     /// Per path the connections, in order, that watch it.
     watchers: PathMap<Vec<(ConnId, Modes)>>,
-    paths: BTreeMap<ConnId, BTreeSet<Arc<str>>>,
+    paths: BTreeMap<ConnId, Watched>,
+    /// What all connections' watches take together, in bytes.
+    bytes: usize,
     /// Pairs of path and connection.
     len: usize,
     /// Those with [`Mode::PersistentRecursive`]: without any, ancestors need not be looked up.
@@ -79,6 +92,7 @@ impl WatchTable {
         WatchTable {
             watchers: PathMap::new(key),
             paths: BTreeMap::new(),
+            bytes: 0,
             len: 0,
             recursive: 0,
             #[cfg(feature = "mutants")]
@@ -94,6 +108,16 @@ impl WatchTable {
     /// Whether there is no watch.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// What all watches take, in bytes; a path that several connections watch counts for each.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What the watches of `conn` take, in bytes.
+    pub fn bytes_of(&self, conn: ConnId) -> usize {
+        self.paths.get(&conn).map_or(0, |watched| watched.bytes)
     }
 
     /// How many paths are watched.
@@ -114,13 +138,13 @@ impl WatchTable {
         };
         let rest = rest.into_iter().flatten();
         let later = self.paths.range((from, Bound::Unbounded));
-        let later = later.flat_map(|(conn, paths)| paths.iter().map(|path| (*conn, path)));
+        let later = later.flat_map(|(conn, watched)| watched.paths.iter().map(|path| (*conn, path)));
         rest.map(move |path| (last.map_or(ConnId(0), |(conn, _)| conn), path)).chain(later)
     }
 
     fn paths_after(&self, conn: ConnId, path: &str) -> impl Iterator<Item = &Arc<str>> {
         let range = (Bound::Excluded(path), Bound::Unbounded);
-        self.paths.get(&conn).map(|paths| paths.range::<str, _>(range)).into_iter().flatten()
+        self.paths.get(&conn).map(|watched| watched.paths.range::<str, _>(range)).into_iter().flatten()
     }
 
     /// `conn` watches `path`, additionally in this mode.
@@ -144,7 +168,10 @@ impl WatchTable {
             Err(i) => {
                 list.insert(i, (conn, added));
                 self.len += 1;
-                self.paths.entry(conn).or_default().insert(shared);
+                let watched = self.paths.entry(conn).or_default();
+                watched.paths.insert(shared);
+                watched.bytes += size(path);
+                self.bytes += size(path);
                 Modes::default()
             }
         };
@@ -184,7 +211,9 @@ impl WatchTable {
 
     /// `conn` is gone.
     pub fn remove_watcher(&mut self, conn: ConnId) {
-        for path in self.paths.remove(&conn).unwrap_or_default() {
+        let Some(watched) = self.paths.remove(&conn) else { return };
+        self.bytes -= watched.bytes;
+        for path in watched.paths {
             self.remove(&path, conn, Modes::ALL);
         }
     }
@@ -235,13 +264,21 @@ impl WatchTable {
     }
 
     fn forget_path(&mut self, conn: ConnId, path: &str) {
-        if let Some(paths) = self.paths.get_mut(&conn) {
-            paths.remove(path);
-            if paths.is_empty() {
+        if let Some(watched) = self.paths.get_mut(&conn)
+            && watched.paths.remove(path)
+        {
+            watched.bytes -= size(path);
+            self.bytes -= size(path);
+            if watched.paths.is_empty() {
                 self.paths.remove(&conn);
             }
         }
     }
+}
+
+/// What a watch of this path takes, in bytes.
+fn size(path: &str) -> usize {
+    path.len() + OVERHEAD
 }
 
 /// A walk over a table by path, which may be left and gone on with while the table changes: what
@@ -257,8 +294,8 @@ pub struct WalkByPath {
 impl WalkByPath {
     /// Before the first path.
     pub fn new(table: &WatchTable) -> Self {
-        let first = |(conn, paths): (&ConnId, &BTreeSet<Arc<str>>)| {
-            paths.first().map(|path| Reverse((Arc::clone(path), *conn)))
+        let first = |(conn, watched): (&ConnId, &Watched)| {
+            watched.paths.first().map(|path| Reverse((Arc::clone(path), *conn)))
         };
         WalkByPath { next: table.paths.iter().filter_map(first).collect() }
     }
@@ -269,7 +306,7 @@ impl WalkByPath {
             if let Some(later) = table.paths_after(conn, &path).next() {
                 self.next.push(Reverse((Arc::clone(later), conn)));
             }
-            if table.paths.get(&conn).is_some_and(|paths| paths.contains(&path)) {
+            if table.paths.get(&conn).is_some_and(|watched| watched.paths.contains(&path)) {
                 return Some((path, conn));
             }
         }
@@ -297,6 +334,7 @@ mod tests {
         assert_eq!(table.fire("/a"), vec![A, B]);
         assert_eq!(table.fire("/a"), vec![]);
         assert!(table.is_empty() && table.watcher_count() == 0 && table.path_count() == 0);
+        assert_eq!(table.bytes(), 0);
     }
 
     #[test]
@@ -377,6 +415,11 @@ mod tests {
                     }
                 }
                 let pairs: BTreeSet<_> = model.iter().map(|(p, c, _)| (p, c)).collect();
+                for conn in (0..3).map(ConnId) {
+                    let bytes = pairs.iter().filter(|(_, c)| **c == conn).map(|(path, _)| size(path)).sum::<usize>();
+                    prop_assert_eq!(table.bytes_of(conn), bytes);
+                }
+                prop_assert_eq!(table.bytes(), pairs.iter().map(|(path, _)| size(path)).sum::<usize>());
                 let mut walk = WalkByPath::new(&table);
                 let mut last: Option<(ConnId, Arc<str>)> = None;
                 let mut by_conn = BTreeSet::new();

@@ -74,6 +74,7 @@ fn gauges(lines: &mut Lines, view: &View<'_>) {
     lines.add("packets_sent", totals.sent);
     lines.add("num_alive_connections", view.port.len());
     lines.add("outstanding_requests", view.port.outstanding());
+    lines.add("client_memory_bytes", view.port.memory() + view.peer.service().watch_bytes());
     lines.add("uptime", view.metrics.uptime_ms(view.at));
     lines.add("znode_count", facts::znodes(&service));
     lines.add("watch_count", service.watches);
@@ -122,6 +123,7 @@ fn counters(lines: &mut Lines, view: &View<'_>) {
     lines.add("connection_request_count", totals.connection_requests);
     lines.add("connection_rejected", totals.rejected);
     lines.add("sessionless_connections_expired", totals.sessionless_expired);
+    lines.add("connections_shed", totals.shed);
     lines.add("stale_sessions_expired", service.expired_sessions);
     lines.add("digest_mismatches_count", service.digest_mismatches);
     lines.add("snapshot_error_count", metrics.failed_snapshots);

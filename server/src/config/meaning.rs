@@ -63,6 +63,7 @@ pub(super) fn mean(typed: &mut Typed) -> Option<ServerConfig> {
             .given_number("jute.maxbuffer.extrasize")
             .map_or(jute_max_buffer, |bytes| bytes.max(1024) as usize),
         outstanding_limit: outstanding_limit(typed.number("globalOutstandingLimit") as usize, voters),
+        client_memory: (typed.number("quorate.clientMemory") as usize) << 20,
         snap_count: typed.number("snapCount") as u64,
         pre_alloc_bytes: typed.number("preAllocSize") as u64 * 1024,
         files: files::settings(typed),

@@ -84,6 +84,8 @@ pub struct ServerConfig {
     /// Requests in process above which clients that already have one in process are not read: this
     /// server's part of `globalOutstandingLimit`.
     pub outstanding_limit: usize,
+    /// What client connections may make this server hold, in bytes.
+    pub client_memory: usize,
     /// Transactions between two snapshots.
     pub snap_count: u64,
     /// Bytes by which a log file grows.

@@ -30,8 +30,8 @@ use crate::timer::{Alarms, Durations};
 
 /// Bytes of committed transactions that are kept for learners, besides `commitLogCount`.
 const COMMIT_LOG_BYTES: usize = 64 << 20;
-/// Bytes that one learner may have asked for while a leader's own disk is behind. A learner of ZooKeeper with a
-/// thousand requests of some hundred kilobytes each stays below.
+/// Bytes that one learner may have asked for while a leader's own disk is behind. A learner of ZooKeeper with
+/// a thousand requests of some hundred kilobytes each stays below.
 const MAX_PARKED: usize = 512 << 20;
 /// A learner that lacks more is sent the state: a third of it, as ZooKeeper's `snapshotSizeFactor`
 /// has it, or so little that it is sent in a moment.

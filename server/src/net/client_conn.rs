@@ -45,6 +45,8 @@ pub(super) struct Client {
     /// The session and its timeout (ms), once there is one.
     pub(super) session: Option<(i64, i32)>,
     pub(super) established_ms: i64,
+    /// What the connection held when that was last counted, in bytes.
+    counted: usize,
 }
 
 /// How far it is.
@@ -85,6 +87,17 @@ impl Conn<Client> {
         self.socket.readable || !self.frames.buffer().is_empty()
     }
 
+    /// What the connection holds besides requests in process, in bytes: when that was last counted, and now.
+    pub(super) fn count(&mut self) -> (usize, usize) {
+        let now = self.socket.capacity() + self.frames.buffer().len();
+        (std::mem::replace(&mut self.counted, now), now)
+    }
+
+    /// What the connection holds, in bytes, its requests in process included.
+    pub(super) fn held(&self) -> usize {
+        self.counted + self.waiting.iter().map(|waiting| waiting.bytes).sum::<usize>()
+    }
+
     /// What an operator is told of it.
     pub(super) fn line(&self) -> ConnectionLine<'_> {
         let (read, written) = (!self.is_paused(), self.socket.unsent() > 0);
@@ -113,7 +126,13 @@ impl Client {
             counts: Counts::default(),
             session: None,
             established_ms: wall_ms(),
+            counted: 0,
         }
+    }
+
+    /// What the connection held when that was last counted, in bytes.
+    pub(super) fn counted(&self) -> usize {
+        self.counted
     }
 
     /// Whether what it says next has to wait for what it said.

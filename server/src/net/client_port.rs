@@ -16,6 +16,7 @@ use quorate_core::pipeline::{ClientEvent, ClientReply};
 use quorate_core::wire::client::xid;
 
 use super::Pressure;
+use super::budget::Budget;
 use super::client_conn::{Client, Happened, Stage};
 use super::client_stats::{ConnectionExpiry, ConnectionLine, Counts, InProcess, Totals, Waiting};
 use super::engine::{Conn, Engine};
@@ -48,6 +49,8 @@ pub(crate) struct ClientSettings {
     pub(crate) max_frame: usize,
     /// This server's part of `globalOutstandingLimit`.
     pub(crate) outstanding_limit: usize,
+    /// `quorate.clientMemory`, in bytes.
+    pub(crate) memory: usize,
 }
 
 /// The client port of one server.
@@ -57,6 +60,7 @@ pub(crate) struct ClientPort {
     per_address: HashMap<IpAddr, usize>,
     accepted: u64,
     in_process: InProcess,
+    budget: Budget,
     pressure: Pressure,
     totals: Totals,
     began: Instant,
@@ -72,6 +76,7 @@ impl ClientPort {
     /// A port; without a listener for a server that takes no clients.
     pub(crate) fn new(settings: ClientSettings, port: Option<Port>) -> Self {
         ClientPort {
+            budget: Budget::new(settings.memory),
             settings,
             engine: Engine::new(PortKind::Client, port),
             per_address: HashMap::new(),
@@ -127,6 +132,52 @@ impl ClientPort {
             conn.counts.answered(op, xid, zxid, us, now.duration_since(self.began).as_millis());
         }
         self.engine.mark_dirty(index);
+        self.account(index);
+        // Many answers of one turn: what the clients take in first makes room.
+        if self.is_overrun(0) {
+            self.flush();
+            self.shed(now, 0, |_| 0);
+        }
+    }
+
+    /// Close the connections that hold the most, if all together hold more than they may. `others` is what
+    /// core holds for them, `of` what it holds for one.
+    pub(crate) fn shed(&mut self, now: Instant, others: usize, of: impl Fn(ConnId) -> usize) {
+        // While core does not know yet which are gone, what it holds for them still counts.
+        if !self.is_overrun(others) || !self.events.is_empty() {
+            return;
+        }
+        let each = self.engine.iter().map(|(index, conn)| (conn.held() + of(conn.id), index)).collect();
+        let total = self.memory() + others;
+        for index in self.budget.greediest(each, total) {
+            if let Some(conn) = self.engine.get(index) {
+                let (peer, mib) = (conn.peer, (conn.held() + of(conn.id)) >> 20);
+                let why = format!(
+                    "held {mib} MiB while all connections together held more than quorate.clientMemory={}",
+                    self.settings.memory >> 20
+                );
+                self.engine.refusals.log(now, peer, why);
+            }
+            self.totals.shed += 1;
+            self.lost(index);
+        }
+    }
+
+    fn is_overrun(&self, others: usize) -> bool {
+        self.budget.is_overrun(self.in_process.bytes.saturating_add(others))
+    }
+
+    /// What all connections hold, in bytes: unfinished frames, requests in process, unsent answers.
+    pub(crate) fn memory(&self) -> usize {
+        self.budget.held() + self.in_process.bytes
+    }
+
+    /// Count anew what a connection holds.
+    fn account(&mut self, index: usize) {
+        if let Some(conn) = self.engine.get_mut(index) {
+            let (before, now) = conn.count();
+            self.budget.account(before, now);
+        }
     }
 
     /// Close a connection after what was sent to it.
@@ -166,6 +217,7 @@ impl ClientPort {
         }
         (conn.stage, conn.since) = (Stage::Answering, now);
         self.engine.mark_dirty(index);
+        self.account(index);
     }
 
     // --- what the event loop saw ---------------------------------------------------------------
@@ -263,7 +315,10 @@ impl ClientPort {
             if conn.is_unread() {
                 conn.read(scratch);
             }
-            match conn.next(now) {
+            let next = conn.next(now);
+            let (before, held) = conn.count();
+            self.budget.account(before, held);
+            match next {
                 Ok(Some(happened)) => {
                     self.totals.received += 1;
                     match &happened {
@@ -299,17 +354,24 @@ impl ClientPort {
     pub(crate) fn flush(&mut self) {
         for index in self.engine.take_dirty() {
             let Some(conn) = self.engine.get_mut(index) else { continue };
-            match conn.socket.write() {
+            let written = conn.socket.write();
+            if matches!(written, Ok(true))
+                && matches!(conn.stage, Stage::Greeting | Stage::Connecting | Stage::Open(_))
+            {
+                let mut buffer = Vec::new();
+                conn.socket.swap_buffer(&mut buffer);
+                if self.spare.len() < SPARE && buffer.capacity() <= SPARE_CAPACITY {
+                    self.spare.push(buffer);
+                }
+            }
+            let (before, held) = conn.count();
+            self.budget.account(before, held);
+            match written {
                 Ok(true) if conn.stage == Stage::Closing => {
                     self.remove(index);
                 }
                 Ok(true) if conn.stage == Stage::Answering => self.hungry.push_back(conn.id),
                 Ok(true) => {
-                    let mut buffer = Vec::new();
-                    conn.socket.swap_buffer(&mut buffer);
-                    if self.spare.len() < SPARE && buffer.capacity() <= SPARE_CAPACITY {
-                        self.spare.push(buffer);
-                    }
                     if conn.has_more() {
                         self.engine.queue(index);
                     }
@@ -458,6 +520,7 @@ impl ClientPort {
     fn remove(&mut self, index: usize) -> Option<Conn<Client>> {
         let conn = self.engine.remove(index)?;
         conn.waiting.iter().for_each(|waiting| self.in_process.remove(waiting));
+        self.budget.account(conn.counted(), 0);
         if let Some(count) = self.per_address.get_mut(&conn.peer.ip()) {
             *count -= 1;
             if *count == 0 {

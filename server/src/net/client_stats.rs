@@ -31,6 +31,8 @@ pub(crate) struct Totals {
     pub(crate) rejected: u64,
     /// Connections that never asked for a session.
     pub(crate) sessionless_expired: u64,
+    /// Connections that were closed because all together held too much.
+    pub(crate) shed: u64,
 }
 
 impl Totals {
@@ -46,12 +48,13 @@ impl Totals {
 
     /// What `srst` begins anew.
     pub(super) fn reset(&mut self) {
-        let Totals { bytes_received, connection_requests, rejected, sessionless_expired, .. } = *self;
+        let Totals { bytes_received, connection_requests, rejected, sessionless_expired, shed, .. } = *self;
         *self = Totals {
             bytes_received,
             connection_requests,
             rejected,
             sessionless_expired,
+            shed,
             ..Totals::default()
         };
     }

@@ -5,6 +5,7 @@
 //! writes each socket once. Order per connection is kept both ways, and a connection
 //! that core has hung up delivers nothing any more: what it sent is forgotten with it.
 
+mod budget;
 mod client_conn;
 mod client_port;
 mod client_stats;
@@ -384,6 +385,7 @@ fn client_settings(config: &ServerConfig) -> ClientSettings {
         sessionless: config.sessionless_timeout,
         max_frame: config.jute_max_buffer,
         outstanding_limit: config.outstanding_limit,
+        memory: config.client_memory,
     }
 }
 

@@ -253,8 +253,8 @@ impl<P: WirePayload> QuorumPort<P> {
         self.marks_due = true;
     }
 
-    /// Tell core of every connection on which nothing waits that it is read. Of one that is to be read core is told
-    /// when that is done.
+    /// Tell core of every connection on which nothing waits that it is read. Of one that is to be read core
+    /// is told when that is done.
     fn mark_idle(&mut self, now: Instant) {
         for conn in self.engine.iter_mut() {
             if !conn.is_queued()

@@ -103,6 +103,11 @@ impl Socket {
         self.outbox.len() - self.sent
     }
 
+    /// What the buffer of what waits to be sent takes, in bytes.
+    pub(crate) fn capacity(&self) -> usize {
+        self.outbox.capacity()
+    }
+
     /// Send as much as the kernel takes. `Ok(true)`: everything is sent.
     pub(crate) fn write(&mut self) -> io::Result<bool> {
         while self.sent < self.outbox.len() {

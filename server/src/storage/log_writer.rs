@@ -1,7 +1,7 @@
 //! Writes the log: records at the end of the newest file, one sync for many.
 //!
-//! A new file has a temporary name until its first records are durable: a killed server leaves neither
-//! an empty log nor preallocated zeros without a header, which ZooKeeper refuses to start with.
+//! A new file has a temporary name until its first records are durable. So a killed server leaves neither
+//! an empty log nor preallocated zeros without a header. ZooKeeper refuses to start with either.
 
 use std::io;
 use std::mem;

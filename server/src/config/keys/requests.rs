@@ -11,6 +11,14 @@ pub(super) const KEYS: &[Key] = &[
          An ensemble of three or more voters shares them: each server takes its part of (voters − 1).",
     ),
     Key::new(
+        "quorate.clientMemory",
+        number(16, 1 << 20, "MiB"),
+        "512",
+        "What all client connections together may make this server hold besides znodes: unfinished frames, requests in process, \
+         answers and events that are not taken in, watches. Above it the connections that hold the most are closed. \
+         Quorate's own: ZooKeeper passes over it.",
+    ),
+    Key::new(
         "request_throttle_max_requests",
         count(0, INT),
         "0",
@@ -38,14 +46,14 @@ pub(super) const KEYS: &[Key] = &[
         "largeRequestThreshold",
         count(-1, INT),
         "-1",
-        "the bytes that all requests together take are not limited; `jute.maxbuffer` limits each of them",
+        "`quorate.clientMemory` limits the bytes that all requests together take, `jute.maxbuffer` each of them",
     )
     .ignored(&["-1", "0"]),
     Key::new(
         "largeRequestMaxBytes",
         number(0, INT, "bytes"),
         "104857600",
-        "the bytes that all requests together take are not limited; `jute.maxbuffer` limits each of them",
+        "`quorate.clientMemory` limits the bytes that all requests together take, `jute.maxbuffer` each of them",
     )
     .ignored(&[]),
     cache("maxResponseCacheSize").ignored(&["0"]),
