@@ -14,8 +14,8 @@ pub(super) const KEYS: &[Key] = &[
         "quorate.clientMemory",
         number(16, 1 << 20, "MiB"),
         "512",
-        "What all client connections together may make this server hold besides znodes: unfinished frames, requests in process, \
-         answers and events that are not taken in, watches. Above it the connections that hold the most are closed. \
+        "What all client connections together may make this server hold: unfinished frames, requests in process, \
+         unsent answers and events, watches. Above it the connections that hold the most are closed. \
          Quorate's own: ZooKeeper passes over it.",
     ),
     Key::new(
