@@ -161,6 +161,8 @@ pub enum Mutation {
     LoserNotAnswered,
     /// An observer that asks who leads is not answered.
     ObserverNotAnswered,
+    /// Whatever an observer says is answered, even if it has a leader.
+    ObserverAlwaysAnswered,
     /// A leader counts the promise of an epoch that was promised before, perhaps to another leader.
     RepeatedPromiseCounts,
     /// A learner promises an epoch again as if it had not promised it before.

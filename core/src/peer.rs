@@ -355,8 +355,9 @@ impl<P: Payload> QuorumPeer<P> {
         let state = self.state();
         let (config, members) = (&self.member.config, &self.member.membership);
         if !members.is_voter(from) {
-            // An observer asks who leads.
-            if mutated!(config, ObserverNotAnswered) {
+            // An observer asks who leads. One that has a leader does not: it would answer the answer.
+            let asks = heard.state == ServerState::Looking || mutated!(config, ObserverAlwaysAnswered);
+            if !asks || mutated!(config, ObserverNotAnswered) {
                 return Ok(());
             }
             cx.out.push(Output::Elect(from, self.election.notification(state)));

@@ -12,11 +12,14 @@ pub struct Byte(pub u8);
 
 impl Byte {
     /// No transaction but a read, which is answered by the server it is sent to.
-    pub const READ: Byte = Byte(u8::MAX - 8);
+    pub const READ: Byte = Byte(u8::MAX - Byte::SYNCS);
 
-    /// No transaction but a `sync`: one of eight that can wait at a server at a time.
+    /// How many `sync`s can wait at a server at a time.
+    pub const SYNCS: u8 = 8;
+
+    /// No transaction but a `sync`: one of those that can wait at a server at a time.
     pub fn sync(n: u8) -> Self {
-        assert!(n < 8, "eight at a time");
+        assert!(n < Byte::SYNCS, "eight at a time");
         Byte(u8::MAX - n)
     }
 

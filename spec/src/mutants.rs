@@ -88,6 +88,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::LookerNotAnswered, &["rounds"]),
     mutant(Mutation::LoserNotAnswered, &["rounds"]),
     mutant(Mutation::ObserverNotAnswered, &["late"]),
+    mutant(Mutation::ObserverAlwaysAnswered, &["stranger"]),
     // Discovery.
     mutant(Mutation::LobbyForgotten, &["quiet"]),
     mutant(Mutation::WeightlessLeads, &["election-weights"]),

@@ -14,7 +14,7 @@ use super::{Ensemble, Reachable, faults, groups, observers, recovery, sync};
 use crate::byte::Byte;
 use crate::properties;
 use crate::search::Searchable;
-use crate::world::{Action, Budget, Durable, QuorumPort, Setting, World};
+use crate::world::{Action, Budget, Durable, Harsh, QuorumPort, Setting, World};
 
 /// A model and what is known of it.
 pub struct ModelSpec {
@@ -258,6 +258,7 @@ pub fn catalogue() -> Vec<ModelSpec> {
     models.extend(super::leases::catalogue());
     models.extend(super::comparison::catalogue());
     models.extend(super::served::catalogue());
+    models.extend(super::harsh::catalogue());
     models
 }
 
@@ -267,7 +268,7 @@ pub(crate) fn setting(n: usize, election: ElectionMode, variant: Variant) -> Set
 }
 
 /// Voters who decide like this, numbered from 1, and so many observers after them.
-pub(super) fn setting_of(
+pub(crate) fn setting_of(
     verifier: &QuorumVerifier,
     observers: usize,
     election: ElectionMode,
@@ -298,6 +299,7 @@ pub(super) fn setting_of(
         eager: true,
         redials: true,
         votes_wait: false,
+        harsh: Harsh::default(),
         fragile: None,
         forged: None,
         java: Vec::new(),

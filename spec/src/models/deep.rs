@@ -6,7 +6,7 @@ use quorate_core::ids::ServerId;
 use quorate_core::quorum::QuorumVerifier;
 
 use super::catalogue::{election_in, leads, setting_of, somebody_has_a_leader, zab};
-use super::{Ensemble, Reachable, Variant, groups};
+use super::{Ensemble, Reachable, Variant, groups, harsh};
 use crate::search::Searchable;
 use crate::world::{Budget, Durable, Setting};
 
@@ -27,6 +27,8 @@ pub struct DeepSpec {
 const ZAB: &str = "QuorumPeer with an election oracle, quorum port, disks with separate write and sync";
 const SYMMETRIC: &str = "QuorumPeer with an election oracle, quorum port, disks with separate write and sync; all servers but the first \
                          may change places";
+const HARSH: &str = "QuorumPeer with an election oracle, quorum port, disks; learners give up leaders that are well, last words arrive, \
+                     any leader is followed";
 const ELECTION: &str = "QuorumPeer with the election port alone; every order of votes";
 
 /// Every deep model, the quickest first. Those of ZAB are named by servers, faults and transactions, with a
@@ -48,6 +50,35 @@ pub fn deep() -> Vec<DeepSpec> {
                      answers at once and stays with it",
             unique: Some(1_431_460),
             build: |variant| Box::new(groups::election(variant)),
+        },
+        DeepSpec {
+            name: "harsh-votes-8",
+            composes: "QuorumPeer with the election port alone; every order of votes, with an older one under way in front \
+                       of the newest",
+            bounds: "3 servers, all started, all 8 assignments of last zxid in {1, 2}",
+            unique: Some(4_718_713),
+            build: |variant| Box::new(harsh::all_votes(variant)),
+        },
+        DeepSpec {
+            name: "groups-fault",
+            composes: ZAB,
+            bounds: "4 servers in groups {1}, {2}, {3, 4}, 1 fault, 1 election, 1 transaction",
+            unique: Some(881_933),
+            build: |variant| Box::new(groups::zab_with_fault(variant)),
+        },
+        DeepSpec {
+            name: "harsh-3-1-2",
+            composes: HARSH,
+            bounds: "3 servers, 1 fault, 2 elections, 2 transactions",
+            unique: None,
+            build: |variant| harsh(Budget { faults: 1, txns: 2, elections: 2, resends: 0 }, variant),
+        },
+        DeepSpec {
+            name: "harsh-3-2-1",
+            composes: HARSH,
+            bounds: "3 servers, 2 faults, 2 elections, 1 transaction",
+            unique: None,
+            build: |variant| harsh(Budget { faults: 2, txns: 1, elections: 2, resends: 0 }, variant),
         },
         DeepSpec {
             name: "zab-4-2-1",
@@ -99,6 +130,10 @@ pub fn deep() -> Vec<DeepSpec> {
             build: |variant| oracle(3, Budget { faults: 3, txns: 2, elections: 2, resends: 0 }, variant),
         },
     ]
+}
+
+fn harsh(budget: Budget, variant: Variant) -> Box<dyn Searchable> {
+    Box::new(harsh::zab(budget, variant))
 }
 
 fn oracle(n: usize, budget: Budget, variant: Variant) -> Box<dyn Searchable> {

@@ -69,8 +69,16 @@ pub(super) fn weights(variant: Variant) -> Ensemble {
 
 /// With an oracle.
 pub(super) fn zab(variant: Variant) -> Ensemble {
+    zab_within(Budget { faults: 0, txns: 1, elections: 2, resends: 0 }, variant)
+}
+
+/// With an oracle and a fault, and one election less.
+pub(super) fn zab_with_fault(variant: Variant) -> Ensemble {
+    zab_within(Budget { faults: 1, txns: 1, elections: 1, resends: 0 }, variant)
+}
+
+fn zab_within(budget: Budget, variant: Variant) -> Ensemble {
     let setting = setting_of(&verifier(), 0, ElectionMode::Oracle, variant);
-    let budget = Budget { faults: 0, txns: 1, elections: 2, resends: 0 };
     Ensemble {
         sometimes: &[
             Reachable {

@@ -10,6 +10,7 @@ mod dirty;
 mod disks;
 mod faults;
 mod groups;
+mod harsh;
 mod java;
 mod joins;
 mod leases;
@@ -36,8 +37,10 @@ use crate::transcript::{self, Unwritable};
 use crate::words;
 use crate::world::{Action, World};
 
+#[cfg(test)]
+pub(crate) use catalogue::setting;
 pub use catalogue::{Expected, ModelSpec, Variant, catalogue, election, zab};
-pub(crate) use catalogue::{ensemble, setting};
+pub(crate) use catalogue::{ensemble, setting_of};
 pub use comparison::started;
 pub use deep::{DeepSpec, deep};
 use quorate_core::ids::Zxid;

@@ -87,7 +87,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
             name: "stranger",
             composes: "as election, with a server that only some have in their configuration",
             bounds: "3 servers, the third a stranger to the first, equal histories",
-            unique: 540,
+            unique: 549,
             expected: Expected::Holds,
             build: |variant| Box::new(stranger(variant)),
         },

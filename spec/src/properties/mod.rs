@@ -16,6 +16,7 @@ mod local_primary_order;
 mod lost_disk_has_no_say;
 mod memory_matches_disk;
 mod no_offence;
+mod only_askers_are_answered;
 mod prefix_consistency;
 mod primary_integrity;
 mod scene;
@@ -65,6 +66,7 @@ pub const ZAB: &[Invariant] = &[
     diff_within_limit::DIFF_WITHIN_LIMIT,
     step_down_without_quorum::STEP_DOWN_WITHOUT_QUORUM,
     vote_is_not_worse::VOTE_IS_NOT_WORSE,
+    only_askers_are_answered::ONLY_ASKERS_ARE_ANSWERED,
     sync_flushes::SYNC_FLUSHES,
     lost_disk_has_no_say::LOST_DISK_HAS_NO_SAY,
     introduction_is_harmless::INTRODUCTION_IS_HARMLESS,
@@ -95,6 +97,7 @@ pub fn zab_in<S: Scene>() -> Vec<(&'static Invariant, Predicate<S>)> {
         (&diff_within_limit::DIFF_WITHIN_LIMIT, diff_within_limit::holds),
         (&step_down_without_quorum::STEP_DOWN_WITHOUT_QUORUM, step_down_without_quorum::holds),
         (&vote_is_not_worse::VOTE_IS_NOT_WORSE, vote_is_not_worse::holds),
+        (&only_askers_are_answered::ONLY_ASKERS_ARE_ANSWERED, only_askers_are_answered::holds),
         (&lost_disk_has_no_say::LOST_DISK_HAS_NO_SAY, lost_disk_has_no_say::holds),
     ]
 }
@@ -103,6 +106,7 @@ pub fn zab_in<S: Scene>() -> Vec<(&'static Invariant, Predicate<S>)> {
 pub const ELECTION: &[Invariant] = &[
     elected_is_best_of_quorum::ELECTED_IS_BEST_OF_QUORUM,
     vote_is_not_worse::VOTE_IS_NOT_WORSE,
+    only_askers_are_answered::ONLY_ASKERS_ARE_ANSWERED,
     leader_is_in_config::LEADER_IS_IN_CONFIG,
     memory_matches_disk::MEMORY_MATCHES_DISK,
     stored_data_is_accepted::STORED_DATA_IS_ACCEPTED,

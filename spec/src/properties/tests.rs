@@ -136,6 +136,7 @@ const SPOILT: &[Spoilt] = &[
     (&["StepDownWithoutQuorum"], |s| s.ghost.broken.leads_unheard = true),
     (&["SyncFlushes"], |s| s.ghost.broken.sync_overtaken = true),
     (&["VoteIsNotWorse"], |s| s.ghost.broken.worse_vote = true),
+    (&["OnlyAskersAreAnswered"], |s| s.ghost.broken.needless_answer = true),
     (&["LostDiskHasNoSay"], |s| s.ghost.broken.lost_disk_spoke = true),
     (&["StateIsNamedTruly"], |s| s.ghost.broken.premature_name = true),
     (&["IntroductionIsHarmless"], |s| s.ghost.broken.harmful_introduction = true),

@@ -2,9 +2,11 @@
 //!
 //! A walk has two halves. In the first one everything may happen that the models know, at rates drawn anew
 //! for every walk: crashes with any part of the pending writes done or with the disk gone, broken
-//! connections, timeouts, partitions (what crosses them waits), slow disks, slow servers. In the second half
-//! no fault happens any more, and the ensemble has to heal: everybody serves, everybody has delivered the
-//! same, and one more transaction reaches everybody. After every step every property is checked.
+//! connections, timeouts, partitions (what crosses them waits), slow disks, slow servers, processes that
+//! stand still. Learners give up leaders that are well, and the last words of a process arrive. Seeds differ
+//! in the ensemble too: observers, groups, writes and `sync` at every server. In the second half no fault
+//! happens any more, and the ensemble has to heal: every server serves and has delivered the same, and one
+//! more transaction reaches all of them. After every step every property is checked.
 //!
 //! A walk is a function of its seed; a failing one is a list of actions, which [`shrink`] shortens.
 
@@ -15,20 +17,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use fastrand::Rng;
 use quorate_core::config::{Constant, ElectionMode, PeerConfig};
 use quorate_core::ids::ServerId;
+use quorate_core::quorum::{Group, QuorumVerifier};
 
-use crate::models::{Ensemble, Variant, ensemble, setting};
+use crate::models::{Ensemble, Variant, ensemble, setting_of};
 use crate::search::Broken;
-use crate::world::{Action, Budget, Durable, Forged, World};
+use crate::world::{Action, Budget, Durable, Forged, Harsh, Setting, World};
 
 pub use shrink::{shrink, states, story};
 
 /// A snapshot is taken after so many transactions.
 const SNAPSHOT_AFTER: u64 = 5;
 
+/// Of how many groups a quorum is a part, where servers decide by groups.
+const GROUPS: usize = 3;
+
 /// How walks are made.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// Voters.
+    /// Servers.
     pub servers: usize,
     /// Actions before the faults stop.
     pub chaos: usize,
@@ -67,9 +73,9 @@ pub struct Failure {
 impl Plan {
     /// The ensemble that the walk of this seed goes through: everybody up, on new disks; with every other
     /// seed one server's disk, if there are three or more, is gone whenever it dies; with every third,
-    /// strangers introduce themselves in the name of one.
+    /// strangers introduce themselves in the name of one. Nothing is spared them ([`Harsh`]).
     pub fn ensemble(&self, seed: u64) -> Ensemble {
-        let mut setting = setting(self.servers, ElectionMode::Fast, self.variant);
+        let mut setting = self.setting(seed);
         for config in &mut setting.configs {
             *config = Constant::new(PeerConfig { snap_count: SNAPSHOT_AFTER, ..PeerConfig::clone(config) });
         }
@@ -81,6 +87,29 @@ impl Plan {
             || Forged { server: ServerId((seed / 3) as i64 % self.servers as i64 + 1), accepted_epoch: 40 };
         setting.forged = seed.is_multiple_of(3).then(forged);
         ensemble(setting, vec![Durable::empty(); self.servers], calm())
+    }
+
+    /// With one seed of four the last server is an observer, with one of four servers decide by groups. With
+    /// four of eight clients write at every server, and ask for `sync`.
+    fn setting(&self, seed: u64) -> Setting {
+        let n = self.servers;
+        let ids = |n: usize| (1..=n as i64).map(ServerId);
+        let (verifier, observers) = match seed % 4 {
+            1 if n > 3 => (QuorumVerifier::Majority(ids(n - 1).collect()), 1),
+            2 if n > 3 => {
+                let members = |group: usize| ids(n).skip(group).step_by(GROUPS).map(|id| (id, 1)).collect();
+                let groups = (0..GROUPS).map(|group| Group { members: members(group) }).collect();
+                (QuorumVerifier::Hierarchical(groups), 0)
+            }
+            _ => (QuorumVerifier::Majority(ids(n).collect()), 0),
+        };
+        let anywhere = seed / 4 % 2 == 1;
+        Setting {
+            submit_anywhere: anywhere,
+            syncs: anywhere,
+            harsh: Harsh::ALL,
+            ..setting_of(&verifier, observers, ElectionMode::Fast, self.variant)
+        }
     }
 
     /// The walk of this seed.
@@ -128,7 +157,7 @@ fn with_txn(n: usize) -> Budget {
 /// What an action needs to be possible, in a walk whose path so far has `submitted` submissions.
 fn budget_for(action: &Action, submitted: usize) -> Budget {
     match action {
-        Action::Submit(_) => with_txn(submitted),
+        Action::Submit(_) | Action::Ask(_) => with_txn(submitted),
         Action::Crash(..)
         | Action::Cut(_)
         | Action::Silence(_)
@@ -186,6 +215,8 @@ struct Walker<'a> {
     rates: Rates,
     /// Which side of a partition each server is on.
     rooms: Vec<bool>,
+    /// Which processes stand still.
+    frozen: Vec<bool>,
     path: Vec<Action>,
     submitted: usize,
     faults: u64,
@@ -202,6 +233,7 @@ impl<'a> Walker<'a> {
             rng,
             rates,
             rooms: vec![false; servers],
+            frozen: vec![false; servers],
             path: Vec::new(),
             submitted: 0,
             faults: 0,
@@ -218,6 +250,11 @@ impl<'a> Walker<'a> {
                 for room in &mut self.rooms {
                     *room = !whole && self.rng.bool();
                 }
+            }
+            if self.rng.f64() < self.rates.partition {
+                self.frozen.fill(false);
+                let still = self.rng.usize(..self.frozen.len());
+                self.frozen[still] = self.rng.bool();
             }
             let done = if chance < fault {
                 self.fault()
@@ -237,6 +274,7 @@ impl<'a> Walker<'a> {
     fn heal(&mut self, plan: &Plan) -> Option<Broken> {
         self.rates = Rates::steady(self.rooms.len());
         self.rooms.fill(false);
+        self.frozen.fill(false);
         let mut more = true;
         for _ in 0..plan.heal {
             if self.healed() {
@@ -311,7 +349,7 @@ impl<'a> Walker<'a> {
 
     fn submit(&mut self) -> Option<Option<Broken>> {
         self.collect(with_txn(self.submitted));
-        self.possible.retain(|a| matches!(a, Action::Submit(_)));
+        self.possible.retain(is_submission);
         if self.possible.is_empty() {
             return None;
         }
@@ -328,6 +366,9 @@ impl<'a> Walker<'a> {
 
     /// How readily an action is taken.
     fn rate(&self, action: &Action) -> u8 {
+        if self.actor(action).is_some_and(|i| self.frozen[i]) {
+            return 0;
+        }
         let crosses = |a: usize, b: usize| self.rooms[a] != self.rooms[b];
         match *action {
             Action::Start(_) => self.rates.restart,
@@ -351,14 +392,34 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// The process that does it, if one does.
+    fn actor(&self, action: &Action) -> Option<usize> {
+        match *action {
+            Action::Vote { to, .. } => Some(to),
+            Action::Deliver(c, side) | Action::Down(c, side) => Some(self.world.connections()[c].owner(side)),
+            Action::Decide(i)
+            | Action::Resend(i)
+            | Action::PhaseLimit(i)
+            | Action::Connect(i)
+            | Action::Sync(i)
+            | Action::Snapshot(i) => Some(i),
+            _ => None,
+        }
+    }
+
     fn act(&mut self, action: Action) -> Option<Broken> {
         self.path.push(action);
         let action = self.path.last().expect("it was just pushed");
         self.world.allow(budget_for(action, self.submitted));
-        self.submitted += usize::from(matches!(action, Action::Submit(_)));
+        self.submitted += usize::from(is_submission(action));
         self.world.act(action);
         self.ensemble.broken(&self.world).map(Broken::Invariant)
     }
+}
+
+/// Whether a client asks for something: each time with another transaction.
+fn is_submission(action: &Action) -> bool {
+    matches!(action, Action::Submit(_) | Action::Ask(_))
 }
 
 /// Whether this needs a fault's budget now.

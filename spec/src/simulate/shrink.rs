@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{Failure, budget_for};
+use super::{Failure, budget_for, is_submission};
 use crate::models::Ensemble;
 use crate::search::Broken;
 use crate::story::{Story, ensemble};
@@ -57,7 +57,7 @@ fn replay(ensemble: &Ensemble, path: &[Action]) -> Option<(Broken, Vec<Action>)>
             continue;
         }
         taken.push(action.clone());
-        submitted += usize::from(matches!(action, Action::Submit(_)));
+        submitted += usize::from(is_submission(action));
         if catch_unwind(AssertUnwindSafe(|| world.act(action))).is_err() {
             return Some((Broken::Assertion, taken));
         }
@@ -75,7 +75,7 @@ pub fn story(ensemble: &Ensemble, failure: &Failure, most: usize) -> Story {
     let left_out = failure.path.len().saturating_sub(most);
     for (at, action) in failure.path.iter().enumerate() {
         world.allow(budget_for(action, submitted));
-        submitted += usize::from(matches!(action, Action::Submit(_)));
+        submitted += usize::from(is_submission(action));
         if at == left_out {
             teller = ensemble::teller(&world);
         }
@@ -105,7 +105,7 @@ pub fn states(ensemble: &Ensemble, path: &[Action], mut see: impl FnMut(&Action,
     let mut submitted = 0;
     for action in path {
         world.allow(budget_for(action, submitted));
-        submitted += usize::from(matches!(action, Action::Submit(_)));
+        submitted += usize::from(is_submission(action));
         if catch_unwind(AssertUnwindSafe(|| world.act(action))).is_err() {
             return;
         }

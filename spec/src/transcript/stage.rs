@@ -14,7 +14,7 @@ use crate::models::Ensemble;
 use crate::properties;
 use crate::words;
 use crate::world::{
-    Action, Budget, Connection, DiskOp, Durable, End, Flaws, Forged, QuorumPort, Setting, Side, World,
+    Action, Budget, Connection, DiskOp, Durable, End, Flaws, Forged, Harsh, QuorumPort, Setting, Side, World,
 };
 
 /// More steps than any scenario needs to come to rest.
@@ -195,6 +195,7 @@ impl Stage {
             eager,
             redials: eager || election == ElectionMode::Oracle,
             votes_wait: false,
+            harsh: Harsh::default(),
             fragile: None,
             forged: None,
             java: Vec::new(),

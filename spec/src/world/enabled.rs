@@ -26,7 +26,8 @@ impl World {
                 };
                 if end != End::Closed && !queue.is_empty() {
                     actions.push(Action::Deliver(c, side));
-                } else if connection.sees_down(side) {
+                }
+                if connection.sees_down(side) || self.setting.harsh.outlives && connection.is_reset(side) {
                     actions.push(Action::Down(c, side));
                 }
             }
@@ -58,7 +59,11 @@ impl World {
                 }
                 let dead = self.setting.quorum_port == QuorumPort::Dead;
                 let leads = |j: &usize| !dead && self.state(*j) == Some(ServerState::Leading);
-                actions.extend(self.oracle.filter(leads).map(|j| Action::Follow(i, j)));
+                if self.setting.harsh.follows_any {
+                    actions.extend((0..self.servers.len()).filter(leads).map(|j| Action::Follow(i, j)));
+                } else {
+                    actions.extend(self.oracle.filter(leads).map(|j| Action::Follow(i, j)));
+                }
             }
             ServerState::Looking => {
                 // In late rounds the pause is long enough for everything under way.
@@ -80,7 +85,8 @@ impl World {
         {
             actions.push(Action::Submit(i));
         }
-        if self.budget.txns > 0 && self.setting.syncs && peer.serving() {
+        let many = server.asked.len() >= usize::from(Byte::SYNCS);
+        if self.budget.txns > 0 && self.setting.syncs && peer.serving() && !many {
             actions.push(Action::Ask(i));
         }
         if !server.disk.pending.is_empty() {
@@ -89,14 +95,16 @@ impl World {
         if server.disk.snapshot.is_some() {
             actions.push(Action::Snapshot(i));
         }
-        // A learner that gives its leader up without cause is a cut that the learner sees first.
+        // A learner that gives its leader up without cause is a cut that the learner sees first; but for what
+        // it had sent.
+        let gives_up = self.setting.harsh.gives_up;
         let leading = peer.state() == ServerState::Leading;
         let may_fail = self.budget.faults > 0;
         let port = self.setting.quorum_port;
         if armed(Timer::PhaseLimit) && port != QuorumPort::Absent {
             let looking = peer.state() == ServerState::Looking;
             let again = oracle || looking || peer.status().round < u64::from(self.budget.elections);
-            let fault = may_fail && (leading || port == QuorumPort::Imagined);
+            let fault = may_fail && (leading || gives_up || port == QuorumPort::Imagined);
             if peer.established_epoch().is_some() {
                 if self.may_make_way(peer) {
                     actions.push(Action::PhaseLimit(i));
@@ -105,7 +113,8 @@ impl World {
                 actions.push(Action::PhaseLimit(i));
             }
         }
-        let judges = if leading { peer.established_epoch().is_some() } else { port == QuorumPort::Dead };
+        let judges =
+            if leading { peer.established_epoch().is_some() } else { gives_up || port == QuorumPort::Dead };
         if armed(Timer::Liveness) && judges && (may_fail || port == QuorumPort::Dead) {
             actions.push(Action::Silence(i));
         }
@@ -154,7 +163,7 @@ impl World {
     /// Whether a vote is under way to a server that can hear it.
     pub(super) fn is_under_way(&self, slot: usize) -> bool {
         let hears = || self.servers[slot % self.servers.len()].peer.is_some();
-        self.votes[slot].waiting().is_some() && hears()
+        (self.votes[slot].waiting().is_some() || !self.older_votes[slot].is_empty()) && hears()
     }
 
     /// A leader that too few others follow or that has heard everything and is still not

@@ -46,6 +46,8 @@ pub struct Broken {
     pub lost_disk_spoke: bool,
     /// A server voted for one that has less than it has itself.
     pub worse_vote: bool,
+    /// A server that has a leader was answered though it did not ask.
+    pub needless_answer: bool,
     /// A leader that was not established sent a state under the start of its epoch.
     pub premature_name: bool,
     /// A server that introduced itself took something from others, whoever it really was.

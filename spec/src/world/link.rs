@@ -144,6 +144,16 @@ impl Connection {
         mine == End::Open && (self.cut || other == End::Closed) && queue.is_empty()
     }
 
+    /// Whether one end may see the connection down before it has read everything. A TCP connection is reset
+    /// if its other end is closed while something lies there unread.
+    pub fn is_reset(&self, side: Side) -> bool {
+        let (mine, other, queue) = match side {
+            Side::Learner => (self.learner_end, self.leader_end, &self.to_learner),
+            Side::Leader => (self.leader_end, self.learner_end, &self.to_leader),
+        };
+        mine == End::Open && other == End::Closed && !queue.is_empty()
+    }
+
     /// Whether nobody holds anything of it any more. An end that was never announced has nothing
     /// to lose.
     pub fn gone(&self) -> bool {

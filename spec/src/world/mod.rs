@@ -17,6 +17,7 @@ mod show;
 mod symmetry;
 mod trace;
 
+use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -67,6 +68,25 @@ pub enum QuorumPort {
     Dead,
 }
 
+/// What most models spare the servers, because it makes their worlds many times larger. The models
+/// `harsh-*` and the walks of `simulate` do not.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Harsh {
+    /// A learner may give up a leader that is well, as a fault. What the learner had sent still arrives.
+    pub gives_up: bool,
+    /// A server that looks may follow any server that leads, not only the one that the oracle named last.
+    pub follows_any: bool,
+    /// What a process had sent before it died still arrives, in full or in part.
+    pub outlives: bool,
+    /// How many votes may be under way from one server to another in front of the newest.
+    pub older_votes: usize,
+}
+
+impl Harsh {
+    /// Everything, with one older vote under way.
+    pub const ALL: Harsh = Harsh { gives_up: true, follows_any: true, outlives: true, older_votes: 1 };
+}
+
 /// What never changes. A model may begin in worlds of several settings: no state of one is a state of
 /// another.
 #[derive(Clone, Debug)]
@@ -93,6 +113,8 @@ pub struct Setting {
     pub fragile: Option<usize>,
     /// The name that strangers take, and what they say.
     pub forged: Option<Forged>,
+    /// What is not spared.
+    pub harsh: Harsh,
     /// Servers, by index, that behave as ZooKeeper does, and which of its weaknesses they have.
     pub java: Vec<(usize, Flaws)>,
     /// Servers, by index, that may change places: states that differ in that alone are one (see
@@ -106,7 +128,7 @@ impl Setting {
     /// Tells settings apart in which the same state can go on differently.
     fn kind(&self) -> u64 {
         let configs: Vec<&PeerConfig<Byte>> = self.configs.iter().map(|config| &**config).collect();
-        let knobs = (self.submit_anywhere, self.syncs, self.eager, self.redials, self.votes_wait);
+        let knobs = (self.submit_anywhere, self.syncs, self.eager, self.redials, self.votes_wait, self.harsh);
         fingerprint(&(configs, self.quorum_port, knobs, self.fragile, self.forged, &self.java), 0).0
     }
 }
@@ -145,6 +167,8 @@ pub struct World {
     servers: Vec<Arc<Server>>,
     /// The votes from one server to another (`from * n + to`): what waits is under way.
     votes: Vec<Slot<Notification>>,
+    /// Those in front of them, oldest first.
+    older_votes: Vec<VecDeque<Notification>>,
     connections: Vec<Connection>,
     /// Whom the oracle names at present.
     oracle: Option<usize>,
@@ -177,7 +201,7 @@ impl Hash for World {
 type Parts<'a> = (
     u64,
     &'a [Arc<Server>],
-    &'a [Slot<Notification>],
+    (&'a [Slot<Notification>], &'a [VecDeque<Notification>]),
     &'a [Connection],
     Option<usize>,
     &'a Budget,
@@ -206,6 +230,7 @@ impl World {
             setting,
             servers: disks.into_iter().map(server).collect(),
             votes: vec![Slot::default(); n * n],
+            older_votes: vec![VecDeque::new(); n * n],
             connections: Vec::new(),
             oracle: None,
             budget,
@@ -310,7 +335,9 @@ impl World {
 
     /// Whether everything is the same but what may still happen and what properties look back on.
     pub fn looks_like(&self, other: &World) -> bool {
-        (&self.servers, &self.votes, &self.connections) == (&other.servers, &other.votes, &other.connections)
+        let network =
+            |world: &World| (world.votes.clone(), world.older_votes.clone(), world.connections.clone());
+        self.servers == other.servers && network(self) == network(other)
     }
 
     /// The connections of the quorum port.
@@ -351,7 +378,7 @@ impl World {
         (
             self.kind,
             &self.servers,
-            &self.votes,
+            (&self.votes, &self.older_votes),
             &self.connections,
             self.oracle,
             &self.budget,
@@ -360,9 +387,15 @@ impl World {
         )
     }
 
-    /// The vote under way from one server to another.
+    /// Whether a vote is under way in front of a newer one.
+    pub fn has_older_votes(&self) -> bool {
+        self.older_votes.iter().any(|votes| !votes.is_empty())
+    }
+
+    /// The vote from one server to another that arrives next.
     pub fn vote_under_way(&self, from: usize, to: usize) -> Option<&Notification> {
-        self.votes[from * self.servers.len() + to].waiting()
+        let slot = from * self.servers.len() + to;
+        self.older_votes[slot].front().or_else(|| self.votes[slot].waiting())
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use quorate_core::election::{Notification, ServerState, Vote};
-use quorate_core::ids::{ConnId, EPOCH_LEAP, Epoch, Link, Zxid};
+use quorate_core::ids::{ConnId, EPOCH_LEAP, Epoch, Link, ServerId, Zxid};
 use quorate_core::payload::{Payload, Size};
 use quorate_core::zab::Packet;
 use quorate_core::{Input, Output, QuorumPeer};
@@ -34,6 +34,18 @@ pub(crate) fn acknowledges_what_is_durable<P: Payload>(
 /// Whether a vote has a history behind it that counts.
 pub(crate) fn votes(said: &Notification) -> bool {
     said.state == ServerState::Looking && said.vote.zxid.is_some()
+}
+
+/// Whether outputs answer a notification of a server that has a leader; `decided` says whether the server
+/// that heard it found its leader by it.
+pub(crate) fn answers_needlessly<P: Payload>(
+    from: ServerId,
+    heard: &Notification,
+    decided: bool,
+    out: &[Output<P>],
+) -> bool {
+    let answered = || out.iter().any(|output| matches!(output, Output::Elect(to, _) if *to == from));
+    heard.state != ServerState::Looking && !decided && answered()
 }
 
 /// Whether a packet is a promise that counts.
@@ -133,8 +145,10 @@ impl Introduction {
 impl World {
     /// A server says something that counts. If its disk may be lost it must not.
     fn check_say(&mut self, i: usize) {
-        let current = self.servers[i].peer.as_ref().expect("it is up").status().current_epoch;
-        let lost = self.servers[i].disk.durable.lost && current == 0;
+        let peer = self.servers[i].peer.as_ref().expect("it is up");
+        // What an observer says does not count.
+        let counts = peer.membership().is_voter(peer.config().id);
+        let lost = self.servers[i].disk.durable.lost && peer.status().current_epoch == 0 && counts;
         self.note(lost, |broken| broken.lost_disk_spoke = true);
     }
 
@@ -172,10 +186,15 @@ impl World {
 
     /// The last transaction that the leader of a server that serves has proposed, as long as it leads.
     pub(super) fn proposed_by_leader(&self, i: usize) -> Zxid {
-        let status = self.servers[i].peer.as_ref().expect("it is up").status();
+        let peer = self.servers[i].peer.as_ref().expect("it is up");
+        let status = peer.status();
         let leader = status.leader.and_then(|leader| self.servers[index(leader)].peer.as_ref());
         let same_epoch = |peer: &&QuorumPeer<Byte>| peer.established_epoch() == Some(status.current_epoch);
-        leader.filter(same_epoch).map_or(status.applied, |leader| leader.history().last())
+        let leader = leader.filter(same_epoch);
+        let last = leader.map_or(status.applied, |leader| leader.history().last());
+        // The start of an epoch is no transaction: all that is before it is applied.
+        let applied = || leader.unwrap_or(peer).service().applied().last().map_or(Zxid::ZERO, |txn| txn.0);
+        if last.counter() > 0 { last } else { applied() }
     }
 
     /// An answer to a `sync` is that to the oldest one, and comes behind what was proposed before that was

@@ -11,7 +11,7 @@ use quorate_core::zab::Packet;
 use quorate_core::{Input, Output, QuorumPeer, Reason};
 
 use super::observe::Introduction;
-use super::observe::leads_unheard;
+use super::observe::{answers_needlessly, leads_unheard};
 use super::{
     Action, Connection, Disk, Durable, End, Event, Forged, QuorumPort, Server, Side, View, World, bit, id,
     index,
@@ -190,18 +190,24 @@ impl World {
         server.alarms = 0;
         server.dialing = None;
         let n = self.servers.len();
+        let outlives = self.setting.harsh.outlives;
         for j in 0..n {
-            self.votes[i * n + j] = Slot::default();
+            if !outlives {
+                self.votes[i * n + j] = Slot::default();
+                self.older_votes[i * n + j].clear();
+            }
+            self.older_votes[j * n + i].clear();
             if !self.setting.votes_wait {
                 self.votes[j * n + i] = Slot::default();
             }
         }
         for connection in &mut self.connections {
-            if connection.learner == i {
-                connection.die(Side::Learner);
-            }
-            if connection.leader == i {
-                connection.die(Side::Leader);
+            for side in [Side::Learner, Side::Leader] {
+                if connection.owner(side) == i && outlives {
+                    connection.close(side);
+                } else if connection.owner(side) == i {
+                    connection.die(side);
+                }
             }
         }
         if self.setting.configs[i].election == ElectionMode::Fast {
@@ -293,6 +299,9 @@ impl World {
 
     pub(super) fn vote(&mut self, slot: usize) {
         let (from, to) = (slot / self.servers.len(), slot % self.servers.len());
+        if let Some(vote) = self.older_votes[slot].pop_front() {
+            return self.step(to, Input::Notification(id(from), vote));
+        }
         let vote = self.votes[slot].take().expect("a vote is under way");
         if !self.setting.votes_wait {
             // It will not be sent again.
@@ -324,12 +333,20 @@ impl World {
         let peer = Arc::make_mut(&mut self.servers[i]).peer.as_mut().expect("it is up");
         let before = self.trace.is_some().then(|| (input.clone(), View::of(peer)));
         let introduction = Introduction::of(peer, &input).map(|said| (said, makes_way));
+        let heard = match &input {
+            Input::Notification(from, heard) => Some((*from, *heard, peer.state())),
+            _ => None,
+        };
         peer.step(self.now, input, &mut out);
+        let needless = heard.is_some_and(|(from, heard, state)| {
+            answers_needlessly(from, &heard, state != peer.state(), &out)
+        });
         let harmful = introduction.is_some_and(|(said, justly)| said.harms(peer, &out, justly));
         if let (Some(trace), Some((input, before))) = (&mut self.trace, before) {
             trace.push(Event { server: i, input, outputs: out.clone(), before, after: View::of(peer) });
         }
         self.note(harmful, |broken| broken.harmful_introduction = true);
+        self.note(needless, |broken| broken.needless_answer = true);
         for output in out {
             self.perform(i, output);
         }
@@ -350,6 +367,11 @@ impl World {
                 let is_up = |server: &Arc<Server>| server.peer.is_some() || self.setting.votes_wait;
                 if self.servers.get(to).is_some_and(is_up) {
                     let slot = i * self.servers.len() + to;
+                    if self.older_votes[slot].len() < self.setting.harsh.older_votes
+                        && let Some(older) = self.votes[slot].take()
+                    {
+                        self.older_votes[slot].push_back(older);
+                    }
                     self.votes[slot].put(vote);
                 }
             }

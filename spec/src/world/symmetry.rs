@@ -5,6 +5,7 @@
 //! counts all of them as one state. States stay what they are, only their fingerprint is one that all of them
 //! share: paths are real.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use quorate_core::config::{ElectionMode, PeerConfig};
@@ -81,6 +82,11 @@ impl World {
         for (slot, vote) in self.votes.iter().enumerate() {
             votes[names[slot / n] * n + names[slot % n]] = vote.rename(&to);
         }
+        let mut older_votes = vec![VecDeque::new(); n * n];
+        for (slot, votes) in self.older_votes.iter().enumerate() {
+            let renamed = votes.iter().map(|vote| vote.rename(&to)).collect();
+            older_votes[names[slot / n] * n + names[slot % n]] = renamed;
+        }
         let end =
             |c: &Connection| Connection { learner: names[c.learner], leader: names[c.leader], ..c.clone() };
         let mut connections: Vec<Connection> = self.connections.iter().map(end).collect();
@@ -98,6 +104,7 @@ impl World {
             kind: self.kind,
             servers: servers.into_iter().map(|server| server.expect("names differ")).collect(),
             votes,
+            older_votes,
             connections,
             oracle: self.oracle.map(|leader| names[leader]),
             budget: self.budget,
