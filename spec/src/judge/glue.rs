@@ -14,9 +14,6 @@ use super::Judge;
 use super::rules::Znode;
 use super::words::{Answer, Grant, How, Identity, Op, Stat};
 
-/// What a transaction has besides its body: the header and the digest, bytes.
-const AROUND: usize = 32 + 12;
-
 /// What the client asks the judge; `None` for what is no matter of znodes.
 pub fn op(request: &Request) -> Option<Op> {
     Some(match request {
@@ -150,7 +147,7 @@ pub fn judge(service: &TreeService, settings: &Settings) -> Judge {
 pub fn configure(judge: &mut Judge, settings: &Settings) {
     judge.has_ttl = settings.extended_types;
     judge.skips_acl = settings.skip_acl;
-    judge.longest = settings.max_txn.saturating_sub(AROUND);
+    judge.longest = settings.max_txn;
 }
 
 /// Every znode of a tree.
@@ -207,11 +204,12 @@ fn of_body(body: &TxnBody) -> Option<Op> {
     })
 }
 
-/// Whether a transaction, or a part of it, failed.
-pub fn is_failure(txn: &Txn) -> bool {
-    let failed = |body: &TxnBody| matches!(body, TxnBody::Error(_));
-    match &txn.body {
-        TxnBody::Multi(parts) => parts.iter().any(failed),
-        body => failed(body),
-    }
+/// How a transaction fails: its code, or the codes of its parts.
+pub fn failure(txn: &Txn) -> Option<Vec<i32>> {
+    let code = |body: &TxnBody| if let TxnBody::Error(code) = body { *code } else { 0 };
+    let codes = match &txn.body {
+        TxnBody::Multi(parts) => parts.iter().map(code).collect(),
+        body => vec![code(body)],
+    };
+    Some(codes).filter(|codes| codes.iter().any(|code| *code != 0))
 }

@@ -5,10 +5,12 @@
 //! transactions, no outstanding changes and no wire format. Its rules are those of ZooKeeper's programmer's
 //! guide and of servers that were asked, and nothing of core is in [`rules`], [`rights`] or [`words`].
 //!
-//! [`glue`] translates between the judge's words and core's types. Three things ask the judge: the model
+//! [`glue`] translates between the judge's words and core's types, and [`hearing`] follows the clients of a
+//! server. Three things ask the judge: the model
 //! `road`, the long random requests of `spec/tests/judge.rs`, and `quorate-checks replay`.
 
 pub mod glue;
+pub mod hearing;
 pub mod rights;
 pub mod rules;
 pub mod words;

@@ -19,6 +19,8 @@ use super::words::{
 const SYSTEM: [&str; 4] = ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"];
 /// The longest time to live, ms.
 const LONGEST_TTL: i64 = (1 << 40) - 1;
+/// What a transaction has besides its body: a header and the digest of the tree, bytes.
+const AROUND: usize = 32 + 12;
 
 /// The znodes and sessions after a number of requests.
 #[derive(Clone, PartialEq, Debug)]
@@ -27,7 +29,7 @@ pub struct Judge {
     pub has_ttl: bool,
     /// Whether ACLs count for nothing.
     pub skips_acl: bool,
-    /// How long the body of a transaction may be, bytes.
+    /// How long a transaction may be, bytes; the ACLs in a request may take no more.
     pub longest: usize,
     /// The znodes by path.
     pub znodes: BTreeMap<String, Znode>,
@@ -35,8 +37,9 @@ pub struct Judge {
     pub sessions: BTreeSet<i64>,
     /// The znodes that this request has changed, as they were.
     before: Vec<(String, Option<Znode>)>,
-    /// How long the transaction has become.
+    /// How long the transaction has become, and the ACLs that were asked for.
     length: usize,
+    lists: usize,
 }
 
 /// A znode.
@@ -75,8 +78,17 @@ pub struct Client<'a> {
 impl Judge {
     /// These znodes and sessions.
     pub fn new(znodes: BTreeMap<String, Znode>, sessions: BTreeSet<i64>) -> Self {
-        let (before, length) = (vec![], 0);
-        Judge { has_ttl: false, skips_acl: false, longest: usize::MAX, znodes, sessions, before, length }
+        let (before, length, lists) = (vec![], 0, 0);
+        Judge {
+            has_ttl: false,
+            skips_acl: false,
+            longest: usize::MAX,
+            znodes,
+            sessions,
+            before,
+            length,
+            lists,
+        }
     }
 
     /// A new ensemble: the system's znodes, which no transaction has made. A stat counts a child that
@@ -97,7 +109,7 @@ impl Judge {
     /// The answer to a request that is ordered; it is done.
     pub fn write(&mut self, at: Moment, client: Client<'_>, op: &Op) -> Answer {
         self.before.clear();
-        self.length = 0;
+        (self.length, self.lists) = (AROUND, 0);
         let answer = match op {
             Op::Multi(parts) => self.multi(at, client, parts),
             op => self.part(at, client, op).unwrap_or_else(Answer::Error),
@@ -114,11 +126,15 @@ impl Judge {
         if let Err(ended) = self.is_open(client) {
             return Answer::Error(ended);
         }
-        self.length = 4 + 8 * parts.len();
+        self.length += 4 + 8 * parts.len();
         let mut answers = Vec::new();
         for (i, part) in parts.iter().enumerate() {
             match self.part(at, client, part) {
                 Ok(answer) => answers.push(answer),
+                Err(MARSHALLING_ERROR) => {
+                    self.take_back();
+                    return Answer::Error(MARSHALLING_ERROR);
+                }
                 Err(code) => {
                     self.take_back();
                     self.length += 4 * (parts.len() - i);
@@ -177,7 +193,7 @@ impl Judge {
             Op::SetAcl { path, acl, version } => {
                 self.is_open(client)?;
                 is_path(path).then_some(()).ok_or(BAD_ARGUMENTS)?;
-                let acl = stored_acl(acl, client.is)?;
+                let acl = self.stored(acl, client)?;
                 let mut znode = self.existing(client, ADMIN, path)?.clone();
                 is_version(*version, znode.stat.aversion)?;
                 znode.stat.aversion = after(znode.stat.aversion);
@@ -232,7 +248,7 @@ impl Judge {
         }
         self.is_open(client)?;
         let above = above(path).filter(|_| !path.contains('\0')).ok_or(BAD_ARGUMENTS)?;
-        let acl = stored_acl(acl, client.is)?;
+        let acl = self.stored(acl, client)?;
         let mut parent = self.found(above)?.clone();
         self.allowed(client, CREATE, &parent)?;
         // The counter ends where it would begin again.
@@ -376,6 +392,12 @@ impl Judge {
 
     fn allowed(&self, client: Client<'_>, wanted: i32, znode: &Znode) -> Result<(), i32> {
         if self.skips_acl || allows(&znode.acl, wanted, client.is) { Ok(()) } else { Err(NO_AUTH) }
+    }
+
+    fn stored(&mut self, asked: &[Grant], client: Client<'_>) -> Result<Vec<Grant>, i32> {
+        let acl = stored_acl(asked, client.is)?;
+        self.lists += length_of(&acl) - 4;
+        if self.lists > self.longest { Err(MARSHALLING_ERROR) } else { Ok(acl) }
     }
 
     fn remove(&mut self, at: Moment, path: &str) {
