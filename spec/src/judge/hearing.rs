@@ -55,8 +55,14 @@ impl Cases {
             let waiting = undecided.get_mut(&client_id.0)?;
             // The clients of some libraries count from 1 again on each connection, and what was sent on the one
             // before may never have become a transaction.
-            let may_be = |case: &Case| case.xid == cxid && came_of(txn, case);
-            let at = waiting.iter().rposition(|case| may_be(case))?;
+            let may_be = |case: &Case| case.xid == cxid && is_kind(txn, case);
+            let mut all = (0..waiting.len()).filter(|i| may_be(&waiting[*i]));
+            let at = match (all.next()?, all.next_back()) {
+                (only, None) => only,
+                (first, Some(last)) => {
+                    (first..=last).rev().find(|i| may_be(&waiting[*i]) && came_of(txn, &waiting[*i]))?
+                }
+            };
             let case = waiting.remove(at)?;
             // A connection's requests are ordered as they came.
             waiting.retain(|other| other.conn != case.conn || other.number > case.number);
@@ -67,8 +73,31 @@ impl Cases {
 }
 
 /// Whether a transaction is of the kind that a request makes.
+fn is_kind(txn: &Txn, case: &Case) -> bool {
+    txn.header.op == OpCode::Error.to_i32() || txn.header.op == case.code.to_i32()
+}
+
+/// Whether a transaction does what a request asks for. Of one that failed that cannot be told.
 fn came_of(txn: &Txn, case: &Case) -> bool {
-    case.code.is_write() && (txn.header.op == OpCode::Error.to_i32() || txn.header.op == case.code.to_i32())
+    glue::op_of(txn).zip(case.op.as_ref()).is_some_and(|(done, asked)| is_done(&done, asked))
+}
+
+fn is_done(done: &Op, asked: &Op) -> bool {
+    match (done, asked) {
+        (Op::Create { path, data, .. }, Op::Create { path: asked, data: with, .. }) => {
+            path.starts_with(asked) && data == with
+        }
+        (Op::Delete { path, .. }, Op::Delete { path: asked, .. }) => path == asked,
+        (Op::SetData { path, data, .. }, Op::SetData { path: asked, data: with, .. }) => {
+            path == asked && data == with
+        }
+        (Op::SetAcl { path, .. }, Op::SetAcl { path: asked, .. }) => path == asked,
+        (Op::Check { path, .. }, Op::Check { path: asked, .. }) => path == asked,
+        (Op::Multi(done), Op::Multi(asked)) => {
+            done.len() == asked.len() && done.iter().zip(asked).all(|(done, asked)| is_done(done, asked))
+        }
+        (done, asked) => done == asked,
+    }
 }
 
 /// A connection of a client.
@@ -171,7 +200,7 @@ impl Hearing {
             is: Arc::clone(&connection.is),
         });
         connection.unanswered.push_back(Arc::clone(&case));
-        if let Some(session) = connection.session {
+        if let Some(session) = connection.session.filter(|_| code.is_write()) {
             cases.undecided.entry(session).or_default().push_back(case);
         }
     }
@@ -282,9 +311,18 @@ impl Hearing {
     fn opened(&mut self, cases: &mut Cases, conn: ConnId, SessionId(session): SessionId) {
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.session = Some(session);
-            let early = connection.unanswered.iter().cloned();
+            let early = connection.unanswered.iter().filter(|case| case.code.is_write()).cloned();
             cases.undecided.entry(session).or_default().extend(early);
         }
+    }
+
+    /// The first znode that is not what the judge says.
+    pub fn difference(&self, service: &TreeService) -> Option<String> {
+        let (found, judged) = (glue::znodes(service.tree()), &self.judge.znodes);
+        let paths = found.keys().chain(judged.keys());
+        let mut differing = paths.filter(|path| found.get(*path) != judged.get(*path));
+        let path = differing.find(|path| !(self.shows_config && *path == CONFIG))?;
+        Some(format!("{path} is {:?}, and the judge says {:?}", found.get(path), judged.get(path)))
     }
 
     /// A connection is closed.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::words::{Grant, INVALID_ACL, Identity};
+use super::words::{Grant, INVALID_ACL, Identity, MARSHALLING_ERROR};
 
 /// Read.
 pub const READ: i32 = 1;
@@ -52,8 +52,8 @@ fn is_one_of(to: &Identity, client: &[Identity]) -> bool {
 }
 
 /// The ACL that is stored for the one that was asked for: each entry once, and `auth` replaced by
-/// whatever the client has proved. An address is no proof.
-pub fn stored_acl(asked: &[Grant], client: &[Identity]) -> Result<Vec<Grant>, i32> {
+/// whatever the client has proved. An address is no proof. No more is made of it than `room` bytes.
+pub fn stored_acl(asked: &[Grant], client: &[Identity], room: usize) -> Result<Vec<Grant>, i32> {
     let mut stored = Vec::new();
     for (i, grant) in asked.iter().enumerate() {
         if asked[..i].contains(grant) {
@@ -73,8 +73,16 @@ pub fn stored_acl(asked: &[Grant], client: &[Identity]) -> Result<Vec<Grant>, i3
         if stored.len() == before {
             return Err(INVALID_ACL);
         }
+        if length(&stored) > room {
+            return Err(MARSHALLING_ERROR);
+        }
     }
     if stored.is_empty() { Err(INVALID_ACL) } else { Ok(stored) }
+}
+
+/// How long the entries of an ACL are in a transaction.
+pub fn length(acl: &[Grant]) -> usize {
+    acl.iter().map(|grant| 12 + grant.to.scheme.len() + grant.to.id.len()).sum()
 }
 
 /// What `getACL` shows to a client that may not set the ACL: users without their hashes.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::rights::{ADMIN, CREATE, DELETE, READ, WRITE, above, allows, is_path, stored_acl, without_hashes};
+use super::rights::{self, ADMIN, CREATE, DELETE, READ, WRITE, above, allows, is_path, without_hashes};
 use super::words::{
     Answer, BAD_ARGUMENTS, BAD_VERSION, Grant, How, Identity, MARSHALLING_ERROR, NO_AUTH,
     NO_CHILDREN_FOR_EPHEMERALS, NO_NODE, NODE_EXISTS, NOT_EMPTY, Op, RUNTIME_INCONSISTENCY, SESSION_EXPIRED,
@@ -197,7 +197,7 @@ impl Judge {
                 let mut znode = self.existing(client, ADMIN, path)?.clone();
                 is_version(*version, znode.stat.aversion)?;
                 znode.stat.aversion = after(znode.stat.aversion);
-                self.length += 8 + path.len() + length_of(&acl);
+                self.length += 12 + path.len() + rights::length(&acl);
                 znode.acl = acl.into();
                 let stat = znode.stat;
                 self.put(path, Some(znode));
@@ -285,7 +285,7 @@ impl Judge {
         }
         parent.stat.num_children += 1;
         self.put(above, Some(parent));
-        self.length += 8 + path.len() + data.as_ref().map_or(0, Bytes::len) + length_of(&acl);
+        self.length += 12 + path.len() + data.as_ref().map_or(0, Bytes::len) + rights::length(&acl);
         self.length += match how {
             How::Create | How::Create2 => 5,
             How::Container => 4,
@@ -395,9 +395,9 @@ impl Judge {
     }
 
     fn stored(&mut self, asked: &[Grant], client: Client<'_>) -> Result<Vec<Grant>, i32> {
-        let acl = stored_acl(asked, client.is)?;
-        self.lists += length_of(&acl) - 4;
-        if self.lists > self.longest { Err(MARSHALLING_ERROR) } else { Ok(acl) }
+        let acl = rights::stored_acl(asked, client.is, self.longest - self.lists)?;
+        self.lists += rights::length(&acl);
+        Ok(acl)
     }
 
     fn remove(&mut self, at: Moment, path: &str) {
@@ -447,9 +447,4 @@ fn inside(path: &str) -> String {
 
 fn length(data: &Option<Bytes>) -> i32 {
     data.as_ref().map_or(0, |data| data.len() as i32)
-}
-
-/// How long an ACL is in a transaction.
-fn length_of(acl: &[Grant]) -> usize {
-    4 + acl.iter().map(|grant| 12 + grant.to.scheme.len() + grant.to.id.len()).sum::<usize>()
 }

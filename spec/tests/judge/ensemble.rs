@@ -13,7 +13,6 @@ use quorate_core::pipeline::{
 use quorate_core::wire::client::{ConnectRequest, Request, RequestHeader};
 use quorate_core::wire::jute::Jute;
 use quorate_core::wire::record::StatPersisted;
-use quorate_spec::judge::glue;
 use quorate_spec::judge::hearing::{Cases, Hearing};
 
 use super::requests::{CLIENTS, ROOT, Step};
@@ -148,7 +147,7 @@ impl Ensemble {
         self.perform(i, fx)?;
         let Server { service, hearing, .. } = &mut self.servers[i];
         hearing.applied(&mut self.cases, zxid)?;
-        if let Some(differs) = difference(service, hearing) {
+        if let Some(differs) = hearing.difference(service) {
             return Err(format!("after {zxid} {differs}"));
         }
         self.answer_syncs(i)?;
@@ -204,15 +203,6 @@ impl Ensemble {
         self.judged += usize::from(judged);
         Ok(())
     }
-}
-
-/// The first znode that is not what the judge says.
-fn difference(service: &TreeService, hearing: &Hearing) -> Option<String> {
-    let (found, judged) = (glue::znodes(service.tree()), &hearing.judge.znodes);
-    let paths = found.keys().chain(judged.keys());
-    let mut differing = paths.filter(|path| found.get(*path) != judged.get(*path));
-    let path = differing.next()?;
-    Some(format!("{path} is {:?}, and the judge says {:?}", found.get(path), judged.get(path)))
 }
 
 /// A state in which numbers are about to end: `/n` has versions and a counter near the last, `/n/x` and its like
