@@ -135,7 +135,7 @@ pub fn identity(id: &Id) -> Identity {
     Identity { scheme: id.scheme.clone(), id: id.id.clone() }
 }
 
-/// A judge who finds what the service has.
+/// A judge that begins with the znodes and sessions of a service.
 pub fn judge(service: &TreeService, settings: &Settings) -> Judge {
     let sessions = service.sessions().map(|(session, _)| session.0).collect();
     let mut judge = Judge::new(znodes(service.tree()), sessions);

@@ -1,8 +1,8 @@
 //! One server before the judge: what its clients asked, what it applied, and what it answered.
 //!
-//! A [`Hearing`] is told, in order, what arrives from clients, which transactions were logged, and what is sent
-//! to clients. Its [`Judge`] does each request when the server has applied the transaction that came of it.
-//! So every answer is compared with what the judge says at the zxid that the answer names.
+//! A [`Hearing`] is told, in order, what arrives from clients, which transactions were logged, and what is
+//! sent to clients. Its [`Judge`] does each request when the server has applied the transaction that came of
+//! it. So every answer is compared with what the judge says at the zxid that the answer names.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -53,8 +53,8 @@ impl Cases {
         let find = || {
             let TxnHeader { client_id, cxid, .. } = txn.header;
             let waiting = undecided.get_mut(&client_id.0)?;
-            // The clients of some libraries count from 1 again on each connection, and what was sent on the one
-            // before may never have become a transaction.
+            // The clients of some libraries count from 1 again on each connection, and what was sent on the
+            // one before may never have become a transaction.
             let may_be = |case: &Case| case.xid == cxid && is_kind(txn, case);
             let mut all = (0..waiting.len()).filter(|i| may_be(&waiting[*i]));
             let at = match (all.next()?, all.next_back()) {

@@ -11,6 +11,7 @@
 
 pub mod glue;
 pub mod hearing;
+mod reads;
 pub mod rights;
 pub mod rules;
 pub mod words;

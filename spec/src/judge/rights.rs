@@ -15,8 +15,8 @@ pub const DELETE: i32 = 8;
 /// Set the ACL.
 pub const ADMIN: i32 = 16;
 
-/// Whether a znode may have this path: absolute, no empty name, none that is `.` or `..`, and none of the
-/// characters that the programmer's guide forbids.
+/// Whether a znode may have this path. It is absolute, and no name in it is empty, `.` or `..`. It has none
+/// of the characters that the programmer's guide forbids.
 pub fn is_path(path: &str) -> bool {
     let forbidden = |c: char| {
         let c = u32::from(c);

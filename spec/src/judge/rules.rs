@@ -1,4 +1,4 @@
-//! ZooKeeper's rules: what each operation answers, and what it does to the znodes.
+//! ZooKeeper's rules for writes: what each operation answers, and what it does to the znodes.
 //!
 //! An operation makes its checks in the order that is written here, and answers the first that fails. What
 //! fails changes nothing.
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::rights::{self, ADMIN, CREATE, DELETE, READ, WRITE, above, allows, is_path, without_hashes};
+use super::rights::{self, ADMIN, CREATE, DELETE, READ, WRITE, above, allows, is_path};
 use super::words::{
     Answer, BAD_ARGUMENTS, BAD_VERSION, Grant, How, Identity, MARSHALLING_ERROR, NO_AUTH,
     NO_CHILDREN_FOR_EPHEMERALS, NO_NODE, NODE_EXISTS, NOT_EMPTY, Op, RUNTIME_INCONSISTENCY, SESSION_EXPIRED,
@@ -23,7 +23,7 @@ const LONGEST_TTL: i64 = (1 << 40) - 1;
 const AROUND: usize = 32 + 12;
 
 /// The znodes and sessions after a number of requests.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Judge {
     /// Whether znodes may have a time to live.
     pub has_ttl: bool,
@@ -43,13 +43,13 @@ pub struct Judge {
 }
 
 /// A znode.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Znode {
-    /// Its data; null is not empty.
+    /// The data; null is not empty.
     pub data: Option<Bytes>,
-    /// Its ACL.
+    /// The ACL.
     pub acl: Arc<[Grant]>,
-    /// Its stat.
+    /// The stat.
     pub stat: Stat,
     /// How many children it ever had: the number in the next sequential name.
     pub born: i32,
@@ -60,7 +60,7 @@ pub struct Znode {
 /// When a request takes effect.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
-    /// Its transaction.
+    /// The transaction.
     pub zxid: i64,
     /// The leader's clock, ms.
     pub time: i64,
@@ -69,14 +69,14 @@ pub struct Moment {
 /// The client that asks.
 #[derive(Clone, Copy, Debug)]
 pub struct Client<'a> {
-    /// Its session.
+    /// The session.
     pub session: i64,
     /// What it has proved to be, its address included.
     pub is: &'a [Identity],
 }
 
 impl Judge {
-    /// These znodes and sessions.
+    /// A judge that begins with these znodes and sessions.
     pub fn new(znodes: BTreeMap<String, Znode>, sessions: BTreeSet<i64>) -> Self {
         let (before, length, lists) = (vec![], 0, 0);
         Judge {
@@ -92,7 +92,7 @@ impl Judge {
     }
 
     /// A new ensemble: the system's znodes, which no transaction has made. A stat counts a child that
-    /// nobody created as one change less.
+    /// no client created as one change less.
     pub fn of_new_ensemble() -> Self {
         let znodes = SYSTEM.map(|path| {
             let num_children = SYSTEM.iter().filter(|p| **p != "/" && above(p) == Some(path)).count() as i32;
@@ -297,55 +297,6 @@ impl Judge {
         Ok(if *how == How::Create { Answer::Path(Some(path)) } else { Answer::Created(path, stat) })
     }
 
-    /// The answer to a request that changes nothing.
-    pub fn read(&self, client: Client<'_>, op: &Op) -> Answer {
-        self.reads(client, op).unwrap_or_else(Answer::Error)
-    }
-
-    fn reads(&self, client: Client<'_>, op: &Op) -> Result<Answer, i32> {
-        let readable = |path: &str| -> Result<&Znode, i32> {
-            let znode = self.found(path)?;
-            self.allowed(client, READ, znode).map(|()| znode)
-        };
-        Ok(match op {
-            Op::Exists(path) if path.contains('\0') => return Err(BAD_ARGUMENTS),
-            Op::Exists(path) => Answer::Stat(readable(path)?.stat),
-            Op::GetData(path) => {
-                let znode = readable(path)?;
-                Answer::Data(znode.data.clone(), znode.stat)
-            }
-            Op::GetAcl(path) => {
-                let znode = self.found(path)?;
-                self.allowed(client, READ | ADMIN, znode)?;
-                let hides = self.allowed(client, ADMIN, znode).is_err();
-                let acl = if hides { without_hashes(&znode.acl) } else { znode.acl.to_vec() };
-                Answer::Acl(acl, znode.stat)
-            }
-            Op::GetChildren(path, with_stat) => {
-                let znode = readable(path)?;
-                let names = self.names(path);
-                if *with_stat { Answer::NamesAndStat(names, znode.stat) } else { Answer::Names(names) }
-            }
-            Op::GetAllChildrenNumber(path) => {
-                readable(path)?;
-                let top = inside(path);
-                Answer::Number(self.below(&top, &top).count() as i32)
-            }
-            Op::GetEphemerals(prefix) => {
-                let prefix = prefix
-                    .as_deref()
-                    .filter(|prefix| !["", "/"].contains(&prefix.trim_matches(|c| c <= ' ')));
-                let owned = self.znodes.iter().filter(|(path, znode)| {
-                    znode.stat.ephemeral_owner == client.session && path.starts_with(prefix.unwrap_or("/"))
-                });
-                Answer::Names(owned.map(|(path, _)| path.clone()).collect())
-            }
-            Op::MultiRead(parts) => Answer::Parts(parts.iter().map(|part| self.read(client, part)).collect()),
-            Op::Sync(path) => Answer::Path(path.clone()),
-            _ => return Err(UNIMPLEMENTED),
-        })
-    }
-
     fn is_open(&self, client: Client<'_>) -> Result<(), i32> {
         if self.sessions.contains(&client.session) { Ok(()) } else { Err(SESSION_EXPIRED) }
     }
@@ -356,32 +307,8 @@ impl Judge {
     }
 
     /// The znode; the empty path is the root, too.
-    fn found(&self, path: &str) -> Result<&Znode, i32> {
+    pub(super) fn found(&self, path: &str) -> Result<&Znode, i32> {
         self.znodes.get(if path.is_empty() { "/" } else { path }).ok_or(NO_NODE)
-    }
-
-    /// What comes behind `top` in the paths that begin with it, from `from` on.
-    fn below<'a>(&'a self, top: &'a str, from: &str) -> impl Iterator<Item = &'a str> + use<'a> {
-        let paths = self.znodes.range(from.to_string()..);
-        paths.map_while(move |(path, _)| path.strip_prefix(top)).filter(|rest| !rest.is_empty())
-    }
-
-    /// The names of a znode's children.
-    fn names(&self, path: &str) -> Vec<String> {
-        let top = inside(path);
-        let mut names = Vec::new();
-        let mut from = top.clone();
-        while let Some(rest) = self.below(&top, &from).next() {
-            // All that is below a child lies between `/` and the character after it.
-            from = match rest.split_once('/') {
-                Some((name, _)) => format!("{top}{name}0"),
-                None => format!("{top}{rest}\0"),
-            };
-            if !rest.contains('/') {
-                names.push(rest.to_string());
-            }
-        }
-        names
     }
 
     fn existing(&self, client: Client<'_>, wanted: i32, path: &str) -> Result<&Znode, i32> {
@@ -390,7 +317,7 @@ impl Judge {
         self.allowed(client, wanted, znode).map(|()| znode)
     }
 
-    fn allowed(&self, client: Client<'_>, wanted: i32, znode: &Znode) -> Result<(), i32> {
+    pub(super) fn allowed(&self, client: Client<'_>, wanted: i32, znode: &Znode) -> Result<(), i32> {
         if self.skips_acl || allows(&znode.acl, wanted, client.is) { Ok(()) } else { Err(NO_AUTH) }
     }
 
@@ -438,11 +365,6 @@ fn is_version(wanted: i32, version: i32) -> Result<(), i32> {
 /// The next version: −1 would stand for any.
 fn after(version: i32) -> i32 {
     if version == -2 { 0 } else { version.wrapping_add(1) }
-}
-
-/// How the paths below a path begin.
-fn inside(path: &str) -> String {
-    format!("{}/", path.trim_end_matches('/'))
 }
 
 fn length(data: &Option<Bytes>) -> i32 {

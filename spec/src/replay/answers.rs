@@ -1,8 +1,8 @@
 //! What recorded servers answered to their clients, beside what the judge says.
 //!
-//! Each server has a [`Hearing`] of its own: it does a transaction when the server applies it, and reads are
-//! judged at the zxid that their answers name. What a ZooKeeper leader sent while it applied transactions
-//! has effects of later ones in it: such a server is not judged until it has another state.
+//! Each server has a [`Hearing`] of its own, which does a transaction when the server applies it. Reads are
+//! judged at the zxid that their answers name. A state that a ZooKeeper leader sent under load has effects of
+//! later transactions in it. A server with such a state is not judged until it has another one.
 
 use quorate_core::ids::{ConnId, Zxid};
 use quorate_core::payload::Service;
@@ -94,5 +94,70 @@ impl Answers {
             None => Ok(()),
             Some(differs) => Err(format!("at the end, {differs}")),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use quorate_core::Recovered;
+    use quorate_core::config::{Constant, PeerConfig};
+    use quorate_core::ids::{ServerId, SessionId};
+    use quorate_core::membership::Membership;
+    use quorate_core::pipeline::ClientReply;
+    use quorate_core::quorum::QuorumVerifier;
+    use quorate_core::session::password::password;
+    use quorate_core::wire::client::{ConnectResponse, ReplyHeader, Request, Response, WatchRequest};
+    use quorate_core::wire::record::Stat;
+
+    use super::*;
+    use crate::models::service::frame;
+
+    const CONN: ConnId = ConnId(1);
+
+    /// A server whose client reads the root: what is said to this answer.
+    fn judged(err: i32, change: impl Fn(&mut Stat)) -> Result<u64, String> {
+        let voters = Membership::new(QuorumVerifier::Majority([ServerId(1)].into()), vec![]);
+        let config = PeerConfig::new(ServerId(1), voters, Settings::new(ServerId(1), 2000));
+        let recovered = Recovered::first_start();
+        let header = Header { program: String::new(), wall_ms: 0, config, recovered: recovered.clone() };
+        let peer = QuorumPeer::new(Constant::new(header.config.clone()), recovered);
+        let mut answers = Answers::new(1);
+        answers.started(0, &header);
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        answers.hears(0, CONN, &ClientEvent::Connect { frame: bytes::Bytes::new(), address });
+        let session = SessionId(7);
+        let opened = ConnectResponse {
+            protocol_version: 0,
+            timeout_ms: 4000,
+            session,
+            password: password(session),
+            read_only: None,
+        };
+        answers.judge(0, &[Output::Reply(CONN, ClientReply::Connect(opened))], &peer)?;
+        let read = Request::GetData(WatchRequest { path: "/".into(), watch: false });
+        answers.hears(0, CONN, &frame(1, &read));
+        let tree = peer.service().tree();
+        let mut stat = tree.stat(&tree.get("/").expect("it is there"));
+        change(&mut stat);
+        let body = Response::Data { data: Some(bytes::Bytes::new()), stat };
+        let header = ReplyHeader { xid: 1, zxid: 0, err };
+        answers.judge(0, &[Output::Reply(CONN, ClientReply::Reply { header, body })], &peer)?;
+        answers.ended(0, &peer)?;
+        Ok(answers.judged)
+    }
+
+    #[test]
+    fn a_wrong_answer_is_noticed() {
+        assert_eq!(judged(0, |_| {}), Ok(1));
+        let wrong = [
+            judged(-101, |_| {}),
+            judged(0, |stat| stat.cversion += 1),
+            judged(0, |stat| stat.pzxid = Zxid(1)),
+        ];
+        for verdict in wrong {
+            assert!(verdict.unwrap_err().contains("and the judge says Data("));
+        }
     }
 }

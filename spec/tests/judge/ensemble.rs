@@ -25,6 +25,9 @@ pub(crate) struct Config {
     pub(crate) has_ttl: bool,
     pub(crate) skips_acl: bool,
     pub(crate) longest: usize,
+    /// Which rule the servers break.
+    #[cfg(feature = "mutants")]
+    pub(crate) mutation: Option<quorate_core::Mutation>,
 }
 
 struct Server {
@@ -59,6 +62,8 @@ impl Ensemble {
                 extended_types: config.has_ttl,
                 skip_acl: config.skips_acl,
                 max_txn: config.longest,
+                #[cfg(feature = "mutants")]
+                mutation: config.mutation,
                 super_digest: Some(digest::identity(ROOT.as_bytes())),
                 ..Settings::new(ServerId(i as i64 + 1), 2000)
             };
@@ -205,8 +210,8 @@ impl Ensemble {
     }
 }
 
-/// A state in which numbers are about to end: `/n` has versions and a counter near the last, `/n/x` and its like
-/// versions before −1.
+/// A state in which numbers are about to end. `/n` has versions and a counter near the last; `/n/x` has
+/// versions just before −1.
 fn near_the_ends(settings: &Settings) -> TreeImage {
     let mut image = ImageBuilder::new(settings);
     let mut add = |path: &str, version: i32, cversion: i32| {

@@ -17,9 +17,9 @@ use ensemble::{Config, Ensemble};
 use requests::Step;
 use zookeeper::ZooKeeper;
 
-/// So many sequences, where nothing else is asked for.
+/// Sequences of a run, where no other number is asked for.
 const CASES: u64 = 1200;
-/// So many steps in a sequence.
+/// The most steps in a sequence.
 const STEPS: usize = 250;
 
 fn number(name: &str) -> Option<u64> {
@@ -27,8 +27,8 @@ fn number(name: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
 }
 
-/// Runs so many sequences, or as many as are asked for, and answers how many that were. A failure is shortened in
-/// at most so many tries.
+/// Runs `cases` sequences, or as many as are asked for, and answers how many that were. A failure is
+/// shortened in at most `tries` tries.
 fn judge(cases: u64, tries: u32, sequence: impl Fn(Config, &[Step]) -> Result<(), String>) -> u64 {
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
     let seed = number("QUORATE_JUDGE_SEED").unwrap_or_else(now);
@@ -52,7 +52,13 @@ fn found(
     let mut runner = TestRunner::new_with_rng(runs, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let config =
         (any::<bool>(), prop::bool::weighted(0.1), prop_oneof![4 => Just(1 << 20), 1 => 120..300usize])
-            .prop_map(|(has_ttl, skips_acl, longest)| Config { has_ttl, skips_acl, longest });
+            .prop_map(|(has_ttl, skips_acl, longest)| Config {
+                has_ttl,
+                skips_acl,
+                longest,
+                #[cfg(feature = "mutants")]
+                mutation: None,
+            });
     let result = runner.run(&(config, vec(requests::step(), 1..STEPS)), |(config, steps)| {
         sequence(config, &steps).map_err(TestCaseError::fail)
     });
@@ -70,6 +76,45 @@ fn core_answers_what_the_judge_says() {
     });
     println!("{} answers judged", judged.get());
     assert!(judged.get() > cases * 20, "{} answers judged in {cases} sequences", judged.get());
+}
+
+/// The judge alone notices each broken rule that concerns an answer or a znode.
+#[cfg(feature = "mutants")]
+#[test]
+fn broken_rules_are_noticed() {
+    use quorate_core::Mutation;
+
+    const SEED: u64 = 1;
+    let rules = [
+        Mutation::OutstandingIgnored,
+        Mutation::MultiNotRolledBack,
+        Mutation::MultiAppliesPartly,
+        Mutation::MultiStopsAtFailure,
+        Mutation::PresentAclCounts,
+        Mutation::SequenceFromChildren,
+        Mutation::CversionNotRaised,
+        Mutation::DeleteLeavesPzxid,
+        Mutation::VersionNotCompared,
+        Mutation::EphemeralsOutliveSession,
+        Mutation::CloseSessionSeesTreeOnly,
+        Mutation::SizeNotChecked,
+        Mutation::ReadBeforeOwnWrite,
+        Mutation::ClosingSessionCreates,
+        Mutation::AversionNotRaised,
+        Mutation::SetDataLeavesTimes,
+        Mutation::EphemeralsHaveChildren,
+        Mutation::PartsBehindFailAlike,
+        Mutation::DeleteAsksZnode,
+        Mutation::VersionBeforeAcl,
+    ];
+    for mutation in rules {
+        let result = found(SEED, CASES as u32, 0, |config, steps| {
+            let mut ensemble = Ensemble::new(Config { mutation: Some(mutation), ..config });
+            steps.iter().try_for_each(|step| ensemble.step(step)).and_then(|()| ensemble.catch_up())
+        });
+        let why = result.expect_err(&format!("{mutation:?} is not noticed"));
+        println!("{mutation:?}: {}", why.lines().next().unwrap_or_default());
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(crate) enum Step {
     Apply(usize),
     /// A server applies everything.
     CatchUp,
-    /// So many ms go by; the wall clock may be set back.
+    /// Time goes by, ms; the wall clock may be set back.
     Time(i64),
 }
 

@@ -84,7 +84,7 @@ impl ZooKeeper {
         if matches!(request, Request::CreateTtl(r) if r.ttl < 0 && r.flags < 5) {
             return Ok(());
         }
-        // Behind a container with an ephemeral's flags, ZooKeeper takes it for one until the multi is applied.
+        // ZooKeeper takes a container with an ephemeral's flags for one until the multi is applied.
         let both = |part: &MultiOp| matches!(part, MultiOp::CreateContainer(r) if [1, 3].contains(&r.flags));
         if matches!(request, Request::Multi(parts) if parts.iter().any(both)) {
             return Ok(());
