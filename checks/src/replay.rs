@@ -61,10 +61,10 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 }
 
 fn told(summary: &Summary, seconds: f64) {
-    let Summary { steps, states, packets, votes, delivered, unpaired, torn, .. } = summary;
+    let Summary { steps, states, packets, votes, delivered, answers, unpaired, torn, .. } = summary;
     outln!(
         "{delivered} transactions delivered; {packets} packets and {votes} votes received as they were sent; {states} \
-         states compared; {:.0} steps/s",
+         states compared; {answers} answers judged; {:.0} steps/s",
         *steps as f64 / seconds
     );
     if *torn > 0 {

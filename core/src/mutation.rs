@@ -312,6 +312,20 @@ pub enum Mutation {
     CloseSessionAlwaysNamed,
     /// The end of a session deletes only what the transaction names.
     NamelessEndDeletesNothing,
+    /// setACL leaves the version of the ACL as it is.
+    AversionNotRaised,
+    /// setData does not tell by which transaction, and when, the data was set.
+    SetDataLeavesTimes,
+    /// An ephemeral znode may have children.
+    EphemeralsHaveChildren,
+    /// Behind the part of a multi that fails every part fails for the same reason.
+    PartsBehindFailAlike,
+    /// The ACL of a znode, not its parent's, tells which clients may delete it.
+    DeleteAsksZnode,
+    /// A version is compared before it is looked whether the client may do what it wants.
+    VersionBeforeAcl,
+    /// A check is logged with the version that the znode has now, not with the outstanding one.
+    CheckLogsPresentVersion,
 }
 
 /// Whether this peer is to break this rule: always `false` in a shipped build.

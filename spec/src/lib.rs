@@ -147,6 +147,7 @@ pub mod deep;
 mod explorer;
 pub mod fall;
 pub mod hash;
+pub mod judge;
 pub mod liveness;
 pub mod models;
 #[cfg(feature = "mutants")]

@@ -197,6 +197,13 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::SizeNotChecked, &["road"]),
     mutant(Mutation::CloseSessionAlwaysNamed, &["road"]),
     mutant(Mutation::NamelessEndDeletesNothing, &["road"]),
+    mutant(Mutation::AversionNotRaised, &["road"]),
+    mutant(Mutation::SetDataLeavesTimes, &["road"]),
+    mutant(Mutation::EphemeralsHaveChildren, &["road"]),
+    mutant(Mutation::PartsBehindFailAlike, &["road"]),
+    mutant(Mutation::DeleteAsksZnode, &["road"]),
+    mutant(Mutation::VersionBeforeAcl, &["road"]),
+    mutant(Mutation::CheckLogsPresentVersion, &["road"]),
     // Clients.
     mutant(Mutation::ReadBeforeOwnWrite, &["clients"]),
     survivor(
@@ -262,6 +269,31 @@ pub const IMPLIED: &[Implied] = &[
         by: &["PrimaryIntegrity"],
         why: "a proposal is discarded when an epoch is established without it: if it was delivered before, that \
               epoch's primary lacks what was delivered; if it is delivered later, that is of an earlier epoch and late",
+    },
+    Implied {
+        property: "AllOrNothing",
+        by: &["AsJudged"],
+        why: "the judge takes back what a request has changed that fails: a change that stays is not in its znodes",
+    },
+    Implied {
+        property: "NamesIncrease",
+        by: &["AsJudged"],
+        why: "the judge counts the children that a znode ever had: a name that is given twice is not the one it gives",
+    },
+    Implied {
+        property: "ParentShowsChildren",
+        by: &["AsJudged"],
+        why: "the judge counts comings and goings in the parent's stat: another stat is not the one it has",
+    },
+    Implied {
+        property: "VersionsCompared",
+        by: &["AsJudged"],
+        why: "the judge answers BADVERSION to a change of another version: a change that is made is answered otherwise",
+    },
+    Implied {
+        property: "EphemeralsHaveSessions",
+        by: &["AsJudged"],
+        why: "the judge deletes a session's ephemerals with it: one that stays is not in its znodes",
     },
     Implied {
         property: "LateDiskHasNoSay",

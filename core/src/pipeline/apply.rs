@@ -254,7 +254,12 @@ impl TreeService {
         fx: &mut Fx,
     ) -> Result<Stat, ErrorCode> {
         let SetDataTxn { path, data, version } = txn;
-        let stat = self.tree.set_data(path, data.as_deref(), *version, zxid, header.time)?;
+        let (mut zxid, mut time) = (zxid, header.time);
+        if mutated!(self.settings, SetDataLeavesTimes) {
+            let stat = self.stat(path);
+            (zxid, time) = (stat.mzxid, stat.mtime);
+        }
+        let stat = self.tree.set_data(path, data.as_deref(), *version, zxid, time)?;
         if !self.watches.is_empty()
             && let Some(node) = self.tree.get(path)
         {

@@ -159,6 +159,7 @@ impl Preparation<'_> {
         let mut failed = None;
         for part in parts {
             let body = match failed {
+                Some(code) if mutated!(self.settings, PartsBehindFailAlike) => Err(code),
                 Some(_) => Err(ErrorCode::RuntimeInconsistency),
                 None => match self.part(part) {
                     // No room is left: the request as a whole is too big.
@@ -226,7 +227,8 @@ impl Preparation<'_> {
         if self.look(&path).is_some() {
             return Err(ErrorCode::NodeExists);
         }
-        if matches!(parent.owner, Owner::Session(_)) {
+        let may_have = mutated!(self.settings, EphemeralsHaveChildren);
+        if matches!(parent.owner, Owner::Session(_)) && !may_have {
             return Err(ErrorCode::NoChildrenForEphemerals);
         }
         // The operation decides between a container and the others, as it decides on the transaction.
@@ -291,7 +293,8 @@ impl Preparation<'_> {
         }
         let parent_path = path::parent(&r.path).ok_or(ErrorCode::BadArguments)?;
         let parent = self.look(parent_path).ok_or(ErrorCode::NoNode)?;
-        self.check_acl(&parent.acl, perms::DELETE)?;
+        let own = if mutated!(self.settings, DeleteAsksZnode) { self.look(&r.path) } else { None };
+        self.check_acl(own.as_ref().map_or(&parent.acl, |znode| &znode.acl), perms::DELETE)?;
         let znode = self.look(&r.path).ok_or(ErrorCode::NoNode)?;
         self.compare(r.version, znode.meta.version)?;
         if znode.children > 0 {
@@ -331,12 +334,19 @@ impl Preparation<'_> {
 
     fn set_data(&mut self, r: SetDataRequest) -> Prepared {
         self.check_session()?;
+        if mutated!(self.settings, VersionBeforeAcl)
+            && let Some(znode) = self.look(&r.path)
+        {
+            self.compare(r.version, znode.meta.version)?;
+        }
         let before = self.existing(&r.path, perms::WRITE)?;
         let version = self.compare(r.version, before.meta.version)?;
         let mut after = before.clone();
         after.meta.version = version;
-        after.meta.mzxid = self.zxid;
-        after.meta.mtime = self.now.wall_ms;
+        if !mutated!(self.settings, SetDataLeavesTimes) {
+            after.meta.mzxid = self.zxid;
+            after.meta.mtime = self.now.wall_ms;
+        }
         after.meta.content_crc = digest::content_crc(&r.path, r.data.as_deref());
         self.outstanding.put(self.zxid, &r.path, Some(&before), Some(after));
         Ok(TxnBody::SetData(SetDataTxn { path: r.path, data: r.data, version }))
@@ -347,7 +357,10 @@ impl Preparation<'_> {
         path::validate(&r.path).map_err(|_| ErrorCode::BadArguments)?;
         let acl = self.fixed_acl(&r.acl)?;
         let before = self.existing(&r.path, perms::ADMIN)?;
-        let version = self.compare(r.version, before.meta.aversion)?;
+        let mut version = self.compare(r.version, before.meta.aversion)?;
+        if mutated!(self.settings, AversionNotRaised) {
+            version = before.meta.aversion;
+        }
         let mut after = before.clone();
         after.meta.aversion = version;
         after.acl = acl.as_slice().into();
@@ -358,7 +371,10 @@ impl Preparation<'_> {
     fn check(&mut self, r: CheckVersionRequest) -> Prepared {
         self.check_session()?;
         let znode = self.existing(&r.path, perms::READ)?;
-        let version = self.compare(r.version, znode.meta.version)?;
+        let mut version = self.compare(r.version, znode.meta.version)?;
+        if mutated!(self.settings, CheckLogsPresentVersion) {
+            version = self.tree.get(&r.path).map_or(0, |present| next_version(present.meta().version));
+        }
         Ok(TxnBody::Check(CheckVersionTxn { path: r.path, version }))
     }
 

@@ -58,6 +58,8 @@ pub enum Broken {
     Contract(String),
     /// A property of the ensemble does not hold.
     Property(&'static str, &'static str),
+    /// A client was told something else than the judge says.
+    Answer(String),
 }
 
 impl fmt::Display for Broken {
@@ -65,6 +67,7 @@ impl fmt::Display for Broken {
         match self {
             Broken::Replay(what) => write!(f, "REPLAY DIFFERS: {what}"),
             Broken::Contract(what) => write!(f, "CONTRACT BROKEN: {what}"),
+            Broken::Answer(what) => write!(f, "ANSWER WRONG: {what}"),
             Broken::Property(name, claim) => write!(f, "PROPERTY BROKEN: {name}: {claim}"),
         }
     }

@@ -13,6 +13,7 @@ use quorate_core::zab::Packet;
 use quorate_core::{Input, LearnerStatus, Output, Reason, ZabState};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::answers::Answers;
 use super::chain::Chain;
 use super::error::{Broken, Failure, ReplayError};
 use super::file::Recording;
@@ -71,6 +72,7 @@ pub(super) struct Merged<'a> {
     floor: Zxid,
     /// The digest of the tree after each transaction.
     digests: HashMap<Zxid, i64>,
+    answers: Answers,
     properties: Vec<(&'static Invariant, Predicate<Merged<'a>>)>,
     story: VecDeque<Told>,
     summary: Summary,
@@ -123,6 +125,7 @@ impl<'a> Merged<'a> {
             preloaded,
             floor,
             digests: HashMap::new(),
+            answers: Answers::new(by_server.len()),
             properties: zab_in(),
             story: VecDeque::new(),
             summary,
@@ -130,7 +133,7 @@ impl<'a> Merged<'a> {
     }
 
     pub(super) fn summary(&self) -> Summary {
-        Summary { delivered: self.ghost.delivered.len(), ..self.summary }
+        Summary { delivered: self.ghost.delivered.len(), answers: self.answers.judged, ..self.summary }
     }
 
     /// Take the next record of whichever server it can be.
@@ -181,11 +184,13 @@ impl<'a> Merged<'a> {
             None => {
                 // The process is gone.
                 reader.current = None;
-                self.servers[i].up = None;
+                let process = self.servers[i].up.take();
+                let ended = process.map_or(Ok(()), |process| self.answers.ended(i, &process.peer));
                 self.wires.forget(r);
                 if let Some(next) = reader.waiting.front() {
                     reader.wall_ms = self.recordings[*next].header.wall_ms;
                 }
+                return ended.map_err(|why| self.failed(i, r, offset, Broken::Answer(shorten(why))));
             }
             Some(Err(why)) => {
                 let path = self.recordings[r].path.clone();
@@ -226,6 +231,7 @@ impl<'a> Merged<'a> {
             self.summary.starts += 1;
             let broken = &mut self.ghost.broken;
             broken.disk_refused |= recording.header.recovered.check().is_err();
+            self.answers.started(i, &recording.header);
             let first = self.servers[i].starts == 0;
             let started = self.servers[i].start(&recording.header, self.floor, first);
             return started
@@ -275,6 +281,9 @@ impl<'a> Merged<'a> {
         self.arrives(i, r, &input).map_err(Broken::Contract)?;
         let checked = matches!(input, Input::Alarm(Timer::Liveness));
         let heard = matches!(input, Input::Packet(..) | Input::Progress(_));
+        if let Input::Client(conn, event) = &input {
+            self.answers.hears(i, *conn, event);
+        }
         let process = self.servers[i].up.as_mut().expect("it is up");
         let mut outputs = Vec::new();
         process.peer.step(now, input, &mut outputs);
@@ -295,6 +304,8 @@ impl<'a> Merged<'a> {
         for output in &outputs {
             appended += usize::from(self.perform(i, r, output)?);
         }
+        let peer = &self.servers[i].up.as_ref().expect("it is up").peer;
+        self.answers.judge(i, &outputs, peer).map_err(|why| Broken::Answer(shorten(why)))?;
         self.servers[i].look(appended, false, self.floor);
         self.ghost.broken.leads_unheard |= self.servers[i].leads_unheard(checked, heard);
         self.observe(i)?;

@@ -10,11 +10,14 @@
 //! - *the properties of ZAB* ([`properties`](crate::properties)), over the states of all servers together.
 //!   The recordings are merged so that everything is sent before it is received; among the orders that leave
 //!   open, the one of the servers' clocks is taken. Besides: servers that have applied the same transactions
-//!   have the same tree.
+//!   have the same tree;
+//! - *the answers*: each client is told what the independent [`judge`](crate::judge) says, which does the
+//!   delivered transactions' requests; in the end each server has its znodes.
 //!
 //! Recordings may begin in the middle of an ensemble's life: then what was in the snapshots that the first
 //! starts found is taken as given. Recordings of every voter are needed, all from the same moment on.
 
+mod answers;
 mod chain;
 mod error;
 mod file;
@@ -49,6 +52,8 @@ pub struct Summary {
     pub votes: u64,
     /// Transactions that were delivered.
     pub delivered: usize,
+    /// Answers of clients' requests that are what the judge says.
+    pub answers: u64,
     /// Connections of which the other end is in no recording (it may be behind a proxy).
     pub unpaired: usize,
     /// Recordings that end within a record, as a killed process leaves them.

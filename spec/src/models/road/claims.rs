@@ -18,6 +18,7 @@ pub const CLAIMS: &[Claim<State>] = &[
     VERSIONS_COMPARED,
     EPHEMERALS_HAVE_SESSIONS,
     NOTHING_TOO_LONG,
+    AS_JUDGED,
 ];
 
 /// What the search must come across.
@@ -175,6 +176,14 @@ pub const NOTHING_TOO_LONG: Claim<State> = Claim {
     holds: |s| last(s, |a| a.size <= LIMIT),
 };
 
+/// ZooKeeper's rules, written once more.
+pub const AS_JUDGED: Claim<State> = Claim {
+    name: "AsJudged",
+    says: "the answer of a request, and every znode, is what an independent judge says who takes the requests one \
+           by one",
+    holds: |s| last(s, |a| a.judged),
+};
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -219,5 +228,6 @@ mod tests {
         assert_eq!(rejected(&|_, a| raise(a)), ["VersionsCompared"]);
         assert_eq!(rejected(&|_, a| a.sessions.clear()), ["EphemeralsHaveSessions"]);
         assert_eq!(rejected(&|_, a| a.size = LIMIT + 1), ["NothingTooLong"]);
+        assert_eq!(rejected(&|_, a| a.judged = false), ["AsJudged"]);
     }
 }

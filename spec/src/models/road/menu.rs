@@ -42,6 +42,9 @@ pub fn prove() -> Request {
     Request::Auth(AuthPacket { auth_type: 0, scheme: "digest".into(), auth: proof })
 }
 
+/// What that makes it: the SHA-1 of its proof, in base64.
+pub const PROVED: &str = "alice:aYXlLOpEooaV1cRAvUL1fp9Qt7E=";
+
 fn set(path: &str, version: i32) -> SetDataRequest {
     SetDataRequest { path: path.into(), data: Some(Bytes::from_static(b"new")), version }
 }

@@ -10,16 +10,20 @@ pub mod menu;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use quorate_core::ids::{ConnId, Now, SessionId, Zxid};
+use quorate_core::ids::{ConnId, Now, ServerId, SessionId, Zxid};
 use quorate_core::payload::{Effect, Effects, Origin, Service, ServingRole};
-use quorate_core::pipeline::{ClientTxn, TreeService};
+use quorate_core::pipeline::{ClientReply, ClientTxn, Settings, TreeService};
 use quorate_core::wire::txn::{Txn, TxnBody};
 
 use super::Variant;
 use super::paxos::{Claim, Protocol};
 use super::service::{Served, Znodes, at, connect, frame, znodes};
+use crate::judge::rules::{Client, Moment};
+use crate::judge::words::{Answer, Identity, Op};
+use crate::judge::{Judge, glue};
 use menu::{Ask, BEGIN, MENU};
 
 const CONNS: [ConnId; 2] = [ConnId(1), ConnId(2)];
@@ -70,6 +74,8 @@ pub struct Applied {
     pub same_answer: bool,
     /// Whether the trees are the same.
     pub same_tree: bool,
+    /// Whether the answer and all znodes are as the judge says.
+    pub judged: bool,
     /// How many transactions named another digest than the tree had.
     pub mismatches: u64,
     /// The znodes before.
@@ -85,6 +91,7 @@ pub struct Applied {
 pub struct State {
     leader: Served,
     alone: Served,
+    beside: Aside<Beside>,
     zxid: Zxid,
     left: u8,
     outstanding: VecDeque<Proposed>,
@@ -92,6 +99,27 @@ pub struct State {
     pub last: Option<Arc<Applied>>,
     /// Sequential names in the order they were given.
     pub names: Vec<String>,
+}
+
+/// The judge, and the sessions of the two clients.
+#[derive(Clone, Debug)]
+struct Beside {
+    judge: Judge,
+    sessions: Vec<i64>,
+}
+
+/// What is no part of a state's identity.
+#[derive(Clone, Debug)]
+struct Aside<T>(Arc<T>);
+
+impl<T> PartialEq for Aside<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<T> Hash for Aside<T> {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 /// A step.
@@ -116,7 +144,10 @@ impl Protocol for Road {
             served.step(|service, fx| service.serve(at(1, 0), ServingRole::Leader, Zxid::new(1, 0), fx));
             served
         };
+        let mut judge = Judge::of_new_ensemble();
+        glue::configure(&mut judge, &Settings { max_txn: LIMIT, ..Settings::new(ServerId(1), 2000) });
         let mut state = State {
+            beside: Aside(Arc::new(Beside { judge, sessions: vec![] })),
             leader: served(),
             alone: served(),
             zxid: Zxid::new(1, 0),
@@ -130,14 +161,14 @@ impl Protocol for Road {
             let fx = state.leader.client(at(1, 0), conn, hello.clone());
             let fx_alone = state.alone.client(at(1, 0), conn, hello);
             state.propose(usize::MAX, fx, fx_alone);
-            state.commit();
+            state.commit(None);
         }
         for served in [&mut state.leader, &mut state.alone] {
             served.client(at(1, 0), CONNS[0], frame(7, &menu::prove()));
         }
         for ask in BEGIN {
             state.send(usize::MAX, ask);
-            state.commit();
+            state.commit(Some(ask));
         }
         state.last = None;
         vec![state]
@@ -159,7 +190,10 @@ impl Protocol for Road {
                 next.left -= 1;
                 next.send(*i, &MENU[*i]);
             }
-            Step::Commit => next.commit(),
+            Step::Commit => {
+                let ask = next.outstanding.front().and_then(|proposed| MENU.get(proposed.ask));
+                next.commit(ask);
+            }
         }
         next
     }
@@ -194,15 +228,16 @@ impl State {
         });
     }
 
-    fn commit(&mut self) {
+    fn commit(&mut self, by: Option<&Ask>) {
         let Proposed { ask, zxid, txn, alone_txn, alone_fx, alone_tree } =
             self.outstanding.pop_front().expect("something is outstanding");
         let now = at(u64::from(zxid.counter()), 1_000_000);
         let before = znodes(self.leader.get().tree(), "/");
         let fx = self.leader.step(|service, fx| service.apply(now, zxid, &txn, fx));
+        let Txn { header, body, .. } = Txn::decode(&txn.0).expect("a leader writes what can be read");
+        let judged = self.judge(by, (zxid, now), header.client_id, &fx);
         let (leader, alone) = (self.leader.get(), self.alone.get());
         let after = znodes(leader.tree(), "/");
-        let body = Txn::decode(&txn.0).expect("a leader writes what can be read").body;
         let parts = match &body {
             TxnBody::Multi(parts) => parts.as_slice(),
             body => std::slice::from_ref(body),
@@ -226,6 +261,7 @@ impl State {
             nameless: body == TxnBody::CloseSession(None),
             same_txn: alone_txn.as_ref() == Some(&txn),
             same_answer: alone_fx == fx,
+            judged,
             same_tree: alone_tree == after
                 && (!caught_up || leader.tree() == alone.tree() && leader.sessions().eq(alone.sessions())),
             mismatches: leader.status().counters.digest_mismatches
@@ -236,10 +272,48 @@ impl State {
         }));
     }
 
+    /// Whether the client is told what the judge says, and the znodes are what it says.
+    fn judge(&mut self, by: Option<&Ask>, (zxid, now): (Zxid, Now), session: SessionId, fx: &Fx) -> bool {
+        let Beside { judge, sessions } = Arc::make_mut(&mut self.beside.0);
+        let at = Moment { zxid: zxid.0 as i64, time: now.wall_ms };
+        let agrees = match by {
+            None => {
+                sessions.push(session.0);
+                judge.write(at, Client { session: session.0, is: &[] }, &Op::OpenSession) == Answer::Done
+            }
+            Some(ask) => {
+                let client = Client { session: sessions[ask.client], is: &identities(ask.client) };
+                let was_open = judge.sessions.contains(&client.session);
+                let says = glue::op(&(ask.request)()).map(|op| judge.write(at, client, &op));
+                let told = fx.iter().find_map(|effect| match effect {
+                    Effect::Reply(conn, ClientReply::Reply { header, body })
+                        if *conn == CONNS[ask.client] =>
+                    {
+                        Some(glue::answer(header.err, body))
+                    }
+                    _ => None,
+                });
+                // The connection of a session that has ended is closed.
+                if was_open { told == says } else { told.is_none() }
+            }
+        };
+        agrees && judge.znodes == glue::znodes(self.leader.get().tree())
+    }
+
     /// How many requests are prepared and not applied.
     pub fn outstanding(&self) -> usize {
         self.outstanding.len()
     }
+}
+
+/// What a client is to the judge.
+fn identities(client: usize) -> Vec<Identity> {
+    let identity = |scheme: &str, id: &str| Identity { scheme: scheme.into(), id: id.into() };
+    let mut is = vec![identity("ip", "127.0.0.1")];
+    if client == 0 {
+        is.push(identity("digest", menu::PROVED));
+    }
+    is
 }
 
 fn prepared(served: &mut Served, now: Now, zxid: Zxid, fx: &Fx) -> Option<ClientTxn> {
@@ -263,6 +337,9 @@ impl fmt::Display for State {
             if !same {
                 write!(f, "; the {what} is not what it would be alone")?;
             }
+        }
+        if !last.judged {
+            write!(f, "; the answer or a znode is not what the judge says")?;
         }
         write!(f, "; znodes")?;
         for (path, stat) in &last.after {
