@@ -262,24 +262,22 @@ impl Hearing {
             }
             ClientReply::Notification { .. } => return Ok(false),
         };
+        // An operation that is none is refused at once, ahead of requests that wait.
+        if header.zxid == -1 {
+            return Ok(false);
+        }
         if let Ok(zxid @ 1..) = u64::try_from(header.zxid) {
             self.applied(cases, Zxid(zxid))?;
         }
         let Some(connection) = self.connections.get_mut(&conn) else {
             return Err(format!("{conn:?} is answered {reply:?} and has not asked"));
         };
-        if header.zxid <= 0 && pop_if(&mut connection.proofs, |xid| *xid == header.xid).is_some() {
+        if header.zxid == 0 && pop_if(&mut connection.proofs, |xid| *xid == header.xid).is_some() {
             return Ok(false);
         }
         let asked = |case: &Arc<Case>| case.xid == header.xid || case.code == OpCode::Ping;
         let Some(case) = pop_if(&mut connection.unanswered, asked) else {
-            // An operation that is none is refused, and the connection closed.
-            let refused = header.zxid == -1;
-            return if refused {
-                Ok(false)
-            } else {
-                Err(format!("{conn:?} is answered {reply:?} out of turn"))
-            };
+            return Err(format!("{conn:?} is answered {reply:?} out of turn"));
         };
         let session = connection.session.unwrap_or_default();
         match self.says(&case, session, header.err) {
