@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use quorate_spec::replay::{ReplayError, Summary, replay};
+use quorate_spec::replay::{Judged, ReplayError, Summary, replay};
 
 use crate::out::{errln, outln};
 
@@ -61,11 +61,16 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 }
 
 fn told(summary: &Summary, seconds: f64) {
-    let Summary { steps, states, packets, votes, delivered, unpaired, torn, .. } = summary;
+    let Summary { steps, states, packets, votes, delivered, unpaired, torn, clients, .. } = summary;
     outln!(
         "{delivered} transactions delivered; {packets} packets and {votes} votes received as they were sent; {states} \
          states compared; {:.0} steps/s",
         *steps as f64 / seconds
+    );
+    let Judged { operations, writes, events, attached, ended } = clients;
+    outln!(
+        "{operations} operations of clients judged ({writes} acknowledged writes); {events} events; {attached} sessions \
+         given to a connection, {ended} ended"
     );
     if *torn > 0 {
         outln!("{torn} recordings end within a record, as a killed process leaves them");

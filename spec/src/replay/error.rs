@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use quorate_core::ids::ServerId;
 
+use super::clients::Rule;
+
 /// Why recordings were not replayed to their end.
 #[derive(Debug)]
 pub enum ReplayError {
@@ -58,6 +60,8 @@ pub enum Broken {
     Contract(String),
     /// A property of the ensemble does not hold.
     Property(&'static str, &'static str),
+    /// A client was told what it must not be told.
+    Clients(&'static Rule, String),
 }
 
 impl fmt::Display for Broken {
@@ -66,6 +70,7 @@ impl fmt::Display for Broken {
             Broken::Replay(what) => write!(f, "REPLAY DIFFERS: {what}"),
             Broken::Contract(what) => write!(f, "CONTRACT BROKEN: {what}"),
             Broken::Property(name, claim) => write!(f, "PROPERTY BROKEN: {name}: {claim}"),
+            Broken::Clients(rule, what) => write!(f, "CLIENT TOLD WRONG: {rule} Here: {what}"),
         }
     }
 }

@@ -10,12 +10,15 @@
 //! - *the properties of ZAB* ([`properties`](crate::properties)), over the states of all servers together.
 //!   The recordings are merged so that everything is sent before it is received; among the orders that leave
 //!   open, the one of the servers' clocks is taken. Besides: servers that have applied the same transactions
-//!   have the same tree.
+//!   have the same tree;
+//! - *the clients*: each reply and event that left a server, against what had arrived and what is committed
+//!   (`clients`).
 //!
 //! Recordings may begin in the middle of an ensemble's life: then what was in the snapshots that the first
 //! starts found is taken as given. Recordings of every voter are needed, all from the same moment on.
 
 mod chain;
+mod clients;
 mod error;
 mod file;
 mod merged;
@@ -27,6 +30,7 @@ use std::path::PathBuf;
 use quorate_core::ids::Zxid;
 use quorate_core::recording::Record;
 
+pub use clients::{Judged, RULES, Rule};
 pub use error::{Broken, Failure, ReplayError};
 pub use file::{Recording, load};
 
@@ -51,6 +55,8 @@ pub struct Summary {
     pub delivered: usize,
     /// Connections of which the other end is in no recording (it may be behind a proxy).
     pub unpaired: usize,
+    /// What clients were told.
+    pub clients: Judged,
     /// Recordings that end within a record, as a killed process leaves them.
     pub torn: usize,
 }
