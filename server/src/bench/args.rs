@@ -31,6 +31,9 @@ pub(super) enum Mode {
     Failover(FailoverArgs),
     /// Starts a server and waits for its first right answer.
     Ready(ReadyArgs),
+    /// Starts an ensemble of its own and clients, kills, pauses and cuts at random, and judges what the clients
+    /// were told.
+    Chaos(ChaosArgs),
     /// Runs the floor: a server without any state that answers the frames of the other modes.
     Null(NullArgs),
 }
@@ -45,7 +48,7 @@ impl Mode {
             Mode::Watch(args) => &args.common,
             Mode::Failover(args) => &args.common,
             Mode::Ready(args) => &args.common,
-            Mode::Null(_) => return None,
+            Mode::Chaos(_) | Mode::Null(_) => return None,
         };
         common.json.as_deref()
     }
@@ -228,6 +231,27 @@ pub(super) struct ReadyArgs {
     /// follows. It is ended (SIGTERM) once it has answered.
     #[arg(long, required = true, num_args = 1.., allow_hyphen_values = true, value_name = "COMMAND")]
     pub(super) exec: Vec<OsString>,
+}
+
+/// What `quorate bench chaos` takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct ChaosArgs {
+    /// How many servers, all of which vote.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub(super) servers: u8,
+    /// How many clients, each with a session of its own.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(super) clients: u8,
+    /// How long there are faults, in seconds.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(super) seconds: u32,
+    /// The choice of faults repeats for the same number. What comes of them depends on the machine too.
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Keep data, logs and recordings in this directory, which must be empty. Without it they are removed,
+    /// unless something is wrong.
+    #[arg(long, value_name = "DIR")]
+    pub(super) keep: Option<PathBuf>,
 }
 
 /// What `quorate bench null` takes.

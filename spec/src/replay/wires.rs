@@ -1,7 +1,9 @@
 //! Which connection of one recording is which of another, and what is under way on it.
 //!
-//! The two ends know each other by their addresses; where something is between them that gives them others,
-//! the last dial before a connection was accepted is taken for its other end, by the servers' clocks.
+//! The two ends know each other by their addresses. A relay between them gives them others. If it keeps the
+//! dialer's port, and has another IP address than the server that it dials, the ends know each other by that
+//! port. Otherwise the last dial before a connection was accepted is taken for its other end, by the servers'
+//! clocks.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -90,7 +92,8 @@ impl Wires {
                 ends.push(((r, opened.link), *opened));
             }
         }
-        // By the two addresses, the dialer's first; then, of what is left, by the two servers.
+        // By the two addresses, the dialer's first; then, of what is left, by the two servers and the dialer's
+        // port; then by the two servers.
         let addresses = |(_, o): &(End, Opened)| match o.dialed {
             true => (o.local, o.remote),
             false => (o.remote, o.local),
@@ -99,7 +102,13 @@ impl Wires {
             true => (recordings[end.0].id(), o.link.server),
             false => (o.link.server, recordings[end.0].id()),
         };
+        let port = |(_, o): &(End, Opened)| match o.dialed {
+            true => Some(o.local.port()),
+            false => Some(o.remote.port()).filter(|_| o.remote.ip() != o.local.ip()),
+        };
         pair(&mut wires, &ends, addresses);
+        ends.retain(|(end, _)| wires[end].other.is_none());
+        pair(&mut wires, &ends, |end| (servers(end), port(end)));
         ends.retain(|(end, _)| wires[end].other.is_none());
         pair(&mut wires, &ends, servers);
         Wires(wires)
