@@ -19,6 +19,9 @@ pub(crate) struct Options {
     /// Fail if there are fewer steps than this: a check of nothing says nothing.
     #[arg(long, default_value_t = 1)]
     at_least: u64,
+    /// Fail if fewer operations of clients were judged than this.
+    #[arg(long, default_value_t = 0)]
+    operations: u64,
 }
 
 /// Exit code when something is broken, and when there is nothing to judge.
@@ -37,6 +40,10 @@ pub(crate) fn run(options: &Options) -> ExitCode {
             told(&summary, seconds);
             if summary.steps < options.at_least {
                 outln!("{} steps are wanted at least", options.at_least);
+                return ExitCode::from(BROKEN);
+            }
+            if summary.clients.operations < options.operations {
+                outln!("{} operations of clients are wanted at least", options.operations);
                 return ExitCode::from(BROKEN);
             }
             let Summary { servers, starts, steps, .. } = summary;

@@ -245,6 +245,10 @@ pub(super) struct ChaosArgs {
     /// How long there are faults, in seconds.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(super) seconds: u32,
+    /// Go on after that until this number of requests were answered.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
+    pub(super) operations: u64,
     /// The choice of faults repeats for the same number. What comes of them depends on the machine too.
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
@@ -252,6 +256,9 @@ pub(super) struct ChaosArgs {
     /// unless something is wrong.
     #[arg(long, value_name = "DIR")]
     pub(super) keep: Option<PathBuf>,
+    /// Do not have `quorate-checks`, if it is beside this program, judge what the servers recorded.
+    #[arg(long)]
+    pub(super) no_replay: bool,
 }
 
 /// What `quorate bench null` takes.

@@ -92,8 +92,8 @@ impl Wires {
                 ends.push(((r, opened.link), *opened));
             }
         }
-        // By the two addresses, the dialer's first; then, of what is left, by the two servers and the dialer's
-        // port; then by the two servers.
+        // By the two addresses, the dialer's first. Then, of what is left, by the two servers and the dialer's
+        // port; at last by the two servers.
         let addresses = |(_, o): &(End, Opened)| match o.dialed {
             true => (o.local, o.remote),
             false => (o.remote, o.local),

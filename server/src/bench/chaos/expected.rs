@@ -8,13 +8,13 @@ pub(super) const SHARED: usize = 8;
 /// How far a znode of the client's own is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Made {
-    /// Its creation was asked for.
+    /// A create was asked for.
     Asked,
-    /// Its creation was acknowledged.
+    /// The create was acknowledged.
     There,
-    /// Its deletion was asked for.
+    /// A delete was asked for.
     Going,
-    /// Its deletion was acknowledged.
+    /// The delete was acknowledged.
     Gone,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Own {
 }
 
 impl Own {
-    /// It was read.
+    /// The value was read.
     ///
     /// # Errors
     /// It is not what was written.

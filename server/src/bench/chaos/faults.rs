@@ -23,7 +23,7 @@ pub(super) enum Fault {
     Isolate(Party),
     /// Nothing passes from a server to the other servers.
     Mute(Party),
-    /// What one party sends to another arrives so many milliseconds later.
+    /// What one party sends to another arrives this many milliseconds later.
     Delay(Party, Party, u32),
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// The faults of a seed for so many servers.
+    /// The faults of a seed for this number of servers.
     pub(super) fn new(seed: u64, servers: usize) -> Schedule {
         Schedule { random: Random::new(seed ^ 0xC4A0_5C4A_05C4_A05C), servers }
     }
@@ -130,7 +130,7 @@ impl Fault {
         }
     }
 
-    /// Its kind, for counting.
+    /// The fault's kind, for counting.
     pub(super) fn kind(self) -> &'static str {
         match self {
             Fault::Kill(_) => "kills",

@@ -1,4 +1,4 @@
-//! The wires between the parties of a run: every connection goes through here, where it can be cut or delayed.
+//! The wires between the parties of a run. Every connection goes through here, where it is cut or delayed.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// is which.
 const RELAY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-/// Who speaks: a server, or the clients, who have the number behind the last server's.
+/// A server, or the clients together: they have the number behind the last server's.
 pub(super) type Party = usize;
 
 /// What happens to all that one party sends to another.

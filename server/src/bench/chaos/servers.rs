@@ -49,7 +49,7 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    /// Write the configurations of so many servers, which reach each other by wires only.
+    /// Write the configurations of `count` servers, which reach each other by wires only.
     ///
     /// # Errors
     /// No port is free; a file cannot be written.

@@ -27,8 +27,11 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(3);
 const LIMIT: Duration = Duration::from_millis(1200);
 /// How long a client waits before it dials again.
 const PAUSE: Duration = Duration::from_millis(40);
+/// One lost connection of this number is followed by a time in which the session expires.
+const NAPS: u64 = 10;
+const NAP: Duration = Duration::from_millis(4500);
 /// Requests under way at a time, at most.
-const BATCH: u64 = 8;
+const BATCH: u64 = 24;
 /// A client has at most this many znodes of its own.
 const MADE: usize = 4000;
 
@@ -63,7 +66,7 @@ pub(super) struct Left {
     pub(super) number: usize,
     /// The value that only it has written.
     pub(super) own: Own,
-    /// Its znodes.
+    /// The client's own znodes.
     pub(super) made: Vec<Made>,
     /// Sessions of it that have expired.
     pub(super) expired: Vec<SessionId>,
@@ -156,14 +159,26 @@ impl<'a> Worker<'a> {
         Left { number: self.number, own: self.own, made: self.made, expired: self.expired }
     }
 
-    fn after(&self, end: Option<Trouble>) {
+    fn after(&mut self, end: Option<Trouble>) {
         match end {
             Some(Trouble::Wrong(what)) => self.shared.violation(Some(self.number), what),
             Some(Trouble::Lost(why)) => {
                 self.shared.reconnects.fetch_add(1, Ordering::Relaxed);
                 self.shared.story.client(self.number, format!("its connection is lost: {why}"));
+                if self.random.below(NAPS) == 0 {
+                    self.nap();
+                }
             }
             None => {}
+        }
+    }
+
+    /// Stand still for longer than the session lives, unless the run is over.
+    fn nap(&mut self) {
+        self.shared.story.client(self.number, "it stands still".to_owned());
+        let until = Instant::now() + NAP;
+        while Instant::now() < until && !self.shared.is_over() {
+            thread::sleep(PAUSE);
         }
     }
 

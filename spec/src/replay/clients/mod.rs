@@ -1,7 +1,7 @@
 //! What clients were told, judged: every reply and event that left a server, against what had arrived.
 //!
-//! The rules are in `rules.rs`. The order is that of the merged run: everything is sent before it is received.
-//! In each such order it could have happened.
+//! The rules are in `rules.rs`. The order is that of the merged run, where everything is sent before it is
+//! received. In each such order it could have happened.
 
 mod connection;
 mod rules;
