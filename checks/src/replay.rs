@@ -74,9 +74,10 @@ fn told(summary: &Summary, seconds: f64) {
          states compared; {:.0} steps/s",
         *steps as f64 / seconds
     );
-    let Judged { operations, writes, events, attached, ended } = clients;
+    let Judged { operations, writes, tested, events, attached, ended } = clients;
     outln!(
-        "{operations} operations of clients judged ({writes} acknowledged writes); {events} events; {attached} sessions \
+        "{operations} operations of clients judged ({writes} acknowledged writes, {tested} of them \
+         by the tester of linearizability too); {events} events; {attached} sessions \
          given to a connection, {ended} ended"
     );
     if *torn > 0 {

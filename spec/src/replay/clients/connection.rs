@@ -19,6 +19,8 @@ pub(super) struct Asked {
     pub(super) kind: Kind,
     /// What its answer must be behind, or at.
     pub(super) after: Zxid,
+    /// When it arrived, by the count of requests and answers.
+    pub(super) moment: u64,
 }
 
 /// What a request is, as far as its answer is concerned.
@@ -75,11 +77,11 @@ impl Connection {
     }
 
     /// A request arrives.
-    pub(super) fn asked(&mut self, xid: i32, op: i32, after: Zxid) {
+    pub(super) fn asked(&mut self, xid: i32, op: i32, after: Zxid, moment: u64) {
         match Kind::of(op) {
             Some(kind) => {
                 let xid = if kind == Kind::Ping { xid::PING } else { xid };
-                self.waiting.push_back(Asked { xid, kind, after });
+                self.waiting.push_back(Asked { xid, kind, after, moment });
             }
             None => self.at_once.push_back(xid),
         }

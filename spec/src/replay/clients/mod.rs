@@ -4,6 +4,7 @@
 //! received. In each such order it could have happened.
 
 mod connection;
+mod linear;
 mod rules;
 mod txns;
 
@@ -19,6 +20,7 @@ use quorate_core::wire::client::{ConnectRequest, ConnectResponse, OpCode, ReplyH
 use quorate_core::wire::jute::{Jute, Reader};
 
 use connection::{Asked, Connection, Kind, Refused};
+use linear::{Overlaps, Write};
 use rules::{
     CLOSED_IS_SILENT, ENDED_IS_SILENT, ENDED_ONCE, ONLY_COMMITTED, SYNC_IS_FRESH, WRITES_IN_REAL_TIME,
 };
@@ -35,6 +37,8 @@ pub struct Judged {
     pub operations: u64,
     /// Among them: writes that were answered OK.
     pub writes: u64,
+    /// Among these: writes that were given to the tester of linearizability too.
+    pub tested: u64,
     /// Watch events.
     pub events: u64,
     /// Sessions that were given to a connection, again and again counted once each time.
@@ -66,11 +70,14 @@ pub(super) struct Clients {
     /// Sessions that a client was told to have ended.
     told_ended: HashSet<SessionId>,
     judged: Judged,
+    overlaps: Overlaps,
+    /// How many requests have arrived and answers have left.
+    moment: u64,
 }
 
 impl Clients {
     pub(super) fn judged(&self) -> Judged {
-        self.judged
+        Judged { tested: self.overlaps.tested(), ..self.judged }
     }
 
     /// A process is gone, and its connections with it.
@@ -101,7 +108,8 @@ impl Clients {
                 // A sync asks no quorum: what another leader has committed meanwhile it need not show.
                 let up_to = if op == OpCode::Sync.to_i32() { epoch } else { Epoch::MAX };
                 let after = self.answered.range(..=up_to).next_back().map_or(Zxid::ZERO, |(_, zxid)| *zxid);
-                connection.asked(xid, op, after);
+                self.moment += 1;
+                connection.asked(xid, op, after, self.moment);
             }
             ClientEvent::Closed => self.closed(server, conn),
         }
@@ -178,6 +186,7 @@ impl Clients {
         on_quorum: &dyn Fn(Zxid, u64) -> bool,
     ) -> Result<(), Refused> {
         self.judged.operations += u64::from(asked.kind != Kind::Ping);
+        self.moment += 1;
         let (xid, after) = (asked.xid, asked.after);
         let zxid = Zxid(header.zxid as u64);
         match asked.kind {
@@ -192,6 +201,11 @@ impl Clients {
                 if zxid <= after {
                     let what =
                         format!("the write {xid} is {zxid}; {after} was answered OK before it arrived");
+                    return Err((&WRITES_IN_REAL_TIME, what));
+                }
+                if !self.overlaps.answered(Write { arrived: asked.moment, answered: self.moment, zxid }) {
+                    let what =
+                        format!("no order of the write {xid}, which is {zxid}, and the writes before it");
                     return Err((&WRITES_IN_REAL_TIME, what));
                 }
                 let newest = self.answered.entry(zxid.epoch()).or_default();
