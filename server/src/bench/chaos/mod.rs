@@ -36,6 +36,7 @@ use super::args::ChaosArgs;
 use super::client::Client;
 use super::failure::{Failure, system};
 use super::server::Server;
+use crate::output::say;
 use expected::SHARED;
 use faults::{Fault, Schedule};
 use relay::Ways;
@@ -71,7 +72,7 @@ pub(super) fn run(args: &ChaosArgs) -> Result<(), Failure> {
     let mut ensemble = Servers::plan(servers, &home.path, &ways)?;
     let entries = (0..servers).map(|server| entry(&ways, servers, server, ensemble.port(server)));
     let shared = Arc::new(Shared::new(entries.collect::<Result<_, _>>()?));
-    println!("seed {}: {servers} servers, {} clients, {} s", args.seed, args.clients, args.seconds);
+    say(&format!("seed {}: {servers} servers, {} clients, {} s", args.seed, args.clients, args.seconds));
     let result = whole_run(args, &mut ensemble, &ways, &shared);
     ways.end();
     drop(ensemble);
@@ -145,7 +146,7 @@ fn whole_run(
     }
     violated(shared)?;
     ensemble.stop()?;
-    println!("every acknowledged write is on every server, and no client was told anything wrong");
+    say("every acknowledged write is on every server, and no client was told anything wrong");
     Ok(ensemble.recordings().to_owned())
 }
 
@@ -223,7 +224,7 @@ fn undo(fault: Fault, ensemble: &mut Servers, ways: &Ways, shared: &Shared) -> R
 
 fn progress(shared: &Shared, counts: &Counts) {
     let of = |number: &std::sync::atomic::AtomicU64| number.load(Ordering::Relaxed);
-    println!(
+    say(&format!(
         "{:>5.0} s  {} operations, {} acknowledged writes, {} faults, {} reconnects, {} sessions expired",
         shared.story.seconds(),
         of(&shared.operations),
@@ -231,20 +232,20 @@ fn progress(shared: &Shared, counts: &Counts) {
         counts.values().sum::<u64>(),
         of(&shared.reconnects),
         of(&shared.expired)
-    );
+    ));
 }
 
 fn summary(args: &ChaosArgs, shared: &Shared, counts: &Counts) {
     progress(shared, counts);
     let kinds: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    println!(
+    say(&format!(
         "seed {}: {}; {} watch events, {} answers lost; longest time without an acknowledged write: {} ms",
         args.seed,
         if kinds.is_empty() { "no faults".to_owned() } else { kinds.join(", ") },
         shared.events.load(Ordering::Relaxed),
         shared.unknown.load(Ordering::Relaxed),
         shared.longest_gap_ms()
-    );
+    ));
 }
 
 fn violated(shared: &Shared) -> Result<(), Failure> {
@@ -262,13 +263,13 @@ fn judge(args: &ChaosArgs, recordings: &Path, home: &Home) -> Result<(), Failure
     match verdict::checks() {
         Some(checks) => verdict::replay(&checks, recordings),
         None if home.temporary.is_none() => {
-            println!("quorate-checks is not beside this program; it judges what the servers recorded:");
-            println!("quorate-checks replay {}", recordings.display());
+            say("quorate-checks is not beside this program; it judges what the servers recorded:");
+            say(&format!("quorate-checks replay {}", recordings.display()));
             Ok(())
         }
         None => {
-            println!("NOT JUDGED: what the servers recorded (quorate-checks is not beside this program, and");
-            println!("without --keep the recordings are removed)");
+            say("NOT JUDGED: what the servers recorded (quorate-checks is not beside this program, and");
+            say("without --keep the recordings are removed)");
             Ok(())
         }
     }
@@ -277,14 +278,16 @@ fn judge(args: &ChaosArgs, recordings: &Path, home: &Home) -> Result<(), Failure
 /// The story if something is wrong; then the files stay.
 fn leave(home: Home, shared: &Shared, verdict: Result<(), Failure>) -> Result<(), Failure> {
     if let Some((_, lines)) = shared.story.told() {
-        println!("What happened before, the newest last:");
-        lines.iter().for_each(|line| println!("  {line}"));
+        say("What happened before, the newest last:");
+        lines.iter().for_each(|line| say(&format!("  {line}")));
     }
     match (home.temporary, &verdict) {
         // What cannot be removed is left to the system's own cleaning of its temporary directory.
         (Some(temporary), Ok(())) => drop(temporary.close()),
-        (Some(temporary), Err(_)) => println!("data, logs and recordings: {}", temporary.keep().display()),
-        (None, _) => println!("data, logs and recordings: {}", home.path.display()),
+        (Some(temporary), Err(_)) => {
+            say(&format!("data, logs and recordings: {}", temporary.keep().display()))
+        }
+        (None, _) => say(&format!("data, logs and recordings: {}", home.path.display())),
     }
     verdict
 }
