@@ -31,8 +31,8 @@ pub(super) enum Mode {
     Failover(FailoverArgs),
     /// Starts a server and waits for its first right answer.
     Ready(ReadyArgs),
-    /// Starts an ensemble of its own and clients, kills, pauses and cuts at random, and judges what the clients
-    /// were told.
+    /// Starts an ensemble of its own and clients, kills, pauses and cuts at random, and judges what the
+    /// clients were told.
     Chaos(ChaosArgs),
     /// Runs the floor: a server without any state that answers the frames of the other modes.
     Null(NullArgs),

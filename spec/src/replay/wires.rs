@@ -100,8 +100,8 @@ impl Wires {
                 ends.push(((r, opened.link), *opened));
             }
         }
-        // By the two addresses, the dialer's first. Then, of what is left, by the two servers and the dialer's
-        // port; at last by the two servers.
+        // By the two addresses, the dialer's first. Of what is left, by the two servers and the dialer's port.
+        // At last by the two servers.
         let addresses = |(_, o): &(End, Opened)| match o.dialed {
             true => (o.local, o.remote),
             false => (o.remote, o.local),
@@ -189,7 +189,7 @@ mod tests {
     const DIALER: usize = 1;
     const ACCEPTER: usize = 2;
 
-    /// An end: which connection, who has it, from which relay's address and port, and when.
+    /// An end: which connection, in which recording, from which relay's address and port, and when.
     fn end(recording: usize, generation: u32, address: &str, wall_ms: i64) -> (End, Opened) {
         let link = Link { server: ServerId(7), generation };
         let (at, server) = (address.parse().unwrap(), "127.0.0.1:2888".parse().unwrap());

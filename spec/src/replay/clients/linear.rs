@@ -1,8 +1,8 @@
-//! A second opinion on the order of writes: stateright's tester of linearizability, where the history is small.
+//! A second opinion on the order of writes: stateright's tester of linearizability, for small histories.
 //!
 //! The tester looks for an order, so what it takes grows fast with what overlaps. It is given the first
-//! [`WRITES`] writes, a few at a time. [`WRITES_IN_REAL_TIME`](super::rules::WRITES_IN_REAL_TIME) is judged of
-//! all of them.
+//! [`WRITES`] writes, a few at a time. All of them are judged by
+//! [`WRITES_IN_REAL_TIME`](super::rules::WRITES_IN_REAL_TIME).
 
 use quorate_core::ids::Zxid;
 use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
