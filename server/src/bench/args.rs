@@ -31,8 +31,7 @@ pub(super) enum Mode {
     Failover(FailoverArgs),
     /// Starts a server and waits for its first right answer.
     Ready(ReadyArgs),
-    /// Starts an ensemble of its own and clients, kills, pauses and cuts at random, and judges what the
-    /// clients were told.
+    /// Starts an ensemble of its own, kills, pauses and cuts at random, and judges what clients were told.
     Chaos(ChaosArgs),
     /// Runs the floor: a server without any state that answers the frames of the other modes.
     Null(NullArgs),
@@ -249,11 +248,10 @@ pub(super) struct ChaosArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
     pub(super) operations: u64,
-    /// The choice of faults repeats for the same number. What comes of them depends on the machine too.
+    /// Chooses the faults. What comes of them depends on the machine too.
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
-    /// Keep data, logs and recordings in this directory, which must be empty. Without it they are removed,
-    /// unless something is wrong.
+    /// Keep data, logs and recordings in this empty directory, also if nothing is wrong.
     #[arg(long, value_name = "DIR")]
     pub(super) keep: Option<PathBuf>,
     /// Do not have `quorate-checks`, if it is beside this program, judge what the servers recorded.
