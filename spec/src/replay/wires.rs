@@ -100,8 +100,8 @@ impl Wires {
                 ends.push(((r, opened.link), *opened));
             }
         }
-        // By the two addresses, the dialer's first. Then by the two servers and the dialer's port, and at last
-        // by the two servers alone.
+        // By the two addresses, the dialer's first. Then by the two servers and the dialer's port; at last by
+        // the two servers alone.
         let addresses = |(_, o): &(End, Opened)| match o.dialed {
             true => (o.local, o.remote),
             false => (o.remote, o.local),
