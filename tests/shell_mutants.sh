@@ -54,4 +54,15 @@ for rule in SentBeforeSync LinkReordered OldConnectionDelivered; do
         failed=1
     fi
 done
+# What never reaches core is in no recording: clients notice.
+if QUORATE_BROKEN=RepliesSwapped "$quorate" bench chaos --seconds 10 --no-replay --keep "$dir/chaos" \
+    >"$dir/swapped" 2>&1; then
+    echo "RepliesSwapped: SURVIVED"
+    failed=1
+elif told=$(grep -a 'INVALID RUN.* was first' "$dir/swapped"); then
+    echo "RepliesSwapped: killed by bench chaos: ${told:0:220}"
+else
+    echo "RepliesSwapped: NOT JUDGED: $(tail -n 3 "$dir/swapped")"
+    failed=1
+fi
 exit $failed

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use clap::CommandFactory;
 use quorate_spec::models::{catalogue, deep};
+use quorate_spec::replay::{RULES, Rule};
 
 use crate::Cli;
 use library::{Code, Page, Program, none, pages, root};
@@ -270,6 +271,14 @@ fn counts_are_those_of_the_program() {
     };
     let wrong = stated.filter(|(page, sentence)| !text(page).contains(sentence));
     none(&wrong.map(|(page, sentence)| format!("{page} does not say: {sentence}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn rules_about_clients_are_told() {
+    let page = fs::read_to_string(root().join("docs/VERIFICATION.md")).expect("the page");
+    let row = |rule: &Rule| format!("| {} | {} | {} |\n", rule.name, rule.claim, rule.source);
+    let missing = RULES.iter().map(row).filter(|row| !page.contains(row));
+    none(&missing.map(|row| format!("docs/VERIFICATION.md does not say: {row}")).collect::<Vec<_>>());
 }
 
 /// The number after which a table of a model's result says `what`.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use quorate_spec::replay::{ReplayError, Summary, replay};
+use quorate_spec::replay::{Judged, ReplayError, Summary, replay};
 
 use crate::out::{errln, outln};
 
@@ -19,6 +19,9 @@ pub(crate) struct Options {
     /// Fail if there are fewer steps than this: a check of nothing says nothing.
     #[arg(long, default_value_t = 1)]
     at_least: u64,
+    /// Fail if fewer operations of clients were judged than this.
+    #[arg(long, default_value_t = 0)]
+    operations: u64,
 }
 
 /// Exit code when something is broken, and when there is nothing to judge.
@@ -37,6 +40,10 @@ pub(crate) fn run(options: &Options) -> ExitCode {
             told(&summary, seconds);
             if summary.steps < options.at_least {
                 outln!("{} steps are wanted at least", options.at_least);
+                return ExitCode::from(BROKEN);
+            }
+            if summary.clients.operations < options.operations {
+                outln!("{} operations of clients are wanted at least", options.operations);
                 return ExitCode::from(BROKEN);
             }
             let Summary { servers, starts, steps, .. } = summary;
@@ -61,11 +68,17 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 }
 
 fn told(summary: &Summary, seconds: f64) {
-    let Summary { steps, states, packets, votes, delivered, answers, unpaired, torn, .. } = summary;
+    let Summary { steps, states, packets, votes, delivered, answers, unpaired, torn, clients, .. } = summary;
     outln!(
         "{delivered} transactions delivered; {packets} packets and {votes} votes received as they were sent; {states} \
          states compared; {answers} answers judged; {:.0} steps/s",
         *steps as f64 / seconds
+    );
+    let Judged { operations, writes, tested, events, attached, ended } = clients;
+    outln!(
+        "{operations} operations of clients judged ({writes} acknowledged writes, {tested} of them \
+         by the tester of linearizability too); {events} events; {attached} sessions \
+         given to a connection, {ended} ended"
     );
     if *torn > 0 {
         outln!("{torn} recordings end within a record, as a killed process leaves them");

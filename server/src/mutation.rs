@@ -16,6 +16,8 @@ pub(crate) enum Mutation {
     LinkReordered,
     /// A packet of a connection is handed over when the connection is gone.
     OldConnectionDelivered,
+    /// Of the replies that wait for a client's socket one is put before those ahead of it.
+    RepliesSwapped,
     /// The name of a new log file is not synced.
     DirectorySyncForgotten,
 }

@@ -3,6 +3,7 @@
 mod back_pressure;
 mod bench;
 mod catching_up;
+mod chaos;
 mod client_memory;
 mod clients_under_kills;
 mod damage;

@@ -31,6 +31,8 @@ pub(super) enum Mode {
     Failover(FailoverArgs),
     /// Starts a server and waits for its first right answer.
     Ready(ReadyArgs),
+    /// Starts an ensemble of its own, kills, pauses and cuts at random, and judges what clients were told.
+    Chaos(ChaosArgs),
     /// Runs the floor: a server without any state that answers the frames of the other modes.
     Null(NullArgs),
 }
@@ -45,7 +47,7 @@ impl Mode {
             Mode::Watch(args) => &args.common,
             Mode::Failover(args) => &args.common,
             Mode::Ready(args) => &args.common,
-            Mode::Null(_) => return None,
+            Mode::Chaos(_) | Mode::Null(_) => return None,
         };
         common.json.as_deref()
     }
@@ -228,6 +230,33 @@ pub(super) struct ReadyArgs {
     /// follows. It is ended (SIGTERM) once it has answered.
     #[arg(long, required = true, num_args = 1.., allow_hyphen_values = true, value_name = "COMMAND")]
     pub(super) exec: Vec<OsString>,
+}
+
+/// What `quorate bench chaos` takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct ChaosArgs {
+    /// How many servers, all of which vote.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub(super) servers: u8,
+    /// How many clients, each with a session of its own.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(super) clients: u8,
+    /// How long there are faults, in seconds.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(super) seconds: u32,
+    /// Go on after that until this number of requests were answered.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
+    pub(super) operations: u64,
+    /// Chooses the faults. What comes of them depends on the machine too.
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Keep data, logs and recordings in this empty directory, also if nothing is wrong.
+    #[arg(long, value_name = "DIR")]
+    pub(super) keep: Option<PathBuf>,
+    /// Do not have `quorate-checks`, if it is beside this program, judge what the servers recorded.
+    #[arg(long)]
+    pub(super) no_replay: bool,
 }
 
 /// What `quorate bench null` takes.

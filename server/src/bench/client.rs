@@ -129,14 +129,15 @@ impl Client {
         self.judge(request, header, &body)
     }
 
-    /// Append a request to what [`Client::flush`] sends.
-    pub(super) fn ask(&mut self, request: &Request) {
+    /// Append a request to what [`Client::flush`] sends, and say which xid it gets.
+    pub(super) fn ask(&mut self, request: &Request) -> i32 {
         let header = RequestHeader { xid: self.next_xid, op: request.op().to_i32() };
         self.next_xid += 1;
         write_frame(&mut self.unsent, |out| {
             header.write(out);
             request.write_body(out);
         });
+        header.xid
     }
 
     /// Send everything that was asked.
@@ -149,21 +150,29 @@ impl Client {
         Ok(())
     }
 
-    /// The next answer. Watch events are passed over: no client here sets watches.
+    /// The next answer. Watch events are passed over.
     ///
     /// # Errors
     /// The connection is lost.
     pub(super) fn answer(&mut self) -> Result<(ReplyHeader, Bytes), Failure> {
         loop {
-            let frame = self.frame()?;
-            let mut reader = Reader::new(&frame);
-            let header =
-                ReplyHeader::read(&mut reader, "").map_err(|why| self.unreadable("a request", why))?;
+            let (header, body) = self.message()?;
             if header.xid != xid::NOTIFICATION {
-                self.session.zxid = self.session.zxid.max(header.zxid);
-                return Ok((header, reader.rest()));
+                return Ok((header, body));
             }
         }
+    }
+
+    /// The next answer or watch event.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub(super) fn message(&mut self) -> Result<(ReplyHeader, Bytes), Failure> {
+        let frame = self.frame()?;
+        let mut reader = Reader::new(&frame);
+        let header = ReplyHeader::read(&mut reader, "").map_err(|why| self.unreadable("a request", why))?;
+        self.session.zxid = self.session.zxid.max(header.zxid);
+        Ok((header, reader.rest()))
     }
 
     /// The answer's meaning.

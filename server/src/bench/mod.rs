@@ -7,6 +7,7 @@
 //! | `load`, `worker` | reads and writes over many connections |
 //! | `fill`, `sessions`, `watch` | many znodes, sessions, watches |
 //! | `failover`, `ready` | the leader killed, a server started |
+//! | `chaos` | an ensemble of its own under faults, and a verdict |
 //! | `null` | the floor: a server that knows nothing |
 //! | `check` | judges every reply |
 //! | `value`, `request` | what is written and asked for |
@@ -16,6 +17,7 @@
 //! | `report`, `progress` | what people see |
 
 mod args;
+mod chaos;
 mod check;
 mod client;
 mod failover;
@@ -60,6 +62,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         Mode::Watch(args) => ("watch", watch::run(args)),
         Mode::Failover(args) => ("failover", failover::run(args)),
         Mode::Ready(args) => ("ready", ready::run(args)),
+        Mode::Chaos(args) => ("chaos", chaos::run(args)),
         Mode::Null(args) => ("null", null::run(args)),
     };
     if let (Err(failure), Some(path)) = (&result, args.mode.json()) {

@@ -22,6 +22,7 @@ use super::client_stats::{ConnectionExpiry, ConnectionLine, Counts, InProcess, T
 use super::engine::{Conn, Engine};
 use super::listener::Port;
 use super::token::PortKind;
+use crate::mutation::mutated;
 
 /// How often connections are looked at for having been silent too long.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -107,6 +108,9 @@ impl ClientPort {
         let before = out.len();
         reply.write(out);
         let size = out.len() - before;
+        if mutated!(RepliesSwapped) && self.totals.sent.is_multiple_of(97) {
+            out.rotate_left(before);
+        }
         conn.counts.sent += 1;
         self.totals.sent += 1;
         let answered = match reply {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use quorate_core::ids::ServerId;
 
+use super::clients::Rule;
+
 /// Why recordings were not replayed to their end.
 #[derive(Debug)]
 pub enum ReplayError {
@@ -60,6 +62,8 @@ pub enum Broken {
     Property(&'static str, &'static str),
     /// A client was told something else than the judge says.
     Answer(String),
+    /// A client was told what it must not be told.
+    Clients(&'static Rule, String),
 }
 
 impl fmt::Display for Broken {
@@ -69,6 +73,7 @@ impl fmt::Display for Broken {
             Broken::Contract(what) => write!(f, "CONTRACT BROKEN: {what}"),
             Broken::Answer(what) => write!(f, "ANSWER WRONG: {what}"),
             Broken::Property(name, claim) => write!(f, "PROPERTY BROKEN: {name}: {claim}"),
+            Broken::Clients(rule, what) => write!(f, "CLIENT TOLD WRONG: {rule} Here: {what}"),
         }
     }
 }

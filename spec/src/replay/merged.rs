@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
 
 use quorate_core::election::{Notification, ServerState};
-use quorate_core::ids::{Epoch, Link, ServerId, Zxid};
-use quorate_core::pipeline::ClientTxn;
+use quorate_core::ids::{ConnId, Epoch, Link, ServerId, Zxid};
+use quorate_core::pipeline::{ClientReply, ClientTxn};
 use quorate_core::recording::{self, Frames, Record, fingerprint};
 use quorate_core::timer::Timer;
 use quorate_core::zab::Packet;
@@ -15,13 +15,14 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::answers::Answers;
 use super::chain::Chain;
+use super::clients::{At, Clients};
 use super::error::{Broken, Failure, ReplayError};
 use super::file::Recording;
 use super::server::Server;
 use super::wires::{Phase, Sent, Wires};
 use super::{Summary, floor, kind};
 use crate::properties::{Invariant, Predicate, Scene, zab_in};
-use crate::world::{Ghost, is_oversized, promises, votes, votes_for_less};
+use crate::world::{Ghost, answers_needlessly, is_oversized, promises, votes, votes_for_less};
 
 /// So many steps are told when something is broken.
 const STORY: usize = 40;
@@ -74,6 +75,7 @@ pub(super) struct Merged<'a> {
     digests: HashMap<Zxid, i64>,
     answers: Answers,
     properties: Vec<(&'static Invariant, Predicate<Merged<'a>>)>,
+    clients: Clients,
     story: VecDeque<Told>,
     summary: Summary,
 }
@@ -127,13 +129,15 @@ impl<'a> Merged<'a> {
             digests: HashMap::new(),
             answers: Answers::new(by_server.len()),
             properties: zab_in(),
+            clients: Clients::default(),
             story: VecDeque::new(),
             summary,
         })
     }
 
     pub(super) fn summary(&self) -> Summary {
-        Summary { delivered: self.ghost.delivered.len(), answers: self.answers.judged, ..self.summary }
+        let (clients, answers) = (self.clients.judged(), self.answers.judged);
+        Summary { delivered: self.ghost.delivered.len(), answers, clients, ..self.summary }
     }
 
     /// Take the next record of whichever server it can be.
@@ -186,6 +190,7 @@ impl<'a> Merged<'a> {
                 reader.current = None;
                 let process = self.servers[i].up.take();
                 let ended = process.map_or(Ok(()), |process| self.answers.ended(i, &process.peer));
+                self.clients.gone(i);
                 self.wires.forget(r);
                 if let Some(next) = reader.waiting.front() {
                     reader.wall_ms = self.recordings[*next].header.wall_ms;
@@ -283,10 +288,18 @@ impl<'a> Merged<'a> {
         let heard = matches!(input, Input::Packet(..) | Input::Progress(_));
         if let Input::Client(conn, event) = &input {
             self.answers.hears(i, *conn, event);
+            self.clients.arrives(i, *conn, event, self.servers[i].ahead.current);
         }
         let process = self.servers[i].up.as_mut().expect("it is up");
         let mut outputs = Vec::new();
+        let asked = match &input {
+            Input::Notification(from, notification) => Some((*from, *notification, process.peer.state())),
+            _ => None,
+        };
         process.peer.step(now, input, &mut outputs);
+        self.ghost.broken.needless_answer |= asked.is_some_and(|(from, notification, state)| {
+            answers_needlessly(from, &notification, state != process.peer.state(), &outputs)
+        });
         process.steps += 1;
         self.summary.steps += 1;
         let history = process.peer.history();
@@ -388,9 +401,12 @@ impl<'a> Merged<'a> {
                 self.ghost.broken.offence |= offence;
                 self.wires.set((r, *link), Phase::Closed);
             }
+            Output::Reply(conn, reply) => self.reply(i, *conn, reply)?,
+            Output::CloseClient(conn) => self.clients.closed(i, *conn),
             storage => {
                 let appended = self.servers[i].store(storage).map_err(Broken::Replay)?;
-                if let Some((zxid, txn)) = appended {
+                if let (Some((zxid, txn)), Output::Append(_, _, bytes)) = (appended, storage) {
+                    self.clients.appended(zxid, txn, bytes);
                     let peer = &self.servers[i].up.as_ref().expect("it is up").peer;
                     if peer.established_epoch() == Some(zxid.epoch()) {
                         self.ghost.propose(zxid, txn);
@@ -400,6 +416,18 @@ impl<'a> Merged<'a> {
             }
         }
         Ok(false)
+    }
+
+    /// Something leaves for a client.
+    fn reply(&mut self, i: usize, conn: ConnId, reply: &ClientReply) -> Result<(), Broken> {
+        let (ids, servers) = (&self.ids, &self.servers);
+        let membership = &self.recordings[0].header.config.membership;
+        let on_quorum = |zxid, txn| {
+            let has = |server: &Server| server.durable.chain.find(zxid) == Some((zxid, txn));
+            membership.is_quorum(|id| ids.binary_search(&id).is_ok_and(|j| has(&servers[j])))
+        };
+        let read_only = servers[i].up.as_ref().is_some_and(|up| up.peer.is_read_only());
+        self.clients.told(At { server: i, id: ids[i], read_only }, conn, reply, &on_quorum)
     }
 
     /// Tell the ghost what this server made visible.
@@ -415,6 +443,7 @@ impl<'a> Merged<'a> {
             server.agreed = server.applied.min(self.ghost.delivered.len());
             for entry in &self.ghost.delivered[self.delivered.len()..] {
                 self.delivered.push(*entry);
+                self.clients.delivered(entry.0)?;
             }
             let (zxid, digest) = (peer.history().applied(), peer.service().status().digest);
             match self.digests.entry(zxid) {

@@ -13,12 +13,15 @@
 //!   have the same tree;
 //! - *the answers*: each client is told what the independent [`judge`](crate::judge) says, which does the
 //!   delivered transactions' requests; in the end each server has its znodes.
+//! - *the clients*: each reply and event that left a server, against what had arrived and what is committed
+//!   (`clients`).
 //!
 //! Recordings may begin in the middle of an ensemble's life: then what was in the snapshots that the first
 //! starts found is taken as given. Recordings of every voter are needed, all from the same moment on.
 
 mod answers;
 mod chain;
+mod clients;
 mod error;
 mod file;
 mod merged;
@@ -30,6 +33,7 @@ use std::path::PathBuf;
 use quorate_core::ids::Zxid;
 use quorate_core::recording::Record;
 
+pub use clients::{Judged, RULES, Rule};
 pub use error::{Broken, Failure, ReplayError};
 pub use file::{Recording, load};
 
@@ -56,6 +60,8 @@ pub struct Summary {
     pub answers: u64,
     /// Connections of which the other end is in no recording (it may be behind a proxy).
     pub unpaired: usize,
+    /// What clients were told.
+    pub clients: Judged,
     /// Recordings that end within a record, as a killed process leaves them.
     pub torn: usize,
 }

@@ -1,7 +1,9 @@
 //! Which connection of one recording is which of another, and what is under way on it.
 //!
-//! The two ends know each other by their addresses; where something is between them that gives them others,
-//! the last dial before a connection was accepted is taken for its other end, by the servers' clocks.
+//! The two ends know each other by their addresses. A relay between them gives them others. If it keeps the
+//! dialer's port, and has another IP address than the server that it dials, the ends know each other by that
+//! port. Otherwise the last dial before a connection was accepted is taken for its other end, by the servers'
+//! clocks.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -77,6 +79,14 @@ fn pair<K: Ord>(wires: &mut BTreeMap<End, Wire>, ends: &[(End, Opened)], key: im
     }
 }
 
+/// The dialer's port, if the other end can know it: a relay keeps it and has an address of its own.
+fn port(opened: &Opened) -> Option<u16> {
+    match opened.dialed {
+        true => Some(opened.local.port()),
+        false => Some(opened.remote.port()).filter(|_| opened.remote.ip() != opened.local.ip()),
+    }
+}
+
 /// All of them.
 pub(super) struct Wires(BTreeMap<End, Wire>);
 
@@ -90,7 +100,8 @@ impl Wires {
                 ends.push(((r, opened.link), *opened));
             }
         }
-        // By the two addresses, the dialer's first; then, of what is left, by the two servers.
+        // By the two addresses, the dialer's first. Then by the two servers and the dialer's port; at last by
+        // the two servers alone.
         let addresses = |(_, o): &(End, Opened)| match o.dialed {
             true => (o.local, o.remote),
             false => (o.remote, o.local),
@@ -100,6 +111,8 @@ impl Wires {
             false => (o.link.server, recordings[end.0].id()),
         };
         pair(&mut wires, &ends, addresses);
+        ends.retain(|(end, _)| wires[end].other.is_none());
+        pair(&mut wires, &ends, |end| (servers(end), port(&end.1)));
         ends.retain(|(end, _)| wires[end].other.is_none());
         pair(&mut wires, &ends, servers);
         Wires(wires)
@@ -166,5 +179,41 @@ impl Wires {
                 wire.sent = VecDeque::new();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIALER: usize = 1;
+    const ACCEPTER: usize = 2;
+
+    /// An end: which connection, in which recording, from which relay's address and port, and when.
+    fn end(recording: usize, generation: u32, address: &str, wall_ms: i64) -> (End, Opened) {
+        let link = Link { server: ServerId(7), generation };
+        let (at, server) = (address.parse().unwrap(), "127.0.0.1:2888".parse().unwrap());
+        let dialed = recording == DIALER;
+        let (local, remote) = if dialed { (at, server) } else { (server, at) };
+        ((recording, link), Opened { link, dialed, local, remote, wall_ms })
+    }
+
+    fn other(by_port: bool, relay: &str) -> Option<u32> {
+        let ends = [
+            end(DIALER, 1, "127.0.0.1:1001", 0),
+            end(DIALER, 2, "127.0.0.1:1002", 100),
+            // It stood still, and finds the first connection long after the second was dialed.
+            end(ACCEPTER, 5, relay, 900),
+        ];
+        let mut wires = BTreeMap::new();
+        pair(&mut wires, &ends, |end| port(&end.1).filter(|_| by_port));
+        wires.get(&ends[2].0)?.other.map(|(_, link)| link.generation)
+    }
+
+    #[test]
+    fn a_relay_that_keeps_the_port_says_which_connection_it_is() {
+        assert_eq!(other(true, "127.0.0.2:1001"), Some(1));
+        assert_eq!(other(false, "127.0.0.2:1001"), Some(2), "the last before it, by the clock");
+        assert_eq!(other(true, "127.0.0.1:1001"), None, "the port of a relay that keeps none means nothing");
     }
 }

@@ -33,7 +33,8 @@ pub use ghost::{Broken, Ghost};
 pub use java::{Flaws, JavaPeer};
 pub use link::{Connection, End, Side};
 pub(crate) use observe::{
-    OneByOne, acknowledges_what_is_durable, is_oversized, leads_unheard, promises, votes, votes_for_less,
+    OneByOne, acknowledges_what_is_durable, answers_needlessly, is_oversized, leads_unheard, promises, votes,
+    votes_for_less,
 };
 pub use trace::{Event, View};
 
