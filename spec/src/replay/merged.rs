@@ -195,7 +195,7 @@ impl<'a> Merged<'a> {
                 if let Some(next) = reader.waiting.front() {
                     reader.wall_ms = self.recordings[*next].header.wall_ms;
                 }
-                return ended.map_err(|why| self.failed(i, r, offset, Broken::Answer(shorten(why))));
+                return ended.map_err(|why| self.failed(i, r, offset, Broken::Answer(why)));
             }
             Some(Err(why)) => {
                 let path = self.recordings[r].path.clone();
@@ -318,7 +318,7 @@ impl<'a> Merged<'a> {
             appended += usize::from(self.perform(i, r, output)?);
         }
         let peer = &self.servers[i].up.as_ref().expect("it is up").peer;
-        self.answers.judge(i, &outputs, peer).map_err(|why| Broken::Answer(shorten(why)))?;
+        self.answers.judge(i, &outputs, peer).map_err(|why| Broken::Answer(why))?;
         self.servers[i].look(appended, false, self.floor);
         self.ghost.broken.leads_unheard |= self.servers[i].leads_unheard(checked, heard);
         self.observe(i)?;
