@@ -118,6 +118,8 @@ pub struct Hearing {
     shows_config: bool,
     /// What the judge has at the transaction that the server has applied.
     pub judge: Judge,
+    /// Whether the judge has what the server has: its answers are judged.
+    judging: bool,
     applied: Zxid,
     logged: VecDeque<(Zxid, ClientTxn)>,
     connections: BTreeMap<ConnId, Connection>,
@@ -133,11 +135,37 @@ impl Hearing {
             super_digest: settings.super_digest.clone(),
             shows_config: settings.config.is_some(),
             judge: glue::judge(service, settings),
+            judging: true,
             applied,
             logged: VecDeque::new(),
             connections: BTreeMap::new(),
             last: None,
         }
+    }
+
+    /// The same for a state that may have effects of later transactions: what is asked is heard, and nothing is
+    /// judged.
+    #[must_use]
+    pub fn of_fuzzy(self) -> Self {
+        Hearing { judging: false, ..self }
+    }
+
+    /// The server has another state: its clients stay.
+    #[must_use]
+    pub fn instead_of(self, before: Hearing) -> Self {
+        Hearing { connections: before.connections, ..self }
+    }
+
+    /// Whether answers are judged.
+    pub fn is_judging(&self) -> bool {
+        self.judging
+    }
+
+    /// From now on answers are judged: the judge takes what the service has applied, up to `applied`, as it is.
+    pub fn takes(&mut self, settings: &Settings, service: &TreeService, applied: Zxid) {
+        self.judge = glue::judge(service, settings);
+        (self.judging, self.applied, self.last) = (true, applied, None);
+        self.logged.retain(|(zxid, _)| *zxid > applied);
     }
 
     /// A transaction was logged.
@@ -224,6 +252,9 @@ impl Hearing {
     fn does(&mut self, cases: &mut Cases, zxid: Zxid, txn: &Txn) -> Result<(), String> {
         let case = cases.of(zxid, txn);
         self.last = None;
+        if !self.judging {
+            return Ok(());
+        }
         if matches!(txn.body, TxnBody::Error(code) if OF_THE_SERVER.contains(&code)) {
             return Ok(());
         }
@@ -280,6 +311,9 @@ impl Hearing {
             return Err(format!("{conn:?} is answered {reply:?} out of turn"));
         };
         let session = connection.session.unwrap_or_default();
+        if !self.judging {
+            return Ok(false);
+        }
         match self.says(&case, session, header.err) {
             None => Ok(false),
             Some(says) => compare(&case, &says, header.err, body).map(|()| true),
@@ -316,6 +350,9 @@ impl Hearing {
 
     /// The first znode that is not what the judge says.
     pub fn difference(&self, service: &TreeService) -> Option<String> {
+        if !self.judging {
+            return None;
+        }
         let (found, judged) = (glue::znodes(service.tree()), &self.judge.znodes);
         let paths = found.keys().chain(judged.keys());
         let mut differing = paths.filter(|path| found.get(*path) != judged.get(*path));

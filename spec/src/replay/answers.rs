@@ -1,8 +1,8 @@
 //! What recorded servers answered to their clients, beside what the judge says.
 //!
 //! Each server has a [`Hearing`] of its own, which does a transaction when the server applies it. Reads are
-//! judged at the zxid that their answers name. A state that a ZooKeeper leader sent under load has effects of
-//! later transactions in it. A server with such a state is not judged until it has another one.
+//! judged at the zxid that their answers name. A state that a leader sent may have effects of later
+//! transactions in it. A server with such a state is judged again once it serves.
 
 use quorate_core::ids::{ConnId, Zxid};
 use quorate_core::payload::Service;
@@ -40,10 +40,15 @@ impl Answers {
     /// The server has this state.
     fn holds(&mut self, i: usize, zxid: Zxid, image: Option<&TreeImage>) {
         let exact = image.is_none_or(|image| image.reach() == Reach::Exact);
-        let settings = self.settings[i].as_ref().filter(|_| exact);
-        self.hearings[i] = settings.map(|settings| {
+        let before = self.hearings[i].take();
+        self.hearings[i] = self.settings[i].as_ref().map(|settings| {
             let service = TreeService::new(settings, image);
-            Hearing::new(i, settings, &service, zxid)
+            let hearing = Hearing::new(i, settings, &service, zxid);
+            let hearing = if exact { hearing } else { hearing.of_fuzzy() };
+            match before {
+                Some(before) => hearing.instead_of(before),
+                None => hearing,
+            }
         });
     }
 
@@ -79,10 +84,14 @@ impl Answers {
                 _ => {}
             }
         }
-        match &mut self.hearings[i] {
-            Some(hearing) => hearing.applied(&mut self.cases, peer.history().applied()),
-            None => Ok(()),
+        let Some(hearing) = &mut self.hearings[i] else { return Ok(()) };
+        let applied = peer.history().applied();
+        hearing.applied(&mut self.cases, applied)?;
+        if let Some(settings) = self.settings[i].as_ref().filter(|_| !hearing.is_judging() && peer.serving())
+        {
+            hearing.takes(settings, peer.service(), applied);
         }
+        Ok(())
     }
 
     /// A process has ended: its znodes are what the judge has.
