@@ -143,8 +143,8 @@ impl Hearing {
         }
     }
 
-    /// The same for a state that may have effects of later transactions: what is asked is heard, and nothing is
-    /// judged.
+    /// A hearing for a state that may have effects of later transactions. What is asked is heard, and nothing
+    /// is judged.
     #[must_use]
     pub fn of_fuzzy(self) -> Self {
         Hearing { judging: false, ..self }
@@ -161,7 +161,8 @@ impl Hearing {
         self.judging
     }
 
-    /// From now on answers are judged: the judge takes what the service has applied, up to `applied`, as it is.
+    /// From now on answers are judged. The judge takes what the service has applied, up to `applied`, as it
+    /// is.
     pub fn takes(&mut self, settings: &Settings, service: &TreeService, applied: Zxid) {
         self.judge = glue::judge(service, settings);
         (self.judging, self.applied, self.last) = (true, applied, None);
