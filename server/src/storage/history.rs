@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use quorate_core::ids::Zxid;
 use quorate_core::wire::files::FileKind;
+use simd_adler32::adler32;
 
 use super::disk::{Disk, SyncPoint};
 use super::error::{During, StorageError};
@@ -66,7 +67,8 @@ pub(super) fn read<D: Disk>(
     files.sort();
     // The transaction after the snapshot is in the newest file that does not begin after it.
     let start = files.iter().rposition(|(first, _)| first.0 <= base.0.saturating_add(1)).unwrap_or(0);
-    let mut reading = Reading { logs: Logs::default(), last: base, base, open_ends: Vec::new(), keep };
+    let (logs, open_ends, seen) = (Logs::default(), Vec::new(), Vec::new());
+    let mut reading = Reading { logs, last: base, base, seen, open_ends, keep };
     for (first, path) in files.drain(..).skip(start) {
         reading.read_file(disk, first, path)?;
     }
@@ -79,6 +81,8 @@ struct Reading<'a> {
     logs: Logs,
     base: Zxid,
     last: Zxid,
+    /// Every transaction that was read, in order, with its checksum.
+    seen: Vec<(Zxid, u32)>,
     /// The last file with transactions and the files without after it.
     open_ends: Vec<FileEnd>,
 }
@@ -123,6 +127,9 @@ impl Reading<'_> {
     /// Add a transaction that comes after `within` in the same file. The error is the transaction
     /// it should continue and does not.
     fn add(&mut self, record: &Record, within: Option<Zxid>) -> Result<(), Zxid> {
+        if self.is_repeated(record) {
+            return Ok(());
+        }
         if record.zxid <= self.base {
             return match within {
                 Some(within) if record.zxid < within => Err(within),
@@ -138,6 +145,19 @@ impl Reading<'_> {
         // A standalone ZooKeeper logs a request that fails before it gets a zxid with the last
         // one. It has no effect.
         if record.zxid == self.last && record.kind == ERROR_TXN { Ok(()) } else { Err(self.last) }
+    }
+
+    /// Whether the transaction was read before. A ZooKeeper follower that comes back to its leader logs again
+    /// what it had logged and not applied.
+    fn is_repeated(&mut self, record: &Record) -> bool {
+        let (txn, sum) = (record.zxid, adler32(&&record.payload[..]));
+        match self.seen.last() {
+            Some((last, _)) if txn <= *last => self.seen.binary_search(&(txn, sum)).is_ok(),
+            _ => {
+                self.seen.push((txn, sum));
+                false
+            }
+        }
     }
 
     fn finish(mut self) -> Result<Logs, StorageError> {

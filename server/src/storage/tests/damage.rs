@@ -144,8 +144,8 @@ fn the_end_of_an_earlier_log_may_be_damaged_only_if_nothing_can_be_missing() {
 
 #[test]
 fn gaps_are_refused_with_file_and_offset() {
-    let cases: [(&[u64], &[u64], u64, u64); 4] =
-        [(&[1, 2, 4], &[], 2, 4), (&[2, 3], &[], 0, 2), (&[1, 2], &[4], 2, 4), (&[1, 2, 3], &[3], 3, 3)];
+    let cases: [(&[u64], &[u64], u64, u64); 3] =
+        [(&[1, 2, 4], &[], 2, 4), (&[2, 3], &[], 0, 2), (&[1, 2], &[4], 2, 4)];
     for (first, second, last, found) in cases {
         let file = |zxids: &[u64]| log_file(&txns(zxids.iter().copied()));
         let mut files = vec![];

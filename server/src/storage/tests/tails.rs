@@ -55,6 +55,37 @@ fn refused(log: &[u8]) -> (u64, String) {
     }
 }
 
+/// A ZooKeeper follower that loses its leader before it has applied what it has logged, and finds the same one
+/// again, is sent it again and logs it again.
+#[test]
+fn what_was_logged_twice_counts_once() {
+    let log =
+        |zxids: &[u64]| log_file(&zxids.iter().map(|zxid| txn(Zxid(*zxid), *zxid, 7)).collect::<Vec<_>>());
+    assert_eq!(open(&log(&[1, 2, 3, 1, 2, 3, 4])).unwrap(), 4);
+    assert_eq!(open(&log(&[1, 2, 3, 2, 3])).unwrap(), 3);
+    assert_eq!(open(&log(&[1, 2, 3, 1])).unwrap(), 3);
+    // What comes again is what came before.
+    let mut other = log(&[1, 2, 3]);
+    other.extend_from_slice(&record(&txn(Zxid(2), 99, 7)));
+    assert!(matches!(open(&other), Err(StorageError::Gap { .. })));
+    // Nothing is missing between.
+    assert!(matches!(open(&log(&[1, 2, 3, 1, 2, 3, 5])), Err(StorageError::Gap { .. })));
+}
+
+/// Also before a snapshot, and in the file after the first one.
+#[test]
+fn what_was_logged_twice_may_be_in_a_snapshot_or_in_two_files() {
+    let txns = |zxids: &[u64]| zxids.iter().map(|zxid| txn(Zxid(*zxid), *zxid, 7)).collect::<Vec<_>>();
+    let disk = TestDisk::new();
+    disk.put(Path::new("/data/version-2/snapshot.2"), &snapshot_file(Zxid(2), Fingerprint(1)));
+    disk.put(Path::new(LOG), &log_file(&txns(&[1, 2, 3, 1, 2, 3])));
+    disk.put(Path::new("/data/version-2/log.4"), &log_file(&txns(&[4, 5, 2, 3, 4, 5, 6])));
+    let config = StorageConfig::new("/data");
+    let opened = Storage::open(disk, &config, &FingerprintBuilder::default(), || Fingerprint(1)).unwrap();
+    let found: Vec<u64> = opened.1.entries.iter().map(|(zxid, _)| zxid.0).collect();
+    assert_eq!(found, [3, 4, 5, 6]);
+}
+
 #[test]
 fn garbage_over_acknowledged_transactions_is_refused_with_its_place_and_length() {
     let (log, starts) = padded(40, 80);
