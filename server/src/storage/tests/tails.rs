@@ -55,8 +55,8 @@ fn refused(log: &[u8]) -> (u64, String) {
     }
 }
 
-/// A ZooKeeper follower that loses its leader before it has applied what it has logged, and finds the same one
-/// again, is sent it again and logs it again.
+/// A ZooKeeper follower may lose its leader before it has applied what it has logged. If it finds the same
+/// leader again, it is sent all of it again, and logs it again.
 #[test]
 fn what_was_logged_twice_counts_once() {
     let log =
