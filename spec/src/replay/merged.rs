@@ -318,7 +318,7 @@ impl<'a> Merged<'a> {
             appended += usize::from(self.perform(i, r, output)?);
         }
         let peer = &self.servers[i].up.as_ref().expect("it is up").peer;
-        self.answers.judge(i, &outputs, peer).map_err(|why| Broken::Answer(why))?;
+        self.answers.judge(i, &outputs, peer).map_err(Broken::Answer)?;
         self.servers[i].look(appended, false, self.floor);
         self.ghost.broken.leads_unheard |= self.servers[i].leads_unheard(checked, heard);
         self.observe(i)?;
