@@ -53,6 +53,29 @@ fn many_that_do_not_take_in_their_events_are_limited_together() {
     bystander.stop();
 }
 
+/// A request that the server works on is as long as an event that lies unread: its client is not the first
+/// to go.
+#[test]
+fn the_client_that_makes_the_events_outlives_those_that_do_not_take_them_in() {
+    let ensemble = limited().line("quorate.clientMemory=16").start();
+    let mut client = ensemble.connect_for(1, 60_000);
+    let port = ensemble.server(1).client;
+    let path = format!("/{}", "x".repeat(900_000));
+    let mut deaf: Vec<Wire> = (0..150).map(|_| Wire::client_for(port, 60_000)).collect();
+    for wire in &mut deaf {
+        let watch = AddWatchRequest { path: "/".into(), mode: AddWatchMode::PersistentRecursive };
+        wire.frame(&request_bytes(1, &Request::AddWatch(watch)));
+        assert!(matches!(wire.next_reply(), Some((1, _, 0))));
+    }
+    for _ in 0..10 {
+        client.create(&path, b"", CreateMode::Persistent).unwrap();
+        client.delete(&path, -1).unwrap();
+    }
+    assert!(figure(&ensemble, "connections_shed") > 0);
+    let held = figure(&ensemble, "client_memory_bytes");
+    assert!(held <= 16 << 20, "{held} bytes are held");
+}
+
 /// Neither a frame nor a session is needed to hold memory.
 #[test]
 fn many_unfinished_requests_are_limited_together() {

@@ -11,6 +11,25 @@ pub(super) struct Budget {
     held: usize,
 }
 
+/// What one connection makes the server hold, in bytes. Connections are compared by what the client has to
+/// take in or to finish. Requests in process wait for the server: they count where nothing else differs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Held {
+    /// Unfinished frames, unsent answers and events, watches.
+    pub(super) left: usize,
+    /// Requests in process.
+    pub(super) in_process: usize,
+    /// Which connection.
+    pub(super) index: usize,
+}
+
+impl Held {
+    /// All of it.
+    pub(super) fn bytes(&self) -> usize {
+        self.left + self.in_process
+    }
+}
+
 impl Budget {
     /// A budget of which nothing is used.
     pub(super) fn new(limit: usize) -> Self {
@@ -34,16 +53,16 @@ impl Budget {
 
     /// The connections that hold the most, as many as must go until an eighth of the budget is free; in all
     /// they hold `total` bytes. One pass frees much, so the passes together stay cheap.
-    pub(super) fn greediest(&self, mut each: Vec<(usize, usize)>, total: usize) -> Vec<usize> {
+    pub(super) fn greediest(&self, mut each: Vec<Held>, total: usize) -> Vec<usize> {
         each.sort_unstable_by(|one, other| other.cmp(one));
         let mut left = total;
         let goal = self.limit - self.limit / FREED;
-        let goes = each.into_iter().take_while(|(bytes, _)| {
-            let goes = left > goal && *bytes > 0;
-            left = left.saturating_sub(*bytes);
+        let goes = each.into_iter().take_while(|held| {
+            let goes = left > goal && held.bytes() > 0;
+            left = left.saturating_sub(held.bytes());
             goes
         });
-        goes.map(|(_, index)| index).collect()
+        goes.map(|held| held.index).collect()
     }
 }
 
@@ -51,12 +70,16 @@ impl Budget {
 mod tests {
     use super::*;
 
+    fn unsent((left, index): (usize, usize)) -> Held {
+        Held { left, in_process: 0, index }
+    }
+
     #[test]
     fn those_that_hold_the_most_go_first() {
         let mut budget = Budget::new(800);
         budget.account(0, 900);
         assert!(budget.is_overrun(0));
-        let each = vec![(100, 0), (400, 1), (50, 2), (350, 3)];
+        let each: Vec<Held> = [100, 400, 50, 350].into_iter().zip(0..).map(unsent).collect();
         assert_eq!(budget.greediest(each.clone(), 900), [1], "500 are left, 700 may be");
         assert_eq!(budget.greediest(each.clone(), 1200), [1, 3], "others hold 300");
         assert_eq!(budget.greediest(each, 5000), [1, 3, 0, 2], "and all that hold something, if it must be");
@@ -65,7 +88,15 @@ mod tests {
     #[test]
     fn one_that_holds_nothing_stays() {
         let budget = Budget::new(100);
-        assert_eq!(budget.greediest(vec![(0, 0), (10, 1)], 5000), [1]);
+        assert_eq!(budget.greediest(vec![unsent((0, 0)), unsent((10, 1))], 5000), [1]);
+    }
+
+    #[test]
+    fn one_that_waits_for_the_server_goes_last() {
+        let budget = Budget::new(100);
+        let waits = Held { left: 0, in_process: 90, index: 0 };
+        assert_eq!(budget.greediest(vec![waits, unsent((40, 1))], 130), [1, 0]);
+        assert_eq!(budget.greediest(vec![waits, unsent((40, 1))], 125), [1]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use quorate_core::ids::ConnId;
 use quorate_core::pipeline::ClientEvent;
 use quorate_core::wire::frame::FrameDecoder;
 
+use super::budget::Held;
 use super::client_stats::{CREATE_SESSION, ConnectionLine, Counts, Waiting, operation};
 use super::engine::{Conn, Protocol};
 use super::stranger::foreign;
@@ -93,9 +94,10 @@ impl Conn<Client> {
         (std::mem::replace(&mut self.counted, now), now)
     }
 
-    /// What the connection holds, in bytes, its requests in process included.
-    pub(super) fn held(&self) -> usize {
-        self.counted + self.waiting.iter().map(|waiting| waiting.bytes).sum::<usize>()
+    /// What the connection at this place makes the server hold, with `others` bytes in core.
+    pub(super) fn held(&self, index: usize, others: usize) -> Held {
+        let in_process = self.waiting.iter().map(|waiting| waiting.bytes).sum();
+        Held { left: self.counted + others, in_process, index }
     }
 
     /// What an operator is told of it.

@@ -147,17 +147,19 @@ impl ClientPort {
     /// Close the connections that hold the most, if all together hold more than they may. `others` is what
     /// core holds for them, `of` what it holds for one.
     pub(crate) fn shed(&mut self, now: Instant, others: usize, of: impl Fn(ConnId) -> usize) {
-        // While core does not know yet which are gone, what it holds for them still counts.
-        if !self.is_overrun(others) || !self.events.is_empty() {
+        // While core does not know yet which are gone, what it holds for them still counts. Then only what
+        // the port holds is a reason.
+        let others = if self.events.is_empty() { others } else { 0 };
+        if !self.is_overrun(others) {
             return;
         }
-        let each = self.engine.iter().map(|(index, conn)| (conn.held() + of(conn.id), index)).collect();
+        let each = self.engine.iter().map(|(index, conn)| conn.held(index, of(conn.id))).collect();
         let total = self.memory() + others;
         for index in self.budget.greediest(each, total) {
             if let Some(conn) = self.engine.get(index) {
-                let (peer, mib) = (conn.peer, (conn.held() + of(conn.id)) >> 20);
+                let (peer, kib) = (conn.peer, conn.held(index, of(conn.id)).bytes() >> 10);
                 let why = format!(
-                    "held {mib} MiB while all connections together held more than quorate.clientMemory={}",
+                    "held {kib} KiB while all connections together held more than quorate.clientMemory={}",
                     self.settings.memory >> 20
                 );
                 self.engine.refusals.log(now, peer, why);

@@ -168,7 +168,7 @@ pub struct World {
     servers: Vec<Arc<Server>>,
     /// The votes from one server to another (`from * n + to`): what waits is under way.
     votes: Vec<Slot<Notification>>,
-    /// Those in front of them, oldest first.
+    /// The votes under way in front of the newest ones, oldest first.
     older_votes: Vec<VecDeque<Notification>>,
     connections: Vec<Connection>,
     /// Whom the oracle names at present.

@@ -31,7 +31,7 @@ impl Own {
     /// The value was read.
     ///
     /// # Errors
-    /// It is not what was written.
+    /// The value that was read is not what was written.
     pub(super) fn read(&mut self, value: u64) -> Result<(), String> {
         if !(self.known..=self.asked).contains(&value) {
             let Own { known, asked } = self;
@@ -55,7 +55,7 @@ impl Seen {
     /// A reply shows a shared znode, perhaps to a client that watches it from now on.
     ///
     /// # Errors
-    /// It is older than what was seen before, or its watch should have fired.
+    /// The state that was read is older than one seen before, or a watch should have fired.
     pub(super) fn shown(&mut self, key: usize, stat: &Stat, watch: bool) -> Result<(), String> {
         let (version, mzxid) = (stat.version, stat.mzxid.0 as i64);
         let (old_version, old_mzxid) = self.newest[key];

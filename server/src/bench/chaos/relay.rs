@@ -58,7 +58,7 @@ impl Ways {
         };
     }
 
-    /// Whatever passes takes so much longer.
+    /// What passes from one to the other takes this much longer.
     pub(super) fn delay(&self, from: Party, to: Party, ms: u32) {
         self.way(from, to).delay_ms.store(ms, Ordering::Relaxed);
     }

@@ -1,4 +1,5 @@
-//! Whose the newest transactions are: enough of them for every request that may still be answered.
+//! Which session each of the newest transactions is of: enough of them for every request that may still be
+//! answered.
 
 use std::collections::VecDeque;
 
