@@ -332,7 +332,8 @@ impl TreeService {
     }
 
     fn answer_commit(&mut self, now: Now, pending: Pending, outcome: Outcome<'_>, fx: &mut Fx) {
-        let Pending { conn, xid, work: Work::Commit { op, parts } } = pending else { return };
+        let asked = pending.asked();
+        let Pending { conn, op, work: Work::Commit { parts }, .. } = pending else { return };
         if !self.connections.contains_key(&conn) {
             return;
         }
@@ -346,7 +347,7 @@ impl TreeService {
         if outcome.as_ref().err() == Some(&failed(ErrorCode::SessionMoved)) {
             return self.close(conn, fx);
         }
-        self.reply(conn, xid, outcome.map(|done| response(op, &parts, done)), fx);
+        self.reply(asked, outcome.map(|done| response(op, &parts, done)), fx);
         if op == OpCode::CloseSession {
             fx.push(Effect::Close(conn));
             self.forget(conn);

@@ -75,8 +75,8 @@ impl TreeService {
                 self.refuse_session(conn, request.read_only, fx);
             }
         } else if is_new {
-            let work = Work::Commit { op: OpCode::CreateSession, parts: vec![] };
-            self.queues.push(session, Pending { conn, xid: 0, work });
+            let work = Work::Commit { parts: vec![] };
+            self.queues.push(session, Pending { conn, xid: 0, op: OpCode::CreateSession, work });
             let body = Request::CreateSession(timeout_ms).body();
             fx.push(Effect::Submit(ClientRequest::internal(session, OpCode::CreateSession, body)));
         } else if let_in {

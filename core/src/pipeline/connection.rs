@@ -45,7 +45,24 @@ pub(super) struct Pending {
     /// The connection it came from; it may be gone.
     pub(super) conn: ConnId,
     pub(super) xid: i32,
+    pub(super) op: OpCode,
     pub(super) work: Work,
+}
+
+/// The request that is answered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) conn: ConnId,
+    pub(super) xid: i32,
+    /// The operation that it named, known or not.
+    pub(super) op: i32,
+}
+
+impl Pending {
+    /// What its answer refers to.
+    pub(super) fn asked(&self) -> Asked {
+        Asked { conn: self.conn, xid: self.xid, op: self.op.to_i32() }
+    }
 }
 
 /// What a pending request waits for.
@@ -53,7 +70,6 @@ pub(super) struct Pending {
 pub(super) enum Work {
     /// A transaction of this session and xid.
     Commit {
-        op: OpCode,
         /// The operations of a multi: a transaction does not tell create2 from create.
         parts: Vec<OpCode>,
     },
@@ -92,8 +108,8 @@ impl Queues {
     pub(super) fn take_committed(&mut self, header: &TxnHeader) -> Option<Pending> {
         self.take_if(header.client_id, |pending| {
             pending.xid == header.cxid
-                && matches!(&pending.work, Work::Commit { op, .. }
-                    if header.op == op.to_i32() || header.op == OpCode::Error.to_i32())
+                && matches!(&pending.work, Work::Commit { .. })
+                && (header.op == pending.op.to_i32() || header.op == OpCode::Error.to_i32())
         })
     }
 

@@ -57,6 +57,9 @@ pub enum ClientReply {
     Connect(ConnectResponse),
     /// The answer to a request.
     Reply {
+        /// The operation that the request named. Answers come in the order of the requests, but one to `auth`
+        /// or `sasl` may overtake those to others.
+        op: i32,
         /// Which request, the zxid the client has now seen, and the error.
         header: ReplyHeader,
         /// The answer; it is not sent if there is an error.
@@ -76,7 +79,7 @@ impl ClientReply {
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             ClientReply::Connect(response) => write_frame(out, |out| response.write(out)),
-            ClientReply::Reply { header, body } => write_reply(out, *header, body),
+            ClientReply::Reply { header, body, .. } => write_reply(out, *header, body),
             ClientReply::Notification { zxid, event } => write_frame(out, |out| {
                 ReplyHeader { xid: xid::NOTIFICATION, zxid: *zxid, err: 0 }.write(out);
                 event.write(out);

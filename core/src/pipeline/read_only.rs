@@ -5,8 +5,9 @@
 //! comes back to a session of the ensemble: whether that one still lives, only a leader can say.
 //! When a leader is found every client is disconnected and its session here is forgotten.
 
+use super::connection::Asked;
 use super::{Fx, TreeService};
-use crate::ids::{ConnId, Now, Touch};
+use crate::ids::{Now, Touch};
 use crate::payload::ServingRole;
 use crate::wire::client::{OpCode, Response};
 
@@ -45,11 +46,12 @@ impl TreeService {
     }
 
     /// A client ends its session.
-    pub(super) fn close_locally(&mut self, conn: ConnId, xid: i32, fx: &mut Fx) {
+    pub(super) fn close_locally(&mut self, asked: Asked, fx: &mut Fx) {
+        let conn = asked.conn;
         if let (Some(tracker), Some(connection)) = (&mut self.local, self.connections.get(&conn)) {
             tracker.remove(connection.session);
         }
-        self.reply(conn, xid, Ok(Response::Empty), fx);
+        self.reply(asked, Ok(Response::Empty), fx);
         self.close(conn, fx);
     }
 }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::connection::{Pending, Stage, Work};
+use super::connection::{Asked, Pending, Stage, Work};
 use super::message::{ClientReply, ClientRequest};
 use super::{Fx, TreeService};
 use crate::auth::digest;
@@ -40,11 +40,12 @@ impl TreeService {
         }
         let mut reader = Reader::with_limit(&frame, self.settings.max_field);
         let Ok(header) = RequestHeader::read(&mut reader, "") else { return self.close(conn, fx) };
+        let asked = Asked { conn, xid: header.xid, op: header.op };
         let op = OpCode::from_i32(header.op).filter(|op| op.is_for_clients());
-        let Some(op) = op else { return self.refuse(conn, header.xid, -1, ErrorCode::Unimplemented, fx) };
+        let Some(op) = op else { return self.refuse(asked, -1, ErrorCode::Unimplemented, fx) };
         match op {
             OpCode::Auth => match AuthPacket::read(&mut reader, "") {
-                Ok(packet) => self.authenticate(conn, header.xid, &packet, fx),
+                Ok(packet) => self.authenticate(asked, &packet, fx),
                 Err(_) => self.close(conn, fx),
             },
             // No SASL is configured: an empty token, and the client goes on without.
@@ -53,13 +54,14 @@ impl TreeService {
                     return self.close(conn, fx);
                 }
                 let header = ReplyHeader { xid: header.xid, zxid: 0, err: 0 };
-                fx.push(Effect::Reply(conn, ClientReply::Reply { header, body: Response::Sasl(None) }));
+                let reply = ClientReply::Reply { op: asked.op, header, body: Response::Sasl(None) };
+                fx.push(Effect::Reply(conn, reply));
             }
             _ if self.needs_leader(op) => {
                 let request = Err(ErrorCode::NotReadOnly);
                 self.enqueue(now, conn, header.xid, op, Arrived { body: Bytes::new(), request }, fx);
             }
-            OpCode::CloseSession if self.is_read_only() => self.close_locally(conn, header.xid, fx),
+            OpCode::CloseSession if self.is_read_only() => self.close_locally(asked, fx),
             _ => {
                 let body = reader.clone().rest();
                 let request = Request::read(op, &mut reader);
@@ -99,7 +101,7 @@ impl TreeService {
             self.touches.insert(session, touch.timeout_ms);
         }
         let is_ordered = matches!(work, Work::Commit { .. } | Work::Sync { .. });
-        let pending = Pending { conn, xid, work };
+        let pending = Pending { conn, xid, op, work };
         let waits = self.queues.is_waiting(session) && !mutated!(self.settings, ReadBeforeOwnWrite);
         if !is_ordered && !waits {
             return self.answer(now, pending, fx);
@@ -120,7 +122,8 @@ impl TreeService {
 
     /// Answer a request that is not ordered, if its connection is still there.
     fn answer(&mut self, _now: Now, pending: Pending, fx: &mut Fx) {
-        let Pending { conn, xid, work } = pending;
+        let asked = pending.asked();
+        let Pending { conn, xid, work, .. } = pending;
         if !self.connections.contains_key(&conn) {
             return;
         }
@@ -132,42 +135,46 @@ impl TreeService {
         // A ping is answered as a ping, whatever it called itself.
         let is_ping = matches!(work, Work::Read { request: Request::Ping, .. });
         let xid = if is_ping { crate::wire::client::xid::PING } else { xid };
-        self.reply(conn, xid, answer.map_err(ErrorCode::to_i32), fx);
+        self.reply(Asked { xid, ..asked }, answer.map_err(ErrorCode::to_i32), fx);
     }
 
     /// The leader says that everything before this `sync` is here.
     pub(super) fn answer_sync(&mut self, pending: Pending, fx: &mut Fx) {
+        let asked = pending.asked();
         let Work::Sync { path } = pending.work else { return };
-        if self.connections.contains_key(&pending.conn) {
-            self.reply(pending.conn, pending.xid, Ok(Response::Sync(path)), fx);
+        if self.connections.contains_key(&asked.conn) {
+            self.reply(asked, Ok(Response::Sync(path)), fx);
         }
     }
 
     /// Send an answer under the zxid that this server's state stands at.
-    pub(super) fn reply(&mut self, conn: ConnId, xid: i32, answer: Result<Response, i32>, fx: &mut Fx) {
+    pub(super) fn reply(&mut self, asked: Asked, answer: Result<Response, i32>, fx: &mut Fx) {
         let (err, body) = match answer {
             Ok(body) => (0, body),
             Err(code) => (code, Response::Empty),
         };
+        let Asked { conn, xid, op } = asked;
         let header = ReplyHeader { err, ..ReplyHeader::ok(xid, self.applied) };
-        fx.push(Effect::Reply(conn, ClientReply::Reply { header, body }));
+        fx.push(Effect::Reply(conn, ClientReply::Reply { op, header, body }));
     }
 
     /// Send an error and close.
-    fn refuse(&mut self, conn: ConnId, xid: i32, zxid: i64, code: ErrorCode, fx: &mut Fx) {
+    fn refuse(&mut self, asked: Asked, zxid: i64, code: ErrorCode, fx: &mut Fx) {
+        let Asked { conn, xid, op } = asked;
         let header = ReplyHeader { xid, zxid, err: code.to_i32() };
-        fx.push(Effect::Reply(conn, ClientReply::Reply { header, body: Response::Empty }));
+        fx.push(Effect::Reply(conn, ClientReply::Reply { op, header, body: Response::Empty }));
         self.close(conn, fx);
     }
 
     /// Authentication is answered at once, ahead of requests that wait, and concerns only those
     /// that come after it.
-    fn authenticate(&mut self, conn: ConnId, xid: i32, packet: &AuthPacket, fx: &mut Fx) {
+    fn authenticate(&mut self, asked: Asked, packet: &AuthPacket, fx: &mut Fx) {
+        let Asked { conn, xid, op } = asked;
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let mut proved: Vec<Id> = match (packet.scheme.as_str(), &packet.auth) {
             ("digest", Some(proof)) => vec![Id::new("digest", &digest::identity(proof))],
             ("ip", _) => vec![Id::new("ip", &connection.address.to_string())],
-            _ => return self.refuse(conn, xid, 0, ErrorCode::AuthFailed, fx),
+            _ => return self.refuse(asked, 0, ErrorCode::AuthFailed, fx),
         };
         if self.settings.super_digest.as_ref() == proved.first().map(|id| &id.id) && packet.scheme == "digest"
         {
@@ -178,10 +185,10 @@ impl TreeService {
             Ok(Some(ids)) => connection.auth = ids,
             // Every request goes to the leader with all of them: what would be too much there is
             // refused here.
-            Err(TooMany) => return self.refuse(conn, xid, 0, ErrorCode::AuthFailed, fx),
+            Err(TooMany) => return self.refuse(asked, 0, ErrorCode::AuthFailed, fx),
         }
         let header = ReplyHeader { xid, zxid: 0, err: 0 };
-        fx.push(Effect::Reply(conn, ClientReply::Reply { header, body: Response::Empty }));
+        fx.push(Effect::Reply(conn, ClientReply::Reply { op, header, body: Response::Empty }));
     }
 
     /// How many requests of this connection's session are not answered, frames before the session
@@ -212,10 +219,8 @@ fn work_of(request: Result<Request, ErrorCode>, auth: &Arc<[Id]>) -> Work {
     match request {
         Err(code) => Work::Failed(code),
         Ok(Request::Sync(path)) => Work::Sync { path },
-        Ok(Request::Multi(parts)) => {
-            Work::Commit { op: OpCode::Multi, parts: parts.iter().map(|part| part.op()).collect() }
-        }
-        Ok(request) if request.op().is_write() => Work::Commit { op: request.op(), parts: vec![] },
+        Ok(Request::Multi(parts)) => Work::Commit { parts: parts.iter().map(|part| part.op()).collect() },
+        Ok(request) if request.op().is_write() => Work::Commit { parts: vec![] },
         Ok(request) => Work::Read { request, auth: Arc::clone(auth) },
     }
 }

@@ -8,6 +8,7 @@ use quorate_core::ids::ServerId;
 use quorate_core::quorum::QuorumVerifier;
 use serde_json::{Value, json};
 
+use super::keys::name;
 use super::keys::{self, Key, Treatment};
 use super::typed::{Place, Typed, expected};
 use super::{ConfigErrors, ServerConfig, Strictness};
@@ -246,7 +247,7 @@ fn settings<'a>(config: &'a ServerConfig, typed: &'a Typed) -> impl Iterator<Ite
         let (value, origin) = match (typed.get(key.name), computed(config, key.name)) {
             (Some((place, value)), _) => (value.to_owned(), Origin::Line(place.clone())),
             (None, Some(value)) => match typed.members.get(&config.id.0) {
-                Some((place, _)) if key.name.starts_with("clientPort") => {
+                Some((place, _)) if key.name.starts_with(name::CLIENT_PORT) => {
                     (value, Origin::OwnLine(place.clone()))
                 }
                 _ => (value, Origin::Computed(key.default)),
@@ -278,12 +279,12 @@ fn values(out: &mut String, config: &ServerConfig, typed: &Typed, all: bool) {
 /// Defaults that depend on other keys.
 fn computed(config: &ServerConfig, key: &str) -> Option<String> {
     Some(match key {
-        "dataLogDir" => config.data_log_dir.display().to_string(),
-        "minSessionTimeout" => config.min_session_timeout_ms.to_string(),
-        "maxSessionTimeout" => config.max_session_timeout_ms.to_string(),
-        "jute.maxbuffer.extrasize" => config.jute_extra_size.to_string(),
-        "clientPort" => config.client.as_ref()?.port.to_string(),
-        "clientPortAddress" => config.client.as_ref()?.host.clone()?,
+        name::DATA_LOG_DIR => config.data_log_dir.display().to_string(),
+        name::MIN_SESSION_TIMEOUT => config.min_session_timeout_ms.to_string(),
+        name::MAX_SESSION_TIMEOUT => config.max_session_timeout_ms.to_string(),
+        name::JUTE_MAXBUFFER_EXTRASIZE => config.jute_extra_size.to_string(),
+        name::CLIENT_PORT => config.client.as_ref()?.port.to_string(),
+        name::CLIENT_PORT_ADDRESS => config.client.as_ref()?.host.clone()?,
         _ => return None,
     })
 }

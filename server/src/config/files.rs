@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::{ConfigErrors, Mistake};
+use super::keys::name;
 use super::meaning::directory;
 use super::typed::Typed;
 
@@ -39,10 +40,10 @@ pub(super) fn settings(typed: &mut Typed) -> FileSettings {
     warn_of_unsynced(typed);
     FileSettings {
         autopurge: autopurge(typed),
-        txn_log_size_limit: kib(typed, "txnLogSizeLimitInKb"),
-        snap_size_limit: kib(typed, "snapSizeLimitInKb"),
-        autocreate_dirs: typed.boolean("datadir.autocreate"),
-        fsync_warning: Duration::from_millis(typed.number("fsync.warningthresholdms") as u64),
+        txn_log_size_limit: kib(typed, name::TXN_LOG_SIZE_LIMIT_IN_KB),
+        snap_size_limit: kib(typed, name::SNAP_SIZE_LIMIT_IN_KB),
+        autocreate_dirs: typed.boolean(name::DATADIR_AUTOCREATE),
+        fsync_warning: Duration::from_millis(typed.number(name::FSYNC_WARNINGTHRESHOLDMS) as u64),
     }
 }
 
@@ -53,8 +54,8 @@ fn kib(typed: &Typed, key: &str) -> Option<u64> {
 
 /// A server that acknowledges what it has not synced makes the others rely on what it may forget.
 fn warn_of_unsynced(typed: &mut Typed) {
-    if typed.boolean("forceSync")
-        && let Some(place) = typed.place("forceSync")
+    if typed.boolean(name::FORCE_SYNC)
+        && let Some(place) = typed.place(name::FORCE_SYNC)
     {
         typed.warn_ignored(
             &place,
@@ -65,13 +66,13 @@ fn warn_of_unsynced(typed: &mut Typed) {
 }
 
 fn autopurge(typed: &mut Typed) -> Option<Autopurge> {
-    let retain = usize::try_from(typed.number("autopurge.snapRetainCount")).unwrap_or(0);
+    let retain = usize::try_from(typed.number(name::AUTOPURGE_SNAP_RETAIN_COUNT)).unwrap_or(0);
     if retain < MIN_RETAINED
-        && let Some(place) = typed.place("autopurge.snapRetainCount")
+        && let Some(place) = typed.place(name::AUTOPURGE_SNAP_RETAIN_COUNT)
     {
         typed.warn(&place, "is raised to 3: the newest snapshot may turn out to be damaged");
     }
-    let interval = typed.interval("autopurge.purgeInterval");
+    let interval = typed.interval(name::AUTOPURGE_PURGE_INTERVAL);
     (!interval.is_zero()).then_some(Autopurge { interval, retain: retain.max(MIN_RETAINED) })
 }
 
@@ -102,9 +103,9 @@ impl Directories {
     /// The file cannot be read, or there is no `dataDir` in it.
     pub(crate) fn load(file: &Path) -> Result<Directories, ConfigErrors> {
         let mut typed = Typed::read(file);
-        let data_dir = directory(&mut typed, "dataDir");
+        let data_dir = directory(&mut typed, name::DATA_DIR);
         if data_dir.is_none() {
-            typed.missing("dataDir", "a server needs a directory for its data");
+            typed.missing(name::DATA_DIR, "a server needs a directory for its data");
         }
         let matters = |mistake: &Mistake| !matches!(mistake, Mistake::BadMyId(_) | Mistake::Conflict(_));
         let unreadable = |mistake: &Mistake| matches!(mistake, Mistake::Unreadable(_) | Mistake::BadEscape);
@@ -113,12 +114,12 @@ impl Directories {
             return Err(ConfigErrors(typed.errors));
         };
         Ok(Directories {
-            data_log_dir: directory(&mut typed, "dataLogDir").unwrap_or_else(|| data_dir.clone()),
+            data_log_dir: directory(&mut typed, name::DATA_LOG_DIR).unwrap_or_else(|| data_dir.clone()),
             data_dir,
-            trust_empty_snapshot: typed.boolean("snapshot.trust.empty"),
-            db_autocreate: typed.boolean("db.autocreate"),
-            autocreate_dirs: typed.boolean("datadir.autocreate"),
-            extended_types: typed.boolean("extendedTypesEnabled"),
+            trust_empty_snapshot: typed.boolean(name::SNAPSHOT_TRUST_EMPTY),
+            db_autocreate: typed.boolean(name::DB_AUTOCREATE),
+            autocreate_dirs: typed.boolean(name::DATADIR_AUTOCREATE),
+            extended_types: typed.boolean(name::EXTENDED_TYPES_ENABLED),
             members: typed.members.keys().copied().collect(),
         })
     }

@@ -9,6 +9,7 @@ use quorate_core::quorum::{Group, QuorumVerifier};
 use quorate_core::wire::election::ConfigText;
 
 use super::error::Mistake;
+use super::keys::name;
 use super::member::{HostPort, LearnerType, Member};
 use super::typed::{Place, Typed};
 
@@ -30,7 +31,7 @@ pub(super) fn of(typed: &mut Typed, id: Option<ServerId>) -> Option<Membership> 
         typed.members.iter().map(|(id, (_, m))| (ServerId(*id), m.clone())).collect();
     let voters: Vec<ServerId> =
         members.iter().filter(|(_, m)| m.role == LearnerType::Participant).map(|(id, _)| *id).collect();
-    let may_be_alone = typed.boolean("standaloneEnabled");
+    let may_be_alone = typed.boolean(name::STANDALONE_ENABLED);
     several_addresses(typed);
     same_place_twice(typed);
     reachable(typed, id);
@@ -38,7 +39,7 @@ pub(super) fn of(typed: &mut Typed, id: Option<ServerId>) -> Option<Membership> 
     let first = typed.members.values().next().map(|(place, _)| place.clone());
     match (voters.len(), members.len(), first) {
         (0, 0, _) if !may_be_alone => {
-            let place = typed.place("standaloneEnabled")?;
+            let place = typed.place(name::STANDALONE_ENABLED)?;
             let text = "an ensemble needs server.N lines".to_owned();
             typed.error_at(&place, Mistake::Conflict(text));
             return None;
@@ -87,7 +88,7 @@ fn even(typed: &mut Typed, place: &Place, voters: usize) {
     if !typed.groups.is_empty() || voters % 2 == 1 {
         return;
     }
-    let list = Place { key: "server.N".to_owned(), ..place.clone() };
+    let list = Place { key: name::SERVER_N.to_owned(), ..place.clone() };
     let text = match voters {
         2 => "2 voters survive no loss: you need at least 3".to_owned(),
         _ => format!(
@@ -101,7 +102,7 @@ fn even(typed: &mut Typed, place: &Place, voters: usize) {
 
 /// ZooKeeper must be told that it is meant.
 fn several_addresses(typed: &mut Typed) {
-    if typed.boolean("multiAddress.enabled") {
+    if typed.boolean(name::MULTI_ADDRESS_ENABLED) {
         return;
     }
     let several = typed.members.values().filter(|(_, member)| member.quorum.len() > 1);
@@ -165,7 +166,7 @@ fn secure_ports(typed: &mut Typed, id: Option<ServerId>) {
 /// A dynamic file's version is in its name; in a `zoo.cfg` it is a key.
 fn version(typed: &mut Typed) -> Zxid {
     let from_hex = |text: &str| u64::from_str_radix(text, 16).ok().map(Zxid);
-    if let Some(file) = typed.text("dynamicConfigFile") {
+    if let Some(file) = typed.text(name::DYNAMIC_CONFIG_FILE) {
         let suffix = Path::new(&file).extension().map(|suffix| suffix.to_string_lossy().into_owned());
         return suffix.and_then(|suffix| from_hex(&suffix)).unwrap_or(Zxid::ZERO);
     }

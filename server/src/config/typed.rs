@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::{ConfigError, Mistake, Warning};
+use super::keys::name;
 use super::keys::{self, Key, Kind, Treatment};
 use super::member::{self, Member};
 use super::properties;
@@ -64,7 +65,7 @@ impl Typed {
             member_texts: BTreeMap::new(),
         };
         typed.add_file(file, Part::Static);
-        if let Some((place, dynamic)) = typed.values.get("dynamicConfigFile").cloned() {
+        if let Some((place, dynamic)) = typed.values.get(name::DYNAMIC_CONFIG_FILE).cloned() {
             typed.add_dynamic(&place, Path::new(&dynamic));
         }
         typed
@@ -305,7 +306,7 @@ impl Typed {
     /// The file that the members are listed in.
     pub(crate) fn list(&self) -> PathBuf {
         let listed = self.members.values().next().map(|(place, _)| place.file.clone());
-        let named = || self.text("dynamicConfigFile").map(PathBuf::from);
+        let named = || self.text(name::DYNAMIC_CONFIG_FILE).map(PathBuf::from);
         listed.or_else(named).unwrap_or_else(|| self.file.clone())
     }
 
@@ -330,7 +331,7 @@ fn member_kind(key: &str) -> Option<(&'static str, &str)> {
     let (kind, number) = key.split_once('.')?;
     let kind = ["server", "group", "weight"].into_iter().find(|known| *known == kind)?;
     // `server.principal` and the like are other keys.
-    (kind != "server" || keys::lookup(key).is_none_or(|known| known.name == "server.N"))
+    (kind != "server" || keys::lookup(key).is_none_or(|known| known.name == name::SERVER_N))
         .then_some((kind, number))
 }
 

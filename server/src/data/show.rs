@@ -69,10 +69,10 @@ pub(super) fn session(id: SessionId) -> String {
 
 /// The name of an operation, as ZooKeeper's log tools have it.
 pub(super) fn operation(op: i32) -> String {
-    let Some(op) = OpCode::from_i32(op) else { return format!("unknown {op}") };
-    let name = format!("{op:?}");
-    let (first, rest) = name.split_at(1);
-    first.to_ascii_lowercase() + rest
+    match OpCode::from_i32(op) {
+        Some(op) => op.operation().name.to_owned(),
+        None => format!("unknown {op}"),
+    }
 }
 
 /// `scheme:id:permissions` of each entry.

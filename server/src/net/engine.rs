@@ -1,7 +1,8 @@
 //! The connections of one port: which there are, which are to be read and written in this turn of the loop.
 //!
 //! What the bytes mean is the port's: a [`Protocol`] is the part of a connection that takes them in. Every
-//! connection is read once in a turn and written once at its end, so that none keeps the others waiting.
+//! connection is read once in a turn and written once at its end, so that none keeps the others waiting. A
+//! [`Gate`] may keep one from being read.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,13 +21,69 @@ use super::socket::{Side, Socket};
 use super::token::{PortKind, Source};
 
 /// What a connection's bytes mean.
-pub(super) trait Protocol {
+pub(super) trait Protocol: Sized {
+    /// What a connection says.
+    type Said;
+
     /// Bytes have arrived, perhaps none.
     fn feed(&mut self, bytes: &[u8]);
 
     /// The connection has nothing more to say in this turn: where nothing is left over, no memory is kept for
     /// it.
     fn rest(&mut self);
+
+    /// What there is to say before the connection is read in this turn.
+    fn before_read(_conn: &mut Conn<Self>, _now: Instant) -> Option<Self::Said> {
+        None
+    }
+
+    /// The next thing that the connection says.
+    ///
+    /// # Errors
+    /// What is wrong with it. The connection is to be closed.
+    fn next(conn: &mut Conn<Self>, now: Instant) -> Result<Option<Self::Said>, String>;
+
+    /// Whether this server has dialed, and the connection is not established yet.
+    fn is_dialing(&self) -> bool {
+        false
+    }
+
+    /// When the connection is given up if it does not get further.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+}
+
+/// Whether a connection may be read. A port that always reads all of them has the gate `()`.
+pub(super) trait Gate<P> {
+    /// Whether the connection at this place may be read. One that may not leaves the queue: the gate puts it
+    /// back later.
+    fn may_read(&mut self, _index: usize, _conn: &Conn<P>) -> bool {
+        true
+    }
+
+    /// The connection was read, or asked for what it says next.
+    fn looked_at(&mut self, _conn: &mut Conn<P>) {}
+}
+
+impl<P> Gate<P> for () {}
+
+/// What becomes of a connection whose turn it is.
+pub(super) enum Next<S> {
+    /// The connection at this place says something.
+    Said(usize, S),
+    /// The other end has closed it, and it has nothing more to say.
+    Closed(usize),
+    /// What it says is wrong.
+    Wrong(usize, String),
+}
+
+/// What came of dialing.
+pub(super) enum Dialed {
+    /// The connection is established.
+    Connected,
+    /// It cannot be made.
+    Failed(String),
 }
 
 /// One connection: its socket, and its protocol's part.
@@ -66,16 +123,15 @@ impl<P: Protocol> Conn<P> {
     }
 
     /// Whether the connection has not been read in this turn.
-    pub(super) fn is_unread(&self) -> bool {
+    fn is_unread(&self) -> bool {
         !self.read
     }
 
-    /// Read the connection, for the first time in this turn; says how many bytes came.
-    pub(super) fn read(&mut self, scratch: &mut [u8]) -> usize {
+    /// Read the connection, for the first time in this turn.
+    fn read(&mut self, scratch: &mut [u8]) {
         self.read = true;
         let bytes = self.socket.read(scratch);
         self.protocol.feed(bytes);
-        bytes.len()
     }
 
     /// The socket and the protocol's part, each for itself.
@@ -119,6 +175,11 @@ impl<P: Protocol> Engine<P> {
             dirty: Vec::new(),
             refusals: Refusals::new(kind.name()),
         }
+    }
+
+    /// Which port this is.
+    pub(super) fn kind(&self) -> PortKind {
+        self.kind
     }
 
     // --- connections come and go ---------------------------------------------------------------
@@ -212,22 +273,83 @@ impl<P: Protocol> Engine<P> {
         self.conns.iter().filter(|(_, conn)| holds(conn)).map(|(index, _)| index).collect()
     }
 
-    /// Of the connections that this time is known of, the one with the earliest, if there are this many.
-    pub(super) fn first_of(&self, many: usize, due: impl Fn(&Conn<P>) -> Option<Instant>) -> Option<usize> {
-        let times = || self.conns.iter().filter_map(|(index, conn)| Some((due(conn)?, index)));
-        if times().count() < many {
+    /// The connection that was accepted first of those that have not said who they are, if there are this many.
+    pub(super) fn oldest_unknown(&self, many: usize) -> Option<usize> {
+        let unknown = |(_, conn): &(usize, &Conn<P>)| conn.deadline().is_some() && !conn.is_dialing();
+        if self.conns.iter().filter(unknown).count() < many {
             return None;
         }
-        times().min().map(|(_, index)| index)
+        let times = self.conns.iter().filter(unknown).map(|(index, conn)| (conn.deadline(), index));
+        times.min().map(|(_, index)| index)
+    }
+
+    /// The connections whose deadline is over.
+    pub(super) fn overdue(&self, now: Instant) -> Vec<usize> {
+        self.all(|conn| conn.deadline().is_some_and(|due| due <= now))
+    }
+
+    /// When the next deadline is over.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.conns.iter().filter_map(|(_, conn)| conn.deadline()).min()
     }
 
     // --- what is to be read --------------------------------------------------------------------
 
-    /// A connection is readable, writable or broken.
-    pub(super) fn ready(&mut self, index: usize, event: &Event) -> Option<&mut Conn<P>> {
+    /// A connection is readable, writable or broken. Says what came of dialing, if it was dialed.
+    pub(super) fn ready(&mut self, index: usize, event: &Event) -> Option<Dialed> {
         let conn = self.conns.get_mut(index)?;
         conn.socket.ready(event);
-        Some(conn)
+        let mut dialed = None;
+        if conn.is_dialing() {
+            if let Some(error) = conn.socket.connect_error() {
+                return Some(Dialed::Failed(error.to_string()));
+            }
+            if !event.is_writable() || !conn.socket.is_connected() {
+                return None;
+            }
+            dialed = Some(Dialed::Connected);
+        }
+        let (readable, unsent) = (conn.socket.readable, conn.socket.unsent());
+        if event.is_writable() && unsent > 0 {
+            self.mark_dirty(index);
+        }
+        if readable {
+            self.queue(index);
+        }
+        dialed
+    }
+
+    /// What the next connection says that has something to say. Those without leave the queue.
+    pub(super) fn next(
+        &mut self,
+        now: Instant,
+        scratch: &mut [u8],
+        gate: &mut impl Gate<P>,
+    ) -> Option<Next<P::Said>> {
+        loop {
+            let (index, conn) = self.front()?;
+            if !gate.may_read(index, conn) {
+                self.leave(false);
+                continue;
+            }
+            if conn.is_unread() {
+                if let Some(said) = P::before_read(conn, now) {
+                    return Some(Next::Said(index, said));
+                }
+                conn.read(scratch);
+            }
+            let next = P::next(conn, now);
+            gate.looked_at(conn);
+            match next {
+                Ok(Some(said)) => return Some(Next::Said(index, said)),
+                Ok(None) if conn.is_closed() => return Some(Next::Closed(index)),
+                Ok(None) => {
+                    let more = conn.socket.readable;
+                    self.leave(more);
+                }
+                Err(why) => return Some(Next::Wrong(index, why)),
+            }
+        }
     }
 
     /// Put a connection into the queue of those to be read.
@@ -246,7 +368,7 @@ impl<P: Protocol> Engine<P> {
     }
 
     /// The connection whose turn it is.
-    pub(super) fn front(&mut self) -> Option<(usize, &mut Conn<P>)> {
+    fn front(&mut self) -> Option<(usize, &mut Conn<P>)> {
         let index = loop {
             let index = *self.work.front()?;
             if self.conns.get(index).is_some_and(|conn| conn.queued) {
@@ -258,7 +380,7 @@ impl<P: Protocol> Engine<P> {
     }
 
     /// The connection whose turn it is has said everything for now; `again`: there is more for the next turn.
-    pub(super) fn leave(&mut self, again: bool) {
+    fn leave(&mut self, again: bool) {
         let Some(index) = self.work.pop_front() else { return };
         let Some(conn) = self.conns.get_mut(index) else { return };
         (conn.read, conn.queued) = (false, again);

@@ -1,6 +1,7 @@
 //! One connected socket: whether there is more to read, and what waits to be sent.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::event::Event;
@@ -22,8 +23,7 @@ pub(crate) enum Side {
 /// A non-blocking socket and what waits to be sent on it.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    /// The connection itself.
-    pub(crate) stream: TcpStream,
+    stream: TcpStream,
     /// To be sent; the first `sent` bytes already are.
     outbox: Vec<u8>,
     sent: usize,
@@ -135,12 +135,14 @@ impl Socket {
         std::mem::take(&mut self.moved)
     }
 
-    /// Exchange the output buffer, when nothing waits in it, for `other`: an idle connection
-    /// should own no memory.
-    pub(crate) fn swap_buffer(&mut self, other: &mut Vec<u8>) {
-        if self.outbox.is_empty() {
-            std::mem::swap(&mut self.outbox, other);
-        }
+    /// Whether the connection is established.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.stream.peer_addr().is_ok()
+    }
+
+    /// The addresses of the connection: this end's, the other end's.
+    pub(crate) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        Some((self.stream.local_addr().ok()?, self.stream.peer_addr().ok()?))
     }
 
     /// The connection could not be made, if that is so.
@@ -156,6 +158,35 @@ impl Socket {
         if self.sent > self.outbox.len() / 2 {
             self.outbox.drain(..self.sent);
             self.sent = 0;
+        }
+    }
+}
+
+/// Output buffers of connections that have nothing to send: an idle connection owns no memory.
+#[derive(Debug, Default)]
+pub(crate) struct Spare {
+    buffers: Vec<Vec<u8>>,
+}
+
+impl Spare {
+    /// Buffers kept, and the largest that is kept, in bytes.
+    const KEPT: (usize, usize) = (64, 64 * 1024);
+
+    /// Something is about to be sent.
+    pub(crate) fn lend(&mut self, socket: &mut Socket) {
+        if socket.outbox.capacity() == 0
+            && let Some(buffer) = self.buffers.pop()
+        {
+            socket.outbox = buffer;
+        }
+    }
+
+    /// Everything is sent.
+    pub(crate) fn take_back(&mut self, socket: &mut Socket) {
+        let buffer = std::mem::take(&mut socket.outbox);
+        let (many, capacity) = Spare::KEPT;
+        if self.buffers.len() < many && (1..=capacity).contains(&buffer.capacity()) {
+            self.buffers.push(buffer);
         }
     }
 }

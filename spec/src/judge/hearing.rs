@@ -287,7 +287,7 @@ impl Hearing {
     /// An answer that is not the judge's.
     pub fn answers(&mut self, cases: &mut Cases, conn: ConnId, reply: &ClientReply) -> Result<bool, String> {
         let (header, body) = match reply {
-            ClientReply::Reply { header, body } => (header, body),
+            ClientReply::Reply { header, body, .. } => (header, body),
             ClientReply::Connect(response) => {
                 self.opened(cases, conn, response.session);
                 return Ok(false);

@@ -152,7 +152,7 @@ mod tests {
         change(&mut stat);
         let body = Response::Data { data: Some(bytes::Bytes::new()), stat };
         let header = ReplyHeader { xid: 1, zxid: 0, err };
-        answers.judge(0, &[Output::Reply(CONN, ClientReply::Reply { header, body })], &peer)?;
+        answers.judge(0, &[Output::Reply(CONN, ClientReply::Reply { op: 0, header, body })], &peer)?;
         answers.ended(0, &peer)?;
         Ok(answers.judged)
     }

@@ -279,7 +279,7 @@ fn the_last_sequence_number() {
             .take(conn)
             .iter()
             .map(|reply| match reply {
-                ClientReply::Reply { header, body: Response::Path(path) } => (header.err, path.clone()),
+                ClientReply::Reply { header, body: Response::Path(path), .. } => (header.err, path.clone()),
                 ClientReply::Reply { header, .. } => (header.err, String::new()),
                 other => panic!("{other:?}"),
             })

@@ -176,7 +176,7 @@ impl Server {
     fn ask(&mut self, conn: ConnId, request: &Request) -> Result<Response, i32> {
         self.send(conn, 77, request);
         match self.take(conn).pop() {
-            Some(ClientReply::Reply { header, body }) if header.err == 0 => Ok(body),
+            Some(ClientReply::Reply { header, body, .. }) if header.err == 0 => Ok(body),
             Some(ClientReply::Reply { header, .. }) => Err(header.err),
             other => panic!("no answer to {request:?}: {other:?}"),
         }

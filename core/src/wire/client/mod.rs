@@ -19,7 +19,7 @@ pub use create_flags::agreeing_body;
 pub use event::{EventType, KeeperState, WatcherEvent};
 pub use header::{ReplyHeader, RequestHeader, write_data_reply, write_frame, write_reply, xid};
 pub use multi::{MultiHeader, MultiOp, MultiResult, ReadOp};
-pub use opcode::OpCode;
+pub use opcode::{Asker, OpCode, OpKind, Operation};
 pub use request::{
     AddWatchMode, AddWatchRequest, AuthPacket, CheckVersionRequest, CreateMode, CreateRequest,
     CreateTtlRequest, DeleteRequest, PathRequest, ReconfigRequest, Request, SetAclRequest, SetDataRequest,

@@ -72,40 +72,104 @@ int_enum! {
     }
 }
 
+/// What an operation does to the servers' common state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OpKind {
+    /// It becomes a transaction, and so uses a zxid, even if it fails.
+    Write,
+    /// It is answered from the state of the client's own server.
+    Read,
+    /// It concerns the connection or the session's watches; it neither reads nor writes znodes.
+    Connection,
+}
+
+/// The party that may ask for an operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asker {
+    /// A client, and so servers in its name.
+    Client,
+    /// A server only: a client that asks is told `Unimplemented`.
+    Server,
+    /// A client, but only as a part of a multi.
+    Part,
+}
+
+/// What is known of an operation besides its bytes: a row of the table of operations.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Operation {
+    /// What it does.
+    pub kind: OpKind,
+    /// The party that may ask for it.
+    pub asker: Asker,
+    /// Its name in the output of log tools and in metrics.
+    pub name: &'static str,
+    /// Its name in the answer to `cons`; `NA` where ZooKeeper has none.
+    pub short: &'static str,
+}
+
+const fn row(kind: OpKind, asker: Asker, name: &'static str, short: &'static str) -> Operation {
+    Operation { kind, asker, name, short }
+}
+
 impl OpCode {
-    /// Whether the request becomes a transaction (and so uses a zxid, even if it fails).
-    ///
-    /// `createSession` and `closeSession` do so for global sessions only.
-    pub const fn is_write(self) -> bool {
-        matches!(
-            self,
-            OpCode::CreateSession
-                | OpCode::CloseSession
-                | OpCode::Create
-                | OpCode::Create2
-                | OpCode::CreateContainer
-                | OpCode::CreateTtl
-                | OpCode::Delete
-                | OpCode::DeleteContainer
-                | OpCode::SetData
-                | OpCode::SetAcl
-                | OpCode::Check
-                | OpCode::Multi
-                | OpCode::Reconfig
-        )
+    /// The operation's row. `createSession` and `closeSession` are writes for sessions of the whole ensemble
+    /// only. Clients may not ask for `deleteContainer`, which would delete without an ACL check, nor for
+    /// `check` outside of a multi: older servers log it and then cannot read their log (ZOOKEEPER-2623).
+    pub const fn operation(self) -> Operation {
+        use Asker::{Client, Part, Server};
+        use OpKind::{Connection, Read, Write};
+        match self {
+            OpCode::CloseSession => row(Write, Client, "closeSession", "CLOS"),
+            OpCode::CreateSession => row(Write, Server, "createSession", "SESS"),
+            OpCode::Error => row(Connection, Server, "error", "NA"),
+            OpCode::Create => row(Write, Client, "create", "CREA"),
+            OpCode::Delete => row(Write, Client, "delete", "DELE"),
+            OpCode::Exists => row(Read, Client, "exists", "EXIS"),
+            OpCode::GetData => row(Read, Client, "getData", "GETD"),
+            OpCode::SetData => row(Write, Client, "setData", "SETD"),
+            OpCode::GetAcl => row(Read, Client, "getAcl", "GETA"),
+            OpCode::SetAcl => row(Write, Client, "setAcl", "SETA"),
+            OpCode::GetChildren => row(Read, Client, "getChildren", "GETC"),
+            OpCode::Sync => row(Connection, Client, "sync", "SYNC"),
+            OpCode::Ping => row(Connection, Client, "ping", "PING"),
+            OpCode::GetChildren2 => row(Read, Client, "getChildren2", "GETC"),
+            OpCode::Check => row(Write, Part, "check", "CHEC"),
+            OpCode::Multi => row(Write, Client, "multi", "MULT"),
+            OpCode::Create2 => row(Write, Client, "create2", "CREA"),
+            OpCode::Reconfig => row(Write, Client, "reconfig", "RECO"),
+            OpCode::CheckWatches => row(Connection, Client, "checkWatches", "CHKW"),
+            OpCode::RemoveWatches => row(Connection, Client, "removeWatches", "REMW"),
+            OpCode::CreateContainer => row(Write, Client, "createContainer", "CREA"),
+            OpCode::DeleteContainer => row(Write, Server, "deleteContainer", "DELE"),
+            OpCode::CreateTtl => row(Write, Client, "createTtl", "CREA"),
+            OpCode::MultiRead => row(Read, Client, "multiRead", "MLTR"),
+            OpCode::Auth => row(Connection, Client, "auth", "NA"),
+            OpCode::SetWatches => row(Connection, Client, "setWatches", "SETW"),
+            OpCode::Sasl => row(Connection, Client, "sasl", "NA"),
+            OpCode::GetEphemerals => row(Read, Client, "getEphemerals", "GETE"),
+            OpCode::GetAllChildrenNumber => row(Read, Client, "getAllChildrenNumber", "GETACN"),
+            OpCode::SetWatches2 => row(Connection, Client, "setWatches2", "STW2"),
+            OpCode::AddWatch => row(Connection, Client, "addWatch", "ADDW"),
+            OpCode::WhoAmI => row(Connection, Client, "whoAmI", "HOMI"),
+        }
     }
 
-    /// Whether a client may send it. What it may not is answered with `Unimplemented`, zxid −1,
-    /// and the end of the connection: besides −1, `createSession`, `deleteContainer` (it would
-    /// delete without an ACL check), and `check` outside of a multi (older servers log it and can
-    /// then not read their log; ZOOKEEPER-2623).
+    /// Whether the request becomes a transaction (and so uses a zxid, even if it fails).
+    pub const fn is_write(self) -> bool {
+        matches!(self.operation().kind, OpKind::Write)
+    }
+
+    /// Whether a client may send it as a request of its own. What it may not is answered with `Unimplemented`,
+    /// zxid −1, and the end of the connection.
     pub const fn is_for_clients(self) -> bool {
-        !matches!(self, OpCode::Error | OpCode::CreateSession | OpCode::DeleteContainer | OpCode::Check)
+        matches!(self.operation().asker, Asker::Client)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -116,5 +180,17 @@ mod tests {
         assert_eq!(OpCode::from_i32(0), None);
         assert_eq!(OpCode::from_i32(10), None);
         assert!(!OpCode::Sync.is_write() && OpCode::Reconfig.is_write());
+    }
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own() {
+        let mut names: Vec<&str> = OpCode::ALL.iter().map(|op| op.operation().name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), OpCode::ALL.len());
+        for op in OpCode::ALL {
+            let variant = alloc::format!("{op:?}");
+            assert!(op.operation().name.eq_ignore_ascii_case(&variant), "{variant}");
+        }
     }
 }

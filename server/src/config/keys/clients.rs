@@ -1,22 +1,22 @@
 //! Keys about client connections.
 
-use super::{INT, Key, Kind, count, number, number_or};
+use super::{INT, Key, Kind, count, name, number, number_or};
 
 pub(super) const KEYS: &[Key] = &[
     Key::new(
-        "maxCnxns",
+        name::MAX_CNXNS,
         count(0, INT),
         "0",
         "Connections of all clients together; 0: as many as the limit of open files allows.",
     ),
     Key::new(
-        "clientPortListenBacklog",
+        name::CLIENT_PORT_LISTEN_BACKLOG,
         number_or(1, 65_535, "", -1),
         "1024",
         "Connections that the operating system may hold until the server takes them.",
     ),
     Key::new(
-        "nio.sessionlessCnxnTimeout",
+        name::NIO_SESSIONLESS_CNXN_TIMEOUT,
         number(1, INT, "ms"),
         "10000",
         "How long a connection may exist without a session.",
@@ -29,20 +29,20 @@ pub(super) const KEYS: &[Key] = &[
     )
     .ignored(&["true", "false"]),
     Key::new(
-        "jute.maxbuffer",
+        name::JUTE_MAXBUFFER,
         number(1024, 1 << 30, "bytes"),
         "1048575",
         "The longest request of a client, and so the largest znode. Hexadecimal with 0x is fine. Keep it equal on all \
          servers.",
     ),
     Key::new(
-        "jute.maxbuffer.extrasize",
+        name::JUTE_MAXBUFFER_EXTRASIZE,
         number(0, 1 << 30, "bytes"),
         "jute.maxbuffer",
         "How much longer than jute.maxbuffer a transaction or a message between servers may be; at least 1024.",
     ),
     Key::new(
-        "readonlymode.enabled",
+        name::READONLYMODE_ENABLED,
         Kind::Bool,
         "false",
         "Serve reads to clients that say a read-only server will do, while no leader can be found. `isro` is always \

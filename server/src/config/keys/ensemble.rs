@@ -1,10 +1,10 @@
 //! Keys about the servers of an ensemble and the time they give each other.
 
-use super::{INT, Key, Kind, count, number, number_or};
+use super::{INT, Key, Kind, count, name, number, number_or};
 
 pub(super) const KEYS: &[Key] = &[
     Key::new(
-        "server.N",
+        name::SERVER_N,
         Kind::Text("host:quorumPort:electionPort[:participant|observer][;[address:]clientPort]"),
         "none: standalone",
         "A member and its id. IPv6 addresses stand in brackets. Several `host:quorumPort:electionPort` with `|` \
@@ -24,13 +24,13 @@ pub(super) const KEYS: &[Key] = &[
         "How much server N's voice counts in its group; a server of weight 0 cannot lead.",
     ),
     Key::new(
-        "initLimit",
+        name::INIT_LIMIT,
         number(1, 1_000_000, "ticks"),
         "must be given for an ensemble",
         "How long a server may take to find the leader and to take over its data.",
     ),
     Key::new(
-        "syncLimit",
+        name::SYNC_LIMIT,
         number(1, 1_000_000, "ticks"),
         "must be given for an ensemble",
         "How long leader and learner may hear nothing of each other.",
@@ -42,26 +42,26 @@ pub(super) const KEYS: &[Key] = &[
         "Fast Leader Election; ZooKeeper has no other since 3.6 either.",
     ),
     Key::new(
-        "peerType",
+        name::PEER_TYPE,
         Kind::OneOf(&["participant", "observer"]),
         "participant",
         "The `server.N` line decides; a contradiction is warned about.",
     ),
     Key::new(
-        "quorumListenOnAllIPs",
+        name::QUORUM_LISTEN_ON_ALL_IPS,
         Kind::Bool,
         "false",
         "Open the quorum and the election port on all addresses instead of those in this server's own line.",
     ),
     Key::new(
-        "standaloneEnabled",
+        name::STANDALONE_ENABLED,
         Kind::Bool,
         "true",
         "`true`: a list with one server in it means a standalone server. `false`: an ensemble of one, which may have \
          observers.",
     ),
     Key::new(
-        "dynamicConfigFile",
+        name::DYNAMIC_CONFIG_FILE,
         Kind::File,
         "none",
         "The file with the `server.N`, `group.N` and `weight.N` lines; the hexadecimal number at the end of its name \
@@ -74,26 +74,26 @@ pub(super) const KEYS: &[Key] = &[
         "The configuration's version as ZooKeeper shows it in `/zookeeper/config`; only of use to clients that read that.",
     ),
     Key::new(
-        "cnxTimeout",
+        name::CNX_TIMEOUT,
         number(1, 3_600_000, "ms"),
         "5000",
         "How long an attempt to connect to another server's election port may take.",
     ),
     Key::new(
-        "electionPortBindRetry",
+        name::ELECTION_PORT_BIND_RETRY,
         count(0, INT),
         "3",
         "How often opening the election or the quorum port is tried again, a second apart, when the address is in use \
          or its name is not known yet; 0: until it works.",
     ),
     Key::new(
-        "fastleader.minNotificationInterval",
+        name::FASTLEADER_MIN_NOTIFICATION_INTERVAL,
         number(1, 3_600_000, "ms"),
         "200",
         "The first pause before a vote is said again to servers that are silent; it doubles each time.",
     ),
     Key::new(
-        "fastleader.maxNotificationInterval",
+        name::FASTLEADER_MAX_NOTIFICATION_INTERVAL,
         number(1, 3_600_000, "ms"),
         "60000",
         "The longest such pause.",
@@ -106,13 +106,13 @@ pub(super) const KEYS: &[Key] = &[
     )
     .ignored(&["true", "false"]),
     Key::new(
-        "leaderServes",
+        name::LEADER_SERVES,
         Kind::Word("no"),
         "yes",
         "`no`: a leader takes no clients and leaves them to the others. Only exactly this word has that effect.",
     ),
     Key::new(
-        "multiAddress.enabled",
+        name::MULTI_ADDRESS_ENABLED,
         Kind::Bool,
         "false",
         "`server.N` may have several addresses: a server listens on all of its own, and the others try them in turn.",

@@ -1,58 +1,58 @@
 //! Keys that nearly every `zoo.cfg` has.
 
-use super::{INT, Key, Kind, count, number, number_or};
+use super::{INT, Key, Kind, count, name, number, number_or};
 
 pub(super) const KEYS: &[Key] = &[
     Key::new(
-        "dataDir",
+        name::DATA_DIR,
         Kind::Directory,
         "must be given",
         "Snapshots, epochs and `myid`; what belongs together is in its subdirectory `version-2`.",
     ),
     Key::new(
-        "dataLogDir",
+        name::DATA_LOG_DIR,
         Kind::Directory,
         "dataDir",
         "Transaction logs. A disk of their own makes writes faster and steadier.",
     ),
     Key::new(
-        "clientPort",
+        name::CLIENT_PORT,
         count(1, 65_535),
         "none",
         "Where clients connect. Without it, and without a client port in this server's own `server.N` line, none can.",
     ),
     Key::new(
-        "clientPortAddress",
+        name::CLIENT_PORT_ADDRESS,
         Kind::Text("host name or address"),
         "all addresses",
         "The address `clientPort` is opened on.",
     ),
     Key::new(
-        "tickTime",
+        name::TICK_TIME,
         number(1, 3_600_000, "ms"),
         "3000",
         "The unit of time: sessions expire in steps of it, servers greet each other every half of it.",
     ),
     Key::new(
-        "maxClientCnxns",
+        name::MAX_CLIENT_CNXNS,
         count(0, INT),
         "60",
         "Connections from one client address at a time; 0: any number.",
     ),
     Key::new(
-        "minSessionTimeout",
+        name::MIN_SESSION_TIMEOUT,
         number_or(0, INT, "ms", -1),
         "2 × tickTime",
         "The shortest session timeout a client can get.",
     ),
     Key::new(
-        "maxSessionTimeout",
+        name::MAX_SESSION_TIMEOUT,
         number_or(0, INT, "ms", -1),
         "20 × tickTime",
         "The longest session timeout a client can get.",
     ),
     Key::new(
-        "4lw.commands.whitelist",
+        name::FOUR_LETTER_WHITELIST,
         Kind::Text("words with commas between them, or *"),
         "srvr",
         "The four-letter words that are answered, besides srvr, which always is.",

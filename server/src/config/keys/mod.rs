@@ -8,6 +8,7 @@
 mod clients;
 mod ensemble;
 mod essentials;
+pub(crate) mod name;
 mod requests;
 mod security;
 mod storage;

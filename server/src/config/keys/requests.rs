@@ -1,17 +1,17 @@
 //! Keys about requests on their way through a server.
 
-use super::{INT, Key, Kind, count, number};
+use super::{INT, Key, Kind, count, name, number};
 
 pub(super) const KEYS: &[Key] = &[
     Key::new(
-        "globalOutstandingLimit",
+        name::GLOBAL_OUTSTANDING_LIMIT,
         count(1, INT),
         "1000",
         "Requests in process above which a client that already waits for an answer is not read; so is one above 64 MiB of them. \
          An ensemble of three or more voters shares them: each server takes its part of (voters − 1).",
     ),
     Key::new(
-        "quorate.clientMemory",
+        name::QUORATE_CLIENT_MEMORY,
         number(16, 1 << 20, "MiB"),
         "512",
         "What all client connections together may make this server hold: unfinished frames, requests in process, \

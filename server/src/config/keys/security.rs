@@ -1,16 +1,16 @@
 //! Keys about access rights, and about encryption.
 
-use super::{INT, Key, Kind, count, number};
+use super::{INT, Key, Kind, count, name, number};
 
 pub(super) const KEYS: &[Key] = &[
     Key::new(
-        "skipACL",
+        name::SKIP_ACL,
         Kind::Word("yes"),
         "no",
         "`yes`: no client is refused anything. Only exactly this word has that effect.",
     ),
     Key::new(
-        "DigestAuthenticationProvider.superDigest",
+        name::DIGEST_AUTHENTICATION_PROVIDER_SUPER_DIGEST,
         Kind::Text("user:base64(sha1(user:password))"),
         "none",
         "Whoever proves to be this `digest` user may do everything.",

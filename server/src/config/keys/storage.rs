@@ -1,6 +1,6 @@
 //! Keys about the log, snapshots and the data directory.
 
-use super::{INT, Key, Kind, count, number};
+use super::{INT, Key, Kind, count, name, number};
 
 /// 8 GiB: no single file of a log should grow faster.
 const MAX_PRE_ALLOC_KIB: i64 = 8 << 20;
@@ -9,70 +9,70 @@ const MAX_KIB: i64 = 1 << 36;
 
 pub(super) const KEYS: &[Key] = &[
     Key::new(
-        "snapCount",
+        name::SNAP_COUNT,
         number(2, i64::MAX, "transactions"),
         "100000",
         "A snapshot is taken, and a new log file begun, after this number of transactions.",
     ),
     Key::new(
-        "preAllocSize",
+        name::PRE_ALLOC_SIZE,
         number(4, MAX_PRE_ALLOC_KIB, "KiB"),
         "65536",
         "By how much a log file grows at a time.",
     ),
     Key::new(
-        "commitLogCount",
+        name::COMMIT_LOG_COUNT,
         number(1, INT, "transactions"),
         "500",
         "Committed transactions kept in memory, with which a server that was away is brought up to date without a \
          snapshot; at most 64 MiB.",
     ),
     Key::new(
-        "db.autocreate",
+        name::DB_AUTOCREATE,
         Kind::Bool,
         "true",
         "`false`: a server whose data directory is empty does not vote before it has taken over the leader's data, \
          unless a file `initialize` in dataDir says that it is new.",
     ),
     Key::new(
-        "snapshot.trust.empty",
+        name::SNAPSHOT_TRUST_EMPTY,
         Kind::Bool,
         "false",
         "`true`: start with logs but without a snapshot, as ZooKeeper 3.4 may leave them.",
     ),
     Key::new(
-        "autopurge.purgeInterval",
+        name::AUTOPURGE_PURGE_INTERVAL,
         Kind::Interval,
         "0",
         "How often old snapshots and logs are removed, the first time at once; 0: never.",
     ),
     Key::new(
-        "autopurge.snapRetainCount",
+        name::AUTOPURGE_SNAP_RETAIN_COUNT,
         count(i64::MIN, i64::MAX),
         "3",
         "How many of the newest snapshots stay, with the logs they need; at least 3.",
     ),
     Key::new(
-        "snapSizeLimitInKb",
+        name::SNAP_SIZE_LIMIT_IN_KB,
         number(i64::MIN, MAX_KIB, "KiB"),
         "4194304",
         "A snapshot is also taken after this number of bytes of transactions; 0 and less: only after `snapCount`.",
     ),
     Key::new(
-        "txnLogSizeLimitInKb",
+        name::TXN_LOG_SIZE_LIMIT_IN_KB,
         number(i64::MIN, MAX_KIB, "KiB"),
         "-1",
         "A log file that is longer is followed by a new one; 0 and less: any length.",
     ),
-    Key::new("datadir.autocreate", Kind::Bool, "true", "Missing directories are made. `false`: they are missed."),
+    Key::new(name::DATADIR_AUTOCREATE, Kind::Bool, "true", "Missing directories are made. `false`: they are missed."),
     Key::new(
-        "forceSync",
+        name::FORCE_SYNC,
         Kind::Word("no"),
         "yes",
         "Every write is synced before it is acknowledged; `no` is warned about and changes nothing.",
     ),
     Key::new(
-        "fsync.warningthresholdms",
+        name::FSYNC_WARNINGTHRESHOLDMS,
         number(0, 3_600_000, "ms"),
         "1000",
         "A sync of the log that takes longer is reported.",

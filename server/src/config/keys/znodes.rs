@@ -1,34 +1,34 @@
 //! Keys about the tree.
 
-use super::{INT, Key, Kind, count, number};
+use super::{INT, Key, Kind, count, name, number};
 
 pub(super) const KEYS: &[Key] = &[
     Key::new(
-        "extendedTypesEnabled",
+        name::EXTENDED_TYPES_ENABLED,
         Kind::Bool,
         "false",
         "TTL znodes can be created. Keep it equal on all servers, whose ids must then be at most 254.",
     ),
     Key::new(
-        "znode.container.checkIntervalMs",
+        name::ZNODE_CONTAINER_CHECK_INTERVAL_MS,
         number(1, INT, "ms"),
         "60000",
         "How often the leader looks for containers that have become empty and TTL znodes whose time is over.",
     ),
     Key::new(
-        "znode.container.maxPerMinute",
+        name::ZNODE_CONTAINER_MAX_PER_MINUTE,
         count(1, INT),
         "10000",
         "How many of them it deletes in a minute at most.",
     ),
     Key::new(
-        "znode.container.maxNeverUsedIntervalMs",
+        name::ZNODE_CONTAINER_MAX_NEVER_USED_INTERVAL_MS,
         number(0, i64::MAX, "ms"),
         "300000",
         "After this time a container that never had a child goes, too; 0: never (the default of ZooKeeper before 3.10).",
     ),
     Key::new(
-        "digest.enabled",
+        name::DIGEST_ENABLED,
         Kind::Bool,
         "true",
         "Transactions carry a digest of the tree, with which servers notice that they differ.",

@@ -245,7 +245,8 @@ mod tests {
         let client = &mut s.clients[0];
         client.waiting.push_back(Waiting { xid: xids.0, request, fresh: z(3) });
         let header = ReplyHeader::ok(xids.1, zxid);
-        client.hear(&ClientReply::Reply { header, body: Response::Empty }, &s.broadcast.chosen.clone());
+        client
+            .hear(&ClientReply::Reply { op: 0, header, body: Response::Empty }, &s.broadcast.chosen.clone());
     }
 
     fn notify(s: &mut State, event: EventType, path: &str, zxid: i64) {

@@ -180,7 +180,7 @@ impl Client {
                 (self.link, self.armed) = (Link::Over, vec![]);
             }
             ClientReply::Notification { zxid, event } => self.notified(*zxid, event, chosen),
-            ClientReply::Reply { header, body } => {
+            ClientReply::Reply { header, body, .. } => {
                 let zxid = Zxid(header.zxid.unsigned_abs());
                 self.answered(header.xid, zxid, header.err, body, chosen);
             }

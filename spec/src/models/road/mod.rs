@@ -286,7 +286,7 @@ impl State {
                 let was_open = judge.sessions.contains(&client.session);
                 let says = glue::op(&(ask.request)()).map(|op| judge.write(at, client, &op));
                 let told = fx.iter().find_map(|effect| match effect {
-                    Effect::Reply(conn, ClientReply::Reply { header, body })
+                    Effect::Reply(conn, ClientReply::Reply { header, body, .. })
                         if *conn == CONNS[ask.client] =>
                     {
                         Some(glue::answer(header.err, body))

@@ -91,7 +91,7 @@ impl Stage {
 
     fn fail(&mut self, server: usize, to: SessionId, xid: i32, zxid: i64, err: i32) -> Outcome {
         let header = ReplyHeader { xid, zxid, err };
-        self.tell(server, to, &ClientReply::Reply { header, body: Response::Empty })
+        self.tell(server, to, &ClientReply::Reply { op: 0, header, body: Response::Empty })
     }
 
     fn event(&mut self, server: usize, to: SessionId, zxid: i64) -> Outcome {

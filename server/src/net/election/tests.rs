@@ -9,8 +9,8 @@ use mio::{Events, Poll, Token, Waker};
 use quorate_core::election::{ServerState, Vote};
 use quorate_core::ids::Zxid;
 
+use super::super::between::MAX_UNKNOWN;
 use super::super::listener;
-use super::super::places::Places;
 use super::super::token::{PortKind, Source};
 use super::*;
 use crate::config::HostPort;
@@ -22,7 +22,6 @@ fn settings(me: i64, port: u16) -> ElectionSettings {
         own: vec![HostPort { host: "127.0.0.1".to_owned(), port }],
         dial_limit: Duration::from_secs(5),
         config_text: Vec::new(),
-        addresses: BTreeMap::new(),
         handshake_limit: Duration::from_secs(10),
         durations: Durations {
             tick: Duration::from_secs(2),
@@ -39,7 +38,7 @@ fn silent_connections_keep_nobody_out() {
     let token = Source::Listener(PortKind::Election).token();
     let port = Port::new(vec![listener], poll.registry(), token).unwrap();
     let address = port.addresses().next().unwrap();
-    let mut port = ElectionPort::new(settings(1, address.port()), Some(port));
+    let mut port = ElectionPort::new(settings(1, address.port()), BTreeMap::new(), Some(port));
     let start = Instant::now();
     let mut dialed = Vec::new();
     for n in 0..MAX_UNKNOWN as u64 + 2 {
@@ -68,8 +67,8 @@ fn every_address_of_a_name_is_dialed() {
     let dead_at = SocketAddr::from(([127, 0, 0, 2], live_at.port()));
     let place = HostPort { host: "zoo1".to_owned(), port: live_at.port() };
     let other = ServerId(1);
-    let settings = ElectionSettings { addresses: [(other, Places::new(&[place]))].into(), ..settings(2, 1) };
-    let mut port = ElectionPort::new(settings, None);
+    let others = [(other, Places::new(&[place]))].into();
+    let mut port = ElectionPort::new(settings(2, 1), others, None);
     let waker = Arc::new(Waker::new(poll.registry(), Token(usize::MAX)).unwrap());
     let mut resolver = Resolver::new(waker);
     let now = Instant::now();
@@ -82,7 +81,7 @@ fn every_address_of_a_name_is_dialed() {
     let mut events = Events::with_capacity(8);
     let end = now + Duration::from_secs(30);
     while !port.peers[&other].link.is_connected() {
-        assert!(Instant::now() < end, "{}", port.peers[&other].places.failures());
+        assert!(Instant::now() < end, "{}", port.dialer.failures(other));
         poll.poll(&mut events, Some(Duration::from_secs(1))).unwrap();
         for event in &events {
             if let Some(Source::Connection(PortKind::Election, index)) = Source::of(event.token()) {

@@ -53,22 +53,26 @@ impl Budget {
 
     /// The connections that hold the most, as many as must go until an eighth of the budget is free; in all
     /// they hold `total` bytes. One pass frees much, so the passes together stay cheap.
-    pub(super) fn greediest(&self, mut each: Vec<Held>, total: usize) -> Vec<usize> {
+    pub(super) fn greediest(&self, mut each: Vec<Held>, total: usize) -> Vec<Held> {
         each.sort_unstable_by(|one, other| other.cmp(one));
         let mut left = total;
         let goal = self.limit - self.limit / FREED;
-        let goes = each.into_iter().take_while(|held| {
+        let goes = |held: &Held| {
             let goes = left > goal && held.bytes() > 0;
             left = left.saturating_sub(held.bytes());
             goes
-        });
-        goes.map(|held| held.index).collect()
+        };
+        each.into_iter().take_while(goes).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn indices(goes: Vec<Held>) -> Vec<usize> {
+        goes.iter().map(|held| held.index).collect()
+    }
 
     fn unsent((left, index): (usize, usize)) -> Held {
         Held { left, in_process: 0, index }
@@ -80,23 +84,27 @@ mod tests {
         budget.account(0, 900);
         assert!(budget.is_overrun(0));
         let each: Vec<Held> = [100, 400, 50, 350].into_iter().zip(0..).map(unsent).collect();
-        assert_eq!(budget.greediest(each.clone(), 900), [1], "500 are left, 700 may be");
-        assert_eq!(budget.greediest(each.clone(), 1200), [1, 3], "others hold 300");
-        assert_eq!(budget.greediest(each, 5000), [1, 3, 0, 2], "and all that hold something, if it must be");
+        assert_eq!(indices(budget.greediest(each.clone(), 900)), [1], "500 are left, 700 may be");
+        assert_eq!(indices(budget.greediest(each.clone(), 1200)), [1, 3], "others hold 300");
+        assert_eq!(
+            indices(budget.greediest(each, 5000)),
+            [1, 3, 0, 2],
+            "and all that hold something, if it must be"
+        );
     }
 
     #[test]
     fn one_that_holds_nothing_stays() {
         let budget = Budget::new(100);
-        assert_eq!(budget.greediest(vec![unsent((0, 0)), unsent((10, 1))], 5000), [1]);
+        assert_eq!(indices(budget.greediest(vec![unsent((0, 0)), unsent((10, 1))], 5000)), [1]);
     }
 
     #[test]
     fn one_that_waits_for_the_server_goes_last() {
         let budget = Budget::new(100);
         let waits = Held { left: 0, in_process: 90, index: 0 };
-        assert_eq!(budget.greediest(vec![waits, unsent((40, 1))], 130), [1, 0]);
-        assert_eq!(budget.greediest(vec![waits, unsent((40, 1))], 125), [1]);
+        assert_eq!(indices(budget.greediest(vec![waits, unsent((40, 1))], 130)), [1, 0]);
+        assert_eq!(indices(budget.greediest(vec![waits, unsent((40, 1))], 125)), [1]);
     }
 
     #[test]

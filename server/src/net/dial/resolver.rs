@@ -184,8 +184,8 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-    use super::super::token::Source;
     use super::*;
+    use crate::net::token::Source;
 
     fn resolver(look_up: LookUp) -> (mio::Poll, Resolver) {
         let poll = mio::Poll::new().unwrap();

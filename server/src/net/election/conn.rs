@@ -1,4 +1,4 @@
-//! One connection of the election port: how far it is, what it says.
+//! One connection of the election port: what it says.
 
 use std::time::Instant;
 
@@ -8,26 +8,16 @@ use quorate_core::ids::ServerId;
 use quorate_core::wire::election::{InitialMessage, NotificationMessage};
 use quorate_core::wire::frame::FrameDecoder;
 
-use super::engine::{Conn, Protocol};
-use super::stranger::{Expected, Greeting};
+use crate::net::between::{Greets, Stage};
+use crate::net::engine::{Conn, Protocol};
+use crate::net::stranger::{Expected, Greeting};
 
 /// What there is of a connection of the election port besides its socket.
 pub(super) struct Voter {
-    pub(super) stage: Stage,
-    pub(super) frames: FrameDecoder,
+    pub(super) stage: Stage<ServerId>,
+    frames: FrameDecoder,
     /// What it said first.
-    pub(super) greeting: Greeting,
-}
-
-/// How far it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Stage {
-    /// We dialed; not established yet.
-    Dialing(ServerId, Instant),
-    /// They dialed; the initial message is not here yet.
-    Unknown(Instant),
-    /// In use.
-    Up(ServerId),
+    greeting: Greeting,
 }
 
 /// What a connection said.
@@ -39,6 +29,8 @@ pub(super) enum Said {
 }
 
 impl Protocol for Voter {
+    type Said = Said;
+
     fn feed(&mut self, bytes: &[u8]) {
         self.greeting.heard(bytes);
         self.frames.feed(bytes);
@@ -49,24 +41,33 @@ impl Protocol for Voter {
             *self.frames.buffer() = BytesMut::new();
         }
     }
+
+    fn next(conn: &mut Conn<Self>, _now: Instant) -> Result<Option<Said>, String> {
+        conn.said().map_err(|error| conn.greeting.foreign().map_or(error, str::to_owned))
+    }
+
+    fn is_dialing(&self) -> bool {
+        self.stage.is_dialing()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.stage.deadline()
+    }
+}
+
+impl Greets for Voter {
+    fn greeting(&self) -> &Greeting {
+        &self.greeting
+    }
 }
 
 impl Voter {
     /// A connection that has carried nothing yet.
-    pub(super) fn new(stage: Stage) -> Self {
+    pub(super) fn new(stage: Stage<ServerId>) -> Self {
         Voter { stage, frames: FrameDecoder::election(), greeting: Greeting::default() }
     }
 
-    /// When it is given up.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        match self.stage {
-            Stage::Dialing(_, due) | Stage::Unknown(due) => Some(due),
-            Stage::Up(_) => None,
-        }
-    }
-
-    /// The next thing that it says.
-    pub(super) fn next(&mut self) -> Result<Option<Said>, String> {
+    fn said(&mut self) -> Result<Option<Said>, String> {
         match self.stage {
             Stage::Dialing(..) => Ok(None),
             Stage::Unknown(_) => {
@@ -88,16 +89,6 @@ impl Voter {
                 let message = NotificationMessage::read(&frame).map_err(|e| e.to_string())?;
                 Ok(Some(Said::Vote(server, message.notification)))
             }
-        }
-    }
-}
-
-impl Conn<Voter> {
-    /// What the log calls it.
-    pub(super) fn who(&self) -> String {
-        match self.stage {
-            Stage::Up(server) | Stage::Dialing(server, _) => format!("server {server} ({})", self.peer),
-            Stage::Unknown(_) => self.peer.to_string(),
         }
     }
 }

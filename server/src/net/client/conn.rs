@@ -4,16 +4,16 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use quorate_core::ids::ConnId;
-use quorate_core::pipeline::ClientEvent;
+use quorate_core::pipeline::{ClientEvent, ClientReply};
 use quorate_core::wire::frame::FrameDecoder;
 
 use super::budget::Held;
-use super::client_stats::{CREATE_SESSION, ConnectionLine, Counts, Waiting, operation};
-use super::engine::{Conn, Protocol};
-use super::stranger::foreign;
+use super::stats::{CREATE_SESSION, ConnectionLine, Counts, Waiting, operation};
 use crate::clock::wall_ms;
+use crate::net::engine::{Conn, Protocol};
+use crate::net::stranger::foreign;
 use crate::word::Word;
 
 /// How long the last answers may take before a connection that ends is cut.
@@ -35,17 +35,17 @@ pub(crate) enum Happened {
 /// What there is of a client's connection besides its socket.
 pub(super) struct Client {
     pub(super) id: ConnId,
-    pub(super) frames: FrameDecoder,
+    frames: FrameDecoder,
     address: IpAddr,
     pub(super) stage: Stage,
     pub(super) since: Instant,
-    pub(super) heard: Instant,
+    heard: Instant,
     /// When each request that is not answered yet arrived.
-    pub(super) waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Waiting>,
     pub(super) counts: Counts,
     /// The session and its timeout (ms), once there is one.
-    pub(super) session: Option<(i64, i32)>,
-    pub(super) established_ms: i64,
+    session: Option<(i64, i32)>,
+    established_ms: i64,
     /// What the connection held when that was last counted, in bytes.
     counted: usize,
 }
@@ -65,7 +65,30 @@ pub(super) enum Stage {
     Closing,
 }
 
+/// A request that was answered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answered {
+    /// The request.
+    pub(super) waiting: Waiting,
+    /// The xid of the reply.
+    pub(super) xid: i32,
+    /// The zxid of the reply.
+    pub(super) zxid: i64,
+}
+
+impl Happened {
+    /// The frame in it.
+    pub(super) fn frame(&self) -> Option<&Bytes> {
+        match self {
+            Happened::Event(_, ClientEvent::Frame(frame) | ClientEvent::Connect { frame, .. }) => Some(frame),
+            Happened::Event(_, ClientEvent::Closed) | Happened::Asked(..) | Happened::Left(_) => None,
+        }
+    }
+}
+
 impl Protocol for Client {
+    type Said = Happened;
+
     fn feed(&mut self, bytes: &[u8]) {
         self.frames.feed(bytes);
     }
@@ -74,6 +97,10 @@ impl Protocol for Client {
         if self.frames.buffer().is_empty() {
             *self.frames.buffer() = BytesMut::new();
         }
+    }
+
+    fn next(conn: &mut Conn<Self>, now: Instant) -> Result<Option<Happened>, String> {
+        conn.happened(now)
     }
 }
 
@@ -137,6 +164,48 @@ impl Client {
         self.counted
     }
 
+    /// Whether a request of it is in process.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Its requests in process.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Waiting> {
+        self.waiting.iter()
+    }
+
+    /// Whether a client speaks, or is about to.
+    pub(super) fn is_in_service(&self) -> bool {
+        matches!(self.stage, Stage::Greeting | Stage::Connecting | Stage::Open(_))
+    }
+
+    /// The session; 0 without one.
+    pub(super) fn session(&self) -> i64 {
+        self.session.map_or(0, |(session, _)| session)
+    }
+
+    /// An answer or an event is sent. The request that it answers, if it does.
+    pub(super) fn answered(&mut self, reply: &ClientReply) -> Option<Answered> {
+        self.counts.sent += 1;
+        let (xid, zxid) = match reply {
+            ClientReply::Connect(response) => {
+                let timeout = u64::try_from(response.timeout_ms).unwrap_or(0);
+                self.stage = Stage::Open(Duration::from_millis(timeout));
+                self.session = Some((response.session.0, response.timeout_ms));
+                (0, 0)
+            }
+            ClientReply::Reply { op, header, .. } => {
+                // An answer that overtakes others is one to what came last or almost last.
+                let in_turn = self.waiting.front().is_some_and(|waiting| waiting.op == *op);
+                let overtakes = || self.waiting.iter().rposition(|waiting| waiting.op == *op);
+                let waiting = self.waiting.remove(if in_turn { 0 } else { overtakes()? })?;
+                return Some(Answered { waiting, xid: header.xid, zxid: header.zxid });
+            }
+            ClientReply::Notification { .. } => return None,
+        };
+        Some(Answered { waiting: self.waiting.pop_front()?, xid, zxid })
+    }
+
     /// Whether what it says next has to wait for what it said.
     fn waits_for_core(&self) -> bool {
         matches!(self.stage, Stage::Connecting | Stage::Answering | Stage::Closing)
@@ -165,7 +234,7 @@ impl Client {
     }
 
     /// The next complete frame or word.
-    pub(super) fn next(&mut self, now: Instant) -> Result<Option<Happened>, String> {
+    fn happened(&mut self, now: Instant) -> Result<Option<Happened>, String> {
         if self.stage == Stage::Greeting
             && let Some(head) = self.frames.peek()
         {
@@ -194,5 +263,39 @@ impl Client {
         };
         self.waiting.push_back(Waiting { since: now, op, bytes });
         Ok(Some(Happened::Event(self.id, event)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_core::wire::client::{OpCode, ReplyHeader, Response};
+
+    fn reply(op: OpCode, xid: i32) -> ClientReply {
+        ClientReply::Reply {
+            op: op.to_i32(),
+            header: ReplyHeader { xid, zxid: 9, err: 0 },
+            body: Response::Empty,
+        }
+    }
+
+    #[test]
+    fn an_answer_that_overtakes_others_is_not_taken_for_one_of_them() {
+        let now = Instant::now();
+        let mut client = Client::new(ConnId(1), IpAddr::from([127, 0, 0, 1]), now, 1024);
+        for (op, n) in [(OpCode::Create, 1), (OpCode::GetData, 2), (OpCode::Auth, 3), (OpCode::Create, 4)] {
+            let since = now + Duration::from_millis(n);
+            client.waiting.push_back(Waiting { since, op: op.to_i32(), bytes: 0 });
+        }
+        let mut answers = |op, xid| {
+            let answered = client.answered(&reply(op, xid)).unwrap();
+            (answered.waiting.op, answered.waiting.since.duration_since(now).as_millis(), answered.xid)
+        };
+        let [create, read, auth] = [OpCode::Create, OpCode::GetData, OpCode::Auth].map(OpCode::to_i32);
+        assert_eq!(answers(OpCode::Auth, -4), (auth, 3, -4));
+        assert_eq!(answers(OpCode::Create, 1), (create, 1, 1));
+        assert_eq!(answers(OpCode::GetData, 2), (read, 2, 2));
+        assert_eq!(answers(OpCode::Create, 4), (create, 4, 4));
+        assert!(client.answered(&reply(OpCode::Create, 5)).is_none(), "nothing waits");
     }
 }

@@ -1,17 +1,21 @@
-//! One connection of the quorum port: how far it is, what waits to be sent, pieces of a snapshot between
-//! packets.
+//! One connection of the quorum port: what it says, what waits to be sent, pieces of a snapshot between packets.
 
 use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use quorate_core::ids::Link;
+use quorate_core::Reason;
+use quorate_core::ids::{Link, ServerId};
 use quorate_core::wire::quorum::{PeerDecoder, Side as End, WirePayload, write_snapshot_trailer};
 use quorate_core::zab::Packet;
+use tracing::info;
 
-use super::engine::{Conn, Protocol};
-use super::stranger::{Expected, Greeting};
+#[cfg(feature = "mutants")]
+use crate::mutation::mutated;
+use crate::net::between::{Greets, Stage};
+use crate::net::engine::{Conn, Protocol};
+use crate::net::stranger::{Expected, Greeting};
 
 /// Appends the next piece of a snapshot's body; `true`: that was all.
 pub(crate) type SnapshotBody = Box<dyn FnMut(&mut Vec<u8>, usize) -> bool + Send>;
@@ -28,35 +32,42 @@ const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
 
 /// What there is of a connection of the quorum port besides its socket.
 pub(super) struct Peer<P: WirePayload> {
-    pub(super) stage: Stage,
+    pub(super) stage: Stage<Link>,
+    /// Which of the two ends this server is.
     pub(super) end: End,
-    pub(super) decoder: PeerDecoder<P>,
+    decoder: PeerDecoder<P>,
     /// What it said first.
-    pub(super) greeting: Greeting,
+    greeting: Greeting,
     /// What follows the bytes in the socket's buffer.
     pub(super) rest: VecDeque<Segment>,
     pub(super) rest_bytes: usize,
     /// How much of what had arrived when core was last told that everything is read is still to be read, in
     /// bytes.
-    pub(super) unread: usize,
+    unread: usize,
+    /// The pause between two times that core is told so.
+    mark_pause: Duration,
     /// When core is told so again at the earliest.
-    pub(super) mark_due: Instant,
+    mark_due: Instant,
     /// Until UPTODATE: when core is told next that bytes move.
-    pub(super) progress: Option<Instant>,
+    progress: Option<Instant>,
     /// What came last.
     #[cfg(feature = "mutants")]
     pub(super) latest: Option<Packet<P>>,
+    /// What the next packet has overtaken.
+    #[cfg(feature = "mutants")]
+    overtaken: Option<Packet<P>>,
 }
 
-/// How far it is.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Stage {
-    /// We dialed; not established yet.
-    Dialing(Link, Instant),
-    /// They dialed; not known yet.
-    Unknown(Instant),
-    /// Both ends know each other.
-    Up(Link),
+/// What a connection says.
+pub(super) enum Said<P: WirePayload> {
+    /// What had arrived when this was last said has been read.
+    AllRead(Link),
+    /// Bytes of a synchronisation move.
+    Progress(Link),
+    /// The first packet, and which server the learner says it is.
+    Hello(Option<ServerId>, Packet<P>),
+    /// A packet.
+    Packet(Link, Packet<P>),
 }
 
 /// Something to be sent.
@@ -74,6 +85,8 @@ pub(super) enum Flushed {
 }
 
 impl<P: WirePayload> Protocol for Peer<P> {
+    type Said = Said<P>;
+
     fn feed(&mut self, bytes: &[u8]) {
         self.greeting.heard(bytes);
         self.decoder.feed(bytes);
@@ -85,11 +98,74 @@ impl<P: WirePayload> Protocol for Peer<P> {
             *self.decoder.buffer() = BytesMut::new();
         }
     }
+
+    fn before_read(conn: &mut Conn<Self>, now: Instant) -> Option<Said<P>> {
+        conn.all_read(now).map(Said::AllRead)
+    }
+
+    fn next(conn: &mut Conn<Self>, now: Instant) -> Result<Option<Said<P>>, String> {
+        if let Some(link) = conn.progress(now) {
+            return Ok(Some(Said::Progress(link)));
+        }
+        if let Some(what) = conn.stranger() {
+            return Err(what.to_owned());
+        }
+        let Some(packet) = conn.packet()? else { return Ok(None) };
+        Ok(match conn.stage {
+            Stage::Up(link) => Some(Said::Packet(link, conn.received(now, link, packet))),
+            Stage::Unknown(_) => {
+                Some(Said::Hello(conn.decoder.learner().and_then(|info| info.server), packet))
+            }
+            Stage::Dialing(..) => None,
+        })
+    }
+
+    fn is_dialing(&self) -> bool {
+        self.stage.is_dialing()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.stage.deadline()
+    }
+}
+
+impl<P: WirePayload> Greets for Peer<P> {
+    fn greeting(&self) -> &Greeting {
+        &self.greeting
+    }
+}
+
+/// How a message begins to bring a learner up to date, if it does.
+pub(super) fn synchronisation<P: WirePayload>(packet: &Packet<P>) -> Option<String> {
+    match packet {
+        Packet::Diff { zxid } => Some(format!("DIFF to {zxid}")),
+        Packet::Trunc { zxid } => Some(format!("TRUNC to {zxid}")),
+        Packet::Snap { zxid, .. } => Some(format!("SNAP at {zxid}")),
+        _ => None,
+    }
+}
+
+/// What a line in the log says of an offence that a stranger may commit again and again.
+pub(super) fn refusal(link: Link, reason: Reason) -> Option<String> {
+    match reason {
+        Reason::NotInConfig => {
+            Some(format!("says it is server {}, which is not in the configuration", link.server))
+        }
+        Reason::CannotActivate => {
+            Some(format!("server {} activates a configuration that this server cannot follow", link.server))
+        }
+        _ => None,
+    }
 }
 
 impl<P: WirePayload> Peer<P> {
     /// A connection that has carried nothing yet.
-    pub(super) fn new(now: Instant, stage: Stage, end: End, decoder: PeerDecoder<P>) -> Self {
+    pub(super) fn new(
+        now: Instant,
+        stage: Stage<Link>,
+        (end, decoder): (End, PeerDecoder<P>),
+        mark_pause: Duration,
+    ) -> Self {
         Peer {
             stage,
             end,
@@ -98,27 +174,60 @@ impl<P: WirePayload> Peer<P> {
             rest: VecDeque::new(),
             rest_bytes: 0,
             unread: 0,
+            mark_pause,
             mark_due: now,
             progress: None,
             #[cfg(feature = "mutants")]
             latest: None,
-        }
-    }
-
-    /// When it is given up.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        match self.stage {
-            Stage::Dialing(_, due) | Stage::Unknown(due) => Some(due),
-            Stage::Up(_) => None,
+            #[cfg(feature = "mutants")]
+            overtaken: None,
         }
     }
 
     /// What it is, if it is no learner: looked for until it has introduced itself.
-    pub(super) fn stranger(&self) -> Option<&'static str> {
+    fn stranger(&self) -> Option<&'static str> {
         match self.stage {
             Stage::Unknown(_) => self.greeting.stranger(Expected::Quorum),
             Stage::Dialing(..) | Stage::Up(_) => None,
         }
+    }
+
+    /// The next packet.
+    fn packet(&mut self) -> Result<Option<Packet<P>>, String> {
+        #[cfg(feature = "mutants")]
+        if let Some(packet) = self.overtaken.take() {
+            return Ok(Some(packet));
+        }
+        let greeting = &self.greeting;
+        let next = self.decoder.next_packet();
+        let next = next.map_err(|error| greeting.foreign().map_or(error.to_string(), str::to_owned))?;
+        #[cfg(feature = "mutants")]
+        if mutated!(LinkReordered)
+            && matches!(self.stage, Stage::Up(_))
+            && let Some(first) = next
+        {
+            return Ok(match self.decoder.next_packet() {
+                Ok(Some(second)) => {
+                    self.overtaken = Some(first);
+                    Some(second)
+                }
+                _ => Some(first),
+            });
+        }
+        Ok(next)
+    }
+
+    /// A packet has come.
+    fn received(&mut self, now: Instant, link: Link, packet: Packet<P>) -> Packet<P> {
+        if let Some(how) = synchronisation(&packet) {
+            info!("quorum port: synchronised by server {} by {how}", link.server);
+        }
+        self.note_stage(now, &packet);
+        #[cfg(feature = "mutants")]
+        {
+            self.latest = Some(packet.clone());
+        }
+        packet
     }
 
     /// A synchronisation begins with the epoch's number and ends with UPTODATE.
@@ -133,14 +242,14 @@ impl<P: WirePayload> Peer<P> {
 
 impl<P: WirePayload> Conn<Peer<P>> {
     /// The link to tell core of: what had arrived at the last mark is read, and the pause since then is over.
-    pub(super) fn all_read(&mut self, now: Instant, pause: Duration) -> Option<Link> {
+    pub(super) fn all_read(&mut self, now: Instant) -> Option<Link> {
         let Stage::Up(link) = self.stage else { return None };
         if self.unread > 0 || self.mark_due > now {
             return None;
         }
         // After `now`: what arrives in between is still to be read.
         self.unread = self.socket.arrived();
-        self.mark_due = now + pause;
+        self.mark_due = now + self.mark_pause;
         Some(link)
     }
 
@@ -179,7 +288,7 @@ impl<P: WirePayload> Conn<Peer<P>> {
                 None => return Ok(Flushed::Done),
                 Some(Segment::Bytes(bytes)) => {
                     peer.rest_bytes -= bytes.len();
-                    socket.swap_buffer(bytes);
+                    std::mem::swap(socket.out(), bytes);
                     peer.rest.pop_front();
                 }
                 Some(Segment::Snapshot(body)) => {
@@ -191,12 +300,5 @@ impl<P: WirePayload> Conn<Peer<P>> {
             }
         }
         Ok(Flushed::More)
-    }
-}
-
-pub(super) fn who<P: WirePayload>(conn: &Conn<Peer<P>>) -> String {
-    match conn.stage {
-        Stage::Up(link) | Stage::Dialing(link, _) => format!("server {} ({})", link.server, conn.peer),
-        Stage::Unknown(_) => conn.peer.to_string(),
     }
 }

@@ -1,4 +1,4 @@
-//! What the election port knows of the other servers: their addresses, and the link with each.
+//! What the election port knows of the other servers: the link with each.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,8 +7,6 @@ use quorate_core::election::{ElectionLink, Notification};
 use quorate_core::ids::ServerId;
 use quorate_core::wire::election::{Address, InitialMessage};
 
-use super::places::Places;
-use super::resolver::{Asker, Resolver};
 use crate::config::HostPort;
 use crate::timer::Durations;
 
@@ -23,8 +21,6 @@ pub(crate) struct ElectionSettings {
     pub(crate) dial_limit: Duration,
     /// The configuration's text, which every vote carries.
     pub(crate) config_text: Vec<u8>,
-    /// The election ports of the other servers.
-    pub(crate) addresses: BTreeMap<ServerId, Places>,
     /// How long a dialer may take to introduce itself.
     pub(crate) handshake_limit: Duration,
     /// How long pauses between attempts are.
@@ -33,54 +29,31 @@ pub(crate) struct ElectionSettings {
 
 /// Another server.
 pub(super) struct Peer {
-    pub(super) places: Places,
     pub(super) link: ElectionLink<Notification>,
     /// The connection in use.
     pub(super) conn: Option<usize>,
     /// The number of the newest connection that was in use.
     pub(super) newest: Option<u64>,
-    /// Whether its name is being resolved.
-    pub(super) resolving: bool,
     /// When the pause before the next attempt to connect ends.
     pub(super) pause: Option<Instant>,
 }
 
-impl ElectionSettings {
-    /// The other servers, none of them connected.
-    pub(super) fn peers(&self) -> BTreeMap<ServerId, Peer> {
-        let peer = |(id, places): (&ServerId, &Places)| {
-            let link = ElectionLink::new(self.me, *id);
-            (
-                *id,
-                Peer {
-                    places: places.clone(),
-                    link,
-                    conn: None,
-                    newest: None,
-                    resolving: false,
-                    pause: None,
-                },
-            )
-        };
-        self.addresses.iter().map(peer).collect()
-    }
+/// The other servers, none of them connected.
+pub(super) fn peers<'a>(
+    me: ServerId,
+    others: impl Iterator<Item = &'a ServerId>,
+) -> BTreeMap<ServerId, Peer> {
+    let peer = |id: &ServerId| {
+        let link = ElectionLink::new(me, *id);
+        (*id, Peer { link, conn: None, newest: None, pause: None })
+    };
+    others.map(peer).collect()
+}
 
+impl ElectionSettings {
     /// Introduce this server to one that it has dialed.
     pub(super) fn write_initial_message(&self, out: &mut Vec<u8>) {
         let own: Vec<Address> = self.own.iter().map(|place| Address::new(&place.host, place.port)).collect();
         InitialMessage::write(self.me, &own, out);
-    }
-}
-
-impl Peer {
-    /// Whether an address is known that can be dialed now; otherwise the server's name is being resolved.
-    pub(super) fn has_address(&mut self, now: Instant, id: ServerId, resolver: &mut Resolver) -> bool {
-        if !self.places.has_untried() {
-            match resolver.ask(now, Asker::Election(id), self.places.current()) {
-                Some(address) => self.places.resolved(vec![address]),
-                None => self.resolving = true,
-            }
-        }
-        !self.resolving
     }
 }

@@ -4,8 +4,10 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use quorate_core::pipeline::{ClientEvent, ClientReply};
 use quorate_core::wire::client::OpCode;
 
+use super::conn::{Answered, Happened};
 use crate::stats::{Sizes, Times};
 
 /// Sums over all connections.
@@ -36,6 +38,22 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
+    /// A client did something.
+    pub(super) fn heard(&mut self, happened: &Happened) {
+        self.received += 1;
+        self.bytes_received += happened.frame().map_or(0, |frame| frame.len() as u64);
+        let connects = matches!(happened, Happened::Event(_, ClientEvent::Connect { .. }));
+        self.connection_requests += u64::from(connects);
+    }
+
+    /// A client is sent an answer or an event of this size.
+    pub(super) fn said(&mut self, reply: &ClientReply, size: usize) {
+        self.sent += 1;
+        if matches!(reply, ClientReply::Reply { .. }) {
+            self.reply_sizes.record(size);
+        }
+    }
+
     /// A request of this kind was answered.
     pub(super) fn answered(&mut self, op: i32, us: u64) {
         self.latency.record(us);
@@ -76,11 +94,11 @@ pub(super) struct Counts {
 
 impl Counts {
     /// A request of this kind was answered.
-    pub(super) fn answered(&mut self, op: i32, xid: i32, zxid: i64, us: u64, answered_ms: u128) {
+    pub(super) fn answered(&mut self, answered: &Answered, us: u64, answered_ms: u128) {
         self.latency.record(us);
-        self.last = Some((op, zxid));
-        if xid >= 0 {
-            self.last_xid = Some(xid);
+        self.last = Some((answered.waiting.op, answered.zxid));
+        if answered.xid >= 0 {
+            self.last_xid = Some(answered.xid);
         }
         self.answered_ms = answered_ms;
     }
@@ -182,34 +200,7 @@ pub(super) const CREATE_SESSION: i32 = -10;
 
 /// What `cons` calls an operation.
 fn name(op: i32) -> &'static str {
-    use OpCode::*;
-    match OpCode::from_i32(op) {
-        Some(CreateSession) => "SESS",
-        Some(CloseSession) => "CLOS",
-        Some(Ping) => "PING",
-        Some(Create | Create2 | CreateContainer | CreateTtl) => "CREA",
-        Some(Delete | DeleteContainer) => "DELE",
-        Some(SetData) => "SETD",
-        Some(SetAcl) => "SETA",
-        Some(GetAcl) => "GETA",
-        Some(Exists) => "EXIS",
-        Some(GetData) => "GETD",
-        Some(GetChildren | GetChildren2) => "GETC",
-        Some(GetAllChildrenNumber) => "GETACN",
-        Some(GetEphemerals) => "GETE",
-        Some(Sync) => "SYNC",
-        Some(Check) => "CHEC",
-        Some(Multi) => "MULT",
-        Some(MultiRead) => "MLTR",
-        Some(Reconfig) => "RECO",
-        Some(SetWatches) => "SETW",
-        Some(SetWatches2) => "STW2",
-        Some(AddWatch) => "ADDW",
-        Some(CheckWatches) => "CHKW",
-        Some(RemoveWatches) => "REMW",
-        Some(WhoAmI) => "HOMI",
-        _ => "NA",
-    }
+    OpCode::from_i32(op).map_or("NA", |op| op.operation().short)
 }
 
 #[cfg(test)]
@@ -228,8 +219,12 @@ mod tests {
         };
         let head = " /127.0.0.1:4711[1](queued=2,recved=7,sent=8";
         assert_eq!(line(&counts, None, false), format!("{head})\n"));
-        counts.answered(OpCode::GetData.to_i32(), 3, 0x1_0000_000e, 2_500, 99);
-        counts.answered(OpCode::Ping.to_i32(), -2, 0x1_0000_000f, 500, 100);
+        let answered = |op: OpCode, xid, zxid| {
+            let waiting = Waiting { since: Instant::now(), op: op.to_i32(), bytes: 0 };
+            Answered { waiting, xid, zxid }
+        };
+        counts.answered(&answered(OpCode::GetData, 3, 0x1_0000_000e), 2_500, 99);
+        counts.answered(&answered(OpCode::Ping, -2, 0x1_0000_000f), 500, 100);
         let session = Some((0x0300_0052_b5a8_0001, 10_000));
         assert_eq!(
             line(&counts, session, false),

@@ -1,0 +1,102 @@
+//! What is sent to clients, and which of them are closed.
+
+use std::time::Instant;
+
+use quorate_core::ids::ConnId;
+use quorate_core::pipeline::ClientReply;
+
+use super::conn::Stage;
+use super::{ClientPort, find};
+use crate::mutation::mutated;
+
+impl ClientPort {
+    /// Append an answer or an event to what a client is sent.
+    pub(crate) fn reply(&mut self, now: Instant, id: ConnId, reply: &ClientReply) {
+        let Some((index, conn)) = find(&mut self.engine, id) else { return };
+        self.spare.lend(&mut conn.socket);
+        let out = conn.socket.out();
+        let before = out.len();
+        reply.write(out);
+        let size = out.len() - before;
+        if mutated!(RepliesSwapped) && self.totals.sent.is_multiple_of(97) {
+            out.rotate_left(before);
+        }
+        self.totals.said(reply, size);
+        if let Some(answered) = conn.answered(reply) {
+            self.flow.answered(&answered.waiting);
+            let us = now.duration_since(answered.waiting.since).as_micros() as u64;
+            self.totals.answered(answered.waiting.op, us);
+            conn.counts.answered(&answered, us, now.duration_since(self.began).as_millis());
+        }
+        self.flow.account(conn);
+        self.engine.mark_dirty(index);
+        // Many answers of one turn: what the clients take in first makes room.
+        if self.flow.is_overrun(0) {
+            self.flush();
+            self.shed(now, 0, |_| 0);
+        }
+    }
+
+    /// Close the connections that hold the most, if all together hold more than they may. `others` is what
+    /// core holds for them, `of` what it holds for one.
+    pub(crate) fn shed(&mut self, now: Instant, others: usize, of: impl Fn(ConnId) -> usize) {
+        // While core does not know yet which are gone, what it holds for them still counts. Then only what
+        // the port holds is a reason.
+        let others = if self.events.is_empty() { others } else { 0 };
+        if !self.flow.is_overrun(others) {
+            return;
+        }
+        let each = self.engine.iter().map(|(index, conn)| conn.held(index, of(conn.id))).collect();
+        for held in self.flow.greediest(each, others) {
+            if let Some(conn) = self.engine.get(held.index) {
+                let (peer, kib, limit) = (conn.peer, held.bytes() >> 10, self.settings.memory >> 20);
+                let why = format!(
+                    "held {kib} KiB while all connections together held more than quorate.clientMemory={limit}"
+                );
+                self.engine.refusals.log(now, peer, why);
+            }
+            self.totals.shed += 1;
+            self.lost(held.index);
+        }
+    }
+
+    /// Close a connection after what was sent to it.
+    pub(crate) fn close(&mut self, now: Instant, id: ConnId) {
+        let Some((index, conn)) = find(&mut self.engine, id) else { return };
+        conn.stage = Stage::Closing;
+        conn.since = now;
+        self.engine.mark_dirty(index);
+    }
+
+    /// A client is closed without an answer: only the log says why.
+    pub(crate) fn turned_away(&mut self, now: Instant, id: ConnId, why: &str) {
+        if let Some((_, conn)) = find(&mut self.engine, id) {
+            let peer = conn.peer;
+            self.engine.refusals.log(now, peer, why);
+        }
+    }
+
+    /// The next connection that can take in a piece of the answer to its word.
+    pub(crate) fn wants_piece(&mut self) -> Option<ConnId> {
+        while let Some(id) = self.hungry.pop_front() {
+            if find(&mut self.engine, id).is_some() {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// Write the next piece of the answer to a word; after the last one the connection is closed.
+    pub(crate) fn write_piece(&mut self, now: Instant, id: ConnId, piece: &str, last: bool) {
+        let Some((index, conn)) = find(&mut self.engine, id) else { return };
+        conn.socket.out().extend_from_slice(piece.as_bytes());
+        if last {
+            conn.counts.sent += 1;
+            self.totals.sent += 1;
+            return self.close(now, id);
+        }
+        (conn.stage, conn.since) = (Stage::Answering, now);
+        self.flow.account(conn);
+        self.engine.mark_dirty(index);
+    }
+}

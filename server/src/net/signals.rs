@@ -1,0 +1,57 @@
+//! What asks a running server to stop: signals, and the end of standard input.
+
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry};
+use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
+use signal_hook::low_level::signal_name;
+use signal_hook_mio::v1_0::Signals;
+use tracing::warn;
+
+use super::token::Source;
+
+/// The signals that ask a server to stop.
+const STOP_SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+/// Signals that would end the process if it did not handle them, sent by log rotation, by habit (SIGQUIT
+/// makes a Java server write down its threads), by a file size limit. SIGPIPE is ignored from the start.
+const OTHER_SIGNALS: [i32; 6] = [SIGALRM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGXFSZ];
+
+/// The signals that were sent.
+pub(super) struct Requests {
+    signals: Signals,
+}
+
+impl Requests {
+    /// Take over the process's signals.
+    pub(super) fn new(registry: &Registry) -> io::Result<Requests> {
+        let mut signals = Signals::new(STOP_SIGNALS.iter().chain(&OTHER_SIGNALS))?;
+        registry.register(&mut signals, Source::Signal.token(), Interest::READABLE)?;
+        Ok(Requests { signals })
+    }
+
+    /// Whether a signal has come that asks for the end; any other is said.
+    pub(super) fn asked_to_stop(&mut self) -> bool {
+        let mut stop = false;
+        for signal in self.signals.pending() {
+            let name = signal_name(signal).unwrap_or("a signal");
+            match STOP_SIGNALS.contains(&signal) {
+                true => stop = true,
+                false => warn!("{name} was sent: nothing is done about it, this server goes on"),
+            }
+        }
+        stop
+    }
+}
+
+/// The end of standard input is to be noticed, too.
+pub(super) fn watch_stdin(registry: &Registry) -> io::Result<()> {
+    let stdin = io::stdin().as_raw_fd();
+    registry.register(&mut SourceFd(&stdin), Source::Stdin.token(), Interest::READABLE)
+}
+
+/// Whether standard input is at its end.
+pub(super) fn stdin_ended() -> bool {
+    matches!(io::stdin().read(&mut [0; 64]), Ok(0) | Err(_))
+}
