@@ -63,12 +63,12 @@ impl TreeService {
         let (header, outcome) = match &decoded {
             Ok(txn) => {
                 let outcome = self.apply_body(zxid, &txn.header, &txn.body, fx);
-                if matches!(self.reach, Reach::UpTo(last) if last <= zxid) {
-                    self.reach = Reach::Exact;
+                if matches!(self.state.reach, Reach::UpTo(last) if last <= zxid) {
+                    self.state.reach = Reach::Exact;
                 }
                 if let Some(logged) = txn.digest.filter(|logged| logged.version == digest::VERSION)
-                    && self.reach == Reach::Exact
-                    && logged.tree_digest != self.tree.digest()
+                    && self.state.reach == Reach::Exact
+                    && logged.tree_digest != self.state.tree.digest()
                 {
                     self.counters.digest_mismatches += 1;
                 }
@@ -80,7 +80,7 @@ impl TreeService {
                 (error.header, Err(failed(ErrorCode::MarshallingError)))
             }
         };
-        self.applied = zxid;
+        self.state.applied = zxid;
         self.note_digest(zxid);
         let late =
             if mutated!(self.settings, EventAfterReply) { fx.split_off(told_before) } else { Fx::new() };
@@ -96,10 +96,10 @@ impl TreeService {
     /// What servers of one history have in common, for comparison (`DataTree.logZxidDigest`).
     fn note_digest(&mut self, zxid: Zxid) {
         if zxid.0.is_multiple_of(DIGEST_INTERVAL) {
-            if self.digests.len() == DIGESTS {
-                self.digests.pop_front();
+            if self.state.digests.len() == DIGESTS {
+                self.state.digests.pop_front();
             }
-            self.digests.push_back((zxid, self.tree.digest()));
+            self.state.digests.push_back((zxid, self.state.tree.digest()));
         }
     }
 
@@ -155,7 +155,7 @@ impl TreeService {
                 let owner = if txn.ephemeral { Owner::Session(header.client_id) } else { Owner::Nobody };
                 let done = self.create(zxid, header, txn, owner, fx);
                 if done.as_ref().err() == Some(&ErrorCode::NodeExists) {
-                    self.tree.mend_parent(&txn.path, txn.parent_cversion, zxid);
+                    self.state.tree.mend_parent(&txn.path, txn.parent_cversion, zxid);
                 }
                 done
             }
@@ -188,7 +188,7 @@ impl TreeService {
                 Ok(Done::Configured(&txn.data, stat))
             }
             TxnBody::SetAcl(SetAclTxn { path, acl, version }) => {
-                self.tree.set_acl(path, acl, *version)?;
+                self.state.tree.set_acl(path, acl, *version)?;
                 Ok(Done::Set(self.stat(path)))
             }
             // Checked when it was prepared. As a transaction of its own it is in logs damaged by
@@ -226,8 +226,8 @@ impl TreeService {
         new: NewZnode<'a>,
         fx: &mut Fx,
     ) -> Result<Done<'a>, ErrorCode> {
-        let stat = self.tree.create(new, zxid, header.time)?;
-        if !self.watches.is_empty() {
+        let stat = self.state.tree.create(new, zxid, header.time)?;
+        if !self.clients.watches.is_empty() {
             let parent_acl = self.parent_acl(new.path);
             let (watches, mut notifier) = self.notifier(zxid, fx);
             watches.created(new.path, |told| notifier.tell(told, acl_for(&told, new.acl, &parent_acl)));
@@ -237,8 +237,8 @@ impl TreeService {
 
     fn delete(&mut self, zxid: Zxid, path: &str, fx: &mut Fx) -> Result<(), ErrorCode> {
         let seen = if mutated!(self.settings, DeleteLeavesPzxid) { Zxid::ZERO } else { zxid };
-        let deleted = self.tree.delete(path, seen)?;
-        if !self.watches.is_empty() {
+        let deleted = self.state.tree.delete(path, seen)?;
+        if !self.clients.watches.is_empty() {
             let parent_acl = self.parent_acl(path);
             let (watches, mut notifier) = self.notifier(zxid, fx);
             watches.deleted(path, |told| notifier.tell(told, acl_for(&told, &deleted.acl, &parent_acl)));
@@ -259,11 +259,11 @@ impl TreeService {
             let stat = self.stat(path);
             (zxid, time) = (stat.mzxid, stat.mtime);
         }
-        let stat = self.tree.set_data(path, data.as_deref(), *version, zxid, time)?;
-        if !self.watches.is_empty()
-            && let Some(node) = self.tree.get(path)
+        let stat = self.state.tree.set_data(path, data.as_deref(), *version, zxid, time)?;
+        if !self.clients.watches.is_empty()
+            && let Some(node) = self.state.tree.get(path)
         {
-            let acl = Arc::clone(self.tree.acl(&node));
+            let acl = Arc::clone(self.state.tree.acl(&node));
             let (watches, mut notifier) = self.notifier(zxid, fx);
             watches.data_changed(path, |told| notifier.tell(told, &acl));
         }
@@ -283,7 +283,7 @@ impl TreeService {
         if mutated!(self.settings, NamelessEndDeletesNothing) {
             return;
         }
-        let left: Vec<Arc<str>> = self.tree.owned().of_session(session).cloned().collect();
+        let left: Vec<Arc<str>> = self.state.tree.owned().of_session(session).cloned().collect();
         for path in left {
             let _ = self.delete(zxid, &path, fx);
         }
@@ -294,7 +294,7 @@ impl TreeService {
         match body {
             TxnBody::CreateSession(timeout_ms) => {
                 let timeout_ms = *timeout_ms;
-                self.sessions.insert(session, timeout_ms);
+                self.state.sessions.insert(session, timeout_ms);
                 if let Some(leading) = &mut self.leading
                     && !leading.tracker.is_tracked(session)
                 {
@@ -302,7 +302,7 @@ impl TreeService {
                 }
             }
             TxnBody::CloseSession(_) => {
-                self.sessions.remove(&session);
+                self.state.sessions.remove(&session);
                 if let Some(leading) = &mut self.leading {
                     leading.tracker.remove(session);
                 }
@@ -315,17 +315,17 @@ impl TreeService {
     /// behind it.
     fn finish(&mut self, now: Now, header: &TxnHeader, outcome: Outcome<'_>, fx: &mut Fx) {
         let session = header.client_id;
-        if let Some(pending) = self.queues.take_committed(header) {
+        if let Some(pending) = self.clients.queues.take_committed(header) {
             self.answer_commit(now, pending, outcome, fx);
         }
         if header.op == OpCode::CloseSession.to_i32() {
             // Whoever still speaks for the session learns of its end by losing the connection.
             let stays = mutated!(self.settings, EndedSessionKeepsConnection);
-            if let Some(conn) = self.by_session.get(&session).filter(|_| !stays) {
+            if let Some(conn) = self.clients.by_session.get(&session).filter(|_| !stays) {
                 self.close(*conn, fx);
             }
-            self.queues.remove(session);
-            self.touches.remove(session);
+            self.clients.queues.remove(session);
+            self.clients.touches.remove(session);
             return;
         }
         self.proceed(now, session, fx);
@@ -334,7 +334,7 @@ impl TreeService {
     fn answer_commit(&mut self, now: Now, pending: Pending, outcome: Outcome<'_>, fx: &mut Fx) {
         let asked = pending.asked();
         let Pending { conn, op, work: Work::Commit { parts }, .. } = pending else { return };
-        if !self.connections.contains_key(&conn) {
+        if !self.clients.connections.contains_key(&conn) {
             return;
         }
         if op == OpCode::CreateSession {
@@ -355,12 +355,12 @@ impl TreeService {
     }
 
     fn stat(&self, path: &str) -> Stat {
-        self.tree.get(path).map(|node| self.tree.stat(&node)).unwrap_or_default()
+        self.state.tree.get(path).map(|node| self.state.tree.stat(&node)).unwrap_or_default()
     }
 
     fn parent_acl(&self, path: &str) -> Arc<[Acl]> {
-        let parent = path::parent(path).and_then(|parent| self.tree.get(parent));
-        parent.map_or_else(Arc::default, |node| Arc::clone(self.tree.acl(&node)))
+        let parent = path::parent(path).and_then(|parent| self.state.tree.get(parent));
+        parent.map_or_else(Arc::default, |node| Arc::clone(self.state.tree.acl(&node)))
     }
 
     fn notifier<'a>(
@@ -369,7 +369,7 @@ impl TreeService {
         fx: &'a mut Fx,
     ) -> (&'a mut crate::watch::WatchManager, Notifier<'a>) {
         let skip_acl = self.settings.skip_acl;
-        (&mut self.watches, Notifier { connections: &self.connections, skip_acl, zxid, fx })
+        (&mut self.clients.watches, Notifier { connections: &self.clients.connections, skip_acl, zxid, fx })
     }
 }
 

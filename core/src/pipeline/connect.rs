@@ -24,7 +24,7 @@ impl TreeService {
     /// A ConnectRequest: the checks are in ZooKeeper's order (`processConnectRequest`).
     pub(super) fn connect(&mut self, now: Now, conn: ConnId, frame: &Bytes, address: IpAddr, fx: &mut Fx) {
         let Ok(request) = ConnectRequest::from_bytes(frame) else { return self.close(conn, fx) };
-        if self.connections.contains_key(&conn) {
+        if self.clients.connections.contains_key(&conn) {
             return self.close(conn, fx);
         }
         if self.is_read_only() && request.read_only != Some(true) {
@@ -40,17 +40,17 @@ impl TreeService {
         let timeout_ms = self.settings.negotiate(request.timeout_ms);
         let is_new = request.session == SessionId(0);
         let session = if is_new {
-            let (sessions, here) = (&self.sessions, &self.by_session);
-            self.ids.next(|id| sessions.contains_key(&id) || here.contains_key(&id))
+            let (sessions, here) = (&self.state.sessions, &self.clients.by_session);
+            self.clients.ids.next(|id| sessions.contains_key(&id) || here.contains_key(&id))
         } else {
             request.session
         };
-        if self.is_read_only() && self.sessions.contains_key(&session) {
+        if self.has_local_sessions() && self.state.sessions.contains_key(&session) {
             // It is the ensemble's: whether it still lives, a leader must say.
             return fx.push(Effect::Close(conn));
         }
         // Whoever else speaks for the session here is cut off, even before the password is looked at.
-        if let Some(other) = self.by_session.get(&session) {
+        if let Some(other) = self.clients.by_session.get(&session) {
             self.close(*other, fx);
         }
         if !is_new && !is_password(session, &request.password.unwrap_or_default()) {
@@ -65,9 +65,9 @@ impl TreeService {
             auth: Arc::new([Id::new("ip", &address.to_string())]),
             stage: Stage::Pending(VecDeque::new()),
         };
-        self.connections.insert(conn, connection);
-        self.by_session.insert(session, conn);
-        if self.is_read_only() {
+        self.clients.connections.insert(conn, connection);
+        self.clients.by_session.insert(session, conn);
+        if self.has_local_sessions() {
             if self.attach_locally(now, Touch { session, timeout_ms }, is_new) {
                 self.establish(now, conn, fx);
             } else {
@@ -76,7 +76,7 @@ impl TreeService {
             }
         } else if is_new {
             let work = Work::Commit { parts: vec![] };
-            self.queues.push(session, Pending { conn, xid: 0, op: OpCode::CreateSession, work });
+            self.clients.queues.push(session, Pending { conn, xid: 0, op: OpCode::CreateSession, work });
             let body = Request::CreateSession(timeout_ms).body();
             fx.push(Effect::Submit(ClientRequest::internal(session, OpCode::CreateSession, body)));
         } else if let_in {
@@ -88,13 +88,13 @@ impl TreeService {
 
     /// Whether a client has seen a later zxid than this server shows; a negative one is no zxid.
     pub fn is_behind(&self, last_zxid_seen: i64) -> bool {
-        u64::try_from(last_zxid_seen).is_ok_and(|seen| seen > self.applied.0)
+        u64::try_from(last_zxid_seen).is_ok_and(|seen| seen > self.state.applied.0)
     }
 
     /// The leader's answer to a connection that came back to its session.
     pub(super) fn session_answer(&mut self, now: Now, session: SessionId, valid: bool, fx: &mut Fx) {
-        let Some(conn) = self.by_session.get(&session).copied() else { return };
-        let Some(connection) = self.connections.get(&conn) else { return };
+        let Some(conn) = self.clients.by_session.get(&session).copied() else { return };
+        let Some(connection) = self.clients.connections.get(&conn) else { return };
         if connection.new_session || connection.stage == Stage::Established {
             return;
         }
@@ -116,7 +116,7 @@ impl TreeService {
     /// The connection has its session: say so, and serve what it has sent meanwhile.
     pub(super) fn establish(&mut self, now: Now, conn: ConnId, fx: &mut Fx) {
         let is_read_only = self.is_read_only();
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let Some(connection) = self.clients.connections.get_mut(&conn) else { return };
         let (session, timeout_ms) = (connection.session, connection.timeout_ms);
         let response = ConnectResponse {
             protocol_version: 0,
@@ -128,7 +128,7 @@ impl TreeService {
         fx.push(Effect::Reply(conn, ClientReply::Connect(response)));
         let stage = core::mem::replace(&mut connection.stage, Stage::Established);
         if self.role == Some(ServingRole::Learner) {
-            self.touches.insert(session, timeout_ms);
+            self.clients.touches.insert(session, timeout_ms);
         }
         if let Stage::Pending(frames) = stage {
             for frame in frames {
@@ -145,11 +145,11 @@ impl TreeService {
 
     /// The connection is gone.
     pub(super) fn forget(&mut self, conn: ConnId) {
-        let Some(connection) = self.connections.remove(&conn) else { return };
-        if self.by_session.get(&connection.session) == Some(&conn) {
-            self.by_session.remove(&connection.session);
+        let Some(connection) = self.clients.connections.remove(&conn) else { return };
+        if self.clients.by_session.get(&connection.session) == Some(&conn) {
+            self.clients.by_session.remove(&connection.session);
         }
-        self.watches.remove_watcher(conn);
+        self.clients.watches.remove_watcher(conn);
     }
 
     /// A new leader ends the sessions that own znodes but are not known: their end was lost with
@@ -158,11 +158,12 @@ impl TreeService {
         // Without extended types the mark of a TTL znode reads as a session. It is none.
         let is_mark = |session: SessionId| (session.0 as u64) >> 40 == 0xFF_0000;
         let unknown: Vec<SessionId> = self
+            .state
             .tree
             .owned()
             .sessions()
             .map(|(session, _)| session)
-            .filter(|session| !self.sessions.contains_key(session) && !is_mark(*session))
+            .filter(|session| !self.state.sessions.contains_key(session) && !is_mark(*session))
             .collect();
         fx.extend(unknown.into_iter().map(|session| Effect::Submit(close_session(session))));
     }

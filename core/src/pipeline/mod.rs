@@ -61,17 +61,39 @@ type Fx = Effects<TreeService>;
 
 /// The znode tree, its sessions and its clients on one server: what ZooKeeper's pipeline of
 /// request processors is.
+///
+/// It has three lives. The replicated state is the same on every server that has applied the same transactions.
+/// The clients' part begins with each connection, and ends when the server stops serving. The leader's part
+/// begins when this server leads.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct TreeService {
     settings: Constant<Settings>,
-    // Replicated.
+    /// How this server serves; `None`: it does not.
+    role: Option<ServingRole>,
+    state: Replicated,
+    clients: Clients,
+    leading: Option<Leading>,
+    /// While only reads are served: the sessions that this server has given out on its own.
+    local: Option<SessionTracker>,
+    counters: Counters,
+}
+
+/// What transactions have made: the same on every server at the same zxid.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Replicated {
     tree: DataTree,
+    /// Every open session of the ensemble and its timeout, ms.
     sessions: BTreeMap<SessionId, i32>,
     applied: Zxid,
     /// How far effects of transactions after `applied` may be in the tree.
     reach: Reach,
-    // This server's clients.
-    role: Option<ServingRole>,
+    /// The tree's digest after every 128th zxid, oldest first.
+    digests: VecDeque<(Zxid, i64)>,
+}
+
+/// This server's clients: their connections, what they wait for, what they watch.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Clients {
     connections: BTreeMap<ConnId, Connection>,
     /// The connection that speaks (or asks to speak) for a session here.
     by_session: BTreeMap<SessionId, ConnId>,
@@ -80,12 +102,6 @@ pub struct TreeService {
     ids: SessionIds,
     /// A learner's: the sessions heard from since the leader was told.
     touches: Touches,
-    leading: Option<Leading>,
-    /// While only reads are served: the sessions that this server has given out on its own.
-    local: Option<SessionTracker>,
-    counters: Counters,
-    /// The tree's digest after every 128th zxid, oldest first.
-    digests: VecDeque<(Zxid, i64)>,
 }
 
 /// What only a leader keeps.
@@ -106,24 +122,14 @@ impl Service for TreeService {
     type Request = ClientRequest;
 
     fn new(settings: &Settings, snapshot: Option<&TreeImage>) -> Self {
-        let key = settings.hash_key;
         let mut service = TreeService {
             settings: Constant::new(settings.clone()),
-            tree: DataTree::new(key, settings.extended_types),
-            sessions: BTreeMap::new(),
-            applied: Zxid::ZERO,
-            reach: Reach::Exact,
             role: None,
-            connections: BTreeMap::new(),
-            by_session: BTreeMap::new(),
-            queues: Queues::default(),
-            watches: no_watches(settings),
-            ids: SessionIds::default(),
-            touches: Touches::default(),
+            state: Replicated::new(settings),
+            clients: Clients::new(settings),
             leading: None,
             local: None,
             counters: Counters::default(),
-            digests: VecDeque::new(),
         };
         if let Some(snapshot) = snapshot {
             service.install(snapshot);
@@ -160,40 +166,35 @@ impl Service for TreeService {
     }
 
     fn synced(&mut self, now: Now, request: &ClientRequest, fx: &mut Fx) {
-        if let Some(pending) = self.queues.take_synced(request.session, request.cxid) {
+        if let Some(pending) = self.clients.queues.take_synced(request.session, request.cxid) {
             self.answer_sync(pending, fx);
             self.proceed(now, request.session, fx);
         }
     }
 
     fn snapshot(&self) -> TreeImage {
-        TreeImage::take(&self.tree, &self.sessions, self.applied, self.reach)
+        TreeImage::take(&self.state.tree, &self.state.sessions, self.state.applied, self.state.reach)
     }
 
     fn install(&mut self, snapshot: &TreeImage) {
-        self.tree = snapshot.to_tree(&self.settings);
-        self.sessions = snapshot.session_table();
-        self.applied = snapshot.applied();
-        self.reach = snapshot.reach();
-        // They may be of a history that is gone.
-        self.digests.clear();
+        self.state.install(snapshot, &self.settings);
     }
 
     fn serve(&mut self, now: Now, role: ServingRole, applied: Zxid, fx: &mut Fx) {
         self.role = Some(role);
-        self.applied = applied;
-        if self.reach == Reach::UntilServing {
+        self.state.applied = applied;
+        if self.state.reach == Reach::UntilServing {
             // Everything that the leader had committed when the state was complete is applied.
-            self.reach = Reach::Exact;
+            self.state.reach = Reach::Exact;
         }
-        self.ids.restart(self.settings.server_id, now.wall_ms);
+        self.clients.ids.restart(self.settings.server_id, now.wall_ms);
         self.show_config(now);
         self.local = (role == ServingRole::ReadOnly).then(|| tracker(&self.settings));
         if role == ServingRole::Leader {
             let mut leading = Leading::new(&self.settings);
             leading.reaped_at = now.elapsed_ms;
             let heard = if mutated!(self.settings, NewLeaderKeepsDeadlines) { 0 } else { now.elapsed_ms };
-            for (session, timeout_ms) in &self.sessions {
+            for (session, timeout_ms) in &self.state.sessions {
                 let touch = Touch { session: *session, timeout_ms: *timeout_ms };
                 leading.tracker.track(heard, touch, None);
             }
@@ -206,12 +207,7 @@ impl Service for TreeService {
         self.role = None;
         self.leading = None;
         self.local = None;
-        fx.extend(self.connections.keys().map(|conn| Effect::Close(*conn)));
-        self.connections.clear();
-        self.by_session.clear();
-        self.queues.clear();
-        self.touches.clear();
-        self.watches = no_watches(&self.settings);
+        self.clients.disconnect(&self.settings, fx);
     }
 
     fn expire(&mut self, now: Now, fx: &mut Fx) {
@@ -237,7 +233,7 @@ impl Service for TreeService {
 
     fn take_touches(&mut self) -> Vec<Touch> {
         // The leader refuses an answer to a ping that is longer than a transaction may be.
-        self.touches.take(self.settings.max_txn / Touch::LEN)
+        self.clients.touches.take(self.settings.max_txn / Touch::LEN)
     }
 
     fn revalidate(&mut self, now: Now, touch: Touch, from: Origin) -> bool {
@@ -257,7 +253,54 @@ impl Service for TreeService {
 impl Size for TreeService {
     fn size(&self) -> usize {
         // Paths and data, and what a znode takes in a snapshot besides.
-        self.tree.data_size() as usize + self.tree.len() * 80
+        self.state.tree.data_size() as usize + self.state.tree.len() * 80
+    }
+}
+
+impl Replicated {
+    fn new(settings: &Settings) -> Self {
+        Replicated {
+            tree: DataTree::new(settings.hash_key, settings.extended_types),
+            sessions: BTreeMap::new(),
+            applied: Zxid::ZERO,
+            reach: Reach::Exact,
+            digests: VecDeque::new(),
+        }
+    }
+
+    /// Replace everything by a snapshot.
+    fn install(&mut self, snapshot: &TreeImage, settings: &Settings) {
+        *self = Replicated {
+            tree: snapshot.to_tree(settings),
+            sessions: snapshot.session_table(),
+            applied: snapshot.applied(),
+            reach: snapshot.reach(),
+            // Those before may be of a history that is gone.
+            digests: VecDeque::new(),
+        };
+    }
+}
+
+impl Clients {
+    fn new(settings: &Settings) -> Self {
+        Clients {
+            connections: BTreeMap::new(),
+            by_session: BTreeMap::new(),
+            queues: Queues::default(),
+            watches: no_watches(settings),
+            ids: SessionIds::default(),
+            touches: Touches::default(),
+        }
+    }
+
+    /// Close every connection and forget what they wait for and watch.
+    fn disconnect(&mut self, settings: &Settings, fx: &mut Fx) {
+        fx.extend(self.connections.keys().map(|conn| Effect::Close(*conn)));
+        self.connections.clear();
+        self.by_session.clear();
+        self.queues.clear();
+        self.touches.clear();
+        self.watches = no_watches(settings);
     }
 }
 
@@ -302,7 +345,8 @@ impl TreeService {
     fn show_config(&mut self, now: Now) {
         if let Some(config) = &self.settings.config {
             // The znode is always there; without it there is nothing to show.
-            let _ = self.tree.set_data(path::CONFIG, Some(&config.text), -1, config.version, now.wall_ms);
+            let _ =
+                self.state.tree.set_data(path::CONFIG, Some(&config.text), -1, config.version, now.wall_ms);
         }
     }
 }

@@ -32,7 +32,7 @@ impl TreeService {
         let (outstanding, tracker) = (&mut leading.outstanding, &mut leading.tracker);
         let limit = if mutated!(settings, SizeNotChecked) { usize::MAX } else { settings.max_txn };
         let rights = Rights::new(&request.auth, settings.skip_acl);
-        let (tree, room) = (&self.tree, limit);
+        let (tree, room) = (&self.state.tree, limit);
         let mut preparation =
             Preparation { settings, tree, outstanding, tracker, now, zxid, request, origin, room, rights };
         let body = preparation.prepare();

@@ -33,28 +33,28 @@ impl TreeService {
             Request::GetData(r) => {
                 let node = self.readable(&r.path, ids)?;
                 let data = node.data().map(Bytes::copy_from_slice);
-                let stat = self.tree.stat(&node);
+                let stat = self.state.tree.stat(&node);
                 if r.watch {
-                    self.watches.watch_data(&r.path, conn);
+                    self.clients.watches.watch_data(&r.path, conn);
                 }
                 Ok(Response::Data { data, stat })
             }
             Request::GetChildren(r) => self.children(conn, r, ids).map(Response::Children),
             Request::GetChildren2(r) => {
                 let children = self.children(conn, r, ids)?;
-                let node = self.tree.get(&r.path).ok_or(ErrorCode::NoNode)?;
-                Ok(Response::Children2 { children, stat: self.tree.stat(&node) })
+                let node = self.state.tree.get(&r.path).ok_or(ErrorCode::NoNode)?;
+                Ok(Response::Children2 { children, stat: self.state.tree.stat(&node) })
             }
             Request::GetAcl(r) => {
-                let node = self.tree.get(&r.path).ok_or(ErrorCode::NoNode)?;
-                let acl = self.tree.acl(&node);
+                let node = self.state.tree.get(&r.path).ok_or(ErrorCode::NoNode)?;
+                let acl = self.state.tree.acl(&node);
                 self.check_acl(acl, perms::READ | perms::ADMIN, ids)?;
                 let acl = if self.settings.skip_acl { acl.to_vec() } else { auth::shown_acl(acl, ids) };
-                Ok(Response::Acl { acl, stat: self.tree.stat(&node) })
+                Ok(Response::Acl { acl, stat: self.state.tree.stat(&node) })
             }
             Request::GetAllChildrenNumber(r) => {
                 self.readable(&r.path, ids)?;
-                let count = self.tree.descendant_count(&r.path).ok_or(ErrorCode::NoNode)?;
+                let count = self.state.tree.descendant_count(&r.path).ok_or(ErrorCode::NoNode)?;
                 Ok(Response::ChildrenNumber(i32::try_from(count).unwrap_or(i32::MAX)))
             }
             Request::GetEphemerals(prefix) => {
@@ -67,17 +67,19 @@ impl TreeService {
             }
             Request::AddWatch(r) => {
                 match r.mode {
-                    AddWatchMode::Persistent => self.watches.watch_persistently(&r.path, conn),
-                    AddWatchMode::PersistentRecursive => self.watches.watch_recursively(&r.path, conn),
+                    AddWatchMode::Persistent => self.clients.watches.watch_persistently(&r.path, conn),
+                    AddWatchMode::PersistentRecursive => {
+                        self.clients.watches.watch_recursively(&r.path, conn)
+                    }
                 }
                 Ok(Response::Error(0))
             }
             Request::CheckWatches(r) => {
-                let found = self.watches.contains(&r.path, conn, r.watcher);
+                let found = self.clients.watches.contains(&r.path, conn, r.watcher);
                 if found { Ok(Response::Empty) } else { Err(ErrorCode::NoWatcher) }
             }
             Request::RemoveWatches(r) => {
-                let found = self.watches.remove(&r.path, conn, r.watcher);
+                let found = self.clients.watches.remove(&r.path, conn, r.watcher);
                 if found { Ok(Response::Empty) } else { Err(ErrorCode::NoWatcher) }
             }
             Request::WhoAmI => {
@@ -99,22 +101,22 @@ impl TreeService {
             return Err(ErrorCode::BadArguments);
         }
         let stat = match self.readable(&r.path, ids) {
-            Ok(node) => Ok(Response::Stat(self.tree.stat(&node))),
+            Ok(node) => Ok(Response::Stat(self.state.tree.stat(&node))),
             Err(ErrorCode::NoNode) => Err(ErrorCode::NoNode),
             Err(refused) => return Err(refused),
         };
         if r.watch && !(stat.is_err() && mutated!(self.settings, MissingZnodeNotWatched)) {
-            self.watches.watch_data(&r.path, conn);
+            self.clients.watches.watch_data(&r.path, conn);
         }
         stat
     }
 
     fn children(&mut self, conn: ConnId, r: &WatchRequest, ids: &[Id]) -> Result<Vec<String>, ErrorCode> {
         self.readable(&r.path, ids)?;
-        let names = self.tree.children(&r.path).ok_or(ErrorCode::NoNode)?;
+        let names = self.state.tree.children(&r.path).ok_or(ErrorCode::NoNode)?;
         let names = names.map(String::from).collect();
         if r.watch {
-            self.watches.watch_children(&r.path, conn);
+            self.clients.watches.watch_children(&r.path, conn);
         }
         Ok(names)
     }
@@ -123,10 +125,10 @@ impl TreeService {
     /// the characters up to U+0020 around it are left out, means all; any other prefix counts as it is
     /// written.
     fn ephemerals(&self, conn: ConnId, prefix: Option<&str>) -> Vec<String> {
-        let Some(connection) = self.connections.get(&conn) else { return Vec::new() };
+        let Some(connection) = self.clients.connections.get(&conn) else { return Vec::new() };
         let means_all = |prefix: &str| matches!(prefix.trim_matches(|c| c <= ' '), "" | ROOT);
         let prefix = prefix.filter(|prefix| !means_all(prefix)).unwrap_or(ROOT);
-        let paths = self.tree.owned().of_session(connection.session);
+        let paths = self.state.tree.owned().of_session(connection.session);
         paths.filter(|path| path.starts_with(prefix)).map(|path| String::from(&**path)).collect()
     }
 
@@ -150,17 +152,17 @@ impl TreeService {
 
     fn read_part(&self, part: &ReadOp, rights: &mut Rights<'_>) -> Result<MultiResult, ErrorCode> {
         let (ReadOp::GetData(r) | ReadOp::GetChildren(r)) = part;
-        let node = self.tree.get(&r.path).ok_or(ErrorCode::NoNode)?;
-        if !rights.allow(self.tree.acl(&node), perms::READ) {
+        let node = self.state.tree.get(&r.path).ok_or(ErrorCode::NoNode)?;
+        if !rights.allow(self.state.tree.acl(&node), perms::READ) {
             return Err(ErrorCode::NoAuth);
         }
         match part {
             ReadOp::GetData(_) => {
                 let data = node.data().map(Bytes::copy_from_slice);
-                Ok(MultiResult::GetData { data, stat: self.tree.stat(&node) })
+                Ok(MultiResult::GetData { data, stat: self.state.tree.stat(&node) })
             }
             ReadOp::GetChildren(r) => {
-                let names = self.tree.children(&r.path).ok_or(ErrorCode::NoNode)?;
+                let names = self.state.tree.children(&r.path).ok_or(ErrorCode::NoNode)?;
                 Ok(MultiResult::GetChildren(names.map(String::from).collect()))
             }
         }
@@ -168,8 +170,8 @@ impl TreeService {
 
     /// The znode, if it is there and may be read.
     fn readable(&self, path: &str, ids: &[Id]) -> Result<Node<'_>, ErrorCode> {
-        let node = self.tree.get(path).ok_or(ErrorCode::NoNode)?;
-        self.check_acl(self.tree.acl(&node), perms::READ, ids)?;
+        let node = self.state.tree.get(path).ok_or(ErrorCode::NoNode)?;
+        self.check_acl(self.state.tree.acl(&node), perms::READ, ids)?;
         Ok(node)
     }
 

@@ -17,6 +17,11 @@ impl TreeService {
         self.role == Some(ServingRole::ReadOnly)
     }
 
+    /// Whether the sessions of this server's clients are known to it alone.
+    pub(super) fn has_local_sessions(&self) -> bool {
+        self.local.is_some()
+    }
+
     /// Begin a session of this server, or go on with it; `false` if it does not exist (any more).
     pub(super) fn attach_locally(&mut self, now: Now, touch: Touch, is_new: bool) -> bool {
         let Some(tracker) = &mut self.local else { return false };
@@ -48,7 +53,7 @@ impl TreeService {
     /// A client ends its session.
     pub(super) fn close_locally(&mut self, asked: Asked, fx: &mut Fx) {
         let conn = asked.conn;
-        if let (Some(tracker), Some(connection)) = (&mut self.local, self.connections.get(&conn)) {
+        if let (Some(tracker), Some(connection)) = (&mut self.local, self.clients.connections.get(&conn)) {
             tracker.remove(connection.session);
         }
         self.reply(asked, Ok(Response::Empty), fx);

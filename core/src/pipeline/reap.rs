@@ -20,10 +20,11 @@ impl TreeService {
         }
         leading.reaped_at = now.elapsed_ms;
         let over = self
+            .state
             .tree
             .owned()
             .expiring()
-            .filter(|path| self.tree.get(path).is_some_and(|node| self.is_over(now, &node)));
+            .filter(|path| self.state.tree.get(path).is_some_and(|node| self.is_over(now, &node)));
         for path in over.take(self.settings.container_max_per_check) {
             let body = Request::DeleteContainer(PathRequest { path: (&**path).into() }).body();
             fx.push(Effect::Submit(ClientRequest::internal(SessionId(0), OpCode::DeleteContainer, body)));
@@ -35,7 +36,7 @@ impl TreeService {
         let age = now.wall_ms.saturating_sub(meta.mtime);
         let never_used = self.settings.container_max_never_used_ms;
         node.num_children() == 0
-            && match self.tree.owner(meta) {
+            && match self.state.tree.owner(meta) {
                 Owner::Container => meta.cversion > 0 || never_used > 0 && age > never_used,
                 Owner::Ttl(ttl) => age > ttl,
                 Owner::Nobody | Owner::Session(_) => false,

@@ -33,7 +33,7 @@ struct Arrived {
 impl TreeService {
     /// A frame behind the first one.
     pub(super) fn frame(&mut self, now: Now, conn: ConnId, frame: Bytes, fx: &mut Fx) {
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let Some(connection) = self.clients.connections.get_mut(&conn) else { return };
         if let Stage::Pending(frames) = &mut connection.stage {
             frames.push_back(frame);
             return;
@@ -61,7 +61,7 @@ impl TreeService {
                 let request = Err(ErrorCode::NotReadOnly);
                 self.enqueue(now, conn, header.xid, op, Arrived { body: Bytes::new(), request }, fx);
             }
-            OpCode::CloseSession if self.is_read_only() => self.close_locally(asked, fx),
+            OpCode::CloseSession if self.has_local_sessions() => self.close_locally(asked, fx),
             _ => {
                 let body = reader.clone().rest();
                 let request = Request::read(op, &mut reader);
@@ -75,7 +75,7 @@ impl TreeService {
 
     /// Writes go to the leader at once; everything waits for its turn.
     fn enqueue(&mut self, now: Now, conn: ConnId, xid: i32, op: OpCode, arrived: Arrived, fx: &mut Fx) {
-        let Some(connection) = self.connections.get(&conn) else { return };
+        let Some(connection) = self.clients.connections.get(&conn) else { return };
         let session = connection.session;
         let touch = Touch { session, timeout_ms: connection.timeout_ms };
         let auth = Arc::clone(&connection.auth);
@@ -95,18 +95,18 @@ impl TreeService {
                     Err(SessionError::Expired) => work = Work::Failed(ErrorCode::SessionExpired),
                 }
             }
-        } else if self.is_read_only() {
+        } else if self.has_local_sessions() {
             self.touch_locally(now, touch);
         } else {
-            self.touches.insert(session, touch.timeout_ms);
+            self.clients.touches.insert(session, touch.timeout_ms);
         }
         let is_ordered = matches!(work, Work::Commit { .. } | Work::Sync { .. });
         let pending = Pending { conn, xid, op, work };
-        let waits = self.queues.is_waiting(session) && !mutated!(self.settings, ReadBeforeOwnWrite);
+        let waits = self.clients.queues.is_waiting(session) && !mutated!(self.settings, ReadBeforeOwnWrite);
         if !is_ordered && !waits {
             return self.answer(now, pending, fx);
         }
-        self.queues.push(session, pending);
+        self.clients.queues.push(session, pending);
         if is_ordered {
             let request = ClientRequest { session, cxid: xid, op: op.to_i32(), body: arrived.body, auth };
             fx.push(Effect::Submit(request));
@@ -115,7 +115,7 @@ impl TreeService {
 
     /// The session's oldest request is answered: so are those behind it that only waited for it.
     pub(super) fn proceed(&mut self, now: Now, session: SessionId, fx: &mut Fx) {
-        while let Some(pending) = self.queues.take_ready(session) {
+        while let Some(pending) = self.clients.queues.take_ready(session) {
             self.answer(now, pending, fx);
         }
     }
@@ -124,7 +124,7 @@ impl TreeService {
     fn answer(&mut self, _now: Now, pending: Pending, fx: &mut Fx) {
         let asked = pending.asked();
         let Pending { conn, xid, work, .. } = pending;
-        if !self.connections.contains_key(&conn) {
+        if !self.clients.connections.contains_key(&conn) {
             return;
         }
         let answer = match &work {
@@ -142,7 +142,7 @@ impl TreeService {
     pub(super) fn answer_sync(&mut self, pending: Pending, fx: &mut Fx) {
         let asked = pending.asked();
         let Work::Sync { path } = pending.work else { return };
-        if self.connections.contains_key(&asked.conn) {
+        if self.clients.connections.contains_key(&asked.conn) {
             self.reply(asked, Ok(Response::Sync(path)), fx);
         }
     }
@@ -154,7 +154,7 @@ impl TreeService {
             Err(code) => (code, Response::Empty),
         };
         let Asked { conn, xid, op } = asked;
-        let header = ReplyHeader { err, ..ReplyHeader::ok(xid, self.applied) };
+        let header = ReplyHeader { err, ..ReplyHeader::ok(xid, self.state.applied) };
         fx.push(Effect::Reply(conn, ClientReply::Reply { op, header, body }));
     }
 
@@ -170,7 +170,7 @@ impl TreeService {
     /// that come after it.
     fn authenticate(&mut self, asked: Asked, packet: &AuthPacket, fx: &mut Fx) {
         let Asked { conn, xid, op } = asked;
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let Some(connection) = self.clients.connections.get_mut(&conn) else { return };
         let mut proved: Vec<Id> = match (packet.scheme.as_str(), &packet.auth) {
             ("digest", Some(proof)) => vec![Id::new("digest", &digest::identity(proof))],
             ("ip", _) => vec![Id::new("ip", &connection.address.to_string())],
@@ -194,9 +194,9 @@ impl TreeService {
     /// How many requests of this connection's session are not answered, frames before the session
     /// is there included: a shell stops reading where this gets high.
     pub fn pending_requests(&self, conn: ConnId) -> usize {
-        self.connections.get(&conn).map_or(0, |connection| match &connection.stage {
+        self.clients.connections.get(&conn).map_or(0, |connection| match &connection.stage {
             Stage::Pending(frames) => VecDeque::len(frames),
-            Stage::Established => self.queues.len_of(connection.session),
+            Stage::Established => self.clients.queues.len_of(connection.session),
         })
     }
 }

@@ -77,24 +77,24 @@ impl TreeService {
     pub fn status(&self) -> ServiceStatus {
         ServiceStatus {
             role: self.role,
-            applied: self.applied,
-            znodes: self.tree.len(),
-            ephemerals: self.tree.owned().ephemeral_count(),
-            data_size: self.tree.data_size(),
-            watches: self.watches.len(),
-            sessions: self.sessions.len(),
+            applied: self.state.applied,
+            znodes: self.state.tree.len(),
+            ephemerals: self.state.tree.owned().ephemeral_count(),
+            data_size: self.state.tree.data_size(),
+            watches: self.clients.watches.len(),
+            sessions: self.state.sessions.len(),
             local_sessions: self.local.as_ref().map_or(0, |tracker| tracker.queue().len()),
-            connections: self.connections.len(),
-            outstanding: self.queues.len(),
+            connections: self.clients.connections.len(),
+            outstanding: self.clients.queues.len(),
             proposed_changes: self.leading.as_ref().map_or(0, |leading| leading.outstanding.len()),
-            digest: self.tree.digest(),
+            digest: self.state.tree.digest(),
             counters: self.counters,
         }
     }
 
     /// Every client connection, in order.
     pub fn connections(&self) -> impl ExactSizeIterator<Item = ConnectionStatus> {
-        self.connections.iter().map(|(conn, connection)| ConnectionStatus {
+        self.clients.connections.iter().map(|(conn, connection)| ConnectionStatus {
             conn: *conn,
             address: connection.address,
             session: connection.session,
@@ -106,13 +106,16 @@ impl TreeService {
 
     /// Every session with its timeout (ms), in order.
     pub fn sessions(&self) -> impl ExactSizeIterator<Item = (SessionId, i32)> {
-        self.sessions.iter().map(|(session, timeout_ms)| (*session, *timeout_ms))
+        self.state.sessions.iter().map(|(session, timeout_ms)| (*session, *timeout_ms))
     }
 
     /// Sessions with their timeouts (ms), in order, after this one.
     pub fn sessions_after(&self, last: Option<SessionId>) -> impl Iterator<Item = (SessionId, i32)> {
         let from = last.map_or(Bound::Unbounded, Bound::Excluded);
-        self.sessions.range((from, Bound::Unbounded)).map(|(session, timeout_ms)| (*session, *timeout_ms))
+        self.state
+            .sessions
+            .range((from, Bound::Unbounded))
+            .map(|(session, timeout_ms)| (*session, *timeout_ms))
     }
 
     /// When sessions expire that are not heard from any more: on a leader the ensemble's, on a server
@@ -124,41 +127,41 @@ impl TreeService {
 
     /// The znodes.
     pub fn tree(&self) -> &DataTree {
-        &self.tree
+        &self.state.tree
     }
 
     /// Which znodes belong to sessions.
     pub fn owned(&self) -> &Owned {
-        self.tree.owned()
+        self.state.tree.owned()
     }
 
     /// The data and existence watches of this server's clients.
     pub fn data_watches(&self) -> &WatchTable {
-        self.watches.data()
+        self.clients.watches.data()
     }
 
     /// What the watches of this server's clients take, in bytes.
     pub fn watch_bytes(&self) -> usize {
-        self.watches.bytes()
+        self.clients.watches.bytes()
     }
 
     /// What the watches of one connection take, in bytes.
     pub fn watch_bytes_of(&self, conn: ConnId) -> usize {
-        self.watches.bytes_of(conn)
+        self.clients.watches.bytes_of(conn)
     }
 
     /// The session of a connection.
     pub fn session_of(&self, conn: ConnId) -> Option<SessionId> {
-        self.connections.get(&conn).map(|connection| connection.session)
+        self.clients.connections.get(&conn).map(|connection| connection.session)
     }
 
     /// The tree's digest after every 128th zxid, oldest first; what was applied since the start.
     pub fn digests(&self) -> impl Iterator<Item = (Zxid, i64)> {
-        self.digests.iter().copied()
+        self.state.digests.iter().copied()
     }
 
     /// Every session that owns ephemeral znodes, with the number of them.
     pub fn ephemeral_owners(&self) -> impl Iterator<Item = (SessionId, usize)> {
-        self.tree.owned().sessions()
+        self.state.tree.owned().sessions()
     }
 }

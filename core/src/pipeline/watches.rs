@@ -43,43 +43,43 @@ impl TreeService {
     /// Watches that the client had elsewhere: tell it what has happened since, and watch the rest.
     pub(super) fn set_watches(&mut self, conn: ConnId, r: &SetWatchesRequest, ids: &[Id], fx: &mut Fx) {
         let own = mutated!(self.settings, SetWatchesComparesOwnZxid);
-        let seen = if own { self.applied.0 as i64 } else { r.relative_zxid };
+        let seen = if own { self.state.applied.0 as i64 } else { r.relative_zxid };
         let newer = |zxid: Zxid| zxid.0 as i64 > seen;
         let mut rights = Rights::new(ids, self.settings.skip_acl);
         for path in &r.data {
-            let event = match self.tree.get(path) {
+            let event = match self.state.tree.get(path) {
                 None => Some(EventType::NodeDeleted),
                 Some(node) if newer(node.meta().mzxid) => Some(EventType::NodeDataChanged),
                 Some(_) => None,
             };
             if event.is_none() {
-                self.watches.watch_data(path, conn);
+                self.clients.watches.watch_data(path, conn);
             }
             self.make_up_for(conn, event, path, &mut rights, fx);
         }
         for path in &r.exist {
-            let event = self.tree.get(path).map(|_| EventType::NodeCreated);
+            let event = self.state.tree.get(path).map(|_| EventType::NodeCreated);
             if event.is_none() {
-                self.watches.watch_data(path, conn);
+                self.clients.watches.watch_data(path, conn);
             }
             self.make_up_for(conn, event, path, &mut rights, fx);
         }
         for path in &r.child {
-            let event = match self.tree.get(path) {
+            let event = match self.state.tree.get(path) {
                 None => Some(EventType::NodeDeleted),
                 Some(node) if newer(node.meta().pzxid) => Some(EventType::NodeChildrenChanged),
                 Some(_) => None,
             };
             if event.is_none() {
-                self.watches.watch_children(path, conn);
+                self.clients.watches.watch_children(path, conn);
             }
             self.make_up_for(conn, event, path, &mut rights, fx);
         }
         for path in &r.persistent {
-            self.watches.watch_persistently(path, conn);
+            self.clients.watches.watch_persistently(path, conn);
         }
         for path in &r.persistent_recursive {
-            self.watches.watch_recursively(path, conn);
+            self.clients.watches.watch_recursively(path, conn);
         }
     }
 
@@ -96,8 +96,8 @@ impl TreeService {
         if mutated!(self.settings, SetWatchesTellsNothing) {
             return;
         }
-        let node = self.tree.get(path);
-        let hidden = node.is_some_and(|node| !rights.allow(self.tree.acl(&node), perms::READ));
+        let node = self.state.tree.get(path);
+        let hidden = node.is_some_and(|node| !rights.allow(self.state.tree.acl(&node), perms::READ));
         if !hidden {
             fx.push(notification(conn, -1, event, path));
         }

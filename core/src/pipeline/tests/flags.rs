@@ -12,7 +12,7 @@ fn new(path: &str, flags: i32) -> CreateRequest {
 
 /// What was created at a path, as the tree has it.
 fn owner(server: &Server, path: &str) -> Option<Owner> {
-    let tree = &server.service.tree;
+    let tree = &server.service.state.tree;
     tree.get(path).map(|node| tree.owner(node.meta()))
 }
 
@@ -20,7 +20,7 @@ fn owner(server: &Server, path: &str) -> Option<Owner> {
 fn digest_holds(server: &Server) {
     let (_, txn) = server.log.last().expect("a transaction");
     let digest = Txn::decode(&txn.0).unwrap().digest.expect("a digest");
-    assert_eq!(digest.tree_digest, server.service.tree.digest());
+    assert_eq!(digest.tree_digest, server.service.state.tree.digest());
 }
 
 /// Recorded from ZooKeeper 3.8.0 and 3.9.5: name, owner, kind of the answer.

@@ -47,7 +47,7 @@ fn a_multi_whose_lists_become_too_long_fails_as_a_whole() {
     assert!(matches!(server.ask(conn, &multi(400)), Ok(Response::Multi(results)) if results.len() == 400));
     let (size, txn) = last_txn(&server);
     assert!(size > 1_000_000 && size <= server.service.settings.max_txn, "{size}");
-    assert_eq!(txn.digest.map(|digest| digest.tree_digest), Some(server.service.tree.digest()));
+    assert_eq!(txn.digest.map(|digest| digest.tree_digest), Some(server.service.state.tree.digest()));
 }
 
 /// The limit is exact, for requests of every kind, from a client and from a learner.
@@ -119,11 +119,11 @@ fn a_proof_that_is_known_copies_nothing() {
     let mut server = Server::new();
     let conn = server.connect();
     server.ask(conn, &prove("bob")).unwrap();
-    let before = Arc::clone(&server.service.connections[&conn].auth);
+    let before = Arc::clone(&server.service.clients.connections[&conn].auth);
     for _ in 0..1000 {
         server.ask(conn, &prove("bob")).unwrap();
     }
-    assert!(Arc::ptr_eq(&before, &server.service.connections[&conn].auth));
+    assert!(Arc::ptr_eq(&before, &server.service.clients.connections[&conn].auth));
 }
 
 /// A session with more ephemerals than one transaction can name.
@@ -152,7 +152,7 @@ fn a_session_can_always_be_closed() {
     // What the leader has predicted is what came.
     server.ask(watcher, &create("/next", 0)).unwrap();
     let (_, txn) = last_txn(&server);
-    assert_eq!(txn.digest.map(|digest| digest.tree_digest), Some(server.service.tree.digest()));
+    assert_eq!(txn.digest.map(|digest| digest.tree_digest), Some(server.service.state.tree.digest()));
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn many_parts_on_one_znode_with_a_long_list() {
         let check = || MultiOp::Check(CheckVersionRequest { path: "/a".into(), version: 0 });
         let body = Request::Multi((0..parts).map(|_| check()).collect()).body();
         let session = server.session(conn);
-        let auth = Arc::clone(&server.service.connections[&conn].auth);
+        let auth = Arc::clone(&server.service.clients.connections[&conn].auth);
         let request = ClientRequest { session, cxid: 1, op: OpCode::Multi.to_i32(), body, auth };
         let zxid = server.zxid.next().unwrap();
         server.service.propose(server.now, zxid, &request, Origin::Local).1
@@ -305,7 +305,7 @@ fn what_another_leader_counts_beyond_the_end_changes_no_count() {
         let new = crate::wire::txn::CreateTxn { path, data: None, acl, ephemeral: false, parent_cversion };
         let txn = ClientTxn(Txn { header, body: TxnBody::Create(new), digest: None }.encode());
         server.step(|service, now, fx| service.apply(now, zxid, &txn, fx));
-        server.service.tree.get("/").map(|node| node.meta().cversion)
+        server.service.state.tree.get("/").map(|node| node.meta().cversion)
     };
     assert_eq!(create("/s2147483646", i32::MAX), Some(i32::MAX));
     assert_eq!(create("/s2147483647", i32::MIN), Some(i32::MAX));
@@ -345,10 +345,10 @@ proptest! {
             for (zxid, txn) in &server.log {
                 replica.apply(server.now, *zxid, txn, &mut vec![]);
             }
-            prop_assert_eq!(&replica.tree, &server.service.tree);
-            prop_assert_eq!(&replica.sessions, &server.service.sessions);
+            prop_assert_eq!(&replica.state.tree, &server.service.state.tree);
+            prop_assert_eq!(&replica.state.sessions, &server.service.state.sessions);
             prop_assert_eq!(replica.status().counters.digest_mismatches, 0);
-            Ok((told, server.service.tree.clone(), server.service.sessions.clone()))
+            Ok((told, server.service.state.tree.clone(), server.service.state.sessions.clone()))
         };
         // 102 bytes are what creating one of them takes.
         let (named, nameless) = (run(10_000)?, run(102)?);

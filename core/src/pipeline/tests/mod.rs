@@ -183,7 +183,7 @@ impl Server {
     }
 
     fn session(&self, conn: ConnId) -> SessionId {
-        self.service.connections[&conn].session
+        self.service.clients.connections[&conn].session
     }
 
     fn is_closed(&self, conn: ConnId) -> bool {

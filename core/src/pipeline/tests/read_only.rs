@@ -55,13 +55,13 @@ fn who_did_not_say_that_reads_will_do_is_turned_away() {
         let conn = server.dial(&refused);
         assert!(server.is_closed(conn) && server.out.is_empty(), "{refused:?}");
     }
-    assert!(server.service.connections.is_empty());
+    assert!(server.service.clients.connections.is_empty());
 }
 
 #[test]
 fn reads_are_answered_and_nothing_else() {
     let (mut server, _) = server();
-    let (zxid, digest) = (server.zxid, server.service.tree.digest());
+    let (zxid, digest) = (server.zxid, server.service.state.tree.digest());
     let conn = server.dial(&will_read());
     let response = server.connected(conn);
     assert_eq!((response.read_only, response.timeout_ms), (Some(true), 10_000));
@@ -87,7 +87,7 @@ fn reads_are_answered_and_nothing_else() {
         "{replies:?}"
     );
     assert!(!server.is_closed(conn) && server.held.is_empty());
-    assert_eq!((server.zxid, server.service.tree.digest()), (zxid, digest));
+    assert_eq!((server.zxid, server.service.state.tree.digest()), (zxid, digest));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_session_lives_on_this_server_until_it_is_closed_or_silent() {
     assert!(server.is_closed(conn));
     let late = server.dial(&resume(&response));
     assert_eq!(server.connected(late), ConnectResponse::refused(Some(true)));
-    assert_eq!(server.service.sessions.len(), 1, "the ensemble's sessions are what they were");
+    assert_eq!(server.service.state.sessions.len(), 1, "the ensemble's sessions are what they were");
 }
 
 fn step(peer: &mut QuorumPeer<ClientTxn>, input: Input<ClientTxn>) -> Outputs<ClientTxn> {

@@ -181,7 +181,7 @@ fn empty_containers_and_old_ttl_znodes_are_deleted_by_the_leader() {
     let delete =
         |path: &str| Request::Delete(crate::wire::client::DeleteRequest { path: path.into(), version: -1 });
     server.ask(conn, &delete("/used/x")).unwrap();
-    let there = |server: &Server, path| server.service.tree.get(path).is_some();
+    let there = |server: &Server, path| server.service.state.tree.get(path).is_some();
     let pass = |server: &mut Server, ms: u64| {
         for _ in 0..ms / 2000 {
             server.wait(2000);
@@ -217,9 +217,9 @@ fn a_forwarded_container_deletion_fails() {
     let body = Request::DeleteContainer(crate::wire::client::PathRequest { path: "/c".into() }).body();
     let request = ClientRequest::internal(SessionId(0), OpCode::DeleteContainer, body);
     server.submit(&request, Origin::Learner(crate::ids::Link { server: ServerId(2), generation: 1 }));
-    assert!(server.service.tree.get("/c").is_some());
+    assert!(server.service.state.tree.get("/c").is_some());
     server.submit(&request, Origin::Local);
-    assert!(server.service.tree.get("/c").is_none());
+    assert!(server.service.state.tree.get("/c").is_none());
 }
 
 /// Sessions that own znodes but are in no table are ended by a new leader.
@@ -231,8 +231,8 @@ fn znodes_of_unknown_sessions_go_with_the_next_leader() {
     server.step(|service, _, fx| service.stop(fx));
     let applied = server.zxid;
     server.step(|service, now, fx| service.serve(now, ServingRole::Leader, applied, fx));
-    assert!(server.service.tree.get("/orphan").is_none());
-    assert!(server.service.tree.get("/mark").is_some());
+    assert!(server.service.state.tree.get("/orphan").is_none());
+    assert!(server.service.state.tree.get("/mark").is_some());
 }
 
 #[test]
