@@ -78,8 +78,22 @@ impl<P: Payload> QuorumPeer<P> {
             outcome = self.look(&mut cx);
         }
         self.note_epoch();
-        #[cfg(debug_assertions)]
+        self.check_invariants();
+    }
+
+    /// Panics if this server's own state contradicts itself.
+    fn check_invariants(&self) {
+        // A rule that is broken on purpose is to be noticed by a property.
+        #[cfg(feature = "mutants")]
+        if self.member.config.mutation.is_some() {
+            return;
+        }
         self.member.check_invariants();
+        match &self.role {
+            Role::Looking(_) => {}
+            Role::Leading(leader) => leader.check_invariants(&self.member),
+            Role::Learning(learner) => learner.check_invariants(&self.member),
+        }
     }
 
     /// What this server tells about itself.

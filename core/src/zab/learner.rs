@@ -83,6 +83,23 @@ enum NewLeader {
 type Outcome = Result<(), RoleEnded>;
 
 impl<P: Payload> Learner<P> {
+    /// Panics if a learner's phase contradicts what it has promised and taken over.
+    pub(crate) fn check_invariants(&self, m: &Member<P>) {
+        match self.phase {
+            Phase::Dialing { .. }
+            | Phase::Redialing { .. }
+            | Phase::Introduced { .. }
+            | Phase::Promising(..) => {}
+            Phase::Promised(_, epoch) | Phase::Synchronizing { epoch, .. } => {
+                assert!(m.accepted_epoch == epoch, "a learner has promised its leader's epoch");
+            }
+            Phase::Broadcast(_, epoch) => {
+                assert!(m.accepted_epoch == epoch, "a learner has promised its leader's epoch");
+                assert!(m.current_epoch == epoch, "a learner in service has its leader's history");
+            }
+        }
+    }
+
     pub(crate) fn start(m: &Member<P>, cx: &mut Context<'_, P>, leader: ServerId) -> Self {
         cx.out.push(Output::SetAlarm(Timer::PhaseLimit, Delay::InitLimit));
         let phase = match m.failures.pause() {

@@ -70,9 +70,30 @@ enum Phase {
     Broadcast(Epoch),
 }
 
+impl Phase {
+    /// The epoch, once this server has promised it.
+    fn promised(self) -> Option<Epoch> {
+        match self {
+            Phase::Discovery | Phase::Promising(_) => None,
+            Phase::Epoch(epoch) | Phase::Synchronization { epoch, .. } | Phase::Broadcast(epoch) => {
+                Some(epoch)
+            }
+        }
+    }
+}
+
 type Outcome = Result<(), RoleEnded>;
 
 impl<P: Payload> Leader<P> {
+    /// Panics if a leader's phase contradicts what it has promised and established.
+    pub(crate) fn check_invariants(&self, m: &Member<P>) {
+        let Some(epoch) = self.phase.promised() else { return };
+        assert!(m.accepted_epoch == epoch, "a leader has promised its own epoch");
+        if matches!(self.phase, Phase::Broadcast(_)) {
+            assert!(m.current_epoch == epoch, "an established leader has its own history");
+        }
+    }
+
     pub(crate) fn start(m: &mut Member<P>, cx: &mut Context<'_, P>) -> Self {
         let mut leader = Leader {
             phase: Phase::Discovery,
