@@ -23,19 +23,19 @@ pub enum ElectionMode {
     Oracle,
 }
 
-/// What a DIFF may take: the larger of the two. A learner that lacks more is sent the state.
+/// A size that may grow with the state: the larger of the two.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
-pub struct DiffLimit {
+pub struct SizeLimit {
     /// The limit in bytes, whatever the state's size.
     pub bytes: usize,
     /// The limit in percent of the state's size (`snapshotSizeFactor`: 33).
     pub percent: usize,
 }
 
-impl DiffLimit {
-    /// No limit: every learner that can be sent a DIFF is sent one.
-    pub const NONE: DiffLimit = DiffLimit { bytes: usize::MAX, percent: 0 };
+impl SizeLimit {
+    /// No limit.
+    pub const NONE: SizeLimit = SizeLimit { bytes: usize::MAX, percent: 0 };
 
     /// In bytes, for a state of this size.
     pub fn of(&self, state: usize) -> usize {
@@ -68,7 +68,7 @@ pub struct PeerConfig<P: Payload> {
     /// How many bytes these may take: the oldest are forgotten first.
     pub commit_log_bytes: usize,
     /// When the committed transactions that a learner lacks are too many to be sent one by one.
-    pub diff_limit: DiffLimit,
+    pub diff_limit: SizeLimit,
     /// The longest transaction, in bytes, that learners read one by one. A longer one, which an older log may
     /// have, is sent as part of the state.
     pub max_txn: usize,
@@ -84,8 +84,11 @@ pub struct PeerConfig<P: Payload> {
     pub init_limit: u32,
     /// How many ticks the other side may be silent in service (`syncLimit`).
     pub sync_limit: u32,
-    /// A snapshot is taken after this many transactions (`snapCount`); 0 = never.
+    /// A snapshot is taken after this many transactions (`snapCount`); 0 = never, whatever their size.
     pub snap_count: u64,
+    /// A snapshot is also taken after transactions of this size (`snapSizeLimitInKb`): a server that starts
+    /// holds all that come after the snapshot.
+    pub snap_size: SizeLimit,
     /// The service's settings.
     pub settings: SettingsOf<P>,
     /// The rule this peer breaks.
@@ -105,7 +108,7 @@ impl<P: Payload> PeerConfig<P> {
             commit_log_count: 500,
             read_only: false,
             commit_log_bytes: usize::MAX,
-            diff_limit: DiffLimit::NONE,
+            diff_limit: SizeLimit::NONE,
             max_txn: usize::MAX,
             max_backlog: usize::MAX,
             max_parked: usize::MAX,
@@ -113,6 +116,7 @@ impl<P: Payload> PeerConfig<P> {
             init_limit: 10,
             sync_limit: 5,
             snap_count: 0,
+            snap_size: SizeLimit::NONE,
             settings,
             #[cfg(feature = "mutants")]
             mutation: None,

@@ -1,7 +1,7 @@
 //! What holds on one server after every step, in every role.
 //!
-//! What is checked after every step takes the same few comparisons whatever the server holds. None of it can be
-//! broken by bytes from a client, a peer or a file: those are refused where they arrive.
+//! What is checked after every step takes the same few comparisons whatever the server holds. Bytes from a
+//! client, a peer or a file cannot break any of it: they are refused where they arrive.
 
 use crate::payload::Payload;
 use crate::zab::{History, Member};

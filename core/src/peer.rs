@@ -1,18 +1,15 @@
 //! One member of the ensemble: the only way in, and the glue that changes roles.
 
-use alloc::sync::Arc;
+mod observe;
 
 use crate::config::{Constant, ElectionMode, PeerConfig};
 use crate::election::{FastLeaderElection, Notification, ServerState, Vote};
-use crate::ids::{Epoch, Now, ServerId, Zxid};
+use crate::ids::{Now, ServerId, Zxid};
 use crate::input::Input;
-use crate::membership::Membership;
 use crate::mutation::mutated;
 use crate::output::{Output, Outputs, Reason};
 use crate::payload::{Effect, Payload, Service, ServingRole};
 use crate::recovered::Recovered;
-use crate::rename::{Names, Rename};
-use crate::status::{LearnerStatus, Status, ZabState};
 use crate::storage::Awaited;
 use crate::timer::{Delay, Timer};
 use crate::zab::{Context, Guest, History, Leader, Learner, Lobby, Member, RoleEnded};
@@ -93,131 +90,6 @@ impl<P: Payload> QuorumPeer<P> {
             Role::Looking(_) => {}
             Role::Leading(leader) => leader.check_invariants(&self.member),
             Role::Learning(learner) => learner.check_invariants(&self.member),
-        }
-    }
-
-    /// What this server tells about itself.
-    pub fn status(&self) -> Status {
-        let m = &self.member;
-        let zab = self.zab();
-        let (leader, learners) = match &self.role {
-            Role::Looking(_) => (None, alloc::vec![]),
-            Role::Leading(leader) => {
-                let learner = |(id, l): (&ServerId, &crate::zab::LearnerHandler)| LearnerStatus {
-                    id: *id,
-                    voter: l.voter,
-                    in_service: l.in_service(),
-                };
-                (Some(m.config.id), leader.learners().iter().map(learner).collect())
-            }
-            Role::Learning(learner) => (Some(learner.leader()), alloc::vec![]),
-        };
-        let (pending_syncs, parked_requests) = match &self.role {
-            Role::Leading(leader) => (leader.pending_syncs(), leader.parked()),
-            _ => (0, 0),
-        };
-        Status {
-            id: m.config.id,
-            state: self.state(),
-            zab,
-            leader,
-            accepted_epoch: m.accepted_epoch,
-            current_epoch: m.current_epoch,
-            last_zxid: m.history.last(),
-            applied: m.history.applied(),
-            round: self.election.round(),
-            pending_syncs,
-            parked_requests,
-            learners,
-        }
-    }
-
-    /// The phase of ZAB.
-    pub fn zab(&self) -> ZabState {
-        let (serves, discovers) = match &self.role {
-            Role::Looking(_) => return ZabState::Election,
-            Role::Leading(leader) => (leader.established().is_some(), leader.discovering()),
-            Role::Learning(learner) => (learner.in_service().is_some(), learner.discovering()),
-        };
-        match (serves, discovers) {
-            (true, _) => ZabState::Broadcast,
-            (false, true) => ZabState::Discovery,
-            (false, false) => ZabState::Synchronization,
-        }
-    }
-
-    /// The service that clients talk to: sessions, tree, watches, for questions that change nothing.
-    pub fn service(&self) -> &P::Service {
-        self.read_only.as_ref().unwrap_or(&self.member.service)
-    }
-
-    /// Whether only read-only clients are served, because no leader is known.
-    pub fn is_read_only(&self) -> bool {
-        self.read_only.is_some()
-    }
-
-    /// The history, for properties.
-    pub fn history(&self) -> &History<P> {
-        &self.member.history
-    }
-
-    /// The members of the ensemble as this server knows them.
-    pub fn membership(&self) -> &Membership {
-        &self.member.membership
-    }
-
-    /// The configuration this peer was made with.
-    pub fn config(&self) -> &PeerConfig<P> {
-        &self.member.config
-    }
-
-    /// The state in the election's words.
-    pub fn state(&self) -> ServerState {
-        match &self.role {
-            Role::Looking(_) => ServerState::Looking,
-            Role::Leading(_) => ServerState::Leading,
-            Role::Learning(_) if self.is_voter() => ServerState::Following,
-            Role::Learning(_) => ServerState::Observing,
-        }
-    }
-
-    /// A leader whose initial history a quorum has: the epoch it orders writes in.
-    pub fn established_epoch(&self) -> Option<u32> {
-        match &self.role {
-            Role::Leading(leader) => leader.established(),
-            _ => None,
-        }
-    }
-
-    /// Whether learners that connect to the quorum port are answered now, or at least waited with.
-    pub fn receives_learners(&self) -> bool {
-        match &self.role {
-            Role::Looking(lobby) => lobby.is_open(),
-            Role::Leading(_) => true,
-            Role::Learning(_) => false,
-        }
-    }
-
-    /// Whether a connection of this learner is taken: it has none that is alive.
-    pub fn receives(&self, learner: ServerId) -> bool {
-        match &self.role {
-            Role::Looking(lobby) => lobby.takes(learner),
-            Role::Leading(leader) => !leader.is_with(learner),
-            Role::Learning(_) => false,
-        }
-    }
-
-    /// `acceptedEpoch` and `currentEpoch` as this server has them in memory.
-    pub fn epochs(&self) -> (Epoch, Epoch) {
-        (self.member.accepted_epoch, self.member.current_epoch)
-    }
-
-    /// Whether clients are served.
-    pub fn serving(&self) -> bool {
-        match &self.role {
-            Role::Looking(_) => false,
-            Role::Leading(leader) => leader.established().is_some(),
-            Role::Learning(learner) => learner.in_service().is_some(),
         }
     }
 
@@ -535,29 +407,6 @@ fn deliver<P: Payload>(cx: &mut Context<'_, P>, effects: alloc::vec::Vec<Effect<
             Effect::Reply(conn, reply) => cx.out.push(Output::Reply(conn, reply)),
             Effect::Close(conn) => cx.out.push(Output::CloseClient(conn)),
             Effect::Submit(_) | Effect::Revalidate(_) => {}
-        }
-    }
-}
-
-impl<P: Payload> QuorumPeer<P> {
-    /// This peer under other names, with the configuration of the server whose name it gets. What the service
-    /// holds stays as it is: it must not name servers.
-    #[must_use]
-    pub fn renamed(&self, config: Constant<PeerConfig<P>>, names: Names<'_>) -> Self {
-        let role = match &self.role {
-            Role::Looking(lobby) => Role::Looking(lobby.rename(names)),
-            Role::Leading(leader) => Role::Leading(leader.rename(names)),
-            Role::Learning(learner) => Role::Learning(learner.rename(names)),
-        };
-        let mut member = self.member.clone();
-        member.config = config;
-        member.membership = Arc::new(member.membership.rename(names));
-        QuorumPeer {
-            member,
-            election: self.election.rename(names),
-            role,
-            read_only: self.read_only.clone(),
-            abstains: self.abstains,
         }
     }
 }

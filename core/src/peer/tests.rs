@@ -1,9 +1,12 @@
-//! Whom a server turns away for what the configuration says.
+//! Learners that the configuration turns away; snapshots that are due.
 
 use alloc::vec;
+use alloc::vec::Vec;
 
 use super::*;
+use crate::config::SizeLimit;
 use crate::ids::Link;
+use crate::membership::Membership;
 use crate::pipeline::{ClientTxn, Settings};
 use crate::quorum::QuorumVerifier;
 use crate::zab::Packet;
@@ -61,4 +64,57 @@ fn a_leader_that_activates_a_configuration_is_left() {
     let out = outputs(&mut peer, Input::Packet(link, packet));
     assert!(out.contains(&Output::Hangup(link, Reason::CannotActivate)), "{out:?}");
     assert_eq!(peer.state(), ServerState::Looking);
+}
+
+/// The outputs of a server that is alone and has ten transactions of 100 bytes after its snapshot.
+fn alone(snap_count: u64, snap_size: SizeLimit) -> Vec<Zxid> {
+    let voters = QuorumVerifier::Majority([ServerId(1)].into());
+    let membership = Membership::new(voters, vec![]);
+    let settings = Settings::new(ServerId(1), 2000);
+    let config = PeerConfig { snap_count, snap_size, ..PeerConfig::new(ServerId(1), membership, settings) };
+    let txn = ClientTxn(bytes::Bytes::from_static(&[7; 100]));
+    let entries = (1..=10).map(|counter| (Zxid::new(1, counter), txn.clone())).collect();
+    let recovered = Recovered {
+        accepted_epoch: 1,
+        current_epoch: 1,
+        snapshot: None,
+        reaches: Zxid::ZERO,
+        entries,
+        trusted: true,
+    };
+    let mut peer = QuorumPeer::new(Constant::new(config), recovered);
+    let (mut inputs, mut snapshots) = (vec![Input::Start], vec![]);
+    while let Some(input) = inputs.pop() {
+        let mut out = vec![];
+        peer.step(Now::default(), input, &mut out);
+        for output in out {
+            match output {
+                Output::SaveAcceptedEpoch(ticket, _)
+                | Output::SaveCurrentEpoch(ticket, _)
+                | Output::Append(ticket, ..) => inputs.push(Input::Done(ticket)),
+                Output::Elect(server, vote) => inputs.push(Input::Notification(server, vote)),
+                Output::SetAlarm(timer @ Timer::ElectionDecide, _) => inputs.push(Input::Alarm(timer)),
+                Output::TakeSnapshot(zxid, _) => {
+                    snapshots.push(zxid);
+                    inputs.push(Input::SnapshotTaken);
+                }
+                _ => {}
+            }
+        }
+        if peer.serving() {
+            break;
+        }
+    }
+    assert!(peer.serving(), "{:?}", peer.status());
+    snapshots
+}
+
+#[test]
+fn a_snapshot_is_due_after_so_many_transactions_or_so_many_bytes() {
+    let five_hundred = SizeLimit { bytes: 500, percent: 0 };
+    assert_eq!(alone(1000, SizeLimit::NONE), []);
+    assert_eq!(alone(4, SizeLimit::NONE), [Zxid::new(1, 4)]);
+    assert_eq!(alone(1000, five_hundred), [Zxid::new(1, 5)]);
+    assert_eq!(alone(4, five_hundred), [Zxid::new(1, 4)]);
+    assert_eq!(alone(0, five_hundred), [], "no snapshots at all");
 }

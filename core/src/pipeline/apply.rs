@@ -369,7 +369,7 @@ impl TreeService {
         fx: &'a mut Fx,
     ) -> (&'a mut crate::watch::WatchManager, Notifier<'a>) {
         let skip_acl = self.settings.skip_acl;
-        (&mut self.clients.watches, Notifier { connections: &self.clients.connections, skip_acl, zxid, fx })
+        (&mut self.clients.watches, Notifier::new(&self.clients.connections, skip_acl, zxid, fx))
     }
 }
 

@@ -146,11 +146,6 @@ impl Queues {
         self.len
     }
 
-    /// How many requests of this session are not answered.
-    pub(super) fn len_of(&self, session: SessionId) -> usize {
-        self.sessions.get(&session).map_or(0, VecDeque::len)
-    }
-
     pub(super) fn clear(&mut self) {
         *self = Queues::default();
     }

@@ -69,8 +69,8 @@ pub enum ClientReply {
     Notification {
         /// The zxid of the transaction that fired it; −1 for what `setWatches` makes up for.
         zxid: i64,
-        /// What happened.
-        event: WatcherEvent,
+        /// What happened; shared by all clients that are told the same.
+        event: Arc<WatcherEvent>,
     },
 }
 

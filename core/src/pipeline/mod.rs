@@ -41,7 +41,7 @@ use alloc::vec::Vec;
 pub use image::{ImageBuilder, ImageError, ImageNode, ImageNodes, Reach, TreeImage};
 pub use message::{ClientEvent, ClientReply, ClientRequest, ClientTxn};
 pub use settings::{ConfigNode, Settings};
-pub use status::{ConnectionStatus, Counters, ServiceStatus};
+pub use status::{Counters, ServiceStatus};
 pub use travel::TravellingImage;
 
 use crate::config::Constant;
@@ -62,9 +62,9 @@ type Fx = Effects<TreeService>;
 /// The znode tree, its sessions and its clients on one server: what ZooKeeper's pipeline of
 /// request processors is.
 ///
-/// It has three lives. The replicated state is the same on every server that has applied the same transactions.
-/// The clients' part begins with each connection, and ends when the server stops serving. The leader's part
-/// begins when this server leads.
+/// It has three lives. The replicated state is the same on every server that has applied the same
+/// transactions. The clients' part begins with each connection, and ends when the server stops serving. The
+/// leader's part begins when this server leads.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct TreeService {
     settings: Constant<Settings>,

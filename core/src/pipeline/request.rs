@@ -1,6 +1,5 @@
 //! A client's frame: what it is, whether it may go on, and where to.
 
-use alloc::collections::VecDeque;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -189,15 +188,6 @@ impl TreeService {
         }
         let header = ReplyHeader { xid, zxid: 0, err: 0 };
         fx.push(Effect::Reply(conn, ClientReply::Reply { op, header, body: Response::Empty }));
-    }
-
-    /// How many requests of this connection's session are not answered, frames before the session
-    /// is there included: a shell stops reading where this gets high.
-    pub fn pending_requests(&self, conn: ConnId) -> usize {
-        self.clients.connections.get(&conn).map_or(0, |connection| match &connection.stage {
-            Stage::Pending(frames) => VecDeque::len(frames),
-            Stage::Established => self.clients.queues.len_of(connection.session),
-        })
     }
 }
 

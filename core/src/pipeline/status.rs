@@ -1,17 +1,14 @@
 //! What operators ask for: counts for `srvr`, `stat`, `mntr`, `cons`.
 
-use alloc::sync::Arc;
-use core::net::IpAddr;
 use core::ops::Bound;
 
 use super::TreeService;
-use super::connection::Stage;
+use super::connection::{Connection, Stage};
 use crate::ids::{ConnId, SessionId, Zxid};
 use crate::payload::ServingRole;
 use crate::session::ExpiryQueue;
 use crate::tree::{DataTree, Owned};
 use crate::watch::WatchTable;
-use crate::wire::record::Id;
 
 /// What has happened so far that should not happen often.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -55,23 +52,6 @@ pub struct ServiceStatus {
     pub counters: Counters,
 }
 
-/// What core knows of one client connection. The server counts packets and latencies itself.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ConnectionStatus {
-    /// The connection.
-    pub conn: ConnId,
-    /// Where it comes from.
-    pub address: IpAddr,
-    /// The connection's session.
-    pub session: SessionId,
-    /// The negotiated timeout, ms.
-    pub timeout_ms: i32,
-    /// Whether the session is established.
-    pub established: bool,
-    /// The identities that the client has proved.
-    pub ids: Arc<[Id]>,
-}
-
 impl TreeService {
     /// Counts of this moment; cheap.
     pub fn status(&self) -> ServiceStatus {
@@ -90,18 +70,6 @@ impl TreeService {
             digest: self.state.tree.digest(),
             counters: self.counters,
         }
-    }
-
-    /// Every client connection, in order.
-    pub fn connections(&self) -> impl ExactSizeIterator<Item = ConnectionStatus> {
-        self.clients.connections.iter().map(|(conn, connection)| ConnectionStatus {
-            conn: *conn,
-            address: connection.address,
-            session: connection.session,
-            timeout_ms: connection.timeout_ms,
-            established: connection.stage == Stage::Established,
-            ids: Arc::clone(&connection.auth),
-        })
     }
 
     /// Every session with its timeout (ms), in order.
@@ -150,6 +118,12 @@ impl TreeService {
         self.clients.watches.bytes_of(conn)
     }
 
+    /// The sessions that are served over a connection to this server.
+    pub fn served_sessions(&self) -> impl Iterator<Item = SessionId> {
+        let served = |connection: &&Connection| connection.stage == Stage::Established;
+        self.clients.connections.values().filter(served).map(|connection| connection.session)
+    }
+
     /// The session of a connection.
     pub fn session_of(&self, conn: ConnId) -> Option<SessionId> {
         self.clients.connections.get(&conn).map(|connection| connection.session)
@@ -158,10 +132,5 @@ impl TreeService {
     /// The tree's digest after every 128th zxid, oldest first; what was applied since the start.
     pub fn digests(&self) -> impl Iterator<Item = (Zxid, i64)> {
         self.state.digests.iter().copied()
-    }
-
-    /// Every session that owns ephemeral znodes, with the number of them.
-    pub fn ephemeral_owners(&self) -> impl Iterator<Item = (SessionId, usize)> {
-        self.state.tree.owned().sessions()
     }
 }

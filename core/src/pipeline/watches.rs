@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::sync::Arc;
 
 use super::connection::Connection;
 use super::message::ClientReply;
@@ -16,27 +17,46 @@ use crate::wire::record::{Acl, Id, perms};
 
 /// Sends the notifications of one transaction.
 pub(super) struct Notifier<'a> {
-    pub(super) connections: &'a BTreeMap<ConnId, Connection>,
-    pub(super) skip_acl: bool,
-    pub(super) zxid: Zxid,
-    pub(super) fx: &'a mut Fx,
+    connections: &'a BTreeMap<ConnId, Connection>,
+    skip_acl: bool,
+    zxid: Zxid,
+    fx: &'a mut Fx,
+    /// What was told last: many watchers in a row are told the same.
+    latest: Option<Arc<WatcherEvent>>,
 }
 
-impl Notifier<'_> {
+impl<'a> Notifier<'a> {
+    /// Of the transaction at `zxid`, to clients on these connections.
+    pub(super) fn new(
+        connections: &'a BTreeMap<ConnId, Connection>,
+        skip_acl: bool,
+        zxid: Zxid,
+        fx: &'a mut Fx,
+    ) -> Self {
+        Notifier { connections, skip_acl, zxid, fx, latest: None }
+    }
+
     /// Tell one watcher, if it may read the znode: `acl` is the znode's (for children the
     /// parent's) as of the transaction (ZOOKEEPER-4799).
     pub(super) fn tell(&mut self, told: Told<'_>, acl: &[Acl]) {
         let Some(connection) = self.connections.get(&told.conn) else { return };
         if self.skip_acl || auth::is_allowed(acl, perms::READ, &connection.auth) {
-            let zxid = self.zxid.0 as i64;
-            self.fx.push(notification(told.conn, zxid, told.event, told.path));
+            let event = self.event(told.event, told.path);
+            let reply = ClientReply::Notification { zxid: self.zxid.0 as i64, event };
+            self.fx.push(Effect::Reply(told.conn, reply));
         }
     }
-}
 
-fn notification(conn: ConnId, zxid: i64, event: EventType, path: &str) -> Effect<TreeService> {
-    let event = WatcherEvent::new(event, String::from(path));
-    Effect::Reply(conn, ClientReply::Notification { zxid, event })
+    /// A path may be as long as a request: it is kept once for all watchers.
+    fn event(&mut self, event: EventType, path: &str) -> Arc<WatcherEvent> {
+        if let Some(latest) = &self.latest
+            && latest.event == event
+            && latest.path == path
+        {
+            return Arc::clone(latest);
+        }
+        Arc::clone(self.latest.insert(Arc::new(WatcherEvent::new(event, String::from(path)))))
+    }
 }
 
 impl TreeService {
@@ -99,7 +119,8 @@ impl TreeService {
         let node = self.state.tree.get(path);
         let hidden = node.is_some_and(|node| !rights.allow(self.state.tree.acl(&node), perms::READ));
         if !hidden {
-            fx.push(notification(conn, -1, event, path));
+            let event = Arc::new(WatcherEvent::new(event, String::from(path)));
+            fx.push(Effect::Reply(conn, ClientReply::Notification { zxid: -1, event }));
         }
     }
 }

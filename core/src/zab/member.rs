@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::failures::Failures;
 use super::history::{Gap, History};
 use super::packet::{Packet, RequestOf, SnapshotOf};
-use crate::config::{Constant, PeerConfig};
+use crate::config::{Constant, PeerConfig, SizeLimit};
 use crate::ids::{Epoch, Link, Now, Zxid};
 use crate::membership::Membership;
 use crate::mutation::mutated;
@@ -30,6 +30,8 @@ pub(crate) struct Member<P: Payload> {
     pub(crate) service: P::Service,
     /// Transactions applied since the last snapshot was begun.
     since_snapshot: u64,
+    /// Their size, in bytes, as far as it counts.
+    bytes_since_snapshot: usize,
     taking_snapshot: bool,
     /// The state may contain effects up to here: it cannot be truncated to before it.
     pub(crate) reaches: Zxid,
@@ -80,6 +82,7 @@ impl<P: Payload> Member<P> {
             storage: StorageQueue::default(),
             service,
             since_snapshot: 0,
+            bytes_since_snapshot: 0,
             taking_snapshot: false,
             reaches: Zxid::ZERO,
             trusted: true,
@@ -140,13 +143,13 @@ impl<P: Payload> Member<P> {
         let mut effects = Vec::new();
         while let Some((zxid, txn)) = self.history.next_to_apply(limit) {
             self.service.apply(cx.now, zxid, &txn, &mut effects);
-            self.snapshot_if_due(zxid, cx);
+            self.snapshot_if_due(zxid, txn.size(), cx);
         }
         effects
     }
 
-    /// Whether this server's disk is later than a learner may be silent: what the disk was given `syncLimit` ticks
-    /// ago is not durable yet.
+    /// Whether this server's disk is later than a learner may be silent: what the disk was given `syncLimit`
+    /// ticks ago is not durable yet.
     pub(crate) fn disk_is_late(&self, now: Now) -> bool {
         self.storage.waits_longer(now, self.config.tick_ms.saturating_mul(u64::from(self.config.sync_limit)))
     }
@@ -194,13 +197,21 @@ impl<P: Payload> Member<P> {
         self.history.trim(self.config.commit_log_count, self.config.commit_log_bytes);
     }
 
-    fn snapshot_if_due(&mut self, applied: Zxid, cx: &mut Context<'_, P>) {
+    fn snapshot_if_due(&mut self, applied: Zxid, size: usize, cx: &mut Context<'_, P>) {
         if self.config.snap_count == 0 {
             return;
         }
         self.since_snapshot += 1;
-        if self.since_snapshot >= self.config.snap_count && !self.taking_snapshot {
-            self.since_snapshot = 0;
+        let limit = match self.config.snap_size {
+            SizeLimit::NONE => usize::MAX,
+            limit => {
+                self.bytes_since_snapshot = self.bytes_since_snapshot.saturating_add(size);
+                limit.of(self.service.size())
+            }
+        };
+        let is_due = self.since_snapshot >= self.config.snap_count || self.bytes_since_snapshot >= limit;
+        if is_due && !self.taking_snapshot {
+            (self.since_snapshot, self.bytes_since_snapshot) = (0, 0);
             self.taking_snapshot = true;
             if mutated!(self.config, SnapshotHasTail) {
                 cx.out.push(Output::TakeSnapshot(self.history.last(), self.whole_state(cx.now)));

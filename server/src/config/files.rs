@@ -15,12 +15,23 @@ pub struct FileSettings {
     pub autopurge: Option<Autopurge>,
     /// A log file longer than this many bytes is followed by a new one (`txnLogSizeLimitInKb`).
     pub txn_log_size_limit: Option<u64>,
-    /// A snapshot is also taken after this many bytes of transactions (`snapSizeLimitInKb`).
-    pub snap_size_limit: Option<u64>,
+    /// After how many bytes of transactions a snapshot is also taken (`snapSizeLimitInKb`).
+    pub snap_size_limit: SnapSizeLimit,
     /// Missing directories are made (`datadir.autocreate`).
     pub autocreate_dirs: bool,
     /// A sync that takes longer is worth a line in the log (`fsync.warningthresholdms`).
     pub fsync_warning: Duration,
+}
+
+/// After how many bytes of transactions a snapshot is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SnapSizeLimit {
+    /// Nothing is said: the server has a limit of its own.
+    Unset,
+    /// However many they are.
+    Off,
+    /// After this many.
+    Bytes(usize),
 }
 
 /// When older snapshots and logs are removed.
@@ -41,7 +52,13 @@ pub(super) fn settings(typed: &mut Typed) -> FileSettings {
     FileSettings {
         autopurge: autopurge(typed),
         txn_log_size_limit: kib(typed, name::TXN_LOG_SIZE_LIMIT_IN_KB),
-        snap_size_limit: kib(typed, name::SNAP_SIZE_LIMIT_IN_KB),
+        snap_size_limit: match typed.given_number(name::SNAP_SIZE_LIMIT_IN_KB) {
+            None => SnapSizeLimit::Unset,
+            Some(kib) if kib <= 0 => SnapSizeLimit::Off,
+            Some(kib) => {
+                SnapSizeLimit::Bytes(usize::try_from(kib).unwrap_or(usize::MAX).saturating_mul(1024))
+            }
+        },
         autocreate_dirs: typed.boolean(name::DATADIR_AUTOCREATE),
         fsync_warning: Duration::from_millis(typed.number(name::FSYNC_WARNINGTHRESHOLDMS) as u64),
     }

@@ -28,7 +28,7 @@ use quorate_core::wire::jute::DEFAULT_MAX_FIELD;
 pub(crate) use check::ConfigCommand;
 pub use error::{ConfigError, ConfigErrors, Mistake, Warning};
 pub(crate) use files::Directories;
-pub use files::{Autopurge, FileSettings, MIN_RETAINED};
+pub use files::{Autopurge, FileSettings, MIN_RETAINED, SnapSizeLimit};
 #[cfg(test)]
 pub(crate) use keys::is_key;
 pub use member::{ClientAddress, HostPort, LearnerType, Member};

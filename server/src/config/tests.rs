@@ -302,14 +302,14 @@ fn how_the_data_directory_is_kept() {
     let with = |lines: &str| case.load(&format!("dataDir=$DIR\nclientPort=2181\n{lines}"));
     let defaults = with("").unwrap().0.files;
     assert_eq!((defaults.autopurge, defaults.txn_log_size_limit), (None, None));
-    assert_eq!((defaults.snap_size_limit, defaults.autocreate_dirs), (Some(4 << 30), true));
+    assert_eq!((defaults.snap_size_limit, defaults.autocreate_dirs), (SnapSizeLimit::Unset, true));
     assert_eq!(defaults.fsync_warning, Duration::from_secs(1));
     let lines = "autopurge.purgeInterval=24\nautopurge.snapRetainCount=5\ntxnLogSizeLimitInKb=2048\n\
                  snapSizeLimitInKb=0\ndatadir.autocreate=false\nfsync.warningthresholdms=20\nforceSync=yes\n";
     let files = with(lines).unwrap().0.files;
     let day = Duration::from_secs(24 * 3600);
     assert_eq!(files.autopurge, Some(Autopurge { interval: day, retain: 5 }));
-    assert_eq!((files.txn_log_size_limit, files.snap_size_limit), (Some(2 << 20), None));
+    assert_eq!((files.txn_log_size_limit, files.snap_size_limit), (Some(2 << 20), SnapSizeLimit::Off));
     assert_eq!((files.autocreate_dirs, files.fsync_warning), (false, Duration::from_millis(20)));
     assert_eq!(with("autopurge.purgeInterval=0\n").unwrap().0.files.autopurge, None);
     let (config, warnings) = with("autopurge.purgeInterval=1\nautopurge.snapRetainCount=1\n").unwrap();

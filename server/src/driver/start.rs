@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
 use std::sync::Arc;
 
-use quorate_core::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
+use quorate_core::config::{Constant, ElectionMode, PeerConfig, SizeLimit};
 use quorate_core::ids::ServerId;
 use quorate_core::membership::Membership;
 use quorate_core::payload::Service;
@@ -20,7 +20,7 @@ use super::recorder::Recorder;
 use crate::admin::answers::Answers;
 use crate::admin::metrics::Metrics;
 use crate::clock::Clock;
-use crate::config::{ServerConfig, Strictness};
+use crate::config::{ServerConfig, SnapSizeLimit, Strictness};
 use crate::error::Error;
 use crate::glue::{StoredImage, snapshot_body};
 use crate::net::Net;
@@ -35,7 +35,10 @@ const COMMIT_LOG_BYTES: usize = 64 << 20;
 const MAX_PARKED: usize = 512 << 20;
 /// A learner that lacks more is sent the state: a third of it, as ZooKeeper's `snapshotSizeFactor`
 /// has it, or so little that it is sent in a moment.
-const DIFF_LIMIT: DiffLimit = DiffLimit { bytes: 16 << 20, percent: 33 };
+const DIFF_LIMIT: SizeLimit = SizeLimit { bytes: 16 << 20, percent: 33 };
+/// What the log may grow to after a snapshot where `snapSizeLimitInKb` is not given. A start holds it in
+/// memory, so it needs at most about twice what the tree takes.
+const SNAP_SIZE: SizeLimit = SizeLimit { bytes: 256 << 20, percent: 100 };
 
 /// Run the server that a `zoo.cfg` describes until the process is asked to stop. `announcer` tells
 /// how far the start has come; `record` is where every step is written down.
@@ -150,6 +153,11 @@ fn peer_config(config: &ServerConfig, settings: Settings) -> PeerConfig<ClientTx
         tick_ms: config.tick_time.as_millis() as u64,
         sync_limit: config.sync_limit,
         snap_count: config.snap_count,
+        snap_size: match config.files.snap_size_limit {
+            SnapSizeLimit::Unset => SNAP_SIZE,
+            SnapSizeLimit::Off => SizeLimit::NONE,
+            SnapSizeLimit::Bytes(bytes) => SizeLimit { bytes, percent: 0 },
+        },
         settings,
     }
 }

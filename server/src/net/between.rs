@@ -12,7 +12,7 @@ use tracing::debug;
 use super::engine::{Conn, Engine, Protocol};
 use super::stranger::Greeting;
 
-/// Accepted connections that have not said who they are; for one more the oldest is closed, lest
+/// Accepted connections that have not introduced themselves. For one more the oldest is closed, lest
 /// silent ones keep the other servers out.
 pub(super) const MAX_UNKNOWN: usize = 64;
 
@@ -21,7 +21,7 @@ pub(super) const MAX_UNKNOWN: usize = 64;
 pub(super) enum Stage<K> {
     /// This server dialed; the connection is not established yet.
     Dialing(K, Instant),
-    /// The other end dialed and has not said who it is.
+    /// The other end dialed and has not introduced itself.
     Unknown(Instant),
     /// Both ends know each other.
     Up(K),
@@ -75,7 +75,7 @@ pub(super) trait Greets: Protocol {
 }
 
 impl<P: Greets> Engine<P> {
-    /// Take over a connection that was accepted. Its number, and before that the one that has to go for it.
+    /// Take over a connection that was accepted. The oldest unknown one goes for it, if there are too many.
     pub(super) fn take_in(
         &mut self,
         now: Instant,
@@ -94,7 +94,7 @@ impl<P: Greets> Engine<P> {
         }
     }
 
-    /// A connection is gone that has not said who it is.
+    /// A connection is gone that has not introduced itself.
     pub(super) fn stranger_left(&mut self, now: Instant, conn: &Conn<P>, why: impl Display) {
         if conn.is_closed() && conn.greeting().is_empty() {
             // A probe: something wants to know whether there is a port.

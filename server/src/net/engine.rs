@@ -82,7 +82,7 @@ pub(super) enum Next<S> {
 pub(super) enum Dialed {
     /// The connection is established.
     Connected,
-    /// It cannot be made.
+    /// The connection cannot be made.
     Failed(String),
 }
 
@@ -273,7 +273,7 @@ impl<P: Protocol> Engine<P> {
         self.conns.iter().filter(|(_, conn)| holds(conn)).map(|(index, _)| index).collect()
     }
 
-    /// The connection that was accepted first of those that have not said who they are, if there are this many.
+    /// The oldest accepted connection that has not introduced itself, if there are this many.
     pub(super) fn oldest_unknown(&self, many: usize) -> Option<usize> {
         let unknown = |(_, conn): &(usize, &Conn<P>)| conn.deadline().is_some() && !conn.is_dialing();
         if self.conns.iter().filter(unknown).count() < many {

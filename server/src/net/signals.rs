@@ -14,8 +14,8 @@ use super::token::Source;
 
 /// The signals that ask a server to stop.
 const STOP_SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
-/// Signals that would end the process if it did not handle them, sent by log rotation, by habit (SIGQUIT
-/// makes a Java server write down its threads), by a file size limit. SIGPIPE is ignored from the start.
+/// Signals that would end the process if it did not handle them. Log rotation sends them, or a file size
+/// limit, or habit: SIGQUIT makes a Java server write down its threads. SIGPIPE is ignored from the start.
 const OTHER_SIGNALS: [i32; 6] = [SIGALRM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGXFSZ];
 
 /// The signals that were sent.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quorate_core::QuorumPeer;
-use quorate_core::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
+use quorate_core::config::{Constant, ElectionMode, PeerConfig, SizeLimit};
 use quorate_core::election::ServerState;
 use quorate_core::ids::{ServerId, Zxid};
 use quorate_core::membership::Membership;
@@ -282,7 +282,7 @@ pub(crate) fn setting_of(
         Constant::new(PeerConfig::<Byte> {
             election,
             commit_log_count: if forgetful { 0 } else { 500 },
-            diff_limit: if forgetful { DiffLimit { bytes: 1, percent: 0 } } else { DiffLimit::NONE },
+            diff_limit: if forgetful { SizeLimit { bytes: 1, percent: 0 } } else { SizeLimit::NONE },
             init_limit: 1,
             tick_ms: 1000,
             sync_limit: 1,

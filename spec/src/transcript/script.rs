@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use quorate_core::config::{DiffLimit, ElectionMode};
+use quorate_core::config::{ElectionMode, SizeLimit};
 use quorate_core::quorum::QuorumVerifier;
 use stateright::Model;
 
@@ -119,7 +119,7 @@ fn begin(world: &World, text: &mut String) -> Result<(), Unwritable> {
         if config.commit_log_count != 500 {
             let _ = write!(different, " remember {}", config.commit_log_count);
         }
-        if config.diff_limit != DiffLimit::NONE {
+        if config.diff_limit != SizeLimit::NONE {
             let _ = write!(different, " diff {}", config.diff_limit.bytes);
         }
         if config.snap_count > 0 {

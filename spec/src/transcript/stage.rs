@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use quorate_core::config::{Constant, DiffLimit, ElectionMode, PeerConfig};
+use quorate_core::config::{Constant, ElectionMode, PeerConfig, SizeLimit};
 use quorate_core::ids::{Epoch, ServerId, Zxid};
 use quorate_core::membership::Membership;
 use quorate_core::quorum::{Group, QuorumVerifier};
@@ -157,7 +157,7 @@ impl Stage {
         let (voters, mut rest) = words.split_first().ok_or("how many servers?")?;
         let voters = number(voters)?;
         let (mut all, mut remember, mut verifier) = (voters, 500, QuorumVerifier::Majority(ids(voters)));
-        let mut diff_limit = DiffLimit::NONE;
+        let mut diff_limit = SizeLimit::NONE;
         let (mut election, mut eager) = (ElectionMode::Fast, false);
         while let Some((key, more)) = rest.split_first() {
             rest = more;
@@ -170,7 +170,7 @@ impl Stage {
             match *key {
                 "observers" => all = voters + number(value)?,
                 "remember" => remember = number(value)?,
-                "diff" => diff_limit = DiffLimit { bytes: number(value)?, percent: 0 },
+                "diff" => diff_limit = SizeLimit { bytes: number(value)?, percent: 0 },
                 "groups" => verifier = groups(value)?,
                 other => return Err(format!("`{other}` is nothing that servers have")),
             }
@@ -218,7 +218,7 @@ impl Stage {
         for pair in words.chunks(2) {
             match pair {
                 ["remember", k] => config.commit_log_count = number(k)?,
-                ["diff", k] => config.diff_limit = DiffLimit { bytes: number(k)?, percent: 0 },
+                ["diff", k] => config.diff_limit = SizeLimit { bytes: number(k)?, percent: 0 },
                 ["snapshots", k] => config.snap_count = number(k)? as u64,
                 ["loses", "disk"] => setting.fragile = Some(i),
                 ["like", "zookeeper"] => setting.java.push((i, Flaws::NONE)),

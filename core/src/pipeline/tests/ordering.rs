@@ -32,7 +32,7 @@ fn a_session_is_answered_in_order_and_authenticated_at_once() {
     server.send(conn, 7, &Request::Sync(Some("/a".into())));
     server.send(conn, 8, &get("/a", false));
     assert_eq!(xids(&server.take(conn)), [-4]);
-    assert_eq!(server.service.pending_requests(conn), 7);
+    assert_eq!(server.service.status().outstanding, 7);
     assert!(server.release_one());
     assert_eq!(xids(&server.take(conn)), [1, 2, -2]);
     server.release();
@@ -53,6 +53,24 @@ fn other_sessions_do_not_wait() {
     server.send(reader, 1, &get("/", false));
     assert_eq!(xids(&server.take(reader)), [1]);
     assert!(server.take(writer).is_empty());
+}
+
+#[test]
+fn watchers_that_are_told_the_same_share_it() {
+    let mut server = Server::new();
+    let watchers = [server.connect(), server.connect(), server.connect()];
+    for conn in watchers {
+        server.send(conn, 1, &get("/", true));
+        server.take(conn);
+    }
+    let writer = server.connect();
+    server.ask(writer, &set("/")).unwrap();
+    let told = watchers.map(|conn| match &server.take(conn)[..] {
+        [ClientReply::Notification { event, .. }] => Arc::clone(event),
+        other => panic!("{other:?}"),
+    });
+    // A path may be as long as a request.
+    assert!(told.iter().all(|event| Arc::ptr_eq(event, &told[0])));
 }
 
 #[test]

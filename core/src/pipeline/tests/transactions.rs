@@ -247,7 +247,7 @@ fn the_configuration_of_the_file_is_shown() {
     assert_eq!((data, stat.version), (Some(text), -1));
     assert_eq!(server.service.status().digest, 0x51C6_D660);
     assert_eq!(
-        server.service.connections().next().map(|c| c.ids[0].clone()),
+        server.service.clients.connections.values().next().map(|c| c.auth[0].clone()),
         Some(Id::new("ip", "127.0.0.1"))
     );
 }

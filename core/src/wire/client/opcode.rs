@@ -75,11 +75,11 @@ int_enum! {
 /// What an operation does to the servers' common state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OpKind {
-    /// It becomes a transaction, and so uses a zxid, even if it fails.
+    /// A request becomes a transaction, and so uses a zxid, even if it fails.
     Write,
-    /// It is answered from the state of the client's own server.
+    /// A request is answered from the state of the client's own server.
     Read,
-    /// It concerns the connection or the session's watches; it neither reads nor writes znodes.
+    /// A request concerns the connection or the session's watches, and no znode is read or written.
     Connection,
 }
 
@@ -97,13 +97,13 @@ pub enum Asker {
 /// What is known of an operation besides its bytes: a row of the table of operations.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Operation {
-    /// What it does.
+    /// What a request of this operation does.
     pub kind: OpKind,
     /// The party that may ask for it.
     pub asker: Asker,
-    /// Its name in the output of log tools and in metrics.
+    /// The name in the output of log tools and in metrics.
     pub name: &'static str,
-    /// Its name in the answer to `cons`; `NA` where ZooKeeper has none.
+    /// The name in the answer to `cons`; `NA` where ZooKeeper has none.
     pub short: &'static str,
 }
 
@@ -159,8 +159,8 @@ impl OpCode {
         matches!(self.operation().kind, OpKind::Write)
     }
 
-    /// Whether a client may send it as a request of its own. What it may not is answered with `Unimplemented`,
-    /// zxid −1, and the end of the connection.
+    /// Whether a client may send it as a request of its own. Anything else is answered with
+    /// `Unimplemented`, zxid −1, and the end of the connection.
     pub const fn is_for_clients(self) -> bool {
         matches!(self.operation().asker, Asker::Client)
     }

@@ -1,4 +1,4 @@
-//! The names of the keys that the server looks up: the table has them, and the configuration is asked for them.
+//! The names of the keys that the server looks up. The table has them, and a configuration is asked for them.
 
 pub(crate) const AUTOPURGE_PURGE_INTERVAL: &str = "autopurge.purgeInterval";
 pub(crate) const AUTOPURGE_SNAP_RETAIN_COUNT: &str = "autopurge.snapRetainCount";

@@ -55,8 +55,9 @@ pub(super) const KEYS: &[Key] = &[
     Key::new(
         name::SNAP_SIZE_LIMIT_IN_KB,
         number(i64::MIN, MAX_KIB, "KiB"),
-        "4194304",
-        "A snapshot is also taken after this number of bytes of transactions; 0 and less: only after `snapCount`.",
+        "262144, or the size of the tree if that is more",
+        "A snapshot is also taken after transactions of this size; 0 and less: only after `snapCount`. A start holds \
+         all transactions after the snapshot in memory.",
     ),
     Key::new(
         name::TXN_LOG_SIZE_LIMIT_IN_KB,

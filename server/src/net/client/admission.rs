@@ -1,4 +1,4 @@
-//! Which client connections are taken: so many in all, so many of one address.
+//! Which client connections are taken: up to a number in all, and up to a number of one address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

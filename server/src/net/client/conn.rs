@@ -169,7 +169,7 @@ impl Client {
         !self.waiting.is_empty()
     }
 
-    /// Its requests in process.
+    /// The client's requests in process.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Waiting> {
         self.waiting.iter()
     }

@@ -10,8 +10,8 @@ const THREAD_BITS: u32 = 6;
 /// As many connections as can be told apart at the same time.
 pub(super) const MAX_CONNECTIONS: usize = 1 << SLOT_BITS;
 
-/// The number of the connection that is kept in this slot, the `accepted`th one of the port. The counter begins
-/// anew after 2^34 connections. Then the earlier one of the same number is long gone.
+/// The number of the connection that is kept in this slot, the `accepted`th one of the port. The counter
+/// begins anew after 2^34 connections. Then the earlier one of the same number is long gone.
 pub(super) fn conn_id(accepted: u64, slot: usize) -> ConnId {
     ConnId(accepted << (SLOT_BITS + THREAD_BITS) | slot as u64)
 }

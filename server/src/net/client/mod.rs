@@ -1,7 +1,7 @@
 //! The client port: sessions' connections, four-letter words, and strangers.
 //!
-//! Frames are handed to core one at a time; a connection is not read while its session is being
-//! set up, while it does not take in its answers, or while the server has too much in process.
+//! Frames are handed to core one at a time. A connection is not read while its session is being set up, or
+//! while the client does not take in its answers. It waits, too, while the server has too much in process.
 
 mod admission;
 mod budget;

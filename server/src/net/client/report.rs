@@ -40,8 +40,8 @@ impl ClientPort {
         self.engine.iter_from(place).map(|(index, conn)| (index, conn.line()))
     }
 
-    /// When each connection is closed if it stays silent, earliest first, and at how many moments
-    /// that is: they are rounded up to `nio.sessionlessCnxnTimeout`, as ZooKeeper shows them.
+    /// When each connection is closed if it stays silent, earliest first, and at how many moments that is.
+    /// They are rounded up to `nio.sessionlessCnxnTimeout`, as ZooKeeper shows them.
     pub(crate) fn expiries(&self, now: Instant, wall_ms: i64) -> (usize, Vec<ConnectionExpiry>) {
         let sessionless = self.settings.sessionless;
         let step = sessionless.as_millis().max(1) as i64;

@@ -1,4 +1,4 @@
-//! How one port reaches the same port of the other servers: names, addresses in turn, what is said of failures.
+//! How one port reaches the same port of the other servers: names, addresses in turn, reports of failures.
 
 mod places;
 mod resolver;

@@ -28,7 +28,7 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// These places; at least one.
+    /// Nothing was tried yet. There is at least one place.
     pub(crate) fn new(all: &[HostPort]) -> Places {
         assert!(!all.is_empty(), "a server has an address");
         Places {

@@ -1,5 +1,5 @@
-//! Names become addresses on threads of their own: a slow name server must not stop the loop, and a name
-//! that takes long must not hold up another one.
+//! Names become addresses on threads of their own. So a slow name server does not stop the loop, and a name
+//! that takes long does not hold up another one.
 //!
 //! Each host is looked up once at a time, on a thread that ends with it. A host whose last address is
 //! known is waited for only a moment; then the known addresses serve until the answer comes. They serve

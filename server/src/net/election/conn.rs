@@ -24,7 +24,7 @@ pub(super) struct Voter {
 pub(super) enum Said {
     /// The server at the other end.
     Hello(ServerId),
-    /// Its vote.
+    /// The server's vote.
     Vote(ServerId, Notification),
 }
 

@@ -72,7 +72,7 @@ impl ElectionPort {
         self.ask_link(now, server, None, |link, out| link.dial_failed(another, out));
     }
 
-    /// A connection that we dialed is established: say who is calling.
+    /// A connection that we dialed is established: introduce this server.
     pub(super) fn dialed(&mut self, now: Instant, server: ServerId, index: usize) {
         let Some(conn) = self.engine.get_mut(index) else { return };
         self.settings.write_initial_message(conn.socket.out());
@@ -84,7 +84,7 @@ impl ElectionPort {
         self.ask_link(now, server, Some(index), ElectionLink::dialed);
     }
 
-    /// A connection that was accepted has said who it is.
+    /// The other end of a connection that was accepted has introduced itself.
     pub(super) fn introduced(&mut self, now: Instant, index: usize, server: ServerId) {
         let Some(peer) = self.peers.get_mut(&server) else {
             if let Some(conn) = self.engine.remove(index) {

@@ -1,7 +1,7 @@
 //! The election port: one connection per pair of servers, one vote waiting per peer.
 //!
 //! When to dial, which connection is used and what waits on it is decided by [`ElectionLink`]; here are the
-//! sockets. A dialer that is silent or talks nonsense holds up nobody else.
+//! sockets. A dialer that is silent or talks nonsense holds up no other.
 
 mod conn;
 mod link;

@@ -1,4 +1,4 @@
-//! One connection of the quorum port: what it says, what waits to be sent, pieces of a snapshot between packets.
+//! One connection of the quorum port: what it says, and what waits to be sent.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,11 +20,11 @@ use crate::net::stranger::{Expected, Greeting};
 /// Appends the next piece of a snapshot's body; `true`: that was all.
 pub(crate) type SnapshotBody = Box<dyn FnMut(&mut Vec<u8>, usize) -> bool + Send>;
 
-/// Bytes that may wait for one server besides a snapshot. One that takes in less than it is sent
-/// for so long is of no use.
+/// Bytes that may wait for one server besides a snapshot. A server that falls behind by more is of no use.
 const MAX_UNSENT: usize = 512 << 20;
-/// A snapshot is sent in pieces of this many bytes, at most so many in one turn.
+/// A snapshot is sent in pieces of this many bytes.
 const PIECE: usize = 64 * 1024;
+/// Pieces of a snapshot that are sent in one turn at most.
 const PIECES_PER_TURN: usize = 16;
 
 /// How often core is told that a learner's synchronisation makes progress.
@@ -253,7 +253,8 @@ impl<P: WirePayload> Conn<Peer<P>> {
         Some(link)
     }
 
-    /// The link to tell core of: it is being synchronised, bytes moved, and the pause since the last time is over.
+    /// The link to tell core of: a synchronisation is under way, bytes moved, and the pause since the last
+    /// time is over.
     pub(super) fn progress(&mut self, now: Instant) -> Option<Link> {
         let Stage::Up(link) = self.stage else { return None };
         if self.progress? > now || !self.socket.has_moved() {

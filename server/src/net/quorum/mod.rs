@@ -1,7 +1,7 @@
 //! The quorum port: connections between learners and the leader, in both directions.
 //!
 //! A connection has a [`Link`] once its other end is known: when it is dialed, or when the learner
-//! has said who it is. Whoever says something else first is closed with one line in the log.
+//! has introduced itself. One that says something else first is closed with one line in the log.
 
 mod conn;
 mod output;
@@ -34,7 +34,7 @@ pub(crate) struct QuorumSettings {
     pub(crate) me: ServerId,
     /// The longest string or buffer of a packet, in bytes.
     pub(crate) max_field: usize,
-    /// How long a learner may take to say who it is.
+    /// How long a learner may take to introduce itself.
     pub(crate) first_packet_limit: Duration,
     /// How long an attempt to connect may take.
     pub(crate) dial_limit: Duration,

@@ -203,7 +203,7 @@ pub const END_IS_TOLD: Claim<State> = Claim {
         s.servers.iter().zip(&s.broadcast.applied).all(|(served, applied)| {
             let at = s.broadcast.chosen.get(applied.wrapping_sub(1)).map_or(Zxid::ZERO, |c| c.zxid);
             let over = |session| ended(s, session).is_some_and(|zxid| zxid <= at);
-            served.get().connections().all(|c| !c.established || !over(c.session))
+            served.get().served_sessions().all(|session| !over(session))
         })
     },
 };
@@ -250,7 +250,7 @@ mod tests {
     }
 
     fn notify(s: &mut State, event: EventType, path: &str, zxid: i64) {
-        let event = WatcherEvent::new(event, path.into());
+        let event = Arc::new(WatcherEvent::new(event, path.into()));
         s.clients[0].hear(&ClientReply::Notification { zxid, event }, &s.broadcast.chosen.clone());
     }
 

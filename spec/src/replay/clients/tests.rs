@@ -95,7 +95,7 @@ impl Stage {
     }
 
     fn event(&mut self, server: usize, to: SessionId, zxid: i64) -> Outcome {
-        let event = WatcherEvent::new(EventType::NodeDataChanged, "/a".into());
+        let event = std::sync::Arc::new(WatcherEvent::new(EventType::NodeDataChanged, "/a".into()));
         self.tell(server, to, &ClientReply::Notification { zxid, event })
     }
 
