@@ -51,6 +51,8 @@ PARSER = tree_sitter.Parser(tree_sitter.Language(tree_sitter_rust.language()))
 
 
 FRONT = "core/src/lib.rs"
+# core has no std: where it has what cargo-mutants names.
+NO_STD = (("vec![", "alloc::vec!["), ("Box::", "alloc::boxed::Box::"), ("::std::", "::core::"))
 
 
 class Unfit(Exception):
@@ -120,6 +122,8 @@ def rewrite(source, mutants, on):
             mark = f"/*<{number}*/"
             if form == "body":
                 value = mutant["replacement"].strip()
+                for word, there in NO_STD if on.startswith("crate") else ():
+                    value = value.replace(word, there)
                 value = "" if value == "()" else " " + value
                 plain = f"{{{mark} if {on}({number}) {{ return{value}; }} /*>*/{plain[1:]}"
             elif form == "BinaryOperator":
@@ -175,12 +179,11 @@ def rewrite(source, mutants, on):
     return re.sub(r"/\*if\*/", " if ", done), unfit
 
 
-def install(tree, original, mutants):
+def install(tree, original, files, mutants):
     """Put switches for {number: mutant} into a scratch tree. Returns {number: why} of those that have no such form."""
-    unfit, by_file = {}, {}
-    for number, mutant in mutants.items():
-        by_file.setdefault(mutant["file"], []).append((number, mutant))
-    for file, here in by_file.items():
+    unfit = {}
+    for file in files:
+        here = [(number, mutant) for number, mutant in mutants.items() if mutant["file"] == file]
         on = "crate::blind::on" if file.startswith("core/") else "quorate_core::blind::on"
         text, not_here = rewrite(original(file), here, on)
         write(tree / file, text)
@@ -195,8 +198,8 @@ def write(path, text):
         path.write_text(text)
 
 
-def blamed(tree, message, mutants):
-    """The numbers of the switches that an error of rustc is about."""
+def blamed(tree, message, mutants, sure=False):
+    """The numbers of the switches that an error of rustc is about; `sure`: it must be one of them."""
     numbers = set()
     spans = [*message["spans"], *(span for child in message["children"] for span in child["spans"])]
     for span in spans:
@@ -206,28 +209,41 @@ def blamed(tree, message, mutants):
             close = text.find(b"/*>*/", mark.end())
             if close >= span["byte_start"] and mark.start() <= span["byte_end"] and int(mark[1]) in mutants:
                 numbers.add(int(mark[1]))
+        # A match that lacks an arm, since the one with the switch has a condition.
+        after = re.search(rb"/\*<(\d+)\*/ !", (tree / span["file_name"]).read_bytes()[span["byte_end"] :] if text else b"")
+        if not numbers and (message["code"] or {}).get("code") == "E0004" and after:
+            numbers.add(int(after[1]))
+        elif not numbers and marks and sure:
+            # The value of a function that does not say which type it returns.
+            numbers.add(int(marks[-1][1]))
     return numbers
 
 
 def build(tree, target, commands, original, mutants):
     """Build all of `commands` with as many switches as compile: ({number: why not}, the programs by name)."""
     left_out, programs = {}, {}
+    files = sorted({mutant["file"] for mutant in mutants.values()})
     while True:
         fit = {number: mutant for number, mutant in mutants.items() if number not in left_out}
-        left_out |= install(tree, original, fit)
+        left_out |= install(tree, original, files, fit)
         guilty = {}
         for command in commands:
             environment = {**os.environ, "CARGO_TARGET_DIR": str(target)}
             found = subprocess.run(
                 ["cargo", *command, "--message-format=json"], cwd=tree, env=environment, stdout=subprocess.PIPE, text=True
             )
+            errors = []
             for said in (json.loads(line) for line in found.stdout.splitlines() if line.startswith("{")):
                 message = said.get("message")
                 if said["reason"] == "compiler-message" and message["level"] == "error":
+                    errors.append(message)
                     guilty |= dict.fromkeys(blamed(tree, message, fit), message["message"])
                 elif said["reason"] == "compiler-artifact" and said["executable"]:
                     kind = "test" if said["profile"]["test"] else "program"
                     programs[f"{kind} {said['target']['name']} {said['target']['kind'][0]}"] = said["executable"]
+            if found.returncode and not guilty:
+                for message in errors:
+                    guilty |= dict.fromkeys(blamed(tree, message, fit, True), message["message"])
             if found.returncode:
                 break
         if not found.returncode:
