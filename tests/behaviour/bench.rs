@@ -2,6 +2,7 @@
 //! wrong.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Output, Stdio};
 
 use serde_json::Value;
@@ -228,25 +229,64 @@ fn the_floor_answers_every_mode() {
     for durable in [false, true] {
         let dir = tempfile::tempdir().unwrap();
         let [port] = free_ports();
-        let words = format!("bench null --port {port} --value-size 100");
-        let mut command = quorate();
-        command.args(words.split_whitespace()).stdout(Stdio::piped());
-        if durable {
-            command.arg("--durable").arg(dir.path());
-        }
-        let mut floor = Killed(command.spawn().unwrap());
-        let mut line = String::new();
-        BufReader::new(floor.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, format!("ready: 127.0.0.1:{port}\n"));
-        let at = format!("--servers 127.0.0.1:{port}");
-        let load = "--keys 10 --connections 5 --value-size 100 --duration 300ms --warmup 0 --read-ratio 50";
-        assert!(number(&figures(&format!("load {at} {load}")), "/operations") > 0.0);
-        figures(&format!("fill {at} --znodes 300"));
-        figures(&format!("sessions {at} --sessions 20 --duration 300ms --ping-interval 100ms"));
-        figures(&format!("watch {at} --sessions 20 --repeats 2"));
-        let logged = dir.path().join("null.log").metadata().map_or(0, |file| file.len());
-        assert_eq!(logged > 0, durable);
+        let _floor = floor(port, durable.then_some(dir.path()), &[]);
+        floor_answers(&format!("127.0.0.1:{port}"));
+        assert_eq!(logged(dir.path()), durable);
     }
+}
+
+#[test]
+fn the_floor_of_a_quorum_answers_every_mode_once_more_than_half_have_logged() {
+    let dirs = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let ports: [u16; 3] = free_ports();
+    let quorum = ports.map(|port| port.to_string());
+    let mut floors: Vec<Killed> =
+        ports.iter().zip(&dirs).map(|(port, dir)| floor(*port, Some(dir.path()), &quorum)).collect();
+    // Without the leader's own disk and one other nothing is answered, so all three have written.
+    floor_answers(&ports.map(|port| format!("127.0.0.1:{port}")).join(","));
+    assert!(dirs.iter().all(|dir| logged(dir.path())));
+    // One may be missing.
+    drop(floors.pop());
+    let at = format!("127.0.0.1:{},127.0.0.1:{}", ports[0], ports[1]);
+    figures(&format!("fill --servers {at} --znodes 300"));
+    // Two may not: the write waits.
+    drop(floors.pop());
+    let waits = format!("bench fill --servers 127.0.0.1:{} --znodes 300", ports[0]);
+    let mut filling = Killed(quorate().args(waits.split_whitespace()).stderr(Stdio::null()).spawn().unwrap());
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(filling.0.try_wait().unwrap().is_none(), "a quorum of one server out of three");
+}
+
+/// A floor that listens.
+fn floor(port: u16, durable: Option<&Path>, quorum: &[String]) -> Killed {
+    let words = format!("bench null --port {port} --value-size 100");
+    let mut command = quorate();
+    command.args(words.split_whitespace()).stdout(Stdio::piped());
+    if let Some(directory) = durable {
+        command.arg("--durable").arg(directory);
+    }
+    if !quorum.is_empty() {
+        command.arg("--quorum").arg(quorum.join(","));
+    }
+    let mut floor = Killed(command.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(floor.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, format!("ready: 127.0.0.1:{port}\n"));
+    floor
+}
+
+fn floor_answers(at: &str) {
+    let at = format!("--servers {at}");
+    let load = "--keys 10 --connections 5 --value-size 100 --duration 300ms --warmup 0 --read-ratio 50";
+    assert!(number(&figures(&format!("load {at} {load}")), "/operations") > 0.0);
+    figures(&format!("fill {at} --znodes 300"));
+    figures(&format!("sessions {at} --sessions 20 --duration 300ms --ping-interval 100ms"));
+    figures(&format!("watch {at} --sessions 20 --repeats 2"));
+}
+
+/// Whether anything was written into a floor's log.
+fn logged(directory: &Path) -> bool {
+    std::fs::read(directory.join("null.log")).is_ok_and(|log| log.iter().any(|byte| *byte != 0))
 }
 
 /// A process that ends with this value.

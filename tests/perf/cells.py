@@ -277,3 +277,5 @@ GROUPS = [
     (["znodes", "recovery"], znodes, False),
 ]
 NAMES = [name for names, _, _ in GROUPS for name in names]
+# The cells of the floors: of one server, and of three.
+FLOORS = [[name for name in LOADS if LOADS[name][0] == size] for size in (1, 3)]

@@ -6,6 +6,7 @@
     python3 tests/perf/compare.py                        # three rounds of everything, below 20 minutes
     python3 tests/perf/compare.py --quick --anyway       # does it work?
     python3 tests/perf/compare.py --cells 'writes-3-*'
+    python3 tests/perf/compare.py --floor                # how near servers come that keep nothing, too
 
 The Markdown table goes to stdout (and, with --update-docs, into docs/PERFORMANCE.md), all single measurements as JSON
 to a file, progress to stderr. docs/PERFORMANCE.md says what each cell means.
@@ -38,6 +39,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one short round: to see that it works, not to quote")
     parser.add_argument("--cells", default="*", metavar="PATTERN", help=f"of: {' '.join(cells.NAMES)}")
+    parser.add_argument("--floor", action="store_true", help="also servers that keep nothing, as the least there can be")
     parser.add_argument("--json", default=RESULTS, metavar="FILE", help="all measurements (default: target/perf.json)")
     parser.add_argument("--anyway", action="store_true", help="measure though the machine is not quiet")
     parser.add_argument("--patience", type=float, default=120, help="seconds to wait for a quiet machine")
@@ -94,8 +96,9 @@ def main():
     with open(options.json, "w", encoding="utf-8") as file:
         json.dump(result | {"measurements": measurements}, file, indent=1)
     names = [contestant.name for contestant in contestants.both(binary)]
+    floors = {contestant.name: contestant.label for contestant in floors_of(options, binary)}
     text = table.markdown(
-        machine.in_words(about) + ".", in_words(options, scale, took), table.Results(measurements, names)
+        machine.in_words(about) + ".", in_words(options, scale, took), table.Results(measurements, names, floors)
     )
     print(text)
     if options.update_docs:
@@ -109,8 +112,12 @@ def progress(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def floors_of(options, binary):
+    return contestants.floors(binary, *cells.FLOORS) if options.floor else []
+
+
 def measure(options, scale, wanted, binary, peers, measurements, failures):
-    both = contestants.both(binary)
+    both = contestants.both(binary) + floors_of(options, binary)
     for number in range(options.rounds):
         # Who comes first in one round comes second in the next.
         order = both if number % 2 == 0 else both[::-1]
@@ -118,6 +125,9 @@ def measure(options, scale, wanted, binary, peers, measurements, failures):
             if not wanted.intersection(names) or (number > 0 and not every_round):
                 continue
             for contestant in order:
+                here = {name for name in wanted if contestant.takes(name)}
+                if not here.intersection(names):
+                    continue
 
                 def record(cell, figures, quiet, contestant=contestant):
                     measurement = {"round": number + 1, "contestant": contestant.name, "cell": cell}
@@ -130,7 +140,7 @@ def measure(options, scale, wanted, binary, peers, measurements, failures):
 
                 bench, repeat = cells.Bench(binary), not options.anyway
                 try:
-                    group(cells.Run(contestant, peers, bench, scale, wanted.__contains__, record, say, repeat))
+                    group(cells.Run(contestant, peers, bench, scale, here.__contains__, record, say, repeat))
                 except (harness.Failed, OSError) as why:
                     failures.append(f"round {number + 1}, {contestant.label}, {' '.join(names)}: {why}")
                     progress(failures[-1])

@@ -1,4 +1,4 @@
-"""The servers that are compared: Quorate and ZooKeeper 3.9, with the same settings, on the same machine.
+"""The servers that are compared: Quorate and ZooKeeper 3.9, with the same settings, on the same machine; and the floor.
 
 Everything about processes, ports and files is the interop tests' (`tests/interop/harness.py`).
 """
@@ -58,13 +58,51 @@ class ZooKeeper(harness.JavaServer):
         return sum(1024 * int(kib) for kib in re.findall(r"heap\s+total \d+K, used (\d+)K", answer))
 
 
-class Contestant:
-    """One of those that are compared."""
+class Null(harness.Server):
+    """`quorate bench null`, which answers and keeps nothing: alone, with a log, or as one of a quorum."""
 
-    def __init__(self, name, label, maker):
+    kind = "null"
+    durable, quorum = False, False
+
+    def __init__(self, laboratory, myid, binary):
+        self.binary = binary
+        super().__init__(laboratory, myid)
+
+    def command(self):
+        words = [self.binary, "--log", "warn", "bench", "null", "--port", str(self.client_port)]
+        if self.durable:
+            words += ["--durable", self.data]
+        if self.quorum:
+            # The first one leads.
+            words += ["--quorum", ",".join(str(server.client_port) for server in self.laboratory.servers)]
+        return words
+
+    def wait_serving(self, mode=None, timeout=30.0):
+        harness.wait_until(lambda: "ready: " in self.log_text(), f"{self} to listen", timeout, alive=[self])
+
+    def heap(self):
+        return None
+
+
+class DurableNull(Null):
+    durable = True
+
+
+class QuorumNull(DurableNull):
+    quorum = True
+
+
+class Contestant:
+    """One of those that are compared, and the cells it is measured in (without: all)."""
+
+    def __init__(self, name, label, maker, cells=None):
         self.name = name
         self.label = label
         self.maker = maker
+        self.cells = cells
+
+    def takes(self, cell):
+        return self.cells is None or cell in self.cells
 
     def ensemble(self, laboratory, size):
         """Servers of this kind, configured and not started."""
@@ -77,6 +115,16 @@ def both(binary):
     return [
         Contestant("quorate", "Quorate", lambda laboratory, myid: Quorate(laboratory, myid, binary)),
         Contestant("zookeeper", "ZooKeeper", lambda laboratory, myid: ZooKeeper(laboratory, myid, "3.9")),
+    ]
+
+
+def floors(binary, alone, quorum):
+    """The floors; `alone` and `quorum` are the cells of one server and of three."""
+    kinds = [("null", "null", Null, alone), ("durable", "durable null", DurableNull, alone)]
+    kinds.append(("quorum", "null quorum", QuorumNull, quorum))
+    return [
+        Contestant(name, label, lambda laboratory, myid, kind=kind: kind(laboratory, myid, binary), cells)
+        for name, label, kind, cells in kinds
     ]
 
 

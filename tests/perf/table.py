@@ -12,8 +12,9 @@ MIX_NAMES = {"reads": "reads", "mixed": "90 % reads", "writes": "writes"}
 class Results:
     """Medians over the measurements of a cell; over the quiet ones if there are any."""
 
-    def __init__(self, measurements, contestants):
+    def __init__(self, measurements, contestants, floors=None):
         self.contestants = contestants
+        self.floors = floors or {}  # name -> label
         self.measurements = measurements
 
     def of(self, cell, contestant):
@@ -99,6 +100,33 @@ def ranks(results, cell, kind):
         yield " / ".join(number(us and us / 1000) for us in of)
 
 
+def floors(results):
+    """Quorate beside the least that the same load can cost here, cell by cell."""
+    lines = []
+    for cell, (size, mix, window) in LOADS.items():
+        for floor, label in results.floors.items():
+            least = [results.median(cell, floor, figure) for figure in ("throughput", "server_cpu_us")]
+            ours = [results.median(cell, "quorate", figure) for figure in ("throughput", "server_cpu_us")]
+            if None in least + ours:
+                continue
+            mark = " *" if any(results.of(cell, who)[1] for who in ("quorate", floor)) else ""
+            line = [f"{size}{mark}", MIX_NAMES[mix], str(window), label]
+            for mine, theirs in zip(ours, least):
+                line += [number(mine), number(theirs), f"{number(mine / theirs)}×"]
+            lines.append(line)
+    if not lines:
+        return []
+    return [
+        "Beside the floor, servers that answer and keep nothing (`quorate bench null`): Quorate's figure, the floor's,",
+        "and the one divided by the other.",
+        "",
+        *rows(
+            lines, ["servers", "load", "window", "floor", "op/s", "floor op/s", "of it", "µs", "floor µs", "of it"]
+        ),
+        "",
+    ]
+
+
 # Cell, figure, what it is, unit, divided by, and whether more is better.
 OTHERS = [
     ("znodes", "rss_per_znode", "memory per znode: resident", "B", 1, False),
@@ -137,7 +165,7 @@ def others(results):
 def markdown(about, parameters, results):
     """The whole report. A ratio above 1 says that Quorate does better."""
     noisy = any(m["quiet"] is False for m in results.measurements)
-    lines = [about, "", parameters, "", *loads(results), *others(results)]
+    lines = [about, "", parameters, "", *loads(results), *floors(results), *others(results)]
     lines.append("A ratio above 1 is in Quorate's favour; one below 1.3 either way is no difference worth naming.")
     if noisy and any(results.noisy(m["cell"]) for m in results.measurements):
         lines.append("`*`: others used the machine during every one of a server's measurements of this cell.")

@@ -31,7 +31,7 @@ pub(super) enum Mode {
     Failover(FailoverArgs),
     /// Starts a server and waits for its first right answer.
     Ready(ReadyArgs),
-    /// Starts an ensemble of its own, kills, pauses and cuts at random, and judges what clients were told.
+    /// Starts an ensemble of its own, lets faults happen, and judges what clients were told.
     Chaos(ChaosArgs),
     /// Runs the floor: a server without any state that answers the frames of the other modes.
     Null(NullArgs),
@@ -241,6 +241,9 @@ pub(super) struct ChaosArgs {
     /// How many clients, each with a session of its own.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub(super) clients: u8,
+    /// Requests per second, all clients together, at most. Everything is recorded.
+    #[arg(long, value_name = "OPS", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub(super) rate: Option<u64>,
     /// How long there are faults, in seconds.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(super) seconds: u32,
@@ -254,6 +257,9 @@ pub(super) struct ChaosArgs {
     /// Keep data, logs and recordings in this empty directory, also if nothing is wrong.
     #[arg(long, value_name = "DIR")]
     pub(super) keep: Option<PathBuf>,
+    /// Fill no disks, and keep the servers' data where the recordings are.
+    #[arg(long)]
+    pub(super) no_full_disks: bool,
     /// Do not have `quorate-checks`, if it is beside this program, judge what the servers recorded.
     #[arg(long)]
     pub(super) no_replay: bool,
@@ -268,9 +274,12 @@ pub(super) struct NullArgs {
     /// Bytes of the values that are answered: as in the mode that asks.
     #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub(super) value_size: u32,
-    /// Append the writes of each round to a file here and sync it before they are answered.
+    /// Append writes to a file here, and sync it before they are answered.
     #[arg(long, value_name = "DIR")]
     pub(super) durable: Option<PathBuf>,
+    /// Be one of these servers, by their ports. The first leads; each needs its own DIR.
+    #[arg(long, value_name = "PORT,…", value_delimiter = ',', requires = "durable")]
+    pub(super) quorum: Vec<u16>,
 }
 
 /// A server and its process.

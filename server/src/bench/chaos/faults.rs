@@ -25,6 +25,8 @@ pub(super) enum Fault {
     Mute(Party),
     /// What one party sends to another arrives this many milliseconds later.
     Delay(Party, Party, u32),
+    /// A server's disk has room for no more than this number of bytes.
+    FullDisk(Party, u64),
 }
 
 /// Which fault comes when, and for how long.
@@ -32,12 +34,14 @@ pub(super) enum Fault {
 pub(super) struct Schedule {
     random: Random,
     servers: usize,
+    /// Whether the disks can be full.
+    disks: bool,
 }
 
 impl Schedule {
     /// The faults of a seed for this number of servers.
-    pub(super) fn new(seed: u64, servers: usize) -> Schedule {
-        Schedule { random: Random::new(seed ^ 0xC4A0_5C4A_05C4_A05C), servers }
+    pub(super) fn new(seed: u64, servers: usize, disks: bool) -> Schedule {
+        Schedule { random: Random::new(seed ^ 0xC4A0_5C4A_05C4_A05C), servers, disks }
     }
 
     /// How long nothing new happens.
@@ -54,7 +58,7 @@ impl Schedule {
         let step = 1 + self.random.below(self.servers as u64) as usize;
         let other = (one + step) % (self.servers + 1);
         let ms = 5 + self.random.below(200) as u32;
-        let fault = match self.random.below(10) {
+        let fault = match self.random.below(if self.disks { 12 } else { 10 }) {
             0 | 1 => Fault::Kill(one),
             2 | 3 => Fault::Pause(one),
             4 => Fault::Cut(one, other),
@@ -62,6 +66,7 @@ impl Schedule {
             6 => Fault::OneWay(other, one),
             7 => Fault::Isolate(one),
             8 => Fault::Mute(one),
+            10 | 11 => Fault::FullDisk(one, u64::from(ms) << 10),
             _ => Fault::Delay(one, other, ms),
         };
         // Most are over before a session expires, some are not.
@@ -72,12 +77,17 @@ impl Schedule {
 
 impl Fault {
     /// Let it happen.
-    pub(super) fn begin(self, servers: &mut Servers, ways: &Ways) {
+    ///
+    /// # Errors
+    /// A disk cannot be filled.
+    pub(super) fn begin(self, servers: &mut Servers, ways: &Ways) -> Result<(), Failure> {
         match self {
             Fault::Kill(server) => servers.kill(server),
             Fault::Pause(server) => servers.pause(server, true),
+            Fault::FullDisk(server, leave) => return servers.fill(server, leave),
             _ => self.wires(servers.len(), ways, true),
         }
+        Ok(())
     }
 
     /// Undo it.
@@ -91,6 +101,7 @@ impl Fault {
                 servers.pause(server, false);
                 Ok(())
             }
+            Fault::FullDisk(server, _) => servers.free(server),
             _ => {
                 self.wires(servers.len(), ways, false);
                 Ok(())
@@ -101,7 +112,7 @@ impl Fault {
     fn wires(self, servers: usize, ways: &Ways, cut: bool) {
         let others = |one: Party| (0..servers).filter(move |other| *other != one);
         match self {
-            Fault::Kill(_) | Fault::Pause(_) => {}
+            Fault::Kill(_) | Fault::Pause(_) | Fault::FullDisk(..) => {}
             Fault::Cut(one, other) => {
                 ways.cut(one, other, cut);
                 ways.cut(other, one, cut);
@@ -127,6 +138,9 @@ impl Fault {
             Fault::Isolate(one) => format!("nothing passes between {} and the other servers", name(one)),
             Fault::Mute(one) => format!("nothing passes from {} to the other servers", name(one)),
             Fault::Delay(from, to, ms) => format!("{ms} ms from {} to {}", name(from), name(to)),
+            Fault::FullDisk(one, leave) => {
+                format!("the disk of {} has room for {} KiB", name(one), leave >> 10)
+            }
         }
     }
 
@@ -137,6 +151,7 @@ impl Fault {
             Fault::Pause(_) => "pauses",
             Fault::Cut(..) | Fault::OneWay(..) | Fault::Isolate(_) | Fault::Mute(_) => "cuts",
             Fault::Delay(..) => "delays",
+            Fault::FullDisk(..) => "full disks",
         }
     }
 }
@@ -158,21 +173,29 @@ mod tests {
 
     use super::*;
 
+    fn draw(seed: u64, disks: bool) -> Vec<(Fault, Duration)> {
+        let mut schedule = Schedule::new(seed, 3, disks);
+        (0..300).map(|n| schedule.next((n % 2 == 0).then_some(2))).collect()
+    }
+
     #[test]
     fn a_seed_brings_its_faults_back_and_every_kind_comes() {
-        let draw = |seed| -> Vec<(Fault, Duration)> {
-            let mut schedule = Schedule::new(seed, 3);
-            (0..300).map(|n| schedule.next((n % 2 == 0).then_some(2))).collect()
-        };
-        assert_eq!(draw(7), draw(7));
-        assert_ne!(draw(7), draw(8));
-        let told: BTreeSet<String> = draw(7).iter().map(|(fault, _)| fault.tell(3)).collect();
-        for words in ["server 1 is killed", "server 3 stands still", "and the clients", "the other servers"] {
+        assert_eq!(draw(7, true), draw(7, true));
+        assert_ne!(draw(7, true), draw(8, true));
+        let told: BTreeSet<String> = draw(7, true).iter().map(|(fault, _)| fault.tell(3)).collect();
+        let words = [
+            "server 1 is killed",
+            "server 3 stands still",
+            "and the clients",
+            "the other servers",
+            "the disk of",
+        ];
+        for words in words {
             assert!(told.iter().any(|line| line.contains(words)), "{words}: {told:?}");
         }
-        let kinds: BTreeSet<&str> = draw(7).iter().map(|(fault, _)| fault.kind()).collect();
-        assert_eq!(kinds.len(), 4);
+        let kinds = |disks| draw(7, disks).iter().map(|(fault, _)| fault.kind()).collect::<BTreeSet<&str>>();
+        assert_eq!((kinds(true).len(), kinds(false).len()), (5, 4));
         let oneself = |fault: &Fault| matches!(fault, Fault::Cut(a, b) | Fault::OneWay(a, b) if a == b);
-        assert!(!draw(7).iter().any(|(fault, _)| oneself(fault)));
+        assert!(!draw(7, true).iter().any(|(fault, _)| oneself(fault)));
     }
 }

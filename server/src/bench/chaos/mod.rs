@@ -3,6 +3,7 @@
 //! | module | job |
 //! |---|---|
 //! | `servers` | the processes: started, killed, paused |
+//! | `disks` | the servers' disks: full |
 //! | `relay` | the wires: cut, delayed |
 //! | `faults` | what goes wrong, chosen by the seed |
 //! | `worker`, `expected` | a client, and what it may be told |
@@ -10,6 +11,7 @@
 //! | `story` | what happened |
 //! | `verdict` | the end: everything is there, and the recordings are judged |
 
+mod disks;
 mod expected;
 mod faults;
 mod relay;
@@ -65,19 +67,24 @@ type Counts = BTreeMap<&'static str, u64>;
 /// # Errors
 /// A guarantee is broken; the ensemble does not start.
 pub(super) fn run(args: &ChaosArgs) -> Result<(), Failure> {
+    // Does not come back where it can mount: then this program begins again there.
+    let disks = if args.no_full_disks { Err("--no-full-disks".to_owned()) } else { disks::enter() };
     let home = home(args.keep.as_deref())?;
     let servers = usize::from(args.servers);
     // The clients are a party too.
     let ways = Ways::new(servers + 1);
-    let mut ensemble = Servers::plan(servers, &home.path, &ways)?;
+    let mut ensemble = Servers::plan(servers, &home.path, &ways, disks.is_ok())?;
     let entries = (0..servers).map(|server| entry(&ways, servers, server, ensemble.port(server)));
-    let shared = Arc::new(Shared::new(entries.collect::<Result<_, _>>()?));
+    let pace = args.rate.map_or(0.0, |rate| f64::from(args.clients) / rate as f64);
+    let shared = Arc::new(Shared::new(entries.collect::<Result<_, _>>()?, Duration::from_secs_f64(pace)));
     say(&format!("seed {}: {servers} servers, {} clients, {} s", args.seed, args.clients, args.seconds));
-    let result = whole_run(args, &mut ensemble, &ways, &shared);
+    if let Err(why) = &disks {
+        say(&format!("no full disks: {why}"));
+    }
+    let result = whole_run(args, &mut ensemble, &ways, &shared, disks.is_ok());
     ways.end();
-    drop(ensemble);
     let verdict = result.and_then(|recordings| judge(args, &recordings, &home));
-    leave(home, &shared, verdict)
+    leave(home, ensemble, &shared, verdict)
 }
 
 fn entry(ways: &Arc<Ways>, clients: usize, server: usize, port: u16) -> Result<Server, Failure> {
@@ -106,12 +113,13 @@ fn whole_run(
     ensemble: &mut Servers,
     ways: &Ways,
     shared: &Arc<Shared>,
+    disks: bool,
 ) -> Result<PathBuf, Failure> {
     for server in 0..ensemble.len() {
         ensemble.start(server)?;
     }
-    if !ensemble.all_serve(START_LIMIT) {
-        let what = ensemble.fallen().unwrap_or_else(|| "they do not elect a leader".to_owned());
+    if !ensemble.all_serve(START_LIMIT)? {
+        let what = ensemble.fallen()?.unwrap_or_else(|| "they do not elect a leader".to_owned());
         return Err(Failure::Unfit(format!(
             "the servers do not serve after {} s: {what}",
             START_LIMIT.as_secs()
@@ -126,7 +134,7 @@ fn whole_run(
         };
         let workers: Result<Vec<_>, _> = (0..usize::from(args.clients)).map(start).collect();
         let faults = match &workers {
-            Ok(_) => chaos(args, ensemble, ways, shared, &mut counts),
+            Ok(_) => chaos(args, ensemble, ways, shared, (&mut counts, disks)),
             Err(_) => Ok(()),
         };
         shared.stop.store(true, Ordering::SeqCst);
@@ -136,12 +144,14 @@ fn whole_run(
         Ok::<_, Failure>((faults, clients))
     })?;
     faults?;
-    summary(args, shared, &counts);
+    summary(args, shared, &counts, ensemble.starved());
     violated(shared)?;
+    // What does not serve in time is told by those that look at every server.
+    ensemble.all_serve(START_LIMIT)?;
     if let Err(what) = verdict::everything_is_there(shared, &clients) {
         shared.violation(None, what);
     }
-    if let Some(what) = ensemble.fallen() {
+    if let Some(what) = ensemble.fallen()? {
         shared.violation(None, what);
     }
     violated(shared)?;
@@ -171,13 +181,13 @@ fn chaos(
     ensemble: &mut Servers,
     ways: &Ways,
     shared: &Shared,
-    counts: &mut Counts,
+    (counts, disks): (&mut Counts, bool),
 ) -> Result<(), Failure> {
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         flag::register(signal, Arc::clone(&interrupted)).map_err(system("catching signals"))?;
     }
-    let mut schedule = Schedule::new(args.seed, ensemble.len());
+    let mut schedule = Schedule::new(args.seed, ensemble.len(), disks);
     let mut active: Vec<(Instant, Fault)> = Vec::new();
     let until = Instant::now() + Duration::from_secs(u64::from(args.seconds));
     let mut next = Instant::now() + schedule.pause();
@@ -194,14 +204,14 @@ fn chaos(
         }
         if now >= next && active.len() < AT_A_TIME {
             let (fault, lasts) = schedule.next(ensemble.leader());
-            fault.begin(ensemble, ways);
+            fault.begin(ensemble, ways)?;
             *counts.entry(fault.kind()).or_default() += 1;
             let words = fault.tell(ensemble.len());
             shared.story.fault(format!("{words}, for {:.1} s", lasts.as_secs_f64()));
             active.push((now + lasts, fault));
             next = now + schedule.pause();
         }
-        if let Some(what) = ensemble.fallen() {
+        if let Some(what) = ensemble.fallen()? {
             shared.violation(None, what);
         }
         if now >= say {
@@ -235,13 +245,18 @@ fn progress(shared: &Shared, counts: &Counts) {
     ));
 }
 
-fn summary(args: &ChaosArgs, shared: &Shared, counts: &Counts) {
+fn summary(args: &ChaosArgs, shared: &Shared, counts: &Counts, starved: u64) {
     progress(shared, counts);
     let kinds: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     say(&format!(
-        "seed {}: {}; {} watch events, {} answers lost; longest time without an acknowledged write: {} ms",
+        "seed {}: {}{}; {} watch events, {} answers lost; longest time without an acknowledged write: {} ms",
         args.seed,
         if kinds.is_empty() { "no faults".to_owned() } else { kinds.join(", ") },
+        if starved == 0 {
+            String::new()
+        } else {
+            format!(" ({starved} times a server ended for want of room)")
+        },
         shared.events.load(Ordering::Relaxed),
         shared.unknown.load(Ordering::Relaxed),
         shared.longest_gap_ms()
@@ -276,7 +291,16 @@ fn judge(args: &ChaosArgs, recordings: &Path, home: &Home) -> Result<(), Failure
 }
 
 /// The story if something is wrong; then the files stay.
-fn leave(home: Home, shared: &Shared, verdict: Result<(), Failure>) -> Result<(), Failure> {
+fn leave(
+    home: Home,
+    mut ensemble: Servers,
+    shared: &Shared,
+    verdict: Result<(), Failure>,
+) -> Result<(), Failure> {
+    if home.temporary.is_none() || verdict.is_err() {
+        ensemble.keep_data()?;
+    }
+    drop(ensemble);
     if let Some((_, lines)) = shared.story.told() {
         say("What happened before, the newest last:");
         lines.iter().for_each(|line| say(&format!("  {line}")));

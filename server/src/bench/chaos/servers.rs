@@ -1,4 +1,4 @@
-//! The ensemble of a run: processes of this program, which are killed, paused, and started again.
+//! The ensemble of a run: processes of this program, killed, paused, and started again; their disks.
 
 use std::fs::{self, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -12,8 +12,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::super::failure::{Failure, system};
 use super::super::value::Random;
+use super::disks::{Disk, copy};
 use super::relay::{Party, Ways};
 use crate::cli::RECORD;
+use crate::error::EXIT_LOG;
 use crate::service::{Health, health};
 
 /// Ports are taken from here: below those that the system gives to connections.
@@ -22,6 +24,8 @@ const PORTS: std::ops::Range<u64> = 11_000..32_000;
 const TICK_MS: u32 = 200;
 /// How long a server may take to end.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// How long after its disk was full a server may end for that reason: it may have stood still.
+const FULL_LIMIT: Duration = Duration::from_secs(30);
 
 /// The ports of one server.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +43,21 @@ struct Server {
     log: PathBuf,
     child: Option<Child>,
     paused: bool,
+    /// Where its data is.
+    data: PathBuf,
+    /// A disk of its own, if it has one.
+    disk: Option<Disk>,
+    /// The disk is full, or has been until then.
+    full: Option<Full>,
+    /// Whether the process has ended because its disk was full.
+    starved: bool,
+}
+
+/// Whether a disk is full.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Full {
+    Yes,
+    Until(Instant),
 }
 
 /// All servers.
@@ -46,14 +65,17 @@ struct Server {
 pub(super) struct Servers {
     servers: Vec<Server>,
     recordings: PathBuf,
+    /// How often a server has ended because its disk was full.
+    starved: u64,
 }
 
 impl Servers {
-    /// Write the configurations of `count` servers, which reach each other by wires only.
+    /// Write the configurations of `count` servers, which reach each other by wires only. With `disks` each
+    /// has its data on a small disk of its own.
     ///
     /// # Errors
     /// No port is free; a file cannot be written.
-    pub(super) fn plan(count: usize, home: &Path, ways: &Arc<Ways>) -> Result<Servers, Failure> {
+    pub(super) fn plan(count: usize, home: &Path, ways: &Arc<Ways>, disks: bool) -> Result<Servers, Failure> {
         let failed = system("preparing a server's directory");
         let mut random = Random::new(u64::from(std::process::id()));
         let mut held = Vec::new();
@@ -66,11 +88,18 @@ impl Servers {
         let mut servers = Vec::new();
         for me in 0..count {
             let directory = home.join(format!("server.{}", me + 1));
-            let data = directory.join("data");
+            let mut data = directory.join("data");
+            let mut disk = None;
+            if disks {
+                let path = directory.join("disk");
+                fs::create_dir_all(&path).map_err(&failed)?;
+                data = path.join("data");
+                disk = Some(Disk::mount(path)?);
+            }
             fs::create_dir_all(&data).map_err(&failed)?;
             fs::write(data.join("myid"), format!("{}\n", me + 1)).map_err(&failed)?;
             let mut text = format!(
-                "tickTime={TICK_MS}\ninitLimit=10\nsyncLimit=5\nsnapCount=2000\ncommitLogCount=500\n\
+                "tickTime={TICK_MS}\ninitLimit=10\nsyncLimit=5\nsnapCount=2000\ncommitLogCount=500\npreAllocSize=1024\n\
                  maxClientCnxns=0\n4lw.commands.whitelist=*\nclientPortAddress=127.0.0.1\n\
                  dataDir={}\nclientPort={}\n",
                 data.display(),
@@ -89,9 +118,19 @@ impl Servers {
             let config = directory.join("zoo.cfg");
             fs::write(&config, text).map_err(&failed)?;
             let log = directory.join("quorate.log");
-            servers.push(Server { ports: ports[me], config, log, child: None, paused: false });
+            servers.push(Server {
+                ports: ports[me],
+                config,
+                log,
+                child: None,
+                paused: false,
+                data,
+                disk,
+                full: None,
+                starved: false,
+            });
         }
-        Ok(Servers { servers, recordings: home.join("recordings") })
+        Ok(Servers { servers, recordings: home.join("recordings"), starved: 0 })
     }
 
     /// How many there are.
@@ -119,6 +158,7 @@ impl Servers {
             return Ok(());
         }
         let failed = system("starting a server");
+        server.purge()?;
         let log = OpenOptions::new().create(true).append(true).open(&server.log).map_err(&failed)?;
         let program = std::env::current_exe().map_err(system("finding this program"))?;
         let child = Command::new(program)
@@ -132,6 +172,7 @@ impl Servers {
             .map_err(&failed)?;
         server.child = Some(child);
         server.paused = false;
+        server.starved = false;
         Ok(())
     }
 
@@ -157,15 +198,81 @@ impl Servers {
         }
     }
 
-    /// A server that has ended though it was not killed, and what its log ends with.
-    pub(super) fn fallen(&mut self) -> Option<String> {
-        self.servers.iter_mut().enumerate().find_map(|(index, server)| {
-            let status = server.child.as_mut()?.try_wait().ok()??;
+    /// Leave this room on a server's disk.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn fill(&mut self, index: Party, leave: u64) -> Result<(), Failure> {
+        let server = &mut self.servers[index];
+        server.full = Some(Full::Yes);
+        server.disk.as_ref().map_or(Ok(()), |disk| disk.fill(leave)).map_err(system("filling a disk"))
+    }
+
+    /// Make room on a server's disk, and start the server if it has ended because there was none.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn free(&mut self, index: Party) -> Result<(), Failure> {
+        let server = &mut self.servers[index];
+        server.full = Some(Full::Until(Instant::now()));
+        server.disk.as_ref().map_or(Ok(()), Disk::free).map_err(system("making room on a disk"))?;
+        if server.starved { self.start(index) } else { Ok(()) }
+    }
+
+    /// A server that has ended though it was not killed, and what its log ends with. One whose disk is full
+    /// may end, with the exit code for that, and is started when there is room.
+    ///
+    /// # Errors
+    /// A server cannot be started.
+    pub(super) fn fallen(&mut self) -> Result<Option<String>, Failure> {
+        for index in 0..self.servers.len() {
+            let server = &mut self.servers[index];
+            let Some(child) = &mut server.child else { continue };
+            let Some(status) = child.try_wait().map_err(system("asking after a server"))? else { continue };
+            let starving = match server.full {
+                None => false,
+                Some(Full::Yes) => true,
+                Some(Full::Until(then)) => then.elapsed() < FULL_LIMIT,
+            };
+            if starving && status.code() == Some(i32::from(EXIT_LOG)) {
+                server.child = None;
+                server.starved = true;
+                self.starved += 1;
+                if server.full != Some(Full::Yes) {
+                    self.start(index)?;
+                }
+                continue;
+            }
             let log = fs::read_to_string(&server.log).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
             let tail = lines[lines.len().saturating_sub(10)..].join("\n  ");
-            Some(format!("server {} ended by itself with {status}; its log ends:\n  {tail}", index + 1))
-        })
+            return Ok(Some(format!(
+                "server {} ended by itself with {status}; its log ends:\n  {tail}",
+                index + 1
+            )));
+        }
+        Ok(None)
+    }
+
+    /// How often a server has ended because its disk was full.
+    pub(super) fn starved(&self) -> u64 {
+        self.starved
+    }
+
+    /// Put the data where it outlives the disks. The servers are killed for that.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn keep_data(&mut self) -> Result<(), Failure> {
+        for index in 0..self.servers.len() {
+            self.kill(index);
+            let server = &self.servers[index];
+            if server.disk.is_some() {
+                let kept = server.config.with_file_name("data");
+                copy(&server.data, &kept).map_err(system("keeping a server's data"))?;
+            }
+        }
+        Ok(())
     }
 
     /// The server that says that it leads. Those that stand still are not asked.
@@ -173,15 +280,21 @@ impl Servers {
         self.servers.iter().position(|server| server.mode().as_deref() == Some("leader"))
     }
 
-    /// Wait until all of them serve.
-    pub(super) fn all_serve(&self, limit: Duration) -> bool {
+    /// Wait until all of them serve. One that still ends because its disk was full is started again.
+    ///
+    /// # Errors
+    /// A server cannot be started.
+    pub(super) fn all_serve(&mut self, limit: Duration) -> Result<bool, Failure> {
         let until = Instant::now() + limit;
         loop {
+            if self.fallen()?.is_some() {
+                return Ok(false);
+            }
             if self.servers.iter().all(|server| server.mode().is_some()) {
-                return true;
+                return Ok(true);
             }
             if Instant::now() > until {
-                return false;
+                return Ok(false);
             }
             thread::sleep(Duration::from_millis(50));
         }
@@ -221,6 +334,21 @@ impl Drop for Servers {
 }
 
 impl Server {
+    /// Remove old snapshots and logs before the disk is full of them.
+    fn purge(&self) -> Result<(), Failure> {
+        if self.disk.as_ref().is_some_and(Disk::is_half_full) && self.full != Some(Full::Yes) {
+            let failed = system("removing old files");
+            let program = std::env::current_exe().map_err(&failed)?;
+            let mut purge = Command::new(program);
+            let output = purge.args(["data", "purge"]).arg(&self.config).output().map_err(&failed)?;
+            if !output.status.success() {
+                let why = String::from_utf8_lossy(&output.stderr);
+                return Err(Failure::Broken(format!("quorate data purge: {}", why.trim())));
+            }
+        }
+        Ok(())
+    }
+
     fn mode(&self) -> Option<String> {
         if self.child.is_none() || self.paused {
             return None;

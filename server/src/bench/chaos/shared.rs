@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::super::server::Server;
 use super::expected::SHARED;
@@ -33,6 +34,8 @@ pub(super) struct Shared {
     versions: [Mutex<HashSet<i32>>; SHARED],
     /// Requests that were answered, and among them writes that were acknowledged.
     pub(super) operations: AtomicU64,
+    /// How long a client rests for each request that was answered.
+    pub(super) pace: Duration,
     pub(super) writes: AtomicU64,
     /// Requests whose answer was lost.
     pub(super) unknown: AtomicU64,
@@ -45,9 +48,10 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(servers: Vec<Server>) -> Shared {
+    pub(super) fn new(servers: Vec<Server>, pace: Duration) -> Shared {
         Shared {
             servers,
+            pace,
             story: Story::new(),
             stop: AtomicBool::new(false),
             newest: AtomicI64::new(0),

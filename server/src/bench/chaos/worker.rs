@@ -288,6 +288,7 @@ impl<'a> Worker<'a> {
             sent.push(Sent { xid: client.ask(&self.request(ask)), ask, before });
         }
         let answered = self.exchange(client, &sent);
+        thread::sleep(self.shared.pace * count as u32);
         if let Err((left, _)) = &answered {
             self.shared.unknown.fetch_add(*left as u64, Ordering::Relaxed);
         }

@@ -1,0 +1,78 @@
+"""The results as a page: checks/results/blind.md."""
+
+import json
+from collections import Counter
+
+WORDS = {
+    "unit": "unit tests of core", "storage": "tests of the storage", "model": "a property of a model",
+    "spec": "transcripts, the judge and other tests of spec", "e2e": "real servers",
+}  # fmt: skip
+PROTOCOL = ("core/src/election/", "core/src/zab/", "core/src/session/", "core/src/peer.rs")
+
+
+def percent(part, whole):
+    return f"{part} of {whole} ({100 * part / whole:.0f} %)" if whole else "none"
+
+
+def verdicts(path):
+    """Mutant -> why it is equivalent, or what was added: what a reader has found out about each survivor."""
+    known = {}
+    if path.exists():
+        for line in path.read_text().splitlines():
+            if line.startswith("- `"):
+                name, _, why = line[3:].partition("`: ")
+                known[name] = why
+    return known
+
+
+def write(sample, result):
+    results = json.loads(result.read_text())
+    known = verdicts(result.parent / "blind-survivors.md")
+    rows = [(mutant, results.get(mutant["name"], {})) for mutant in sample["mutants"]]
+    left_out = [(m, row) for m, row in rows if "left_out" in row]
+    judged = [(m, row) for m, row in rows if "left_out" not in row and (row.get("noticed") or row.get("ended"))]
+    waiting = len(rows) - len(left_out) - len(judged)
+    by = Counter(next(iter(row["noticed"])) for _, row in judged if row.get("noticed"))
+    survivors = [(m, row) for m, row in judged if not row.get("noticed")]
+    protocol = [(m, row) for m, row in judged if m["file"].startswith(PROTOCOL)]
+    asked = [(m, row) for m, row in protocol if row.get("asked_models") or "model" in row.get("noticed", {})]
+    by_model = [m for m, row in asked if "model" in row.get("noticed", {})]
+    offline = sum(n for tier, n in by.items() if tier != "e2e")
+    revisions = ", ".join(sorted({row["revision"] for _, row in rows if "revision" in row}))
+    lines = [
+        "# Mutants that were not chosen by hand",
+        "",
+        "Written by `tests/blind/run.py write`. `tests/blind/sample.py` names places, exclusions and the seed;",
+        f"{sample['tool']} lists the mutants. Revision {revisions}.",
+        "",
+        "| | |",
+        "|---|---:|",
+        f"| drawn, of {sample['allowed']} | {len(rows)} |",
+        f"| do not compile, or have no form with a switch | {len(left_out)} |",
+        f"| not judged yet | {waiting} |",
+        f"| judged | {len(judged)} |",
+        *(f"| noticed first by {WORDS[tier]} | {by[tier]} |" for tier in WORDS if by[tier]),
+        f"| noticed offline | {percent(offline, len(judged))} |",
+        f"| survived | {len(survivors)} |",
+        f"| of election, ZAB, sessions and the peer: asked of the models too | {len(asked)} |",
+        f"| of these, noticed by a property of a model | {percent(len(by_model), len(asked))} |",
+        "",
+        "A model notices by a property, or by a state that it never reaches; its counts are not asked. Models of at",
+        "most 700,000 states run, those that come across the mutant's place.",
+        "",
+        "## Survivors",
+        "",
+        *(f"- `{m['name']}`: {known.get(m['name'], 'not looked at yet')}" for m, _ in survivors),
+        "",
+        "## Noticed",
+        "",
+        "| mutant | by |",
+        "|---|---|",
+    ]
+    for mutant, row in judged:
+        if row.get("noticed"):
+            found = "; ".join(what[:90] + ("…" if len(what) > 90 else "") for what in row["noticed"].values())
+            lines.append(f"| `{mutant['name'].replace('|', chr(92) + '|')}` | {found.replace('|', '/')} |")
+    lines += ["", "## Left out", "", *(f"- `{m['name']}`: {row['left_out']}" for m, row in left_out)]
+    result.with_suffix(".md").write_text("\n".join(lines) + "\n")
+    print(f"{len(judged)} judged, {len(survivors)} survived, {waiting} to do")
