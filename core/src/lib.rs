@@ -39,7 +39,6 @@ pub mod config;
 pub mod election;
 pub mod ids;
 mod input;
-#[cfg(debug_assertions)]
 mod invariants;
 pub mod membership;
 mod mutation;

@@ -326,6 +326,30 @@ pub enum Mutation {
     VersionBeforeAcl,
     /// A check is logged with the version that the znode has now, not with the outstanding one.
     CheckLogsPresentVersion,
+    /// setACL compares the version of the data.
+    SetAclComparesVersion,
+    /// A learner answers a write when it has handed it to the leader.
+    WriteAnsweredEarly,
+    /// A leader does not answer a learner that asks about a session.
+    RevalidationNotAnswered,
+    /// A session that comes to another server is refused there.
+    MovedSessionRefused,
+    /// A server that stops to serve keeps the requests that wait for an answer.
+    StopKeepsQueue,
+    /// A transaction that was proposed before a request arrived is taken for its answer.
+    EarlierTransactionAnswers,
+    /// A new leader does not know the sessions of those before it.
+    LeaderForgetsSessions,
+    /// The leader goes on knowing a session that has ended.
+    EndedSessionTracked,
+    /// A state that is installed leaves the sessions as they were.
+    InstallKeepsSessions,
+    /// The start of an epoch is not shown to clients as the last zxid.
+    EpochStartNotShown,
+    /// An observer that has promised a later epoch ends a reign as a voter does.
+    ObserverEndsReign,
+    /// A leader that one voter is lost to steps down, though a quorum is with it.
+    AnyLossDeposes,
 }
 
 /// Whether this peer is to break this rule: always `false` in a shipped build.

@@ -143,6 +143,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod byte;
+pub mod deed;
 pub mod deep;
 mod explorer;
 pub mod fall;

@@ -99,6 +99,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::LearnerLeaseFromReceipt, &["leases"]),
     mutant(Mutation::LateDiskLeads, &["leases"]),
     mutant(Mutation::LateDiskVotes, &["leases"]),
+    mutant(Mutation::AnyLossDeposes, &["leases"]),
     mutant(Mutation::ParkedForgotten, &["backlog"]),
     mutant(Mutation::EpochLeapsAnywhere, &["strangers"]),
     mutant(Mutation::YieldsAtOnce, &["strangers"]),
@@ -122,6 +123,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::OwnPromiseNotAwaited, &["zab-sync"]),
     mutant(Mutation::CurrentEpochAtPromise, &["one-behind"]),
     mutant(Mutation::ObserverPromiseCounts, &["observed"]),
+    mutant(Mutation::ObserverEndsReign, &["observed"]),
     // Synchronisation.
     mutant(Mutation::TruncationSkipped, &["joins"]),
     mutant(Mutation::DiffPointIgnored, &["in-service"]),
@@ -204,6 +206,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::DeleteAsksZnode, &["road"]),
     mutant(Mutation::VersionBeforeAcl, &["road"]),
     mutant(Mutation::CheckLogsPresentVersion, &["road"]),
+    mutant(Mutation::SetAclComparesVersion, &["road"]),
     // Clients.
     mutant(Mutation::ReadBeforeOwnWrite, &["clients"]),
     survivor(
@@ -226,6 +229,16 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::SyncNotForwarded, &["clients"]),
     mutant(Mutation::EndedSessionRevalidated, &["clients"]),
     mutant(Mutation::EndedSessionKeepsConnection, &["clients"]),
+    // Sessions in an ensemble.
+    mutant(Mutation::StopKeepsQueue, &["sessions"]),
+    mutant(Mutation::EarlierTransactionAnswers, &["sessions"]),
+    mutant(Mutation::WriteAnsweredEarly, &["sessions"]),
+    mutant(Mutation::RevalidationNotAnswered, &["sessions"]),
+    mutant(Mutation::MovedSessionRefused, &["sessions"]),
+    mutant(Mutation::LeaderForgetsSessions, &["sessions"]),
+    mutant(Mutation::EndedSessionTracked, &["sessions"]),
+    mutant(Mutation::InstallKeepsSessions, &["sessions"]),
+    mutant(Mutation::EpochStartNotShown, &["sessions"]),
     // Bugs of ZooKeeper.
     bug("ZOOKEEPER-4643", Mutation::EpochBeforeHistory, &["zab-sync"]),
     bug("ZOOKEEPER-4646", Mutation::NewLeaderAckBeforeSync, &["zab-oracle"]),

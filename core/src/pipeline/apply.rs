@@ -303,7 +303,9 @@ impl TreeService {
             }
             TxnBody::CloseSession(_) => {
                 self.state.sessions.remove(&session);
-                if let Some(leading) = &mut self.leading {
+                if let Some(leading) = &mut self.leading
+                    && !mutated!(self.settings, EndedSessionTracked)
+                {
                     leading.tracker.remove(session);
                 }
             }

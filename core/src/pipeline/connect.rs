@@ -76,7 +76,10 @@ impl TreeService {
             }
         } else if is_new {
             let work = Work::Commit { parts: vec![] };
-            self.clients.queues.push(session, Pending { conn, xid: 0, op: OpCode::CreateSession, work });
+            self.clients.queues.push(
+                session,
+                Pending { conn, xid: 0, op: OpCode::CreateSession, after: self.clients.has_up_to, work },
+            );
             let body = Request::CreateSession(timeout_ms).body();
             fx.push(Effect::Submit(ClientRequest::internal(session, OpCode::CreateSession, body)));
         } else if let_in {

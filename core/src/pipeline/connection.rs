@@ -8,7 +8,7 @@ use core::net::IpAddr;
 
 use bytes::Bytes;
 
-use crate::ids::{ConnId, SessionId};
+use crate::ids::{ConnId, SessionId, Zxid};
 use crate::wire::client::{OpCode, Request};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::record::Id;
@@ -46,6 +46,9 @@ pub(super) struct Pending {
     pub(super) conn: ConnId,
     pub(super) xid: i32,
     pub(super) op: OpCode,
+    /// A transaction up to here is not this request's, but an earlier one's of its session: some clients count
+    /// their requests anew behind each connection.
+    pub(super) after: Zxid,
     pub(super) work: Work,
 }
 
@@ -103,11 +106,12 @@ impl Queues {
         self.len += 1;
     }
 
-    /// Take out the request that this transaction answers: the oldest of its session, if the xid
-    /// is the same and the transaction is of its kind or says that it failed.
+    /// Take out the request that this transaction answers: the oldest of its session, if the
+    /// transaction was proposed later, the xid is the same, and it is of its kind or says that it failed.
     pub(super) fn take_committed(&mut self, header: &TxnHeader) -> Option<Pending> {
         self.take_if(header.client_id, |pending| {
-            pending.xid == header.cxid
+            header.zxid > pending.after
+                && pending.xid == header.cxid
                 && matches!(&pending.work, Work::Commit { .. })
                 && (header.op == pending.op.to_i32() || header.op == OpCode::Error.to_i32())
         })
@@ -148,5 +152,30 @@ impl Queues {
 
     pub(super) fn clear(&mut self) {
         *self = Queues::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client has moved here while its first write is under way, and counts from 1 again.
+    #[test]
+    fn an_earlier_transaction_of_the_same_number_is_no_answer() {
+        let session = SessionId(7);
+        let pending = Pending {
+            conn: ConnId(1),
+            xid: 1,
+            op: OpCode::SetData,
+            after: Zxid::new(1, 4),
+            work: Work::Commit { parts: Vec::new() },
+        };
+        let mut queues = Queues::default();
+        queues.push(session, pending);
+        let op = OpCode::SetData.to_i32();
+        let header =
+            |counter| TxnHeader { client_id: session, cxid: 1, zxid: Zxid::new(1, counter), time: 0, op };
+        assert_eq!(queues.take_committed(&header(4)), None);
+        assert!(queues.take_committed(&header(5)).is_some());
     }
 }

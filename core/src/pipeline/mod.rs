@@ -102,6 +102,8 @@ struct Clients {
     ids: SessionIds,
     /// A learner's: the sessions heard from since the leader was told.
     touches: Touches,
+    /// While a client is heard or let in: the last transaction that this server has, applied or not.
+    has_up_to: Zxid,
 }
 
 /// What only a leader keeps.
@@ -137,6 +139,10 @@ impl Service for TreeService {
         service
     }
 
+    fn has_up_to(&mut self, last: Zxid) {
+        self.clients.has_up_to = last;
+    }
+
     fn client(&mut self, now: Now, conn: ConnId, event: ClientEvent, fx: &mut Fx) {
         match event {
             ClientEvent::Closed => {
@@ -151,6 +157,7 @@ impl Service for TreeService {
             ClientEvent::Connect { frame, address } => self.connect(now, conn, &frame, address, fx),
             ClientEvent::Frame(frame) => self.frame(now, conn, frame, fx),
         }
+        self.clients.has_up_to = Zxid::ZERO;
     }
 
     fn prepare(&mut self, now: Now, zxid: Zxid, request: &ClientRequest, origin: Origin) -> ClientTxn {
@@ -182,7 +189,9 @@ impl Service for TreeService {
 
     fn serve(&mut self, now: Now, role: ServingRole, applied: Zxid, fx: &mut Fx) {
         self.role = Some(role);
-        self.state.applied = applied;
+        if !mutated!(self.settings, EpochStartNotShown) {
+            self.state.applied = applied;
+        }
         if self.state.reach == Reach::UntilServing {
             // Everything that the leader had committed when the state was complete is applied.
             self.state.reach = Reach::Exact;
@@ -194,7 +203,8 @@ impl Service for TreeService {
             let mut leading = Leading::new(&self.settings);
             leading.reaped_at = now.elapsed_ms;
             let heard = if mutated!(self.settings, NewLeaderKeepsDeadlines) { 0 } else { now.elapsed_ms };
-            for (session, timeout_ms) in &self.state.sessions {
+            let known = !mutated!(self.settings, LeaderForgetsSessions);
+            for (session, timeout_ms) in self.state.sessions.iter().filter(|_| known) {
                 let touch = Touch { session: *session, timeout_ms: *timeout_ms };
                 leading.tracker.track(heard, touch, None);
             }
@@ -238,7 +248,9 @@ impl Service for TreeService {
 
     fn revalidate(&mut self, now: Now, touch: Touch, from: Origin) -> bool {
         let Some(leading) = &mut self.leading else { return false };
-        let valid = leading.tracker.touch(now.elapsed_ms, touch);
+        let valid = leading.tracker.touch(now.elapsed_ms, touch)
+            && !(mutated!(self.settings, MovedSessionRefused)
+                && leading.tracker.check(touch.session, from).is_err());
         if valid {
             leading.tracker.set_owner(touch.session, from);
         }
@@ -247,6 +259,7 @@ impl Service for TreeService {
 
     fn revalidated(&mut self, now: Now, session: SessionId, valid: bool, fx: &mut Fx) {
         self.session_answer(now, session, valid, fx);
+        self.clients.has_up_to = Zxid::ZERO;
     }
 }
 
@@ -270,9 +283,10 @@ impl Replicated {
 
     /// Replace everything by a snapshot.
     fn install(&mut self, snapshot: &TreeImage, settings: &Settings) {
+        let kept = mutated!(settings, InstallKeepsSessions) && !self.sessions.is_empty();
         *self = Replicated {
             tree: snapshot.to_tree(settings),
-            sessions: snapshot.session_table(),
+            sessions: if kept { core::mem::take(&mut self.sessions) } else { snapshot.session_table() },
             applied: snapshot.applied(),
             reach: snapshot.reach(),
             // Those before may be of a history that is gone.
@@ -290,6 +304,7 @@ impl Clients {
             watches: no_watches(settings),
             ids: SessionIds::default(),
             touches: Touches::default(),
+            has_up_to: Zxid::ZERO,
         }
     }
 
@@ -298,7 +313,9 @@ impl Clients {
         fx.extend(self.connections.keys().map(|conn| Effect::Close(*conn)));
         self.connections.clear();
         self.by_session.clear();
-        self.queues.clear();
+        if !mutated!(settings, StopKeepsQueue) {
+            self.queues.clear();
+        }
         self.touches.clear();
         self.watches = no_watches(settings);
     }

@@ -357,7 +357,9 @@ impl Preparation<'_> {
         path::validate(&r.path).map_err(|_| ErrorCode::BadArguments)?;
         let acl = self.fixed_acl(&r.acl)?;
         let before = self.existing(&r.path, perms::ADMIN)?;
-        let mut version = self.compare(r.version, before.meta.aversion)?;
+        let of_data = mutated!(self.settings, SetAclComparesVersion);
+        let current = if of_data { before.meta.version } else { before.meta.aversion };
+        let mut version = self.compare(r.version, current)?;
         if mutated!(self.settings, AversionNotRaised) {
             version = before.meta.aversion;
         }

@@ -12,7 +12,7 @@ use super::message::{ClientReply, ClientRequest};
 use super::{Fx, TreeService};
 use crate::auth::digest;
 use crate::auth::identities::{TooMany, with_proved};
-use crate::ids::{ConnId, Now, SessionId, Touch};
+use crate::ids::{ConnId, Now, SessionId, Touch, Zxid};
 use crate::mutation::mutated;
 use crate::payload::{Effect, Origin};
 use crate::session::SessionError;
@@ -100,12 +100,19 @@ impl TreeService {
             self.clients.touches.insert(session, touch.timeout_ms);
         }
         let is_ordered = matches!(work, Work::Commit { .. } | Work::Sync { .. });
-        let pending = Pending { conn, xid, op, work };
+        let known = !mutated!(self.settings, EarlierTransactionAnswers);
+        let after = if known { self.clients.has_up_to } else { Zxid::ZERO };
+        let pending = Pending { conn, xid, op, after, work };
         let waits = self.clients.queues.is_waiting(session) && !mutated!(self.settings, ReadBeforeOwnWrite);
         if !is_ordered && !waits {
             return self.answer(now, pending, fx);
         }
-        self.clients.queues.push(session, pending);
+        let early = mutated!(self.settings, WriteAnsweredEarly) && self.leading.is_none();
+        if early && matches!(pending.work, Work::Commit { .. }) {
+            self.reply(pending.asked(), Ok(Response::Empty), fx);
+        } else {
+            self.clients.queues.push(session, pending);
+        }
         if is_ordered {
             let request = ClientRequest { session, cxid: xid, op: op.to_i32(), body: arrived.body, auth };
             fx.push(Effect::Submit(request));

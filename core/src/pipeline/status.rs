@@ -93,6 +93,11 @@ impl TreeService {
         tracker.map(|tracker| tracker.queue())
     }
 
+    /// The sessions that a leader knows, closing or not, in order.
+    pub fn tracked(&self) -> impl Iterator<Item = SessionId> {
+        self.leading.iter().flat_map(|leading| leading.tracker.sessions())
+    }
+
     /// The znodes.
     pub fn tree(&self) -> &DataTree {
         &self.state.tree

@@ -114,6 +114,11 @@ impl SessionTracker {
         &self.queue
     }
 
+    /// Every session that is known, closing or not, in order.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
+        self.sessions.keys().copied()
+    }
+
     /// Whether the session is known, closing or not.
     pub fn is_tracked(&self, session: SessionId) -> bool {
         self.sessions.contains_key(&session)

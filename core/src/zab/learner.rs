@@ -277,6 +277,7 @@ impl<P: Payload> Learner<P> {
             }
             (Packet::Revalidated { session, valid }, Phase::Broadcast(..)) => {
                 let mut effects = Vec::new();
+                m.service.has_up_to(m.history.last());
                 m.service.revalidated(cx.now, session, valid, &mut effects);
                 self.carry_out(cx, effects)
             }
@@ -295,6 +296,7 @@ impl<P: Payload> Learner<P> {
         event: ClientOf<P>,
     ) -> Outcome {
         let mut effects = Vec::new();
+        m.service.has_up_to(m.history.last());
         m.service.client(cx.now, conn, event, &mut effects);
         self.carry_out(cx, effects)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quorate_core::QuorumPeer;
-use quorate_core::config::{Constant, ElectionMode, PeerConfig, SizeLimit};
+use quorate_core::config::{Constant, ElectionMode, PeerConfig, SettingsOf, SizeLimit};
 use quorate_core::election::ServerState;
 use quorate_core::ids::{ServerId, Zxid};
 use quorate_core::membership::Membership;
@@ -14,7 +14,7 @@ use super::{Ensemble, Reachable, faults, groups, observers, recovery, sync};
 use crate::byte::Byte;
 use crate::properties;
 use crate::search::Searchable;
-use crate::world::{Action, Budget, Durable, Harsh, QuorumPort, Setting, World};
+use crate::world::{Action, Budget, Durable, Harsh, Modelled, QuorumPort, Setting, World};
 
 /// A model and what is known of it.
 pub struct ModelSpec {
@@ -258,6 +258,7 @@ pub fn catalogue() -> Vec<ModelSpec> {
     models.extend(super::leases::catalogue());
     models.extend(super::comparison::catalogue());
     models.extend(super::served::catalogue());
+    models.extend(super::sessions::catalogue());
     models.extend(super::harsh::catalogue());
     models
 }
@@ -274,12 +275,23 @@ pub(crate) fn setting_of(
     election: ElectionMode,
     variant: Variant,
 ) -> Setting {
+    setting_with(verifier, observers, election, variant, |_| ())
+}
+
+/// The same for any payload.
+pub(crate) fn setting_with<P: Modelled>(
+    verifier: &QuorumVerifier,
+    observers: usize,
+    election: ElectionMode,
+    variant: Variant,
+    settings: impl Fn(ServerId) -> SettingsOf<P>,
+) -> Setting<P> {
     let voters = verifier.voters().count() as i64;
     let observers: Vec<ServerId> = (1..=observers as i64).map(|i| ServerId(voters + i)).collect();
     let config = |id| {
         // One server forgets what it has applied, and sends the state rather than two transactions.
         let forgetful = id == ServerId(1);
-        Constant::new(PeerConfig::<Byte> {
+        Constant::new(PeerConfig::<P> {
             election,
             commit_log_count: if forgetful { 0 } else { 500 },
             diff_limit: if forgetful { SizeLimit { bytes: 1, percent: 0 } } else { SizeLimit::NONE },
@@ -288,7 +300,7 @@ pub(crate) fn setting_of(
             sync_limit: 1,
             #[cfg(feature = "mutants")]
             mutation: variant.mutation,
-            ..PeerConfig::new(id, Membership::new(verifier.clone(), observers.clone()), ())
+            ..PeerConfig::new(id, Membership::new(verifier.clone(), observers.clone()), settings(id))
         })
     };
     Setting {

@@ -34,7 +34,7 @@ const ELECTION: &str = "QuorumPeer with the election port alone; every order of 
 /// Every deep model, the quickest first. Those of ZAB are named by servers, faults and transactions, with a
 /// fourth number for more than two elections.
 pub fn deep() -> Vec<DeepSpec> {
-    vec![
+    let mut models = vec![
         DeepSpec {
             name: "election-5",
             composes: ELECTION,
@@ -129,7 +129,9 @@ pub fn deep() -> Vec<DeepSpec> {
             unique: None,
             build: |variant| oracle(3, Budget { faults: 3, txns: 2, elections: 2, resends: 0 }, variant),
         },
-    ]
+    ];
+    models.extend(super::sessions::deep());
+    models
 }
 
 fn harsh(budget: Budget, variant: Variant) -> Box<dyn Searchable> {

@@ -13,7 +13,7 @@ use std::hash::{Hash, Hasher};
 
 use quorate_core::config::ElectionMode;
 use quorate_core::election::ServerState;
-use quorate_core::ids::{Epoch, Now};
+use quorate_core::ids::{Epoch, Now, ServerId};
 use quorate_core::timer::Timer;
 
 use super::catalogue::setting;
@@ -76,6 +76,9 @@ pub(super) struct State {
     left: Left,
     /// A server was elected whose disk had not answered for longer than `syncLimit`.
     elected_late: bool,
+    /// A leader stepped down that a quorum followed and was heard by, though no process had stood still and its
+    /// disk was not late.
+    deposed: bool,
     /// When each alarm of [`PERIODS`] is due.
     due: [[Option<u64>; 2]; SERVERS],
     /// The newest reign and when it began.
@@ -98,6 +101,8 @@ struct Left {
     writes: u8,
     /// When the clock stops, half ticks.
     until: u64,
+    /// No process has stood still.
+    awake: bool,
     /// Nothing has stood still, been cut off or not been read.
     calm: bool,
 }
@@ -106,8 +111,8 @@ impl State {
     /// All of it but the world.
     fn rest(&self) -> impl PartialEq + Hash + '_ {
         (
-            (self.clock, self.paused, self.cut, self.deaf, self.stalled, self.left, self.elected_late),
-            (self.waits, self.due, self.reign, self.touched, &self.arrived),
+            (self.clock, self.paused, self.cut, self.deaf, self.stalled, self.left),
+            (self.elected_late, self.deposed, self.waits, self.due, self.reign, self.touched, &self.arrived),
         )
     }
 }
@@ -181,9 +186,11 @@ impl Protocol for Leases {
                 may_stall: false,
                 writes: 0,
                 until: 16,
+                awake: true,
                 calm: true,
             },
             elected_late: false,
+            deposed: false,
             due: [[None; 2]; SERVERS],
             reign: (1, 0),
             touched: [0; SERVERS],
@@ -227,7 +234,17 @@ impl Protocol for Leases {
 
     fn after(&self, state: &State, step: &Step) -> State {
         let mut next = state.clone();
-        match *step {
+        next.act(*step);
+        next.deposed |=
+            (0..SERVERS).any(|i| next.left.awake && state.is_heard(i, next.clock) && !next.reigns(i));
+        next
+    }
+}
+
+impl State {
+    fn act(&mut self, step: Step) {
+        let next = self;
+        match step {
             Step::Pass => next.pass(None),
             Step::PassInto(i) => next.pass(Some(i)),
             Step::Pause(i) => next.stand_still(i),
@@ -269,11 +286,24 @@ impl Protocol for Leases {
                 next.come_to_rest();
             }
         }
-        next
     }
-}
 
-impl State {
+    /// Whether a server is established as leader.
+    fn reigns(&self, i: usize) -> bool {
+        self.world.peers().any(|(j, peer)| j == i && peer.established_epoch().is_some())
+    }
+
+    /// Whether a server is established as leader, with a disk that is not late, and a quorum follows it and was
+    /// heard within `syncLimit` of this time.
+    fn is_heard(&self, i: usize, at: u64) -> bool {
+        let me = ServerId(i as i64 + 1);
+        let heard = |j: usize| j != i && self.connected(i, j) && at <= self.touched[j] + SYNC_LIMIT;
+        let follows =
+            |j: usize| self.world.peers().any(|(k, peer)| k == j && peer.status().leader == Some(me));
+        let others = (0..SERVERS).filter(|j| heard(*j) && follows(*j)).count();
+        self.reigns(i) && self.stalled != Some(i) && (others + 1) * 2 > SERVERS
+    }
+
     /// What else may happen to a server, or at it.
     fn other_steps(&self, i: usize, steps: &mut Vec<Step>) {
         match self.deaf {
@@ -322,7 +352,7 @@ impl State {
     fn stand_still(&mut self, i: usize) {
         self.left.pauses -= 1;
         self.paused[i] = true;
-        self.left.calm = false;
+        (self.left.awake, self.left.calm) = (false, false);
     }
 
     /// Whether what one sends arrives at the other at once.
@@ -489,6 +519,12 @@ const CLAIMS: &[Claim<State>] = &[
         name: "LateDiskHasNoSay",
         says: "no server is elected whose disk has not answered for longer than syncLimit",
         holds: |s| !s.elected_late,
+    },
+    Claim {
+        name: "NotDeposedWhileHeard",
+        says: "where no process stands still, a leader whose disk answers, that a quorum follows and that has heard it within \
+               syncLimit goes on leading",
+        holds: |s| !s.deposed,
     },
     Claim {
         name: "HealthyEnsembleServes",

@@ -22,13 +22,13 @@ mod recovery;
 pub mod road;
 mod served;
 pub mod service;
+pub mod sessions;
 mod strangers;
 mod sync;
 mod syncs;
 
 use stateright::{Model, Property};
 
-use crate::byte::Byte;
 use crate::liveness::{self, Progress};
 use crate::properties::Invariant;
 use crate::search::{Broken, Subject};
@@ -43,7 +43,6 @@ pub use catalogue::{Expected, ModelSpec, Variant, catalogue, election, zab};
 pub(crate) use catalogue::{ensemble, setting_of};
 pub use comparison::started;
 pub use deep::{DeepSpec, deep};
-use quorate_core::ids::Zxid;
 
 /// A model of an ensemble: a hand-written stateright `Model` whose transitions are
 /// [`World::next`].
@@ -80,11 +79,6 @@ pub struct Reachable {
 }
 
 impl Ensemble {
-    /// Whether a disk held this transaction before anything happened.
-    pub fn preloaded(&self, txn: (Zxid, Byte)) -> bool {
-        self.init.iter().any(|w| w.preloaded(txn))
-    }
-
     /// This model, whose states are told apart by who is who only where that makes a difference.
     #[must_use]
     pub fn with_symmetry(self) -> Ensemble {

@@ -15,7 +15,7 @@ use super::catalogue::{led, serving_agree, setting};
 use super::{Ensemble, Expected, ModelSpec, Reachable, Variant};
 use crate::byte::Byte;
 use crate::properties;
-use crate::world::{Action, Budget, Durable, QuorumPort, Setting, World};
+use crate::world::{Action, Budget, Durable, Modelled, QuorumPort, Setting, World};
 
 pub(super) fn catalogue() -> Vec<ModelSpec> {
     vec![
@@ -98,11 +98,11 @@ pub(super) const NOTHING: Budget = Budget { faults: 0, txns: 0, elections: 0, re
 const PLENTY: Budget = Budget { faults: 9, txns: 9, elections: 9, resends: 0 };
 
 /// A run that is being prepared.
-pub(super) struct Run(pub(super) World);
+pub(super) struct Run<P: Modelled = Byte>(pub(super) World<P>);
 
-impl Run {
+impl<P: Modelled> Run<P> {
     /// Everybody starts.
-    pub(super) fn start(setting: Setting, disks: Vec<Durable>) -> Run {
+    pub(super) fn start(setting: Setting<P>, disks: Vec<Durable<P>>) -> Self {
         let servers = 0..disks.len();
         let mut run = Run(World::new(Arc::new(setting), disks, NOTHING));
         servers.for_each(|i| run.act(&Action::Start(i)));
@@ -118,8 +118,8 @@ impl Run {
     /// What is wanted of what has to happen sooner or later happens, as long as it is not enough.
     pub(super) fn go_on(
         &mut self,
-        wanted: impl Fn(&World, &Action) -> bool,
-        enough: impl Fn(&World) -> bool,
+        wanted: impl Fn(&World<P>, &Action) -> bool,
+        enough: impl Fn(&World<P>) -> bool,
     ) {
         self.0.allow(NOTHING);
         let mut possible = Vec::new();
@@ -143,12 +143,12 @@ impl Run {
 
     /// The connection between these two breaks.
     pub(super) fn cut(&mut self, learner: usize, leader: usize) {
-        let between = |c: &crate::world::Connection| (c.learner, c.leader) == (learner, leader) && !c.cut;
+        let between = |c: &crate::world::Connection<P>| (c.learner, c.leader) == (learner, leader) && !c.cut;
         let c = self.0.connections().iter().position(between).expect("they are connected");
         self.act(&Action::Cut(c));
     }
 
-    pub(super) fn end(mut self, budget: Budget) -> World {
+    pub(super) fn end(mut self, budget: Budget) -> World<P> {
         self.0.allow(budget);
         self.0
     }

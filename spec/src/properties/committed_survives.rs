@@ -12,7 +12,7 @@ pub(super) const COMMITTED_SURVIVES: Invariant = Invariant {
     name: "CommittedSurvives",
     claim: "What any server has delivered is on the disks of a quorum, and in the history of the newest established leader.",
     source: "recovery rule 2: committed is never lost; DSN'11 §IV",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

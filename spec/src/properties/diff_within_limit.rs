@@ -10,7 +10,7 @@ pub(super) const DIFF_WITHIN_LIMIT: Invariant = Invariant {
     name: "DiffWithinLimit",
     claim: "No learner is sent more committed transactions one by one than its leader's limit.",
     source: "snapshotSizeFactor of ZooKeeper",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

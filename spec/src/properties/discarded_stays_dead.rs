@@ -10,7 +10,7 @@ pub(super) const DISCARDED_STAYS_DEAD: Invariant = Invariant {
     name: "DiscardedStaysDead",
     claim: "A proposal that an established epoch does not contain is never delivered.",
     source: "recovery rule 3: discarded never comes back",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

@@ -10,7 +10,7 @@ pub(super) const EPOCHS_MONOTONE: Invariant = Invariant {
     name: "EpochsMonotone",
     claim: "acceptedEpoch and currentEpoch on a disk never go back, and currentEpoch is not ahead.",
     source: "DSN'11 §IV (f.p, f.a)",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

@@ -12,7 +12,7 @@ pub(super) const INTEGRITY: Invariant = Invariant {
     name: "Integrity",
     claim: "Only what a primary proposed, or a disk held from the start, is delivered.",
     source: "DSN'11 §II",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

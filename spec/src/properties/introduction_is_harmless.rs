@@ -13,7 +13,7 @@ pub(super) const INTRODUCTION_IS_HARMLESS: Invariant = Invariant {
     name: "IntroductionIsHarmless",
     claim: "Whoever introduces itself takes no living connection, ends no reign shorter than initLimit, and moves the epoch by no more than EPOCH_LEAP.",
     source: "the quorum port without authentication; Learner.registerWithLeader",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

@@ -11,7 +11,7 @@ pub(super) const LEADERSHIP: Invariant = Invariant {
     name: "Leadership",
     claim: "An epoch has at most one established leader.",
     source: "DSN'11 §IV; Zab.tla Leadership1",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

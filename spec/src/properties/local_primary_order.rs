@@ -10,7 +10,7 @@ pub(super) const LOCAL_PRIMARY_ORDER: Invariant = Invariant {
     name: "LocalPrimaryOrder",
     claim: "What one primary proposed is delivered in the order it was proposed, without holes.",
     source: "DSN'11 §III, stated so that it can fail",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

@@ -12,7 +12,7 @@ pub(super) const LOST_DISK_HAS_NO_SAY: Invariant = Invariant {
     name: "LostDiskHasNoSay",
     claim: "A server that may have lost its disk votes for nobody and promises nothing until a leader has given it a history.",
     source: "recovery rule 2 where a disk does not come back; db.autocreate=false and the initialize file",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

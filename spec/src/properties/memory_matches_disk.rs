@@ -10,7 +10,7 @@ pub(super) const MEMORY_MATCHES_DISK: Invariant = Invariant {
     name: "MemoryMatchesDisk",
     claim: "A running server has in memory exactly what its disk will hold once it has caught up.",
     source: "ZOOKEEPER-2845, 5094",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

@@ -16,6 +16,7 @@ mod local_primary_order;
 mod lost_disk_has_no_say;
 mod memory_matches_disk;
 mod no_offence;
+mod observer_ends_no_reign;
 mod only_askers_are_answered;
 mod prefix_consistency;
 mod primary_integrity;
@@ -31,6 +32,7 @@ mod vote_is_not_worse;
 mod tests;
 
 pub use scene::Scene;
+pub(crate) use scene::Searched;
 
 use crate::models::Ensemble;
 use crate::world::World;
@@ -70,6 +72,7 @@ pub const ZAB: &[Invariant] = &[
     sync_flushes::SYNC_FLUSHES,
     lost_disk_has_no_say::LOST_DISK_HAS_NO_SAY,
     introduction_is_harmless::INTRODUCTION_IS_HARMLESS,
+    observer_ends_no_reign::OBSERVER_ENDS_NO_REIGN,
     state_is_named_truly::STATE_IS_NAMED_TRULY,
 ];
 
@@ -77,8 +80,8 @@ pub const ZAB: &[Invariant] = &[
 pub type Predicate<S> = fn(&S) -> bool;
 
 /// The properties of ZAB again, the same predicates over any scene. Not among them: SyncFlushes, which
-/// asks what clients were told, IntroductionIsHarmless, which
-/// asks how long a leader has led, and StateIsNamedTruly.
+/// asks what clients were told, IntroductionIsHarmless and ObserverEndsNoReign,
+/// which ask what one step does, and StateIsNamedTruly.
 pub fn zab_in<S: Scene>() -> Vec<(&'static Invariant, Predicate<S>)> {
     vec![
         (&prefix_consistency::PREFIX_CONSISTENCY, prefix_consistency::holds),
@@ -100,6 +103,29 @@ pub fn zab_in<S: Scene>() -> Vec<(&'static Invariant, Predicate<S>)> {
         (&only_askers_are_answered::ONLY_ASKERS_ARE_ANSWERED, only_askers_are_answered::holds),
         (&lost_disk_has_no_say::LOST_DISK_HAS_NO_SAY, lost_disk_has_no_say::holds),
     ]
+}
+
+/// Whether a scene satisfies the property of this name.
+///
+/// # Panics
+/// There is none.
+pub(crate) fn holds_in<S: Scene>(name: &str, scene: &S) -> bool {
+    let holds: Predicate<S> = match name {
+        "PrefixConsistency" => prefix_consistency::holds,
+        "Leadership" => leadership::holds,
+        "Integrity" => integrity::holds,
+        "PrimaryIntegrity" => primary_integrity::holds,
+        "CommittedSurvives" => committed_survives::holds,
+        "DiscardedStaysDead" => discarded_stays_dead::holds,
+        "ServingLeaderHasQuorum" => serving_leader_has_quorum::holds,
+        "AckImpliesDurable" => ack_implies_durable::holds,
+        "EpochsMonotone" => epochs_monotone::holds,
+        "MemoryMatchesDisk" => memory_matches_disk::holds,
+        "StoredDataIsAccepted" => stored_data_is_accepted::holds,
+        "NoOffence" => no_offence::holds,
+        name => panic!("no property of that name: {name}"),
+    };
+    holds(scene)
 }
 
 /// The properties of an election.

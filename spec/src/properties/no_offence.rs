@@ -11,7 +11,7 @@ pub(super) const NO_OFFENCE: Invariant = Invariant {
     name: "NoOffence",
     claim: "Among Quorate servers nobody ever sends what the receiver must refuse.",
     source: "Zab.tla ShouldNotBeTriggered; ZOOKEEPER-4394, 4925",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

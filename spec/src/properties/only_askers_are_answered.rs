@@ -11,7 +11,7 @@ pub(super) const ONLY_ASKERS_ARE_ANSWERED: Invariant = Invariant {
     name: "OnlyAskersAreAnswered",
     claim: "A notification of a server that has a leader is not answered.",
     source: "FastLeaderElection.WorkerReceiver, which answers whatever a server without a vote says",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

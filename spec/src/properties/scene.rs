@@ -4,8 +4,7 @@ use quorate_core::ids::{Epoch, Zxid};
 use quorate_core::{LearnerStatus, QuorumPeer};
 
 use crate::byte::Byte;
-use crate::models::Ensemble;
-use crate::world::{Connection, End, Ghost, JavaPeer, QuorumPort, Server, World};
+use crate::world::{Connection, End, Ghost, Modelled, QuorumPort, Server, World};
 
 /// An ensemble at one moment. Servers are named by their index.
 pub trait Scene {
@@ -55,32 +54,32 @@ pub trait Scene {
     fn memory_matches_disk(&self, i: usize) -> bool;
 }
 
-/// A state of a model.
-pub(super) struct Searched<'a>(pub(super) &'a Ensemble, pub(super) &'a World);
+/// Where a model begins, and one of its states.
+pub(crate) struct Searched<'a, P: Modelled = Byte>(pub(crate) &'a [World<P>], pub(crate) &'a World<P>);
 
-impl Searched<'_> {
-    fn server(&self, i: usize) -> &Server {
+impl<P: Modelled> Searched<'_, P> {
+    fn server(&self, i: usize) -> &Server<P> {
         self.1.servers().nth(i).expect("an index of a server")
     }
 
-    fn peer(&self, i: usize) -> Option<&QuorumPeer<Byte>> {
+    fn peer(&self, i: usize) -> Option<&QuorumPeer<P>> {
         self.server(i).peer.as_ref()
     }
 }
 
-impl Scene for Searched<'_> {
-    type Txn = Byte;
+impl<P: Modelled> Scene for Searched<'_, P> {
+    type Txn = P::Mark;
 
     fn servers(&self) -> usize {
         self.1.servers().count()
     }
 
-    fn ghost(&self) -> &Ghost {
+    fn ghost(&self) -> &Ghost<P::Mark> {
         self.1.ghost()
     }
 
-    fn preloaded(&self, txn: (Zxid, Byte)) -> bool {
-        self.0.preloaded(txn)
+    fn preloaded(&self, txn: (Zxid, P::Mark)) -> bool {
+        self.0.iter().any(|world| world.preloaded(txn))
     }
 
     fn is_quorum(&self, has: &dyn Fn(usize) -> bool) -> bool {
@@ -95,11 +94,16 @@ impl Scene for Searched<'_> {
     }
 
     fn learners(&self, i: usize) -> Vec<(usize, LearnerStatus)> {
-        let learners = self.server(i).view().map(|view| view.status.learners).unwrap_or_default();
+        let server = self.server(i);
+        let status = match &server.java {
+            Some(java) => Some(java.status()),
+            None => server.peer.as_ref().map(QuorumPeer::status),
+        };
+        let learners = status.map(|status| status.learners).unwrap_or_default();
         let named = learners.into_iter().map(|learner| (learner.id.0 as usize - 1, learner));
         // Who has no connection any more is no learner, whatever the leader thinks.
         let connected = |j: usize| {
-            let open = |c: &Connection| (c.learner, c.leader) == (j, i) && c.leader_end == End::Open;
+            let open = |c: &Connection<P>| (c.learner, c.leader) == (j, i) && c.leader_end == End::Open;
             self.1.connections().iter().any(open)
         };
         // Where every connection leads nowhere nobody is told.
@@ -116,15 +120,15 @@ impl Scene for Searched<'_> {
         let disk = &self.server(i).disk.durable;
         let delivered = &self.1.ghost().delivered;
         match self.1.setting().java(i) {
-            Some(_) => JavaPeer::replayed(disk).starts_with(delivered),
+            Some(_) => P::replayed(disk).starts_with(delivered),
             None => disk.lost || disk.history().starts_with(delivered),
         }
     }
 
     fn applied_has_delivered(&self, i: usize) -> bool {
         let server = self.server(i);
-        let quorate = server.peer.as_ref().map(|peer| peer.service().applied());
-        let applied = server.java.as_ref().map(JavaPeer::applied).or(quorate);
+        let quorate = server.peer.as_ref().map(|peer| P::applied(peer.service()));
+        let applied = P::java_applied(server).or(quorate);
         applied.is_none_or(|applied| applied.starts_with(&self.1.ghost().delivered))
     }
 
@@ -136,8 +140,8 @@ impl Scene for Searched<'_> {
             disk.sync();
         }
         let status = peer.status();
-        let applied = peer.service().applied().iter().copied();
-        let tail = peer.history().after(peer.history().applied()).copied();
+        let applied = P::applied(peer.service()).iter().copied();
+        let tail = peer.history().after(peer.history().applied()).map(|(zxid, txn)| (*zxid, txn.mark()));
         let epochs = (status.accepted_epoch, status.current_epoch);
         (disk.durable.accepted_epoch, disk.durable.current_epoch) == epochs
             && disk.durable.history().into_iter().eq(applied.chain(tail))

@@ -10,7 +10,7 @@ pub(super) const SERVING_LEADER_HAS_QUORUM: Invariant = Invariant {
     name: "ServingLeaderHasQuorum",
     claim: "A leader that serves is connected to a quorum that has its history.",
     source: "recovery rule 1: step down without a quorum",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

@@ -11,7 +11,7 @@ pub(super) const STATE_IS_NAMED_TRULY: Invariant = Invariant {
     name: "StateIsNamedTruly",
     claim: "Only an established leader sends a state under the start of its epoch.",
     source: "LearnerHandler.syncFollower, isPeerNewEpochZxid",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

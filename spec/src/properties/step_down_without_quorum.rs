@@ -12,7 +12,7 @@ pub(super) const STEP_DOWN_WITHOUT_QUORUM: Invariant = Invariant {
     name: "StepDownWithoutQuorum",
     claim: "A leader of which no quorum was heard for more than syncLimit checks no longer leads.",
     source: "recovery rule 1: step down without a quorum; Leader.lead",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

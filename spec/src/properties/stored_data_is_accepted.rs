@@ -10,7 +10,7 @@ pub(super) const STORED_DATA_IS_ACCEPTED: Invariant = Invariant {
     name: "StoredDataIsAccepted",
     claim: "A server never refuses to start on what it has written itself.",
     source: "ZOOKEEPER-1653",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

@@ -14,7 +14,7 @@ pub(super) const SYNC_FLUSHES: Invariant = Invariant {
     name: "SyncFlushes",
     claim: "A sync is answered once its server has applied all that its leader had proposed when it was asked.",
     source: "Leader.processSync, LearnerHandler; the programmer's guide on sync",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

@@ -8,7 +8,10 @@ use quorate_core::ids::{Epoch, ServerId, Zxid};
 use quorate_core::membership::Membership;
 use quorate_core::quorum::QuorumVerifier;
 
-use super::{ELECTION, Scene, ZAB, introduction_is_harmless, state_is_named_truly, sync_flushes, zab_in};
+use super::{
+    ELECTION, Scene, ZAB, introduction_is_harmless, observer_ends_no_reign, state_is_named_truly,
+    sync_flushes, zab_in,
+};
 use crate::byte::Byte;
 use crate::models::{Ensemble, Variant, zab};
 use crate::world::{Action, Budget, Durable, Ghost, World};
@@ -140,6 +143,7 @@ const SPOILT: &[Spoilt] = &[
     (&["LostDiskHasNoSay"], |s| s.ghost.broken.lost_disk_spoke = true),
     (&["StateIsNamedTruly"], |s| s.ghost.broken.premature_name = true),
     (&["IntroductionIsHarmless"], |s| s.ghost.broken.harmful_introduction = true),
+    (&["ObserverEndsNoReign"], |s| s.ghost.broken.observer_deposed = true),
 ];
 
 fn broken(scene: &MadeUp) -> Vec<&'static str> {
@@ -147,6 +151,7 @@ fn broken(scene: &MadeUp) -> Vec<&'static str> {
     let mut all = zab_in();
     all.push((&sync_flushes::SYNC_FLUSHES, sync_flushes::holds));
     all.push((&introduction_is_harmless::INTRODUCTION_IS_HARMLESS, introduction_is_harmless::holds));
+    all.push((&observer_ends_no_reign::OBSERVER_ENDS_NO_REIGN, observer_ends_no_reign::holds));
     all.push((&state_is_named_truly::STATE_IS_NAMED_TRULY, state_is_named_truly::holds));
     all.iter().filter(|(_, holds)| !holds(scene)).map(|(invariant, _)| invariant.name).collect()
 }

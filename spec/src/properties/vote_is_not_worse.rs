@@ -13,7 +13,7 @@ pub(super) const VOTE_IS_NOT_WORSE: Invariant = Invariant {
     name: "VoteIsNotWorse",
     claim: "Nobody votes for a server with less than it has itself.",
     source: "FastLeaderElection.totalOrderPredicate",
-    holds: |model, world| holds(&Searched(model, world)),
+    holds: |model, world| holds(&Searched(&model.init, world)),
 };
 
 pub(super) fn holds<S: Scene>(scene: &S) -> bool {

@@ -237,7 +237,7 @@ impl Stage {
 
     fn disk(&mut self, i: &str, words: &[&str]) -> Said {
         let i = self.index(i)?;
-        let mut disk = Durable::empty();
+        let mut disk: Durable = Durable::empty();
         let mut into = "";
         let mut words = words.iter();
         while let Some(word) = words.next() {

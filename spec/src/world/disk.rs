@@ -9,29 +9,31 @@ use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 
 use quorate_core::ids::{Epoch, Ticket, Zxid};
+use quorate_core::zab::SnapshotOf;
 use quorate_core::{Output, Recovered};
 
-use crate::byte::{Applied, Byte};
+use super::Modelled;
+use crate::byte::Byte;
 
 /// What survives a crash.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Durable {
+pub struct Durable<P: Modelled = Byte> {
     /// `acceptedEpoch`.
     pub accepted_epoch: Epoch,
     /// `currentEpoch`.
     pub current_epoch: Epoch,
     /// The snapshot and where it stands.
-    pub snapshot: Option<(Zxid, Applied)>,
+    pub snapshot: Option<(Zxid, SnapshotOf<P>)>,
     /// The snapshot was written while transactions were applied: no truncation can take what is up to here
     /// out of it.
     pub reaches: Zxid,
     /// The log after it.
-    pub log: Vec<(Zxid, Byte)>,
+    pub log: Vec<(Zxid, P)>,
     /// What was here is gone, and nothing that a leader made complete has come in its place.
     pub lost: bool,
 }
 
-impl Durable {
+impl<P: Modelled> Durable<P> {
     /// A new disk.
     pub fn empty() -> Self {
         Durable {
@@ -60,19 +62,19 @@ impl Durable {
     }
 
     /// Everything that is here, in order.
-    pub fn history(&self) -> Vec<(Zxid, Byte)> {
-        let base = self.snapshot.iter().flat_map(|(_, applied)| applied.iter().copied());
-        base.chain(self.log.iter().copied()).collect()
+    pub fn history(&self) -> Vec<(Zxid, P::Mark)> {
+        let base = self.snapshot.iter().flat_map(|(_, state)| P::listed(state).iter().copied());
+        base.chain(self.log.iter().map(|(zxid, txn)| (*zxid, txn.mark()))).collect()
     }
 
     /// What a process that starts now reads.
-    pub fn recovered(&self) -> Recovered<Byte> {
+    pub fn recovered(&self) -> Recovered<P> {
         Recovered {
             accepted_epoch: self.accepted_epoch,
             current_epoch: self.current_epoch,
             snapshot: self.snapshot.clone(),
             reaches: self.reaches,
-            entries: self.log.iter().copied().collect(),
+            entries: self.log.iter().cloned().collect(),
             trusted: !self.lost,
         }
     }
@@ -80,16 +82,16 @@ impl Durable {
 
 /// A storage operation.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum DiskOp {
+pub enum DiskOp<P: Modelled = Byte> {
     /// Write at the end of the log.
-    Append(Zxid, Byte),
+    Append(Zxid, P),
     /// Drop what comes after.
     Truncate(Zxid),
     /// Replace snapshot and log.
-    Install(Zxid, Applied),
+    Install(Zxid, SnapshotOf<P>),
     /// Write a snapshot beside what is there, as ZooKeeper does. What comes after it in the log is kept. The
     /// snapshot of the latest name is the one that is read.
-    Save(Zxid, Applied),
+    Save(Zxid, SnapshotOf<P>),
     /// Write `acceptedEpoch`.
     Accepted(Epoch),
     /// Write `currentEpoch`.
@@ -100,24 +102,26 @@ pub enum DiskOp {
 ///
 /// Two disks that differ only in how many operations went before are the same state.
 #[derive(Clone, Debug)]
-pub struct Disk {
+pub struct Disk<P: Modelled = Byte> {
     /// What survives a crash.
-    pub durable: Durable,
+    pub durable: Durable<P>,
     /// What does not, oldest first.
-    pub pending: VecDeque<DiskOp>,
+    pub pending: VecDeque<DiskOp<P>>,
     /// The snapshot that is being written beside the log.
-    pub snapshot: Option<(Zxid, Applied)>,
+    pub snapshot: Option<(Zxid, SnapshotOf<P>)>,
     first: u64,
 }
 
-impl Disk {
+type Parts<'a, P> = (&'a Durable<P>, &'a VecDeque<DiskOp<P>>, &'a Option<(Zxid, SnapshotOf<P>)>);
+
+impl<P: Modelled> Disk<P> {
     /// A disk with these contents.
-    pub fn new(durable: Durable) -> Self {
+    pub fn new(durable: Durable<P>) -> Self {
         Disk { durable, pending: VecDeque::new(), snapshot: None, first: 0 }
     }
 
     /// Take a storage output.
-    pub fn accept(&mut self, output: Output<Byte>) {
+    pub fn accept(&mut self, output: Output<P>) {
         let (ticket, op) = match output {
             Output::TakeSnapshot(zxid, state) => {
                 assert!(self.snapshot.is_none(), "one at a time");
@@ -136,12 +140,12 @@ impl Disk {
     }
 
     /// One more operation, of a server that behaves as ZooKeeper does.
-    pub(super) fn push(&mut self, op: DiskOp) {
+    pub(super) fn push(&mut self, op: DiskOp<P>) {
         self.pending.push_back(op);
     }
 
     /// What will be here when everything that is pending is durable.
-    pub(super) fn settled(&self) -> Durable {
+    pub(super) fn settled(&self) -> Durable<P> {
         let mut disk = self.clone();
         for _ in 0..disk.pending.len() {
             disk.sync();
@@ -206,22 +210,22 @@ impl Disk {
     }
 }
 
-impl Disk {
+impl<P: Modelled> Disk<P> {
     /// What makes a difference.
-    fn parts(&self) -> (&Durable, &VecDeque<DiskOp>, &Option<(Zxid, Applied)>) {
+    fn parts(&self) -> Parts<'_, P> {
         (&self.durable, &self.pending, &self.snapshot)
     }
 }
 
-impl PartialEq for Disk {
+impl<P: Modelled> PartialEq for Disk<P> {
     fn eq(&self, other: &Self) -> bool {
         self.parts() == other.parts()
     }
 }
 
-impl Eq for Disk {}
+impl<P: Modelled> Eq for Disk<P> {}
 
-impl Hash for Disk {
+impl<P: Modelled> Hash for Disk<P> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.parts().hash(state);
     }

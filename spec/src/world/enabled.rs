@@ -6,10 +6,9 @@ use quorate_core::election::ServerState;
 use quorate_core::ids::ServerId;
 use quorate_core::timer::Timer;
 
-use super::{Action, Connection, End, QuorumPort, Server, Side, World, bit, id, index};
-use crate::byte::Byte;
+use super::{Action, Connection, End, Modelled, QuorumPort, Server, Side, World, bit, id, index};
 
-impl World {
+impl<P: Modelled> World<P> {
     /// Every action that is possible now.
     pub fn actions(&self, actions: &mut Vec<Action>) {
         for (i, server) in self.servers.iter().enumerate() {
@@ -40,9 +39,9 @@ impl World {
         }
     }
 
-    fn server_actions(&self, i: usize, server: &Server, actions: &mut Vec<Action>) {
+    fn server_actions(&self, i: usize, server: &Server<P>, actions: &mut Vec<Action>) {
         if self.setting.java(i).is_some() {
-            return self.java_actions(i, server, actions);
+            return P::java_actions(self, i, server, actions);
         }
         let Some(peer) = &server.peer else {
             actions.push(Action::Start(i));
@@ -85,7 +84,7 @@ impl World {
         {
             actions.push(Action::Submit(i));
         }
-        let many = server.asked.len() >= usize::from(Byte::SYNCS);
+        let many = server.asked.len() >= usize::from(P::SYNCS);
         if self.budget.txns > 0 && self.setting.syncs && peer.serving() && !many {
             actions.push(Action::Ask(i));
         }
@@ -134,8 +133,8 @@ impl World {
 
     /// Whether a leader has a reason to make way for a later epoch, once it has led for long enough: only
     /// then it makes a difference how long that is.
-    pub(super) fn may_make_way(&self, leader: &QuorumPeer<Byte>) -> bool {
-        let ahead = |peer: &QuorumPeer<Byte>| Some(peer.status().accepted_epoch) > leader.established_epoch();
+    pub(super) fn may_make_way(&self, leader: &QuorumPeer<P>) -> bool {
+        let ahead = |peer: &QuorumPeer<P>| Some(peer.status().accepted_epoch) > leader.established_epoch();
         self.peers().any(|(_, peer)| ahead(peer))
     }
 
@@ -168,7 +167,7 @@ impl World {
 
     /// A leader that too few others follow or that has heard everything and is still not
     /// established, a learner whose leader is no leader: for these a timeout is no fault.
-    pub(super) fn waits_in_vain(&self, i: usize, peer: &QuorumPeer<Byte>) -> bool {
+    pub(super) fn waits_in_vain(&self, i: usize, peer: &QuorumPeer<P>) -> bool {
         let me = ServerId(i as i64 + 1);
         match (peer.state(), self.setting.quorum_port) {
             // Its own disk is no matter of the network.
@@ -186,21 +185,21 @@ impl World {
     }
 
     /// Whether a server in this state waits in vain, where connections are made.
-    pub(super) fn is_in_vain(&self, i: usize, state: ServerState, config: &PeerConfig<Byte>) -> bool {
+    pub(super) fn is_in_vain(&self, i: usize, state: ServerState, config: &PeerConfig<P>) -> bool {
         let me = id(i);
         match state {
             ServerState::Leading => {
                 let follows = |id: ServerId| {
                     id == me || {
                         let j = index(id);
-                        let connected = |c: &Connection| {
+                        let connected = |c: &Connection<P>| {
                             c.learner == j && c.leader == i && c.learner_end == End::Open && !c.cut
                         };
                         self.servers[j].dialing == Some(me) || self.connections.iter().any(connected)
                     }
                 };
                 let disk_done = |j: usize| self.servers[j].disk.pending.is_empty();
-                let quiet = |c: &Connection| {
+                let quiet = |c: &Connection<P>| {
                     c.to_leader.is_empty() && c.to_learner.is_empty() && disk_done(c.learner)
                 };
                 let mut mine = self.connections.iter().filter(|c| c.leader == i);

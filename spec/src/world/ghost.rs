@@ -52,6 +52,8 @@ pub struct Broken {
     pub premature_name: bool,
     /// A server that introduced itself took something from others, whoever it really was.
     pub harmful_introduction: bool,
+    /// A leader stepped down because of what an observer had promised.
+    pub observer_deposed: bool,
     /// A `sync` was answered before what was proposed when it was asked, or without having been asked.
     pub sync_overtaken: bool,
 }

@@ -8,11 +8,12 @@ use std::collections::VecDeque;
 
 use quorate_core::zab::Packet;
 
+use super::Modelled;
 use crate::byte::Byte;
 
 /// One connection from a learner to a leader.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Connection {
+pub struct Connection<P: Modelled = Byte> {
     /// Index of the server that dialed.
     pub learner: usize,
     /// Index of the server that was dialed.
@@ -20,9 +21,9 @@ pub struct Connection {
     /// Distinguishes it from the other connections of this pair that still exist.
     pub generation: u32,
     /// Under way to the leader.
-    pub to_leader: VecDeque<Packet<Byte>>,
+    pub to_leader: VecDeque<Packet<P>>,
     /// Under way to the learner.
-    pub to_learner: VecDeque<Packet<Byte>>,
+    pub to_learner: VecDeque<Packet<P>>,
     /// The learner's end.
     pub learner_end: End,
     /// The leader's end.
@@ -54,7 +55,7 @@ pub enum Side {
     Leader,
 }
 
-impl Connection {
+impl<P: Modelled> Connection<P> {
     /// A fresh connection.
     pub fn new(learner: usize, leader: usize, generation: u32) -> Self {
         Connection {
@@ -100,7 +101,7 @@ impl Connection {
     }
 
     /// What is under way to this end, oldest first.
-    pub fn queue(&self, side: Side) -> &VecDeque<Packet<Byte>> {
+    pub fn queue(&self, side: Side) -> &VecDeque<Packet<P>> {
         match side {
             Side::Learner => &self.to_learner,
             Side::Leader => &self.to_leader,

@@ -5,11 +5,13 @@
 //! which packet arrives next, when a write becomes durable, which alarm fires, what dies.
 
 mod action;
+mod bytes;
 mod disk;
 mod enabled;
 mod ghost;
 mod java;
 mod link;
+mod modelled;
 mod observe;
 mod perform;
 mod settle;
@@ -23,15 +25,16 @@ use std::sync::Arc;
 
 use quorate_core::config::{Constant, PeerConfig};
 use quorate_core::election::{Notification, Slot};
-use quorate_core::ids::{Epoch, Now, ServerId, Zxid};
+use quorate_core::ids::{ConnId, Epoch, Now, ServerId, Zxid};
 use quorate_core::timer::Timer;
-use quorate_core::{QuorumPeer, ZabState};
+use quorate_core::{QuorumPeer, ReplyOf, ZabState};
 
 pub use action::Action;
 pub use disk::{Disk, DiskOp, Durable};
 pub use ghost::{Broken, Ghost};
 pub use java::{Flaws, JavaPeer};
 pub use link::{Connection, End, Side};
+pub use modelled::{AppliedOf, Modelled};
 pub(crate) use observe::{
     OneByOne, acknowledges_what_is_durable, answers_needlessly, is_oversized, leads_unheard, promises, votes,
     votes_for_less,
@@ -39,7 +42,7 @@ pub(crate) use observe::{
 pub use trace::{Event, View};
 
 use crate::byte::Byte;
-use crate::hash::fingerprint;
+use crate::hash::{Printed, fingerprint};
 
 /// What may still happen. Part of the state: nothing cuts a search short.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -91,9 +94,9 @@ impl Harsh {
 /// What never changes. A model may begin in worlds of several settings: no state of one is a state of
 /// another.
 #[derive(Clone, Debug)]
-pub struct Setting {
+pub struct Setting<P: Modelled = Byte> {
     /// The configuration of each server, in the order of their ids.
-    pub configs: Vec<Constant<PeerConfig<Byte>>>,
+    pub configs: Vec<Constant<PeerConfig<P>>>,
     /// What becomes of attempts to connect to an elected leader.
     pub quorum_port: QuorumPort,
     /// Whether clients submit to every serving server, or only to leaders.
@@ -125,10 +128,10 @@ pub struct Setting {
     pub salt: u64,
 }
 
-impl Setting {
+impl<P: Modelled> Setting<P> {
     /// Tells settings apart in which the same state can go on differently.
     fn kind(&self) -> u64 {
-        let configs: Vec<&PeerConfig<Byte>> = self.configs.iter().map(|config| &**config).collect();
+        let configs: Vec<&PeerConfig<P>> = self.configs.iter().map(|config| &**config).collect();
         let knobs = (self.submit_anywhere, self.syncs, self.eager, self.redials, self.votes_wait, self.harsh);
         fingerprint(&(configs, self.quorum_port, knobs, self.fragile, self.forged, &self.java), 0).0
     }
@@ -145,13 +148,13 @@ pub struct Forged {
 
 /// One server: its process, if it is up, and its disk.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Server {
+pub struct Server<P: Modelled = Byte> {
     /// The process; everything in it is gone when it dies.
-    pub peer: Option<QuorumPeer<Byte>>,
+    pub peer: Option<QuorumPeer<P>>,
     /// The process of a server that behaves as ZooKeeper does; such a server has no other.
     pub java: Option<JavaPeer>,
     /// Survives.
-    pub disk: Disk,
+    pub disk: Disk<P>,
     alarms: u8,
     dialing: Option<ServerId>,
     /// For each `sync` that its clients wait for, oldest first, what its leader had proposed when it was
@@ -161,63 +164,70 @@ pub struct Server {
 
 /// One state of an ensemble.
 #[derive(Clone, Debug)]
-pub struct World {
-    setting: Arc<Setting>,
+pub struct World<P: Modelled = Byte> {
+    setting: Arc<Setting<P>>,
     /// The setting's part of the state's identity.
     kind: u64,
-    servers: Vec<Arc<Server>>,
+    /// A step hashes only those that it changes.
+    servers: Vec<Printed<Server<P>>>,
     /// The votes from one server to another (`from * n + to`): what waits is under way.
     votes: Vec<Slot<Notification>>,
     /// The votes under way in front of the newest ones, oldest first.
     older_votes: Vec<VecDeque<Notification>>,
-    connections: Vec<Connection>,
+    connections: Vec<Connection<P>>,
     /// Whom the oracle names at present.
     oracle: Option<usize>,
     budget: Budget,
     /// The clock that every process reads. It stands still unless a model moves it.
     now: Now,
-    ghost: Arc<Ghost>,
+    ghost: Arc<Ghost<P::Mark>>,
     /// What the disks held before anything happened. No part of the state's identity.
-    preloaded: Arc<[(Zxid, Byte)]>,
+    preloaded: Arc<[(Zxid, P::Mark)]>,
     /// Every step so far, if somebody wants to know. No part of the state's identity.
-    trace: Option<Vec<Event>>,
+    trace: Option<Vec<Event<P>>>,
+    /// What servers have said to clients outside of the world, who have not heard it yet. Between steps there is
+    /// nothing.
+    told: Vec<Told<P>>,
     /// How many steps there were. No part of the state's identity.
     steps: u64,
 }
 
-impl PartialEq for World {
+impl<P: Modelled> PartialEq for World<P> {
     fn eq(&self, other: &Self) -> bool {
         self.parts() == other.parts()
     }
 }
 
-impl Eq for World {}
+impl<P: Modelled> Eq for World<P> {}
 
-impl Hash for World {
+impl<P: Modelled> Hash for World<P> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.fingerprint());
     }
 }
 
-type Parts<'a> = (
+/// To which client at which server; nothing is the end of the connection.
+pub(crate) type Told<P> = (usize, ConnId, Option<ReplyOf<P>>);
+
+type Parts<'a, P> = (
     u64,
-    &'a [Arc<Server>],
+    &'a [Printed<Server<P>>],
     (&'a [Slot<Notification>], &'a [VecDeque<Notification>]),
-    &'a [Connection],
+    &'a [Connection<P>],
     Option<usize>,
     &'a Budget,
     Now,
-    &'a Ghost,
+    &'a Ghost<<P as Modelled>::Mark>,
 );
 
-impl World {
+impl<P: Modelled> World<P> {
     /// Every process down, these disks, this much to come.
-    pub fn new(setting: Arc<Setting>, disks: Vec<Durable>, budget: Budget) -> Self {
+    pub fn new(setting: Arc<Setting<P>>, disks: Vec<Durable<P>>, budget: Budget) -> Self {
         let n = setting.configs.len();
         assert_eq!(disks.len(), n, "a disk for each server");
         let preloaded = disks.iter().flat_map(Durable::history).collect();
         let server = |durable| {
-            Arc::new(Server {
+            Printed::new(Server {
                 peer: None,
                 java: None,
                 disk: Disk::new(durable),
@@ -239,39 +249,33 @@ impl World {
             ghost: Arc::default(),
             preloaded,
             trace: None,
+            told: Vec::new(),
             steps: 0,
         }
     }
 
-    /// The same ensemble, in which servers have delivered these transactions before anything happens.
-    #[must_use]
-    pub fn having_delivered(mut self, history: &[(Zxid, Byte)]) -> World {
-        Arc::make_mut(&mut self.ghost).deliver(0, history);
-        self
-    }
-
     /// The steps since the last call; the first call begins the record.
-    pub fn take_trace(&mut self) -> Vec<Event> {
+    pub fn take_trace(&mut self) -> Vec<Event<P>> {
         self.trace.replace(Vec::new()).unwrap_or_default()
     }
 
     /// The servers, in the order of their ids.
-    pub fn servers(&self) -> impl Iterator<Item = &Server> {
+    pub fn servers(&self) -> impl Iterator<Item = &Server<P>> {
         self.servers.iter().map(|s| &**s)
     }
 
     /// The processes that are up, with their index.
-    pub fn peers(&self) -> impl Iterator<Item = (usize, &QuorumPeer<Byte>)> {
+    pub fn peers(&self) -> impl Iterator<Item = (usize, &QuorumPeer<P>)> {
         self.servers.iter().enumerate().filter_map(|(i, s)| Some((i, s.peer.as_ref()?)))
     }
 
     /// What properties look back on.
-    pub fn ghost(&self) -> &Ghost {
+    pub fn ghost(&self) -> &Ghost<P::Mark> {
         &self.ghost
     }
 
     /// Whether a disk held this transaction before anything happened.
-    pub fn preloaded(&self, txn: (Zxid, Byte)) -> bool {
+    pub fn preloaded(&self, txn: (Zxid, P::Mark)) -> bool {
         self.preloaded.contains(&txn)
     }
 
@@ -297,7 +301,7 @@ impl World {
 
     /// The same ensemble with another quorum port from now on. If it is not open, nothing is left of its
     /// connections.
-    pub fn with_quorum_port(&self, quorum_port: QuorumPort) -> World {
+    pub fn with_quorum_port(&self, quorum_port: QuorumPort) -> Self {
         let mut world = self.with(|setting| setting.quorum_port = quorum_port);
         if quorum_port != QuorumPort::Open {
             world.connections.clear();
@@ -307,11 +311,11 @@ impl World {
 
     /// The same ensemble, in which deliveries that only their receiver can notice happen at once from now on,
     /// or not.
-    pub fn with_eager(&self, eager: bool) -> World {
+    pub fn with_eager(&self, eager: bool) -> Self {
         self.with(|setting| setting.eager = eager)
     }
 
-    fn with(&self, change: impl FnOnce(&mut Setting)) -> World {
+    fn with(&self, change: impl FnOnce(&mut Setting<P>)) -> Self {
         let mut world = self.clone();
         change(Arc::make_mut(&mut world.setting));
         world.kind = world.setting.kind();
@@ -330,24 +334,24 @@ impl World {
     }
 
     /// What never changes.
-    pub fn setting(&self) -> &Setting {
+    pub fn setting(&self) -> &Setting<P> {
         &self.setting
     }
 
     /// Whether everything is the same but what may still happen and what properties look back on.
-    pub fn looks_like(&self, other: &World) -> bool {
+    pub fn looks_like(&self, other: &Self) -> bool {
         let network =
-            |world: &World| (world.votes.clone(), world.older_votes.clone(), world.connections.clone());
+            |world: &Self| (world.votes.clone(), world.older_votes.clone(), world.connections.clone());
         self.servers == other.servers && network(self) == network(other)
     }
 
     /// The connections of the quorum port.
-    pub fn connections(&self) -> &[Connection] {
+    pub fn connections(&self) -> &[Connection<P>] {
         &self.connections
     }
 
     /// A server's configuration.
-    pub fn config(&self, i: usize) -> &PeerConfig<Byte> {
+    pub fn config(&self, i: usize) -> &PeerConfig<P> {
         &self.setting.configs[i]
     }
 
@@ -375,7 +379,7 @@ impl World {
         self.parts()
     }
 
-    fn parts(&self) -> Parts<'_> {
+    fn parts(&self) -> Parts<'_, P> {
         (
             self.kind,
             &self.servers,
@@ -400,7 +404,7 @@ impl World {
     }
 }
 
-impl Server {
+impl<P: Modelled> Server<P> {
     /// Whether the server serves clients.
     pub fn serving(&self) -> bool {
         self.peer.as_ref().is_some_and(QuorumPeer::serving)
@@ -418,12 +422,6 @@ impl Server {
             Some(java) => Some(java.zab()),
             None => Some(self.peer.as_ref()?.status().zab),
         }
-    }
-
-    /// What can be seen of its process; `None` while it is down.
-    pub fn view(&self) -> Option<View> {
-        let java = self.java.as_ref().map(View::of_java);
-        java.or_else(|| self.peer.as_ref().map(View::of))
     }
 }
 

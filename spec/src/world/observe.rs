@@ -9,8 +9,7 @@ use quorate_core::payload::{Payload, Size};
 use quorate_core::zab::Packet;
 use quorate_core::{Input, Output, QuorumPeer};
 
-use super::{Broken, World, index};
-use crate::byte::Byte;
+use super::{Broken, Modelled, World, index};
 
 /// Whether a packet says no more than what is on its sender's disk: `accepted` is the epoch it has
 /// promised, `on_disk` acceptedEpoch and currentEpoch, `all_up_to` tells whether its whole history up to a
@@ -106,6 +105,8 @@ pub(crate) fn leads_unheard<P: Payload>(peer: &QuorumPeer<P>, checks: u32) -> bo
 /// What a server has before it hears an introduction: that takes nothing from it.
 pub(crate) struct Introduction {
     link: Link,
+    /// Whether an observer says so.
+    observer: bool,
     established: Option<Epoch>,
     accepted: Epoch,
     /// Whether a connection in that name is alive.
@@ -120,9 +121,15 @@ impl Introduction {
             Input::Packet(link, Packet::FollowerInfo { .. } | Packet::ObserverInfo { .. }) => (*link, false),
             _ => return None,
         };
+        let observer = matches!(input, Input::Packet(_, Packet::ObserverInfo { .. }));
         let accepted = peer.status().accepted_epoch;
         let connected = newcomer && peer.receives_learners() && !peer.receives(link.server);
-        Some(Introduction { link, established: peer.established_epoch(), accepted, connected })
+        Some(Introduction { link, observer, established: peer.established_epoch(), accepted, connected })
+    }
+
+    /// Whether the step ended a reign, and it was an observer that introduced itself.
+    pub(crate) fn deposes_as_observer<P: Payload>(&self, after: &QuorumPeer<P>) -> bool {
+        self.observer && self.established.is_some() && after.state() != ServerState::Leading
     }
 
     /// Whether the step took a living connection, a reign, or more epochs than one may. A reign may end
@@ -142,7 +149,7 @@ impl Introduction {
     }
 }
 
-impl World {
+impl<P: Modelled> World<P> {
     /// A server says something that counts. If its disk may be lost it must not.
     fn check_say(&mut self, i: usize) {
         let peer = self.servers[i].peer.as_ref().expect("it is up");
@@ -152,7 +159,7 @@ impl World {
         self.note(lost, |broken| broken.lost_disk_spoke = true);
     }
 
-    pub(super) fn check_ack(&mut self, i: usize, packet: &Packet<Byte>) {
+    pub(super) fn check_ack(&mut self, i: usize, packet: &Packet<P>) {
         if self.servers[i].peer.is_none() {
             return;
         }
@@ -171,7 +178,7 @@ impl World {
     }
 
     /// What a learner is sent one by one before NEWLEADER must not be more than the leader's limit.
-    pub(super) fn check_diff(&mut self, i: usize, c: usize, packet: &Packet<Byte>) {
+    pub(super) fn check_diff(&mut self, i: usize, c: usize, packet: &Packet<P>) {
         if self.servers[i].peer.is_none() || !matches!(packet, Packet::NewLeader { .. }) {
             return;
         }
@@ -189,18 +196,18 @@ impl World {
         let peer = self.servers[i].peer.as_ref().expect("it is up");
         let status = peer.status();
         let leader = status.leader.and_then(|leader| self.servers[index(leader)].peer.as_ref());
-        let same_epoch = |peer: &&QuorumPeer<Byte>| peer.established_epoch() == Some(status.current_epoch);
+        let same_epoch = |peer: &&QuorumPeer<P>| peer.established_epoch() == Some(status.current_epoch);
         let leader = leader.filter(same_epoch);
         let last = leader.map_or(status.applied, |leader| leader.history().last());
         // The start of an epoch is no transaction: all that is before it is applied.
-        let applied = || leader.unwrap_or(peer).service().applied().last().map_or(Zxid::ZERO, |txn| txn.0);
+        let applied = || P::applied(leader.unwrap_or(peer).service()).last().map_or(Zxid::ZERO, |txn| txn.0);
         if last.counter() > 0 { last } else { applied() }
     }
 
     /// An answer to a `sync` is that to the oldest one, and comes behind what was proposed before that was
     /// asked.
     pub(super) fn check_sync(&mut self, i: usize, conn: ConnId, applied: Zxid) {
-        let asked = &mut Arc::make_mut(&mut self.servers[i]).asked;
+        let asked = &mut self.servers[i].change().asked;
         let overtaken = asked.is_empty() || {
             let (proposed, n) = asked.remove(0);
             proposed > applied || conn != ConnId(u64::from(n))
@@ -233,16 +240,16 @@ impl World {
         if !peer.serving() {
             // Nobody answers any more.
             if !self.servers[i].asked.is_empty() {
-                Arc::make_mut(&mut self.servers[i]).asked.clear();
+                self.servers[i].change().asked.clear();
             }
             return;
         }
-        let (applied, established) = (Arc::clone(peer.service().applied()), peer.established_epoch());
+        let (applied, established) = (Arc::clone(P::applied(peer.service())), peer.established_epoch());
         self.shows(i, &applied, established);
     }
 
     /// A server that serves shows this state, and perhaps begins to lead in this epoch.
-    pub(super) fn shows(&mut self, i: usize, applied: &[(Zxid, Byte)], established: Option<Epoch>) {
+    pub(super) fn shows(&mut self, i: usize, applied: &[(Zxid, P::Mark)], established: Option<Epoch>) {
         let reign = established.filter(|epoch| self.ghost.newest != Some((*epoch, i)));
         let known = self.ghost.delivered.get(..applied.len()) == Some(applied);
         if known && reign.is_none() {
@@ -265,6 +272,7 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::byte::Byte;
 
     #[test]
     fn what_is_committed_one_by_one_is_weighed() {

@@ -5,22 +5,22 @@ use std::sync::Arc;
 
 use quorate_core::config::ElectionMode;
 use quorate_core::election::{ServerState, Slot};
-use quorate_core::ids::{ConnId, Link, Now};
+use quorate_core::ids::{ConnId, Link};
 use quorate_core::timer::Timer;
 use quorate_core::zab::Packet;
-use quorate_core::{Input, Output, QuorumPeer, Reason};
+use quorate_core::{ClientOf, Input, Output, QuorumPeer, Reason};
 
 use super::observe::Introduction;
 use super::observe::{answers_needlessly, leads_unheard};
 use super::{
-    Action, Connection, Disk, Durable, End, Event, Forged, QuorumPort, Server, Side, View, World, bit, id,
-    index,
+    Action, Connection, Disk, Durable, End, Event, Forged, Modelled, QuorumPort, Server, Side, View, World,
+    bit, id, index,
 };
-use crate::byte::Byte;
+use super::{Printed, Told};
 
-impl World {
+impl<P: Modelled> World<P> {
     /// The world after an action, which must be possible.
-    pub fn next(&self, action: &Action) -> World {
+    pub fn next(&self, action: &Action) -> Self {
         let mut world = self.clone();
         world.act(action);
         world
@@ -56,29 +56,25 @@ impl World {
             Action::Deliver(c, side) => self.deliver(c, side),
             Action::Down(c, side) => self.down(c, side),
             Action::Submit(i) => {
-                let byte = Byte::nth(self.budget.txns);
+                let event = P::submission(self.budget.txns);
                 self.budget.txns -= 1;
-                self.submit(i, byte);
+                self.submit(i, event);
             }
             Action::Ask(i) => {
                 self.budget.txns -= 1;
                 self.ask(i);
             }
             Action::Sync(i) => {
-                let (ticket, backwards) = Arc::make_mut(&mut self.servers[i]).disk.sync();
+                let (ticket, backwards) = self.servers[i].change().disk.sync();
                 self.note(backwards, |broken| broken.epoch_monotone = true);
                 self.step(i, Input::Done(ticket));
             }
             Action::Snapshot(i) => {
-                Arc::make_mut(&mut self.servers[i]).disk.finish_snapshot();
+                self.servers[i].change().disk.finish_snapshot();
                 self.step(i, Input::SnapshotTaken);
             }
             Action::PhaseLimit(i) => {
-                let caused = match &self.servers[i].peer {
-                    Some(peer) => peer.established_epoch().is_some() || self.waits_in_vain(i, peer),
-                    None => self.java_waits_in_vain(i),
-                };
-                if !caused {
+                if !self.has_waited(i) {
                     self.budget.faults -= 1;
                 }
                 self.alarm(i, Timer::PhaseLimit);
@@ -112,6 +108,14 @@ impl World {
         self.come_to_rest();
     }
 
+    /// Whether a server that gives its phase up has a reason, or has led for long enough: that is no fault.
+    pub fn has_waited(&self, i: usize) -> bool {
+        match &self.servers[i].peer {
+            Some(peer) => peer.established_epoch().is_some() || self.waits_in_vain(i, peer),
+            None => P::java_waits_in_vain(self, i),
+        }
+    }
+
     /// What happens at once after every action.
     fn come_to_rest(&mut self) {
         while self.setting.redials && self.redial() || self.setting.eager && self.settle() {}
@@ -119,27 +123,34 @@ impl World {
     }
 
     /// A client hands a server this transaction, whatever the budget.
-    pub fn submit(&mut self, i: usize, byte: Byte) {
-        self.step(i, Input::Client(ConnId(0), byte));
+    pub fn submit(&mut self, i: usize, event: ClientOf<P>) {
+        self.step(i, Input::Client(ConnId(0), event));
         self.come_to_rest();
     }
 
     /// A client asks a server that serves for `sync`, whatever the budget.
     pub fn ask(&mut self, i: usize) {
         let proposed = self.proposed_by_leader(i);
-        let asked = &mut Arc::make_mut(&mut self.servers[i]).asked;
+        let asked = &mut self.servers[i].change().asked;
         let n = (0..).find(|n| asked.iter().all(|(_, other)| other != n)).expect("one that does not wait");
         asked.push((proposed, n));
-        self.step(i, Input::Client(ConnId(u64::from(n)), Byte::sync(n)));
+        self.step(i, Input::Client(ConnId(u64::from(n)), P::sync(n)));
         self.come_to_rest();
     }
 
-    /// Whether a server that is up would answer a client's read now. Nothing happens.
-    pub fn answers_read(&self, i: usize) -> bool {
-        let Some(mut peer) = self.servers[i].peer.clone() else { return false };
-        let mut out = Vec::new();
-        peer.step(self.now, Input::Client(ConnId(0), Byte::READ), &mut out);
-        out.iter().any(|output| matches!(output, Output::Reply(..)))
+    /// The connection of a client outside of the world says something to a server, which must be up.
+    pub(crate) fn client(&mut self, i: usize, conn: ConnId, event: ClientOf<P>) {
+        self.step(i, Input::Client(conn, event));
+        self.come_to_rest();
+    }
+
+    /// What servers have said to clients outside of the world since this was last asked.
+    pub(crate) fn take_told(&mut self) -> Vec<Told<P>> {
+        std::mem::take(&mut self.told)
+    }
+
+    pub(crate) fn tell(&mut self, told: Told<P>) {
+        self.told.push(told);
     }
 
     /// Whether an alarm of a server that is up is set.
@@ -156,10 +167,10 @@ impl World {
 
     fn start(&mut self, i: usize) {
         if let Some(flaws) = self.setting.java(i) {
-            return self.start_java(i, flaws);
+            return P::start_java(self, i, flaws);
         }
         let config = self.setting.configs[i].clone();
-        let server = Arc::make_mut(&mut self.servers[i]);
+        let server = self.servers[i].change();
         let recovered = server.disk.durable.recovered();
         let refused = recovered.check().is_err();
         if refused {
@@ -180,7 +191,7 @@ impl World {
     }
 
     fn crash(&mut self, i: usize, kept: usize) {
-        let server = Arc::make_mut(&mut self.servers[i]);
+        let server = self.servers[i].change();
         (server.peer, server.java) = (None, None);
         server.disk.crash(kept);
         if self.setting.fragile == Some(i) {
@@ -220,7 +231,7 @@ impl World {
 
     fn connect(&mut self, learner: usize, leader: usize) {
         let generation = self.open(learner, leader);
-        Arc::make_mut(&mut self.servers[learner]).dialing = None;
+        self.servers[learner].change().dialing = None;
         self.step(learner, Input::Up(Link { server: id(leader), generation }));
     }
 
@@ -228,8 +239,9 @@ impl World {
     fn forge(&mut self, leader: usize) {
         let Forged { server, accepted_epoch } = self.setting.forged.expect("there is a stranger");
         let generation = self.open(index(server), leader);
-        let own =
-            |c: &&mut Connection| (c.learner, c.leader, c.generation) == (index(server), leader, generation);
+        let own = |c: &&mut Connection<P>| {
+            (c.learner, c.leader, c.generation) == (index(server), leader, generation)
+        };
         let connection = self.connections.iter_mut().find(own).expect("it was opened");
         connection.to_leader.push_back(Packet::FollowerInfo { accepted_epoch, config_version: 0 });
         connection.learner_end = End::Closed;
@@ -238,8 +250,8 @@ impl World {
     /// A connection of these two, of which nobody knows yet; its generation.
     fn open(&mut self, learner: usize, leader: usize) -> u32 {
         let used = |generation: &u32| {
-            let pair = |c: &Connection| (c.learner, c.leader);
-            let same = |c: &Connection| [(learner, leader), (leader, learner)].contains(&pair(c));
+            let pair = |c: &Connection<P>| (c.learner, c.leader);
+            let same = |c: &Connection<P>| [(learner, leader), (leader, learner)].contains(&pair(c));
             self.connections.iter().any(|c| same(c) && c.generation == *generation)
         };
         let generation = (0..).find(|g| !used(g)).expect("a free number");
@@ -279,7 +291,7 @@ impl World {
     }
 
     pub(super) fn deliver(&mut self, c: usize, side: Side) {
-        if self.now != Now::default() {
+        if self.now.elapsed_ms > 0 {
             self.mark(c, side);
         }
         let link = self.link(c, side);
@@ -318,19 +330,19 @@ impl World {
     }
 
     pub(super) fn alarm(&mut self, i: usize, timer: Timer) {
-        Arc::make_mut(&mut self.servers[i]).alarms &= !bit(timer);
+        self.servers[i].change().alarms &= !bit(timer);
         self.step(i, Input::Alarm(timer));
     }
 
     /// The one place where core runs.
-    fn step(&mut self, i: usize, input: Input<Byte>) {
+    fn step(&mut self, i: usize, input: Input<P>) {
         self.steps += 1;
         if self.servers[i].java.is_some() {
-            return self.step_java(i, input);
+            return P::step_java(self, i, input);
         }
         let mut out = Vec::new();
         let makes_way = self.servers[i].alarms & bit(Timer::PhaseLimit) == 0;
-        let peer = Arc::make_mut(&mut self.servers[i]).peer.as_mut().expect("it is up");
+        let peer = self.servers[i].change().peer.as_mut().expect("it is up");
         let before = self.trace.is_some().then(|| (input.clone(), View::of(peer)));
         let introduction = Introduction::of(peer, &input).map(|said| (said, makes_way));
         let heard = match &input {
@@ -341,11 +353,13 @@ impl World {
         let needless = heard.is_some_and(|(from, heard, state)| {
             answers_needlessly(from, &heard, state != peer.state(), &out)
         });
+        let observer = introduction.as_ref().is_some_and(|(said, _)| said.deposes_as_observer(peer));
         let harmful = introduction.is_some_and(|(said, justly)| said.harms(peer, &out, justly));
         if let (Some(trace), Some((input, before))) = (&mut self.trace, before) {
             trace.push(Event { server: i, input, outputs: out.clone(), before, after: View::of(peer) });
         }
         self.note(harmful, |broken| broken.harmful_introduction = true);
+        self.note(observer, |broken| broken.observer_deposed = true);
         self.note(needless, |broken| broken.needless_answer = true);
         for output in out {
             self.perform(i, output);
@@ -353,18 +367,18 @@ impl World {
         let server = &self.servers[i];
         let peer = server.peer.as_ref().expect("it is up");
         if server.dialing.is_some() && matches!(peer.state(), ServerState::Looking | ServerState::Leading) {
-            Arc::make_mut(&mut self.servers[i]).dialing = None;
+            self.servers[i].change().dialing = None;
         }
         self.observe(i);
     }
 
-    pub(super) fn perform(&mut self, i: usize, output: Output<Byte>) {
+    pub(super) fn perform(&mut self, i: usize, output: Output<P>) {
         match output {
             Output::Elect(to, vote) => {
                 self.check_vote(i, &vote);
                 let to = index(to);
                 // A server that a configuration names may be missing from the world.
-                let is_up = |server: &Arc<Server>| server.peer.is_some() || self.setting.votes_wait;
+                let is_up = |server: &Printed<Server<P>>| server.peer.is_some() || self.setting.votes_wait;
                 if self.servers.get(to).is_some_and(is_up) {
                     let slot = i * self.servers.len() + to;
                     if self.older_votes[slot].len() < self.setting.harsh.older_votes
@@ -375,7 +389,7 @@ impl World {
                     self.votes[slot].put(vote);
                 }
             }
-            Output::Dial(to) => Arc::make_mut(&mut self.servers[i]).dialing = Some(to),
+            Output::Dial(to) => self.servers[i].change().dialing = Some(to),
             Output::Send(link, packet) => {
                 self.check_ack(i, &packet);
                 let named =
@@ -413,22 +427,22 @@ impl World {
                     self.connections[c].close(side);
                 }
             }
-            Output::SetAlarm(timer, _) => Arc::make_mut(&mut self.servers[i]).alarms |= bit(timer),
-            Output::CancelAlarm(timer) => Arc::make_mut(&mut self.servers[i]).alarms &= !bit(timer),
-            Output::Append(_, zxid, txn) => {
+            Output::SetAlarm(timer, _) => self.servers[i].change().alarms |= bit(timer),
+            Output::CancelAlarm(timer) => self.servers[i].change().alarms &= !bit(timer),
+            Output::Append(_, zxid, ref txn) => {
                 let established = self.servers[i].peer.as_ref().and_then(QuorumPeer::established_epoch);
                 if established == Some(zxid.epoch()) {
-                    Arc::make_mut(&mut self.ghost).propose(zxid, txn);
+                    Arc::make_mut(&mut self.ghost).propose(zxid, txn.mark());
                 }
-                Arc::make_mut(&mut self.servers[i]).disk.accept(output);
+                self.servers[i].change().disk.accept(output);
             }
             Output::Truncate(..)
             | Output::InstallSnapshot(..)
             | Output::SaveAcceptedEpoch(..)
             | Output::SaveCurrentEpoch(..)
-            | Output::TakeSnapshot(..) => Arc::make_mut(&mut self.servers[i]).disk.accept(output),
-            Output::Reply(conn, applied) => self.check_sync(i, conn, applied),
-            Output::CloseClient(_) => {}
+            | Output::TakeSnapshot(..) => self.servers[i].change().disk.accept(output),
+            Output::Reply(conn, said) => P::told(self, i, conn, Some(said)),
+            Output::CloseClient(conn) => P::told(self, i, conn, None),
         }
     }
 

@@ -5,9 +5,9 @@ use quorate_core::election::ServerState;
 use quorate_core::timer::Timer;
 use quorate_core::zab::Packet;
 
-use super::{Action, End, Side, World, bit};
+use super::{Action, End, Modelled, Side, World, bit};
 
-impl World {
+impl<P: Modelled> World<P> {
     /// One delivery that commutes with everything else, if there is one.
     ///
     /// * A learner sees its connection down as soon as nothing is left to read: until then it

@@ -14,11 +14,10 @@ use quorate_core::ids::ServerId;
 use quorate_core::quorum::QuorumVerifier;
 use quorate_core::rename::Rename;
 
-use super::{Connection, Server, Setting, World, id, index};
-use crate::byte::Byte;
-use crate::hash::fingerprint;
+use super::{Connection, Modelled, Server, Setting, World, id, index};
+use crate::hash::{Printed, fingerprint};
 
-impl Setting {
+impl<P: Modelled> Setting<P> {
     /// The same ensemble, whose states are told apart by who is who only where that makes a difference.
     #[must_use]
     pub fn symmetric(mut self) -> Self {
@@ -38,7 +37,7 @@ impl Setting {
     /// Whether two servers may change places.
     fn alike(&self, i: usize, j: usize) -> bool {
         let (a, b) = (&self.configs[i], &self.configs[j]);
-        let role = |config: &PeerConfig<Byte>, server: ServerId| {
+        let role = |config: &PeerConfig<P>, server: ServerId| {
             let votes: Vec<bool> = config.membership.verifiers.iter().map(|v| v.is_voter(server)).collect();
             (votes, config.membership.observers.contains(&server))
         };
@@ -52,24 +51,24 @@ impl Setting {
     }
 }
 
-impl World {
+impl<P: Modelled> World<P> {
     /// The same ensemble, whose states are told apart by who is who only where that makes a difference.
     #[must_use]
-    pub fn with_symmetry(&self) -> World {
+    pub fn with_symmetry(&self) -> Self {
         let setting = Arc::new(Setting::clone(&self.setting).symmetric());
         World { setting, ..self.clone() }
     }
 
     /// The same world in which server `i` is called `names[i]`.
     #[must_use]
-    pub fn renamed(&self, names: &[usize]) -> World {
+    pub fn renamed(&self, names: &[usize]) -> Self {
         let n = self.servers.len();
         assert!(self.setting.java.is_empty(), "a server that behaves as ZooKeeper does keeps its name");
         let to = |server: ServerId| id(names[index(server)]);
-        let mut servers: Vec<Option<Arc<Server>>> = vec![None; n];
+        let mut servers: Vec<Option<Printed<Server<P>>>> = vec![None; n];
         for (server, name) in self.servers.iter().zip(names) {
             let config = self.setting.configs[*name].clone();
-            servers[*name] = Some(Arc::new(Server {
+            servers[*name] = Some(Printed::new(Server {
                 peer: server.peer.as_ref().map(|peer| peer.renamed(config, &to)),
                 java: None,
                 disk: server.disk.clone(),
@@ -87,9 +86,12 @@ impl World {
             let renamed = votes.iter().map(|vote| vote.rename(&to)).collect();
             older_votes[names[slot / n] * n + names[slot % n]] = renamed;
         }
-        let end =
-            |c: &Connection| Connection { learner: names[c.learner], leader: names[c.leader], ..c.clone() };
-        let mut connections: Vec<Connection> = self.connections.iter().map(end).collect();
+        let end = |c: &Connection<P>| Connection {
+            learner: names[c.learner],
+            leader: names[c.leader],
+            ..c.clone()
+        };
+        let mut connections: Vec<Connection<P>> = self.connections.iter().map(end).collect();
         connections.sort_unstable_by_key(Connection::place);
         let mut ghost = Arc::clone(&self.ghost);
         if let Some((_, leader)) = &self.ghost.newest
@@ -111,6 +113,7 @@ impl World {
             ghost,
             preloaded: Arc::clone(&self.preloaded),
             trace: None,
+            told: Vec::new(),
             steps: self.steps,
         }
     }

@@ -4,41 +4,44 @@ use std::sync::Arc;
 
 use quorate_core::{Input, Output, QuorumPeer, Status};
 
-use super::JavaPeer;
-use crate::byte::{Applied, Byte};
+use super::{AppliedOf, JavaPeer, Modelled};
+use crate::byte::Byte;
 
 /// One call of `step`.
 #[derive(Clone, Debug)]
-pub struct Event {
+pub struct Event<P: Modelled = Byte> {
     /// Index of the server.
     pub server: usize,
     /// What it was told.
-    pub input: Input<Byte>,
+    pub input: Input<P>,
     /// What it wanted done.
-    pub outputs: Vec<Output<Byte>>,
+    pub outputs: Vec<Output<P>>,
     /// The server before.
-    pub before: View,
+    pub before: View<P>,
     /// The server after.
-    pub after: View,
+    pub after: View<P>,
 }
 
 /// What can be seen of a server.
 #[derive(Clone, Debug)]
-pub struct View {
+pub struct View<P: Modelled = Byte> {
     /// What it tells about itself.
     pub status: Status,
     /// Whether clients are served.
     pub serving: bool,
     /// What it has applied.
-    pub applied: Applied,
+    pub applied: AppliedOf<P>,
+}
+
+impl<P: Modelled> View<P> {
+    /// A server at this moment.
+    pub fn of(peer: &QuorumPeer<P>) -> Self {
+        let applied = Arc::clone(P::applied(peer.service()));
+        View { status: peer.status(), serving: peer.serving(), applied }
+    }
 }
 
 impl View {
-    /// A server at this moment.
-    pub fn of(peer: &QuorumPeer<Byte>) -> Self {
-        View { status: peer.status(), serving: peer.serving(), applied: peer.service().applied().clone() }
-    }
-
     /// A server that behaves as ZooKeeper does, at this moment.
     pub fn of_java(java: &JavaPeer) -> Self {
         View { status: java.status(), serving: java.serving(), applied: Arc::clone(java.applied()) }

@@ -181,6 +181,7 @@ impl<P: Payload> Leader<P> {
                 Effect::Revalidate(touch) => {
                     let valid = m.service.revalidate(cx.now, touch, Origin::Local);
                     let mut effects = Vec::new();
+                    m.service.has_up_to(m.history.last());
                     m.service.revalidated(cx.now, touch.session, valid, &mut effects);
                     self.carry_out(m, cx, effects)?;
                 }

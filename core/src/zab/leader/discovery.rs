@@ -33,7 +33,8 @@ impl<P: Payload> Leader<P> {
             Phase::Promising(_) => Ok(()),
             Phase::Epoch(epoch) | Phase::Synchronization { epoch, .. } | Phase::Broadcast(epoch) => {
                 let yields = self.settled || mutated!(m.config, YieldsAtOnce);
-                if learner.voter && accepted > epoch && yields {
+                let counts = learner.voter || mutated!(m.config, ObserverEndsReign);
+                if counts && accepted > epoch && yields {
                     // It promised a later epoch to a leader that did not make it and can only join a still
                     // later one: let there be one, even if the next quorum is without it. A leader that has
                     // led for less than initLimit goes on: the learner refuses its epoch and comes again.

@@ -123,6 +123,7 @@ impl<P: Payload> Leader<P> {
         }
         let with_me =
             |id: ServerId| id == m.config.id || self.voter_is(id, LearnerHandler::has_initial_history);
-        if m.membership.is_quorum(with_me) { Ok(()) } else { Err(RoleEnded) }
+        let all = !mutated!(m.config, AnyLossDeposes) || m.membership.voters().all(with_me);
+        if m.membership.is_quorum(with_me) && all { Ok(()) } else { Err(RoleEnded) }
     }
 }

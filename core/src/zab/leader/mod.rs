@@ -224,7 +224,9 @@ impl<P: Payload> Leader<P> {
             }
             Packet::Revalidate(touch) if learner.in_service() => {
                 let valid = m.service.revalidate(cx.now, touch, Origin::Learner(link));
-                cx.send(link, Packet::Revalidated { session: touch.session, valid });
+                if !mutated!(m.config, RevalidationNotAnswered) {
+                    cx.send(link, Packet::Revalidated { session: touch.session, valid });
+                }
                 Ok(())
             }
             _ => self.drop_learner(m, cx, link, Reason::Unexpected),
@@ -246,6 +248,7 @@ impl<P: Payload> Leader<P> {
         event: ClientOf<P>,
     ) -> Outcome {
         let mut effects = Vec::new();
+        m.service.has_up_to(m.history.last());
         m.service.client(cx.now, conn, event, &mut effects);
         self.carry_out(m, cx, effects)
     }

@@ -15,6 +15,8 @@ use quorate_core::wire::txn::{Txn, TxnBody};
 /// What one transaction does, as far as clients can tell.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Change {
+    /// A session was created.
+    Opened(SessionId),
     /// A znode was created, for a session or for good.
     Created(String, Option<SessionId>),
     /// A znode's data was set.
@@ -44,6 +46,7 @@ impl Chosen {
             TxnBody::Create(new) | TxnBody::Create2(new) => {
                 vec![Change::Created(new.path, new.ephemeral.then_some(header.client_id))]
             }
+            TxnBody::CreateSession(_) => vec![Change::Opened(header.client_id)],
             TxnBody::SetData(set) => vec![Change::Set(set.path)],
             TxnBody::Delete(path) => vec![Change::Deleted(path)],
             TxnBody::CloseSession(paths) => {

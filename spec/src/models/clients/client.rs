@@ -1,5 +1,6 @@
 //! A client as ZooKeeper's libraries are ones, and what it may expect to be told.
 
+use std::borrow::Borrow;
 use std::collections::VecDeque;
 
 use quorate_core::ids::{ConnId, SessionId, Zxid};
@@ -169,7 +170,7 @@ impl Client {
     }
 
     /// Something arrives. Says whether the client is let in by it.
-    pub fn hear(&mut self, reply: &ClientReply, chosen: &[Chosen]) -> bool {
+    pub fn hear<C: Borrow<Chosen>>(&mut self, reply: &ClientReply, chosen: &[C]) -> bool {
         match reply {
             ClientReply::Connect(response) => {
                 if let (Link::Greeting(server, conn), true) = (self.link, response.timeout_ms != 0) {
@@ -188,13 +189,12 @@ impl Client {
         false
     }
 
-    fn notified(&mut self, zxid: i64, event: &WatcherEvent, chosen: &[Chosen]) {
+    fn notified<C: Borrow<Chosen>>(&mut self, zxid: i64, event: &WatcherEvent, chosen: &[C]) {
         // What setWatches makes up for has no zxid.
         let told = u64::try_from(zxid).ok().map(Zxid);
         let concerns = |w: &Armed| w.kind.looks_at(&w.path, &event.path) && tells(w.kind, event.event);
-        let happened = |zxid: Zxid| {
-            chosen.iter().any(|c| c.zxid == zxid && event_of(c, &event.path) == Some(event.event))
-        };
+        let happened =
+            |zxid: Zxid| all(chosen).any(|c| c.zxid == zxid && event_of(c, &event.path) == Some(event.event));
         let asked = self.armed.iter().any(concerns);
         let again = |w: &Armed| concerns(w) && told.is_some_and(|zxid| zxid <= w.at);
         if !asked || told.is_some_and(|zxid| !happened(zxid)) || self.armed.iter().any(again) {
@@ -203,7 +203,7 @@ impl Client {
         for watch in self.armed.iter_mut().filter(|w| concerns(w) && w.kind.stays()) {
             let Some(zxid) = told else { continue };
             let between = |c: &Chosen| c.zxid > watch.at && c.zxid < zxid;
-            if chosen.iter().any(|c| between(c) && watch.is_told_of(c)) {
+            if all(chosen).any(|c| between(c) && watch.is_told_of(c)) {
                 self.wrong.note(Wrong::PersistentSilent);
             }
             watch.at = zxid;
@@ -214,7 +214,7 @@ impl Client {
         self.armed.retain(|w| !ends(w));
     }
 
-    fn answered(&mut self, xid: i32, zxid: Zxid, err: i32, body: &Response, chosen: &[Chosen]) {
+    fn answered<C: Borrow<Chosen>>(&mut self, xid: i32, zxid: Zxid, err: i32, body: &Response, chosen: &[C]) {
         let turn = self.waiting.iter().position(|w| w.xid == xid);
         if turn != Some(0) {
             self.wrong.note(Wrong::Inconsistent);
@@ -273,10 +273,10 @@ impl Client {
     }
 
     /// The client has seen the state at `zxid`: what has this watch not told?
-    fn judge(&mut self, i: usize, zxid: Zxid, rearmed: bool, chosen: &[Chosen]) {
+    fn judge<C: Borrow<Chosen>>(&mut self, i: usize, zxid: Zxid, rearmed: bool, chosen: &[C]) {
         let Armed { path, kind, at } = &self.armed[i];
         let concerns = |c: &&Chosen| c.zxid > *at && c.zxid <= zxid && self.armed[i].is_told_of(c);
-        let changed = chosen.iter().any(|c| concerns(&c));
+        let changed = all(chosen).any(|c| concerns(&c));
         let wrong = match (kind, rearmed) {
             // It tells what happens from now on.
             (Kind::Persistent | Kind::Recursive, true) => None,
@@ -317,10 +317,14 @@ impl Armed {
         let at = |path: &str| event_of(chosen, path).is_some_and(|event| tells(self.kind, event));
         let changed = chosen.changes.iter().filter_map(|change| match change {
             Change::Created(path, _) | Change::Set(path) | Change::Deleted(path) => Some(path),
-            Change::Ended(_) => None,
+            Change::Opened(_) | Change::Ended(_) => None,
         });
         at(&self.path) || changed.filter(|path| self.kind.looks_at(&self.path, path)).any(|path| at(path))
     }
+}
+
+fn all<C: Borrow<Chosen>>(chosen: &[C]) -> impl Iterator<Item = &Chosen> {
+    chosen.iter().map(Borrow::borrow)
 }
 
 /// The event that a transaction is to those who watch `path`.
@@ -344,9 +348,9 @@ fn tells(kind: Kind, event: EventType) -> bool {
 }
 
 /// The last change of the znode's data up to `zxid`, if it is there then.
-pub fn exists(path: &str, zxid: Zxid, chosen: &[Chosen]) -> Option<Zxid> {
+pub fn exists<C: Borrow<Chosen>>(path: &str, zxid: Zxid, chosen: &[C]) -> Option<Zxid> {
     let mut last = None;
-    for c in chosen.iter().take_while(|c| c.zxid <= zxid) {
+    for c in all(chosen).take_while(|c| c.zxid <= zxid) {
         for change in &c.changes {
             match change {
                 Change::Created(at, _) | Change::Set(at) if at == path => last = Some(c.zxid),

@@ -121,20 +121,12 @@ impl<P: Protocol> Model for Checked<P> {
         fn claim<P: Protocol, const I: usize>(_: &Checked<P>, state: &Salted<P::State>) -> bool {
             P::CLAIMS.get(I).is_none_or(|claim| (claim.holds)(&state.state))
         }
-        let at: [fn(&Self, &Self::State) -> bool; 12] = [
-            claim::<P, 0>,
-            claim::<P, 1>,
-            claim::<P, 2>,
-            claim::<P, 3>,
-            claim::<P, 4>,
-            claim::<P, 5>,
-            claim::<P, 6>,
-            claim::<P, 7>,
-            claim::<P, 8>,
-            claim::<P, 9>,
-            claim::<P, 10>,
-            claim::<P, 11>,
-        ];
+        macro_rules! claims {
+            ($($i:literal)*) => { [$(claim::<P, $i>),*] };
+        }
+        let at: [fn(&Self, &Self::State) -> bool; 32] = claims!(
+            0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31
+        );
         assert!(P::CLAIMS.len() <= at.len(), "a function for each claim");
         let mut properties = vec![Property::always("a state", |_, _| true)];
         properties.extend(P::CLAIMS.iter().zip(at).map(|(c, holds)| Property::always(c.name, holds)));

@@ -8,9 +8,9 @@ use quorate_core::timer::Timer;
 
 use super::{Flaws, JavaPeer};
 use crate::byte::Byte;
-use crate::world::{Action, Event, QuorumPort, Server, Setting, View, World, bit};
+use crate::world::{Action, Event, Modelled, QuorumPort, Server, Setting, View, World, bit};
 
-impl Setting {
+impl<P: Modelled> Setting<P> {
     /// An ensemble like this, in which this server, by index, behaves as ZooKeeper does.
     #[must_use]
     pub fn with_java(mut self, i: usize, flaws: Flaws) -> Self {
@@ -40,7 +40,7 @@ impl World {
 
     pub(in crate::world) fn start_java(&mut self, i: usize, flaws: Flaws) {
         let config = self.setting.configs[i].clone();
-        let server = Arc::make_mut(&mut self.servers[i]);
+        let server = self.servers[i].change();
         server.java = Some(JavaPeer::start(config, flaws, &server.disk.durable));
         server.alarms = 0;
         server.dialing = None;
@@ -49,7 +49,7 @@ impl World {
 
     /// One input of such a server, and what comes of it.
     pub(in crate::world) fn step_java(&mut self, i: usize, input: Input<Byte>) {
-        let Server { java, disk, .. } = Arc::make_mut(&mut self.servers[i]);
+        let Server { java, disk, .. } = self.servers[i].change();
         let java = java.as_mut().expect("it is up");
         let before = self.trace.is_some().then(|| (input.clone(), View::of_java(java)));
         let proposed = java.pending.back().copied();
@@ -71,7 +71,7 @@ impl World {
         if server.dialing.is_some()
             && !matches!(java.state(), ServerState::Following | ServerState::Observing)
         {
-            Arc::make_mut(&mut self.servers[i]).dialing = None;
+            self.servers[i].change().dialing = None;
         }
         self.observe_java(i);
     }

@@ -1,0 +1,132 @@
+//! What may happen in the models of sessions, and the models themselves.
+
+use quorate_core::wire::client::Request;
+
+use super::Sessions;
+use crate::models::clients::menu::MENUS;
+use crate::models::paxos::Checked;
+use crate::models::{DeepSpec, Expected, ModelSpec, Variant};
+use crate::search::Searchable;
+
+/// What may happen from one beginning on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Theme {
+    /// At which server each client begins.
+    pub homes: [usize; 2],
+    /// How many writes each client sends.
+    pub asks: [u8; 2],
+    /// Whether the first client's last write creates an ephemeral. The others are setData.
+    pub creates: bool,
+    /// Crashes of servers, and cuts between them.
+    pub faults: u8,
+    /// How often another leader may be elected.
+    pub elections: u8,
+    /// How often the first client's connection is cut.
+    pub cuts: u8,
+    /// Whether time passes.
+    pub passes: bool,
+    /// How often a leader greets its learners.
+    pub pings: u8,
+    /// Whether what a server writes is on its disk at once.
+    pub instant: bool,
+}
+
+/// Nothing happens but that each client writes once, the first at a follower and the second at the leader.
+const QUIET: Theme = Theme {
+    homes: [0, 1],
+    asks: [1, 1],
+    creates: true,
+    faults: 0,
+    elections: 0,
+    cuts: 0,
+    passes: false,
+    pings: 0,
+    instant: false,
+};
+
+/// A client's next write.
+pub(super) fn write(left: &Theme, client: usize) -> Request {
+    let creates = client == 0 && left.creates && left.asks[0] == 1;
+    let choice = if creates { &MENUS[0][4] } else { &MENUS[1][0] };
+    (choice.request)()
+}
+
+/// A server dies, or is cut off from another; another leader may be elected. The client at a follower is the one that
+/// watches: it has something to say as soon as it is let in again.
+const FAULT: Theme = Theme { homes: [1, 0], faults: 1, elections: 1, instant: true, ..QUIET };
+
+/// The first client loses its connection and writes again.
+const AGAIN: Theme = Theme { asks: [2, 1], creates: false, cuts: 1, instant: true, ..QUIET };
+
+/// The first client, at the leader, is silent for too long; the leader may die over it.
+const SILENCE: Theme =
+    Theme { homes: [1, 0], asks: [0, 0], faults: 1, elections: 1, passes: true, instant: true, ..QUIET };
+
+/// The first client is silent for too long, and its ephemeral goes.
+const EPHEMERAL: Theme = Theme { asks: [1, 0], cuts: 1, passes: true, instant: true, ..QUIET };
+
+/// What is small enough for every run.
+const SMALL: &[Theme] = &[FAULT, AGAIN, SILENCE, EPHEMERAL];
+
+/// The same where a disk is slower than the network.
+const DISKS: &[Theme] = &[
+    Theme { instant: false, ..FAULT },
+    Theme { instant: false, ..AGAIN },
+    Theme { instant: false, ..SILENCE },
+    Theme { instant: false, ..EPHEMERAL },
+];
+
+/// A fault, while both write and the first is silent for too long.
+const TIME: &[Theme] = &[Theme { passes: true, ..FAULT }];
+
+/// Everything.
+const WHOLE: &[Theme] = &[Theme { passes: true, pings: 1, instant: false, ..FAULT }];
+
+const COMPOSES: &str = "QuorumPeer with an election oracle, quorum port, and the real service on every server; clients that watch, write, \
+                        move and expire";
+
+/// The models.
+pub(in crate::models) fn catalogue() -> Vec<ModelSpec> {
+    vec![ModelSpec {
+        name: "sessions",
+        composes: COMPOSES,
+        bounds: "3 servers that serve, whose disks are at once; 2 sessions with 1 write each, 1 crash or cut, 1 more election; \
+                 2 writes and 1, 1 connection of a client cut; no write, 1 session silent for its timeout, 1 crash or cut, 1 \
+                 more election; or 1 write, 1 session silent, 1 connection of a client cut",
+        unique: 798_922,
+        expected: Expected::Holds,
+        build: |variant| build(SMALL, variant),
+    }]
+}
+
+fn build(themes: &'static [Theme], variant: Variant) -> Box<dyn Searchable> {
+    Box::new(Checked { protocol: Sessions { themes, variant }, salt: variant.salt })
+}
+
+/// Larger ones.
+pub(in crate::models) fn deep() -> Vec<DeepSpec> {
+    vec![
+        DeepSpec {
+            name: "sessions-disks",
+            composes: COMPOSES,
+            bounds: "as sessions, with separate write and sync",
+            unique: None,
+            build: |variant| build(DISKS, variant),
+        },
+        DeepSpec {
+            name: "sessions-time",
+            composes: COMPOSES,
+            bounds: "3 servers whose disks are at once, 2 sessions with 1 write each, 1 of them silent for its timeout at any \
+                     time, 1 crash or cut, 1 more election",
+            unique: None,
+            build: |variant| build(TIME, variant),
+        },
+        DeepSpec {
+            name: "sessions-whole",
+            composes: COMPOSES,
+            bounds: "as sessions-time, with separate write and sync, and 1 ping that carries what learners have heard",
+            unique: None,
+            build: |variant| build(WHOLE, variant),
+        },
+    ]
+}

@@ -1,0 +1,77 @@
+//! What a world asks of its payload: to be looked at, and to be asked for by clients.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use quorate_core::ids::{ConnId, Zxid};
+use quorate_core::payload::Payload;
+use quorate_core::zab::SnapshotOf;
+use quorate_core::{ClientOf, Input, ReplyOf};
+
+use super::{Action, Durable, Flaws, Server, World};
+
+/// What has been applied, in order, each transaction by its mark.
+pub type AppliedOf<P> = Arc<Vec<(Zxid, <P as Modelled>::Mark)>>;
+
+/// A payload that a [`World`] can run. What its service has applied can be looked at.
+///
+/// Two are there: [`Byte`](crate::byte::Byte), a list of bytes, and [`Deed`](crate::deed::Deed), the server's
+/// own service with its tree, sessions and watches.
+pub trait Modelled: Payload {
+    /// Tells transactions apart.
+    type Mark: Copy + Eq + Ord + Hash + Debug + Send + Sync;
+
+    /// This transaction's mark.
+    fn mark(&self) -> Self::Mark;
+
+    /// What a service has applied.
+    fn applied(service: &Self::Service) -> &AppliedOf<Self>;
+
+    /// What is in a snapshot.
+    fn listed(snapshot: &SnapshotOf<Self>) -> &[(Zxid, Self::Mark)];
+
+    /// How many `sync`s can wait at a server at a time.
+    const SYNCS: u8 = 0;
+
+    /// What a client says that submits the last but so many transactions of a [`Budget`](super::Budget).
+    fn submission(_left: u8) -> ClientOf<Self> {
+        unreachable!("its clients are outside of the world")
+    }
+
+    /// What a client says that asks for the `sync` of this number.
+    fn sync(_n: u8) -> ClientOf<Self> {
+        unreachable!("its clients are outside of the world")
+    }
+
+    /// A server answers a client, or (`None`) closes its connection.
+    fn told(world: &mut World<Self>, server: usize, conn: ConnId, said: Option<ReplyOf<Self>>);
+
+    /// What a server that behaves as ZooKeeper does can do next; only worlds of bytes have such servers.
+    fn java_actions(_: &World<Self>, _server: usize, _: &Server<Self>, _: &mut Vec<Action>) {}
+
+    /// Such a server starts.
+    fn start_java(_: &mut World<Self>, _server: usize, _: Flaws) {
+        unreachable!("only worlds of bytes have such servers")
+    }
+
+    /// Such a server is told this.
+    fn step_java(_: &mut World<Self>, _server: usize, _: Input<Self>) {
+        unreachable!("only worlds of bytes have such servers")
+    }
+
+    /// Whether a timeout of such a server is no fault.
+    fn java_waits_in_vain(_: &World<Self>, _server: usize) -> bool {
+        false
+    }
+
+    /// What such a server has applied, if this is one that is up.
+    fn java_applied(_: &Server<Self>) -> Option<&AppliedOf<Self>> {
+        None
+    }
+
+    /// What such a server has when it starts on this disk.
+    fn replayed(disk: &Durable<Self>) -> Vec<(Zxid, Self::Mark)> {
+        disk.history()
+    }
+}
