@@ -1,7 +1,7 @@
-//! A ZooKeeper server of its own, where `QUORATE_PEERS` says that there are some.
+//! A ZooKeeper server of its own, where the peers of `tests/interop` are installed.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::ports::free_ports;
@@ -22,13 +22,15 @@ impl ZooKeeper {
     /// # Panics
     /// If there are none although `REQUIRE_PEERS` asks for them.
     pub(crate) fn start(version: &str) -> Option<ZooKeeper> {
-        let peers = std::env::var_os("QUORATE_PEERS").map(PathBuf::from);
-        let environment = peers.map(|peers| peers.join("env.sh")).filter(|file| file.exists());
-        let Some(environment) = environment else {
-            assert!(std::env::var_os("REQUIRE_PEERS").is_none(), "QUORATE_PEERS names no peers");
-            println!("skipped: ZooKeeper {version} (QUORATE_PEERS names no peers)");
+        let usual = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers");
+        let peers = std::env::var_os("QUORATE_PEERS").map_or_else(usual, PathBuf::from);
+        let environment = peers.join("env.sh");
+        if !environment.exists() {
+            let absent = format!("there is no {}", environment.display());
+            assert!(std::env::var_os("REQUIRE_PEERS").is_none(), "{absent}");
+            println!("skipped: ZooKeeper {version} ({absent})");
             return None;
-        };
+        }
         let dir = tempfile::Builder::new().prefix("quorate-zookeeper-").tempdir().expect("a directory");
         let [port] = free_ports();
         let config = format!(
