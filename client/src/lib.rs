@@ -22,7 +22,7 @@
 //!
 //! An operation is *done*, *refused*, or *unknown* ([`Error::is_unknown`]). The third is said when the
 //! connection was lost with the request on its way. A write may have been done then, or may be done yet.
-//! Nothing is repeated behind the caller's back.
+//! Nothing is repeated behind the caller's back; [`Client::retrying`] repeats what can be.
 //!
 //! # What a connection's loss means
 //!
@@ -37,6 +37,7 @@
 //! |---|---|---|
 //! | [`session`] | everything that a session decides, as a pure state machine | no standard library |
 //! | [`Client`] | a task around it that has the connection | the feature `tokio` |
+//! | [`retry`] | what is tried again, and when | the feature `tokio` |
 //! | [`blocking`] | the client for programs without `async` | the feature `tokio` |
 //!
 //! [`State::Suspended`]: session::State::Suspended
@@ -57,6 +58,11 @@ pub mod blocking;
 pub mod client;
 #[cfg(feature = "tokio")]
 mod error;
+#[cfg(feature = "tokio")]
+mod mark;
+pub mod recipes;
+#[cfg(feature = "tokio")]
+pub mod retry;
 pub mod session;
 
 #[cfg(feature = "tokio")]

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use quorate_client::retry::RetryPolicy;
 use quorate_client::session::{End, State};
-use quorate_client::{Client, EventType, SessionId};
+use quorate_client::{Client, CreateMode, EventType, SessionId};
 
 use crate::harness::{RawClient, Session, Setup, run};
 
@@ -60,6 +61,48 @@ fn a_writer_outlives_its_leader() {
     assert_eq!(run(states.next()), Some(State::Suspended));
     assert_eq!(run(states.next()), Some(State::Reconnected));
     runtime.block_on(client.close());
+}
+
+/// A versioned write that is repeated is done once: each moves the version by one.
+#[test]
+fn what_is_repeated_is_done_once() {
+    let mut ensemble = Setup::voters(3).start();
+    let servers = ensemble.cluster(&ensemble.ids());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let client = runtime.block_on(Client::connect(&servers)).unwrap();
+    let writer = {
+        let client = client.clone();
+        runtime.spawn(async move {
+            let patient = client.retrying(RetryPolicy::Forever(Duration::from_millis(5)));
+            client.create("/counter").await.unwrap();
+            client.create("/marked").await.unwrap();
+            let mut done = 0;
+            while done < 300 || client.exists("/stop").await.is_ok_and(|stat| stat.is_none()) {
+                let stat = patient.set("/counter", done.to_string(), done).await.unwrap();
+                done += 1;
+                assert_eq!(stat.version, done);
+                let mode = CreateMode::PersistentSequential;
+                let created = patient.create_protected("/marked/n-", "", mode).await.unwrap();
+                if done % 2 == 0 {
+                    patient.delete(&created.path).await.unwrap();
+                }
+            }
+            done
+        })
+    };
+    for _ in 0..2 {
+        std::thread::sleep(Duration::from_millis(300));
+        let leader = ensemble.await_leader();
+        ensemble.kill(leader);
+        ensemble.await_leader();
+        ensemble.start_all();
+    }
+    let other = runtime.block_on(Client::connect(&servers)).unwrap();
+    runtime.block_on(async { other.create("/stop").await }).unwrap();
+    let done = run(writer).unwrap();
+    runtime.block_on(other.sync("/")).unwrap();
+    let left = runtime.block_on(async { other.children("/marked").await }).unwrap().names.len();
+    assert_eq!(left, usize::try_from(done - done / 2).unwrap());
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod bench;
 mod catching_up;
 mod chaos;
 mod client_failures;
+mod client_locks;
 mod client_memory;
 mod client_operations;
 mod clients_under_kills;

@@ -16,7 +16,7 @@ use quorate_core::wire::client::{AuthPacket, OpCode, Request, Response};
 use tokio::sync::{mpsc, oneshot, watch as latest};
 
 use crate::error::{ConnectError, ErrorKind, done};
-use crate::session::{ConnectString, Settings, State};
+use crate::session::{ConnectString, End, Outcome, Settings, State, WatchKinds};
 use driver::{Command, Driver, Plan, Seen};
 use watch::Wish;
 
@@ -104,7 +104,7 @@ impl Builder {
         let (seen, watched) = latest::channel(Seen::nothing());
         let driver = Driver::new(plan, receiver, Arc::new(seen));
         drop(runtime.spawn(driver.run()));
-        Ok(Client { commands: sender, seen: watched })
+        Ok(Client { commands: sender, seen: watched, renews: self.renew })
     }
 
     /// Begin, and wait for the first connection.
@@ -138,6 +138,8 @@ impl Builder {
 pub struct Client {
     commands: mpsc::UnboundedSender<Command>,
     seen: latest::Receiver<Seen>,
+    /// Whether an expired session is followed by another.
+    renews: bool,
 }
 
 impl Client {
@@ -209,6 +211,30 @@ impl Client {
     pub fn request(&self, request: Request) -> Answer<Response> {
         let path = path_of(&request);
         self.submit(request, path, done)
+    }
+
+    /// An operation for a machine: its outcome as it is, and the one-shot watch that it sets.
+    pub(crate) fn ask(&self, request: Request) -> (Answer<Outcome>, Option<Watch>) {
+        let path = path_of(&request);
+        let (wish, watch) = match &request {
+            Request::GetData(r) if r.watch => Wish::once(&r.path, WatchKinds::DATA, WatchKinds::NONE),
+            Request::Exists(r) if r.watch => Wish::once(&r.path, WatchKinds::DATA, WatchKinds::EXIST),
+            Request::GetChildren(r) if r.watch => Wish::once(&r.path, WatchKinds::CHILD, WatchKinds::NONE),
+            _ => return (self.send(request, path, Ok, false, None), None),
+        };
+        (self.send(request, path, Ok, false, Some(wish)), Some(watch))
+    }
+
+    /// Wait until an expired session was followed by another; whether it was.
+    pub(crate) async fn wait_until_renewed(&self) -> bool {
+        if !self.renews {
+            return false;
+        }
+        let mut seen = self.seen.clone();
+        // A task that has ended renews nothing.
+        seen.wait_for(|seen| !matches!(seen.state, State::Over(End::Expired)))
+            .await
+            .is_ok_and(|seen| !matches!(seen.state, State::Over(_)))
     }
 
     fn submit<T>(&self, request: Request, path: Option<String>, read: answer::Read<T>) -> Answer<T> {
