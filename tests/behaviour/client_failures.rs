@@ -70,26 +70,23 @@ fn what_is_repeated_is_done_once() {
     let servers = ensemble.cluster(&ensemble.ids());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let client = runtime.block_on(Client::connect(&servers)).unwrap();
-    let writer = {
-        let client = client.clone();
-        runtime.spawn(async move {
-            let patient = client.retrying(RetryPolicy::Forever(Duration::from_millis(5)));
-            client.create("/counter").await.unwrap();
-            client.create("/marked").await.unwrap();
-            let mut done = 0;
-            while done < 300 || client.exists("/stop").await.is_ok_and(|stat| stat.is_none()) {
-                let stat = patient.set("/counter", done.to_string(), done).await.unwrap();
-                done += 1;
-                assert_eq!(stat.version, done);
-                let mode = CreateMode::PersistentSequential;
-                let created = patient.create_protected("/marked/n-", "", mode).await.unwrap();
-                if done % 2 == 0 {
-                    patient.delete(&created.path).await.unwrap();
-                }
+    let writer = runtime.spawn(async move {
+        let patient = client.retrying(RetryPolicy::Forever(Duration::from_millis(5)));
+        client.create("/counter").await.unwrap();
+        client.create("/marked").await.unwrap();
+        let mut done = 0;
+        while done < 300 || client.exists("/stop").await.is_ok_and(|stat| stat.is_none()) {
+            let stat = patient.set("/counter", done.to_string(), done).await.unwrap();
+            done += 1;
+            assert_eq!(stat.version, done);
+            let mode = CreateMode::PersistentSequential;
+            let created = patient.create_protected("/marked/n-", "", mode).await.unwrap();
+            if done % 2 == 0 {
+                patient.delete(&created.path).await.unwrap();
             }
-            done
-        })
-    };
+        }
+        done
+    });
     for _ in 0..2 {
         std::thread::sleep(Duration::from_millis(300));
         let leader = ensemble.await_leader();

@@ -4,6 +4,7 @@ mod back_pressure;
 mod bench;
 mod catching_up;
 mod chaos;
+mod client_cache;
 mod client_failures;
 mod client_locks;
 mod client_memory;

@@ -20,6 +20,8 @@ use crate::session::{ConnectString, End, Outcome, Settings, State, WatchKinds};
 use driver::{Command, Driver, Plan, Seen};
 use watch::Wish;
 
+pub(crate) use watch::Ears;
+
 pub use answer::{Answer, Watched};
 pub use operations::{
     Children, Create, CreateWithParents, Created, Delete, Exists, Get, GetChildren, Multi, MultiRead, Node,
@@ -213,16 +215,24 @@ impl Client {
         self.submit(request, path, done)
     }
 
-    /// An operation for a machine: its outcome as it is, and the one-shot watch that it sets.
-    pub(crate) fn ask(&self, request: Request) -> (Answer<Outcome>, Option<Watch>) {
+    /// An operation for a machine: its outcome as it is, and the watch that it sets.
+    pub(crate) fn ask(&self, request: Request) -> (Answer<Outcome>, Option<Ears>) {
         let path = path_of(&request);
-        let (wish, watch) = match &request {
-            Request::GetData(r) if r.watch => Wish::once(&r.path, WatchKinds::DATA, WatchKinds::NONE),
-            Request::Exists(r) if r.watch => Wish::once(&r.path, WatchKinds::DATA, WatchKinds::EXIST),
-            Request::GetChildren(r) if r.watch => Wish::once(&r.path, WatchKinds::CHILD, WatchKinds::NONE),
+        let once = |path: &str, kind, absent| {
+            let (wish, watch) = Wish::once(path, kind, absent);
+            (wish, Ears::Once(watch))
+        };
+        let (wish, ears) = match &request {
+            Request::GetData(r) if r.watch => once(&r.path, WatchKinds::DATA, WatchKinds::NONE),
+            Request::Exists(r) if r.watch => once(&r.path, WatchKinds::DATA, WatchKinds::EXIST),
+            Request::GetChildren(r) if r.watch => once(&r.path, WatchKinds::CHILD, WatchKinds::NONE),
+            Request::AddWatch(r) => {
+                let (wish, changes) = Wish::many(&r.path, WatchKinds::RECURSIVE);
+                (wish, Ears::Many(changes))
+            }
             _ => return (self.send(request, path, Ok, false, None), None),
         };
-        (self.send(request, path, Ok, false, Some(wish)), Some(watch))
+        (self.send(request, path, Ok, false, Some(wish)), Some(ears))
     }
 
     /// Wait until an expired session was followed by another; whether it was.

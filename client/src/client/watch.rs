@@ -73,6 +73,23 @@ impl Stream for Changes {
     }
 }
 
+/// What listens to a watch.
+#[derive(Debug)]
+pub(crate) enum Ears {
+    Once(Watch),
+    Many(Changes),
+}
+
+impl Ears {
+    /// The next change; `None` if there will be none.
+    pub(crate) async fn next(&mut self) -> Option<Change> {
+        match self {
+            Ears::Once(watch) => watch.await.ok(),
+            Ears::Many(changes) => changes.next().await,
+        }
+    }
+}
+
 /// Where changes go.
 #[derive(Debug)]
 pub(crate) enum Sink {

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | a lock that one contender holds | [`contender::Contender`] | `Lock` |
 //! | a leader among candidates | [`contender::Contender`] | `Latch` |
+//! | a copy of a subtree | [`mirror::Mirror`] | `TreeCache` |
 //!
 //! # Fencing
 //!
@@ -23,12 +24,17 @@
 //! | the process pauses, the session expires | the holder finds out when it runs again; the token closes the gap |
 //! | the reply to a creation is lost | the znode is searched for by its mark, behind a `sync`, and deleted or used |
 
+#[cfg(feature = "tokio")]
+mod cache;
 pub mod contender;
 #[cfg(feature = "tokio")]
 mod lock;
 pub mod machine;
+pub mod mirror;
 #[cfg(feature = "tokio")]
 mod run;
 
+#[cfg(feature = "tokio")]
+pub use cache::{CacheChange, TreeCache};
 #[cfg(feature = "tokio")]
 pub use lock::{Held, Latch, Lock, LockError};

@@ -167,8 +167,8 @@ impl World {
         true
     }
 
-    /// The connection is lost. What was asked may have been done, and the reply may have come: the machine may hear
-    /// of the loss before it hears of the reply.
+    /// The connection is lost. What was asked may have been done, and the reply may have come. The machine
+    /// may hear of the loss before it hears of the reply.
     fn cut(&mut self, i: usize, asked_for: Asked) {
         if !self.parties[i].up || self.parties[i].expired {
             return;
