@@ -4,6 +4,8 @@
 //! `QUORATE_FUZZ_SECONDS` says how long each target takes (default 1). `QUORATE_FUZZ_SEED` begins with that
 //! case. A case is a function of its number, which a failure prints.
 
+#[path = "fuzz/client_session.rs"]
+mod client_session;
 #[path = "fuzz/configs.rs"]
 mod configs;
 #[path = "fuzz/corpus.rs"]

@@ -356,11 +356,13 @@ fn dependencies(folder: &str) -> [Vec<String>; 2] {
 fn dependencies_are_those_of_the_manifests() {
     let page = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).expect("the page").replace('\n', " ");
     let list = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    for folder in ["core", "spec", "checks", "server"] {
+    for (folder, feature) in
+        [("core", "recording"), ("spec", ""), ("checks", ""), ("server", ""), ("client", "tokio")]
+    {
         let [always, optional] = dependencies(folder);
         let mut right = format!("Dependencies: {}", list(&always));
         if !optional.is_empty() {
-            right += &format!("; with the feature `recording` also {}", list(&optional));
+            right += &format!("; with the feature `{feature}` also {}", list(&optional));
         }
         let right = format!("<!-- dependencies: {folder} --> {right}. <!-- end of dependencies -->");
         assert!(page.contains(&right), "docs/ARCHITECTURE.md does not say, in lines of any length:\n{right}");

@@ -17,6 +17,7 @@ mod tail;
 mod wait;
 mod wire;
 mod writer;
+mod zookeeper;
 
 pub(crate) use bystander::Bystander;
 pub(crate) use counter::Counter;
@@ -32,3 +33,4 @@ pub(crate) use runtime::run;
 pub(crate) use wait::{PATIENCE, eventually, until};
 pub(crate) use wire::{Wire, connect_request, request_bytes};
 pub(crate) use writer::{Acknowledged, Writer, check_acknowledged};
+pub(crate) use zookeeper::ZooKeeper;

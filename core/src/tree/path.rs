@@ -1,7 +1,7 @@
 //! Which strings are znode paths, and whose child a path is.
 
 /// Why a string is no path (`PathUtils.validatePath`; answered with BADARGUMENTS).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum PathError {
     /// The empty string.
     Empty,

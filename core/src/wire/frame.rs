@@ -1,6 +1,8 @@
 //! Cuts a stream into frames: the client port and the election port send a length, then that many
 //! bytes.
 
+use core::ops::RangeInclusive;
+
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::jute::{DEFAULT_MAX_BUFFER, Why, WireError};
@@ -57,19 +59,29 @@ impl FrameDecoder {
     /// # Errors
     /// A length outside of the limits, now and from then on: the connection is to be closed.
     pub fn next_frame(&mut self) -> Result<Option<Bytes>, WireError> {
-        let Some(head) = self.peek() else { return Ok(None) };
-        let len = i32::from_be_bytes(head);
-        let n = usize::try_from(len).ok().filter(|n| (self.min..=self.max).contains(n));
-        let why = Why::Length { len: i64::from(len), max: self.max as u64 };
-        let n = n.ok_or(WireError { field: "frame.length", at: self.consumed, why })?;
-        // No room is made for what has only been announced: four bytes must not cost a megabyte.
-        if self.buffer.len() - 4 < n {
-            return Ok(None);
-        }
-        self.buffer.advance(4);
-        self.consumed += 4 + n as u64;
-        Ok(Some(self.buffer.split_to(n).freeze()))
+        let limits = self.min..=self.max;
+        let frame = split_frame(&mut self.buffer, limits).map_err(|error| error.after(self.consumed))?;
+        self.consumed += frame.as_ref().map_or(0, |frame| 4 + frame.len() as u64);
+        Ok(frame)
     }
+}
+
+/// Take the first frame off `buffer`, if all of it has arrived; without the length in front of it.
+///
+/// # Errors
+/// A length outside of the limits; nothing is taken then.
+pub fn split_frame(buffer: &mut BytesMut, limits: RangeInclusive<usize>) -> Result<Option<Bytes>, WireError> {
+    let Some(head) = buffer.first_chunk().copied() else { return Ok(None) };
+    let len = i32::from_be_bytes(head);
+    let why = Why::Length { len: i64::from(len), max: *limits.end() as u64 };
+    let n = usize::try_from(len).ok().filter(|n| limits.contains(n));
+    let n = n.ok_or(WireError { field: "frame.length", at: 0, why })?;
+    // No room is made for what has only been announced: four bytes must not cost a megabyte.
+    if buffer.len() - 4 < n {
+        return Ok(None);
+    }
+    buffer.advance(4);
+    Ok(Some(buffer.split_to(n).freeze()))
 }
 
 #[cfg(test)]
