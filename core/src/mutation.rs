@@ -61,6 +61,8 @@ pub enum Mutation {
     LateDiskLeads,
     /// A server whose disk is late votes.
     LateDiskVotes,
+    /// A learner in service does not count what it hears.
+    LearnerLeaseNotRenewed,
     /// A learner counts what it reads from when it reads it.
     LearnerLeaseFromReceipt,
     /// The server with the smaller id uses the connection that it dialed to the larger one.
@@ -328,7 +330,7 @@ pub enum Mutation {
     CheckLogsPresentVersion,
     /// setACL compares the version of the data.
     SetAclComparesVersion,
-    /// A learner answers a write when it has handed it to the leader.
+    /// A leader answers a write of its own client when it proposes it.
     WriteAnsweredEarly,
     /// A leader does not answer a learner that asks about a session.
     RevalidationNotAnswered,

@@ -292,8 +292,11 @@ impl Service for Listed {
     }
 }
 
+/// What has been applied, by marks and as it is.
+type Lists = (AppliedOf<Deed>, Arc<Vec<Deed>>);
+
 impl ListedImage {
-    fn lists(&self) -> (Arc<Vec<(Zxid, u64)>>, Arc<Vec<Deed>>) {
+    fn lists(&self) -> Lists {
         (Arc::clone(&self.marks), Arc::clone(&self.deeds))
     }
 }

@@ -100,6 +100,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::LateDiskLeads, &["leases"]),
     mutant(Mutation::LateDiskVotes, &["leases"]),
     mutant(Mutation::AnyLossDeposes, &["leases"]),
+    mutant(Mutation::LearnerLeaseNotRenewed, &["leases"]),
     mutant(Mutation::ParkedForgotten, &["backlog"]),
     mutant(Mutation::EpochLeapsAnywhere, &["strangers"]),
     mutant(Mutation::YieldsAtOnce, &["strangers"]),

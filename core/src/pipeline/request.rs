@@ -107,7 +107,7 @@ impl TreeService {
         if !is_ordered && !waits {
             return self.answer(now, pending, fx);
         }
-        let early = mutated!(self.settings, WriteAnsweredEarly) && self.leading.is_none();
+        let early = mutated!(self.settings, WriteAnsweredEarly) && self.leading.is_some();
         if early && matches!(pending.work, Work::Commit { .. }) {
             self.reply(pending.asked(), Ok(Response::Empty), fx);
         } else {

@@ -222,7 +222,9 @@ impl<P: Payload> Learner<P> {
             return Ok(());
         }
         self.silent = 0;
-        self.heard = self.said_after(m, cx.now);
+        if !(mutated!(m.config, LearnerLeaseNotRenewed) && self.in_service().is_some()) {
+            self.heard = self.said_after(m, cx.now);
+        }
         match (packet, self.phase) {
             (Packet::LeaderInfo { epoch }, Phase::Introduced { .. }) => self.leader_info(m, cx, link, epoch),
             (

@@ -29,7 +29,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
         composes: "QuorumPeer with an election oracle and a clock: pings, silence, pauses of any length, one server cut off",
         bounds: "3 servers, syncLimit 1, 1 more election at any time; 8 ticks with 1 pause and 1 cut, 6 with 2 pauses, 8 with \
                  1 learner that does not read for a time and 1 cut, or 6 with 1 disk that does not answer and 2 writes",
-        unique: 397_849,
+        unique: 418_369,
         expected: Expected::Holds,
         build: |variant| Box::new(Checked { protocol: Leases { variant }, salt: variant.salt }),
     }]
@@ -235,8 +235,6 @@ impl Protocol for Leases {
     fn after(&self, state: &State, step: &Step) -> State {
         let mut next = state.clone();
         next.act(*step);
-        next.deposed |=
-            (0..SERVERS).any(|i| next.left.awake && state.is_heard(i, next.clock) && !next.reigns(i));
         next
     }
 }
@@ -272,7 +270,8 @@ impl State {
                 next.come_to_rest();
             }
             Step::Write(i) => {
-                next.world.submit(i, Byte::nth(next.left.writes));
+                let byte = Byte::nth(next.left.writes);
+                next.happen(|world| world.submit(i, byte));
                 next.left.writes -= 1;
                 next.come_to_rest();
             }
@@ -288,20 +287,30 @@ impl State {
         }
     }
 
+    /// Something happens to the servers: does it depose a leader that is heard?
+    fn happen(&mut self, change: impl FnOnce(&mut World)) {
+        let heard = [0, 1, 2].map(|i| self.left.awake && self.is_heard(i));
+        change(&mut self.world);
+        self.deposed |= (0..SERVERS).any(|i| heard[i] && !self.reigns(i));
+    }
+
     /// Whether a server is established as leader.
     fn reigns(&self, i: usize) -> bool {
         self.world.peers().any(|(j, peer)| j == i && peer.established_epoch().is_some())
     }
 
-    /// Whether a server is established as leader, with a disk that is not late, and a quorum follows it and was
-    /// heard within `syncLimit` of this time.
-    fn is_heard(&self, i: usize, at: u64) -> bool {
+    /// Whether a server is established as leader, with a disk that answers, and a quorum follows it and was heard
+    /// within `syncLimit`.
+    fn is_heard(&self, i: usize) -> bool {
+        if !self.reigns(i) || self.stalled == Some(i) {
+            return false;
+        }
         let me = ServerId(i as i64 + 1);
-        let heard = |j: usize| j != i && self.connected(i, j) && at <= self.touched[j] + SYNC_LIMIT;
+        let heard = |j: usize| j != i && self.connected(i, j) && self.clock <= self.touched[j] + SYNC_LIMIT;
         let follows =
             |j: usize| self.world.peers().any(|(k, peer)| k == j && peer.status().leader == Some(me));
         let others = (0..SERVERS).filter(|j| heard(*j) && follows(*j)).count();
-        self.reigns(i) && self.stalled != Some(i) && (others + 1) * 2 > SERVERS
+        (others + 1) * 2 > SERVERS
     }
 
     /// What else may happen to a server, or at it.
@@ -339,7 +348,7 @@ impl State {
         self.clock += 1;
         self.world.set_clock(Now { elapsed_ms: self.clock * HALF_MS, wall_ms: 0 });
         for i in (0..SERVERS).filter(|i| !self.paused[*i]).collect::<Vec<_>>() {
-            self.world.says_all_read(i);
+            self.happen(|world| world.says_all_read(i));
         }
         self.come_to_rest();
         self.ring();
@@ -390,16 +399,16 @@ impl State {
                 Action::Sync(i) => !self.paused[*i] && self.stalled != Some(*i),
                 _ => false,
             });
-            let Some(action) = found else { break };
+            let Some(action) = found.cloned() else { break };
             if let Action::Deliver(c, Side::Leader) = action {
-                let connection = &self.world.connections()[*c];
+                let connection = &self.world.connections()[c];
                 self.touched[connection.learner] = self.clock;
             }
             if let Action::Deliver(c, side) = action {
-                let place = place(&self.world.connections()[*c], *side);
+                let place = place(&self.world.connections()[c], side);
                 self.arrived.entry(place).and_modify(|left| *left = left.saturating_sub(1));
             }
-            self.world.act(action);
+            self.happen(|world| world.act(&action));
         }
         self.arrived.retain(|_, left| *left > 0);
         let waiting = self.stalled.and_then(|i| self.world.servers().nth(i));
@@ -454,7 +463,7 @@ impl State {
             for (at, (timer, _)) in PERIODS.into_iter().enumerate() {
                 if self.due[i][at].is_some_and(|due| due <= self.clock) && self.world.armed(i, timer) {
                     self.due[i][at] = None;
-                    self.world.fire(i, timer);
+                    self.happen(|world| world.fire(i, timer));
                     self.wind_up();
                 }
             }

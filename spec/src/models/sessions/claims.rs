@@ -281,7 +281,7 @@ pub const END_IS_TOLD: Claim<State> = Claim {
                 let deeds = peer.service().deeds().iter();
                 deeds.flat_map(|deed| &deed.changes).any(|change| *change == Change::Ended(session))
             };
-            peer.service().get().served_sessions().all(|session| !ends(session))
+            !peer.service().get().served_sessions().any(ends)
         })
     },
 };
