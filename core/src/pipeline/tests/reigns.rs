@@ -75,8 +75,8 @@ fn each_version_is_compared_with_its_own() {
     server.ask(conn, &data(3)).unwrap();
 }
 
-/// Servers must agree on extended types. Where one does not have them, a TTL znode looks as if a session owned
-/// it, which must not be ended for that.
+/// Servers must agree on extended types. Where one does not have them, a TTL znode looks as if it belonged
+/// to a session, which must not be ended for that.
 #[test]
 fn a_new_leader_ends_the_sessions_that_it_does_not_know_and_takes_no_time_to_live_for_one() {
     let mut other = Server::new();
