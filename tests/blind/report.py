@@ -2,12 +2,20 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 
 WORDS = {
     "unit": "unit tests of core", "storage": "tests of the storage", "model": "a property of a model",
     "spec": "transcripts, the judge and other tests of spec", "e2e": "real servers",
 }  # fmt: skip
 PROTOCOL = ("core/src/election/", "core/src/zab/", "core/src/session/", "core/src/peer.rs")
+
+
+BAR = "\\|"  # a bar within a cell
+
+
+def table(head, rows):
+    return [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(f"| `{n.replace('|', BAR)}` | {why.replace('|', '/')} |" for n, why in rows)]
 
 
 def percent(part, whole):
@@ -19,15 +27,19 @@ def verdicts(path):
     known = {}
     if path.exists():
         for line in path.read_text().splitlines():
-            if line.startswith("- `"):
-                name, _, why = line[3:].partition("`: ")
-                known[name] = why
+            if line.startswith("| `"):
+                name, _, why = line[3:].partition("` | ")
+                known[name.replace(BAR, "|")] = why.removesuffix(" |")
     return known
+
+
+def noticed(row):
+    return "; ".join(what[:90] + ("…" if len(what) > 90 else "") for what in row["noticed"].values())
 
 
 def write(sample, result):
     results = json.loads(result.read_text())
-    known = verdicts(result.parent / "blind-survivors.md")
+    known = verdicts(Path(__file__).with_name("survivors.md"))
     rows = [(mutant, results.get(mutant["name"], {})) for mutant in sample["mutants"]]
     left_out = [(m, row) for m, row in rows if "left_out" in row]
     judged = [(m, row) for m, row in rows if "left_out" not in row and (row.get("noticed") or row.get("ended"))]
@@ -39,6 +51,8 @@ def write(sample, result):
     by_model = [m for m, row in asked if "model" in row.get("noticed", {})]
     offline = sum(n for tier, n in by.items() if tier != "e2e")
     revisions = ", ".join(sorted({row["revision"] for _, row in rows if "revision" in row}))
+    done = {m["name"] for m, _ in judged}
+    early = [m["name"] for m, row in rows if m["name"] in known and m["name"] not in done]
     lines = [
         "# Mutants that were not chosen by hand",
         "",
@@ -49,10 +63,10 @@ def write(sample, result):
         "|---|---:|",
         f"| drawn, of {sample['allowed']} | {len(rows)} |",
         f"| do not compile, or have no form with a switch | {len(left_out)} |",
-        f"| not judged yet | {waiting} |",
+        f"| not judged to the end yet; unit tests have not noticed them, or have not been run | {waiting} |",
         f"| judged | {len(judged)} |",
         *(f"| noticed first by {WORDS[tier]} | {by[tier]} |" for tier in WORDS if by[tier]),
-        f"| noticed offline | {percent(offline, len(judged))} |",
+        f"| noticed offline so far, of those that compile | {percent(offline, len(judged) + waiting)} |",
         f"| survived | {len(survivors)} |",
         f"| of election, ZAB, sessions and the peer: asked of the models too | {len(asked)} |",
         f"| of these, noticed by a property of a model | {percent(len(by_model), len(asked))} |",
@@ -62,17 +76,19 @@ def write(sample, result):
         "",
         "## Survivors",
         "",
-        *(f"- `{m['name']}`: {known.get(m['name'], 'not looked at yet')}" for m, _ in survivors),
+        *table(["mutant", "what became of it"], ((m["name"], known.get(m["name"], "not looked at yet")) for m, _ in survivors)),
+        "",
+        "Known before it was judged to the end:",
+        "",
+        *table(["mutant", "what became of it"], ((name, known[name]) for name in early)),
         "",
         "## Noticed",
         "",
-        "| mutant | by |",
-        "|---|---|",
+        *table(["mutant", "by"], ((m["name"], noticed(row)) for m, row in judged if row.get("noticed"))),
+        "",
+        "## Left out",
+        "",
+        *table(["mutant", "why"], ((m["name"], row["left_out"]) for m, row in left_out)),
     ]
-    for mutant, row in judged:
-        if row.get("noticed"):
-            found = "; ".join(what[:90] + ("…" if len(what) > 90 else "") for what in row["noticed"].values())
-            lines.append(f"| `{mutant['name'].replace('|', chr(92) + '|')}` | {found.replace('|', '/')} |")
-    lines += ["", "## Left out", "", *(f"- `{m['name']}`: {row['left_out']}" for m, row in left_out)]
     result.with_suffix(".md").write_text("\n".join(lines) + "\n")
     print(f"{len(judged)} judged, {len(survivors)} survived, {waiting} to do")

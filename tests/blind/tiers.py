@@ -146,7 +146,7 @@ class Work:
     def run(self, models_too):
         reached = json.loads(self.reached.read_text())
         results = json.loads(self.result.read_text()) if self.result.exists() else {}
-        order = {"unit": 0, "storage": 0, "model": 1, "spec": 2, "e2e": 3}
+        order = {"unit": 0, "spec": 1, "storage": 2, "model": 3, "e2e": 4}
         steps = sorted(self.steps(), key=lambda s: (order[s[0]], reached[f"{s[0]} {s[1]}"]["seconds"]))
         # A tier for all mutants, then the next one for those that are left.
         for tier in range(max(order.values()) + 1):

@@ -62,7 +62,7 @@ def describe(binary, directory, jars):
     return {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "revision": revision,
-        "quorate": _output(binary, "--version"),
+        "quorate": _first(r"^(.*)", _output(binary, "--version")),
         "zookeeper": _first(r"zookeeper-(\d[\d.]*)\.jar", jars),
         "java": _first(r'version "([^"]+)"', _output("java", "-version")),
         "processor": _first(r"^model name\s*: (.*)", _read("/proc/cpuinfo")),

@@ -9,6 +9,7 @@ use crate::ids::Link;
 use crate::membership::Membership;
 use crate::pipeline::{ClientTxn, Settings};
 use crate::quorum::QuorumVerifier;
+use crate::timer::{Delay, Timer};
 use crate::zab::Packet;
 
 /// Server 1 of three voters and one observer, started.
@@ -51,6 +52,29 @@ fn only_members_are_accepted_at_the_quorum_port() {
         let link = Link { server: ServerId(id), generation: 1 };
         assert_eq!(outputs(&mut leading.clone(), Input::Accepted(link)), []);
     }
+}
+
+/// A voter that hears nothing says its vote again, each time after a longer pause, up to the longest one.
+#[test]
+fn votes_are_said_again_after_longer_and_longer_pauses() {
+    let voters = QuorumVerifier::Majority((1..=3).map(ServerId).collect());
+    let membership = Membership::new(voters, vec![]);
+    let config = PeerConfig::new(ServerId(1), membership, Settings::new(ServerId(1), 2000));
+    let mut peer = QuorumPeer::new(Constant::new(config), Recovered::first_start());
+    let pause = |out: &Outputs<ClientTxn>| {
+        let pause = out.iter().find_map(|output| match output {
+            Output::SetAlarm(Timer::ElectionResend, Delay::Backoff(k)) => Some(*k),
+            _ => None,
+        });
+        pause.expect("the vote is said again later")
+    };
+    let mut pauses = vec![pause(&outputs(&mut peer, Input::Start))];
+    for _ in 0..12 {
+        let out = outputs(&mut peer, Input::Alarm(Timer::ElectionResend));
+        assert_eq!(out.iter().filter(|output| matches!(output, Output::Elect(..))).count(), 2, "{out:?}");
+        pauses.push(pause(&out));
+    }
+    assert_eq!(pauses, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 9]);
 }
 
 #[test]

@@ -236,3 +236,29 @@ impl Disk for Overlay {
         Ok(Some(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_only_the_overlay_has_lists_what_was_made_in_it() {
+        let real = tempfile::tempdir().unwrap();
+        let (overlay, dir) = (Overlay::default(), real.path().join("new"));
+        assert_eq!(overlay.list(&dir).unwrap_err().kind(), ErrorKind::NotFound);
+        overlay.create_dir(&dir).unwrap();
+        assert!(overlay.list(&dir).unwrap().is_empty());
+        overlay.create(&dir.join("file")).unwrap();
+        assert_eq!(overlay.list(&dir).unwrap(), ["file"]);
+        assert!(!dir.exists());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error() {
+        let real = tempfile::tempdir().unwrap();
+        let overlay = Overlay::default();
+        let directory = overlay.open(real.path()).unwrap();
+        let why = overlay.read_at(&directory, 0, &mut [0; 10]).unwrap_err();
+        assert_eq!(why.kind(), ErrorKind::IsADirectory);
+    }
+}

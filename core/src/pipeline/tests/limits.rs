@@ -355,3 +355,20 @@ proptest! {
         prop_assert_eq!(named, nameless);
     }
 }
+
+/// What waits at a leader, and what a SNAP would send, are counted in bytes.
+#[test]
+fn sizes_count_the_body_every_identity_and_every_znode() {
+    let id = |scheme: &str, id: &str| crate::wire::record::Id { scheme: scheme.into(), id: id.into() };
+    let auth = [id("ip", "127.0.0.1"), id("digest", "a:b")].into();
+    let body = Bytes::from_static(b"body");
+    let request = ClientRequest { session: SessionId(1), cxid: 1, op: 1, body, auth };
+    assert_eq!(request.size(), 4 + (2 + 9) + (6 + 3));
+    let mut server = Server::new();
+    let before = server.service.size();
+    let conn = server.connect();
+    for path in ["/one", "/another"] {
+        server.ask(conn, &create(path, 0)).unwrap();
+    }
+    assert_eq!(server.service.size() - before, "/one/another".len() + 2 * 80);
+}

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::session::password::password;
-use crate::wire::client::{PathRequest, SetAclRequest, SetDataRequest};
+use crate::wire::client::{CreateTtlRequest, PathRequest, SetAclRequest, SetDataRequest};
 
 fn resume(session: SessionId) -> ConnectRequest {
     ConnectRequest { session, password: Some(Bytes::copy_from_slice(&password(session))), ..hello() }
@@ -73,4 +73,30 @@ fn each_version_is_compared_with_its_own() {
     assert_eq!(server.ask(conn, &data(1)), Err(-103));
     server.ask(conn, &list(1)).unwrap();
     server.ask(conn, &data(3)).unwrap();
+}
+
+/// Servers must agree on extended types. Where one does not have them, a TTL znode looks as if it belonged
+/// to a session, which must not be ended for that.
+#[test]
+fn a_new_leader_ends_the_sessions_that_it_does_not_know_and_takes_no_time_to_live_for_one() {
+    let mut other = Server::new();
+    let conn = other.connect();
+    let session = other.session(conn);
+    other.ask(conn, &create("/mine", 1)).unwrap();
+    let (path, acl) = ("/lasts".into(), vec![Acl::open()]);
+    let lasting = Request::CreateTtl(CreateTtlRequest { path, data: None, acl, flags: 5, ttl: 600_000 });
+    other.ask(conn, &lasting).unwrap();
+    let mut server = Server::with(|settings| settings.extended_types = false);
+    // The transaction that creates the session is what got lost.
+    for (zxid, txn) in other.log.iter().skip(1) {
+        server.step(|service, now, fx| service.apply(now, *zxid, txn, fx));
+    }
+    server.zxid = other.zxid;
+    change(&mut server, ServingRole::Leader);
+    let txns: Vec<Txn> = server.log.iter().map(|(_, txn)| Txn::decode(&txn.0).unwrap()).collect();
+    assert!(matches!(&txns[..], [Txn { body: TxnBody::CloseSession(_), .. }]), "{txns:?}");
+    assert_eq!(txns[0].header.client_id, session);
+    let conn = server.connect();
+    assert_eq!(server.ask(conn, &exists("/mine")), Err(-101));
+    assert!(server.ask(conn, &exists("/lasts")).is_ok());
 }

@@ -55,6 +55,19 @@ fn refused(log: &[u8]) -> (u64, String) {
     }
 }
 
+/// A start reads a log a few times, and not once for each of its records.
+#[test]
+fn what_is_read_of_a_log_is_a_small_multiple_of_its_length() {
+    let log = log_file(&txns(20_000, 100));
+    let disk = TestDisk::new();
+    disk.put(Path::new("/data/version-2/snapshot.0"), &snapshot_file(Zxid::ZERO, Fingerprint(1)));
+    disk.put(Path::new(LOG), &log);
+    let config = StorageConfig::new("/data");
+    let opened = Storage::open(disk.clone(), &config, &FingerprintBuilder::default(), || Fingerprint(1));
+    assert_eq!(opened.unwrap().1.entries.len(), 20_000);
+    assert!(disk.bytes_read() < 8 * log.len() as u64, "{} of {}", disk.bytes_read(), log.len());
+}
+
 /// A ZooKeeper follower may lose its leader before it has applied what it has logged. If it finds the same
 /// leader again, it is sent all of it again, and logs it again.
 #[test]

@@ -99,6 +99,8 @@ struct State {
     reached: Vec<SyncPoint>,
     /// Of some file some sectors have survived and some have not.
     has_holes: bool,
+    /// How many bytes were read.
+    read: u64,
 }
 
 /// When the disk is full.
@@ -203,6 +205,11 @@ impl TestDisk {
     /// A start has found nothing wrong, or mended it.
     pub(super) fn is_mended(&self) {
         self.state().has_holes = false;
+    }
+
+    /// How many bytes were read so far.
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.state().read
     }
 
     /// A file's content.
@@ -435,6 +442,7 @@ impl Disk for TestDisk {
         let from = state.content(*file).now.get(offset as usize..).unwrap_or_default();
         let n = from.len().min(into.len());
         into[..n].copy_from_slice(&from[..n]);
+        state.read += n as u64;
         Ok(n)
     }
 
