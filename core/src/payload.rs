@@ -44,8 +44,8 @@ pub trait Service: Size + Clone + Eq + Hash + Debug + Sized {
     /// An empty state machine, or the one a snapshot describes.
     fn new(settings: &Self::Settings, snapshot: Option<&Self::Snapshot>) -> Self;
 
-    /// The last transaction that this server has, applied or not: what comes of a request that arrives now has a
-    /// higher zxid. Told directly before a client is heard, or let in, while this server serves.
+    /// The last transaction that this server has, applied or not: what comes of a request that arrives now
+    /// has a higher zxid. Told directly before a client is heard, or let in, while this server serves.
     fn has_up_to(&mut self, _last: Zxid) {}
 
     /// A client's connection said something. Called in every role; a service that is not serving

@@ -1,7 +1,7 @@
 //! The payload of worlds whose servers run the real service: tree, sessions, watches, queues of requests.
 //!
-//! ZAB's clock stands still in such a world, so that leases have no part in it. What passes is the time of day,
-//! [`Now::wall_ms`], and by that sessions expire here. What the service writes says nothing of when.
+//! ZAB's clock stands still in such a world, so that leases have no part in it. What passes is the time of
+//! day, [`Now::wall_ms`], and by that sessions expire here. What the service writes says nothing of when.
 //!
 //! Beside the service stands a list of what it has applied, which properties look at. Fingerprints are kept:
 //! in a state of an ensemble only what has changed is hashed again.

@@ -55,7 +55,7 @@ fn wide_fingerprint(value: &impl Hash) -> [u64; 2] {
     [wide as u64, (wide >> 64) as u64]
 }
 
-/// A shared value that stands in a state for its fingerprint: as long as it does not change it is hashed once.
+/// A shared value that stands in a state for its fingerprint: while it does not change it is hashed once.
 #[derive(Clone, Debug)]
 pub struct Printed<T> {
     value: Arc<T>,

@@ -46,8 +46,8 @@ pub(super) struct Pending {
     pub(super) conn: ConnId,
     pub(super) xid: i32,
     pub(super) op: OpCode,
-    /// A transaction up to here is not this request's, but an earlier one's of its session: some clients count
-    /// their requests anew behind each connection.
+    /// A transaction up to here is not this request's, but an earlier one's of its session: some clients
+    /// count their requests anew behind each connection.
     pub(super) after: Zxid,
     pub(super) work: Work,
 }

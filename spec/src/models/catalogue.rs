@@ -278,7 +278,7 @@ pub(crate) fn setting_of(
     setting_with(verifier, observers, election, variant, |_| ())
 }
 
-/// The same for any payload.
+/// Such voters and observers, for any payload.
 pub(crate) fn setting_with<P: Modelled>(
     verifier: &QuorumVerifier,
     observers: usize,

@@ -76,8 +76,8 @@ pub(super) struct State {
     left: Left,
     /// A server was elected whose disk had not answered for longer than `syncLimit`.
     elected_late: bool,
-    /// A leader stepped down that a quorum followed and was heard by, though no process had stood still and its
-    /// disk was not late.
+    /// A leader stepped down that a quorum followed and was heard by, though no process had stood still and
+    /// its disk was not late.
     deposed: bool,
     /// When each alarm of [`PERIODS`] is due.
     due: [[Option<u64>; 2]; SERVERS],
@@ -299,8 +299,8 @@ impl State {
         self.world.peers().any(|(j, peer)| j == i && peer.established_epoch().is_some())
     }
 
-    /// Whether a server is established as leader, with a disk that answers, and a quorum follows it and was heard
-    /// within `syncLimit`.
+    /// Whether a server is established as leader, with a disk that answers, and a quorum follows it and was
+    /// heard within `syncLimit`.
     fn is_heard(&self, i: usize) -> bool {
         if !self.reigns(i) || self.stalled == Some(i) {
             return false;

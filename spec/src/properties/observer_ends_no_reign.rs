@@ -3,8 +3,8 @@
 use super::Invariant;
 use super::scene::{Scene, Searched};
 
-/// An observer that has promised a later epoch ends no leader's reign, however long that has lasted: what an observer
-/// promises decides nothing.
+/// An observer that has promised a later epoch ends no leader's reign, however long that has lasted: what an
+/// observer promises decides nothing.
 ///
 /// Source: DSN'11 §IV counts the promises of a quorum; Learner.registerWithLeader.
 pub(super) const OBSERVER_ENDS_NO_REIGN: Invariant = Invariant {

@@ -73,7 +73,7 @@ impl World {
         out.iter().any(|output| matches!(output, Output::Reply(..)))
     }
 
-    /// The same ensemble, in which servers have delivered these transactions before anything happens.
+    /// This ensemble, in which servers have delivered these transactions before anything happens.
     #[must_use]
     pub fn having_delivered(mut self, history: &[(Zxid, Byte)]) -> World {
         Arc::make_mut(&mut self.ghost).deliver(0, history);

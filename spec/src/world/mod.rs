@@ -185,8 +185,8 @@ pub struct World<P: Modelled = Byte> {
     preloaded: Arc<[(Zxid, P::Mark)]>,
     /// Every step so far, if somebody wants to know. No part of the state's identity.
     trace: Option<Vec<Event<P>>>,
-    /// What servers have said to clients outside of the world, who have not heard it yet. Between steps there is
-    /// nothing.
+    /// What servers have said to clients outside of the world, which have not heard it yet. Between steps
+    /// there is nothing.
     told: Vec<Told<P>>,
     /// How many steps there were. No part of the state's identity.
     steps: u64,

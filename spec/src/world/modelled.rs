@@ -34,7 +34,7 @@ pub trait Modelled: Payload {
     /// How many `sync`s can wait at a server at a time.
     const SYNCS: u8 = 0;
 
-    /// What a client says that submits the last but so many transactions of a [`Budget`](super::Budget).
+    /// What a client says that submits a transaction when this many of a [`Budget`](super::Budget) are left.
     fn submission(_left: u8) -> ClientOf<Self> {
         unreachable!("its clients are outside of the world")
     }

@@ -209,7 +209,7 @@ pub const SERVERS_SHOW_DELIVERED: Claim<State> = Claim {
     },
 };
 
-/// Whoever was answered in an epoch is not let in by a server of an earlier one.
+/// A client that was answered in an epoch is not let in by a server of an earlier one.
 pub const EPOCH_IS_SHOWN: Claim<State> = Claim {
     name: "EpochIsShown",
     says: "a server that serves shows no zxid before the start of its epoch",
@@ -271,7 +271,7 @@ pub const ENDS_FOR_A_REASON: Claim<State> = Claim {
     holds: |s| (0..2).all(|c| ended(s, s.clients[c].session).is_none() || c == 0 && s.late),
 };
 
-/// Nobody is left in a session that has ended.
+/// No client is left in a session that has ended.
 pub const END_IS_TOLD: Claim<State> = Claim {
     name: "EndIsTold",
     says: "no server keeps a connection, or lets one in, of a session whose end it has applied",

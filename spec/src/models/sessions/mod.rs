@@ -1,11 +1,12 @@
 //! Whole servers with the real service: ZAB, sessions, watches and queues of requests in one state.
 //!
-//! Three servers of [`World`], each with its tree, its sessions and its clients, begun when everybody serves.
-//! Around them are two clients as ZooKeeper's libraries are (`clients/client.rs`). The first creates an
-//! ephemeral, the second watches it and writes elsewhere. When a server dies or leaves its leader, its clients
-//! go to any server that serves. A client's frame arrives at once, and so does a reply: what takes time is what
-//! is between the servers and their disks. Time stands still but for once, when it passes and the first client's
-//! session has been silent for too long; the leader's tracker says what comes of that.
+//! Three servers of [`World`], each with its tree, its sessions and its clients, begun when all of
+//! them serve. Around them are two clients as ZooKeeper's libraries are (`clients/client.rs`). The
+//! first creates an ephemeral, the second watches it and writes elsewhere. When a server dies or
+//! leaves its leader, its clients go to any server that serves. A client's frame arrives at once,
+//! and so does a reply: what takes time is what is between the servers and their disks. Time passes
+//! once: then the first client's session has been silent for too long. The leader's tracker says
+//! what comes of that.
 //!
 //! Not here: leases (a tick of ZAB never passes, see `leases`), Fast Leader Election (see `whole`), which the
 //! oracle's choice of a leader stands for.
@@ -44,7 +45,7 @@ const TICK_MS: u32 = 2_000;
 const EARLY_MS: u64 = 1_000;
 const LATE_MS: u64 = 11_000;
 const SERVERS: usize = 3;
-/// Who leads first.
+/// The server that leads first.
 const LEADER: usize = 1;
 
 /// Two clients at an ensemble.
@@ -76,8 +77,8 @@ pub struct State {
     /// Whether time has passed.
     late: bool,
     acknowledged: Vec<Acknowledged>,
-    /// For each client's writes without answers, by their xids, the newest zxid of a write that was answered OK before
-    /// they were sent.
+    /// For each client's writes without answers, by their xids, the newest zxid of a write that was answered
+    /// OK before they were sent.
     before: [Vec<(i32, Zxid)>; 2],
     /// A write was answered OK under a zxid that is not above the one in `before`.
     unordered: bool,
@@ -123,7 +124,7 @@ pub enum Step {
     Pass,
     /// A leader looks for expired sessions.
     Expire(usize),
-    /// A leader greets its learners, who tell which sessions they have heard from.
+    /// A leader greets its learners: they tell which sessions they have heard from.
     Ping(usize),
 }
 
@@ -210,7 +211,7 @@ fn of_day(ms: u64) -> Now {
     Now { elapsed_ms: 0, wall_ms: ms as i64 }
 }
 
-/// Everybody serves, both clients have their sessions, and the second watches.
+/// Every server serves, both clients have their sessions, and the second watches.
 fn begin(theme: Theme, variant: Variant) -> State {
     let mut run = Run::start(setting(variant), vec![Durable::empty(); SERVERS]);
     run.0.set_clock(of_day(EARLY_MS));

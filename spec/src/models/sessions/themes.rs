@@ -51,8 +51,8 @@ pub(super) fn write(left: &Theme, client: usize) -> Request {
     (choice.request)()
 }
 
-/// A server dies, or is cut off from another; another leader may be elected. The client at a follower is the one that
-/// watches: it has something to say as soon as it is let in again.
+/// A server dies, or is cut off from another; another leader may be elected. The client at a follower is the
+/// one that watches: it has something to say as soon as it is let in again.
 const FAULT: Theme = Theme { homes: [1, 0], faults: 1, elections: 1, instant: true, ..QUIET };
 
 /// The first client loses its connection and writes again.
@@ -68,7 +68,7 @@ const EPHEMERAL: Theme = Theme { asks: [1, 0], cuts: 1, passes: true, instant: t
 /// What is small enough for every run.
 const SMALL: &[Theme] = &[FAULT, AGAIN, SILENCE, EPHEMERAL];
 
-/// The same where a disk is slower than the network.
+/// What may happen where a disk is slower than the network.
 const DISKS: &[Theme] = &[
     Theme { instant: false, ..FAULT },
     Theme { instant: false, ..AGAIN },
@@ -90,9 +90,9 @@ pub(in crate::models) fn catalogue() -> Vec<ModelSpec> {
     vec![ModelSpec {
         name: "sessions",
         composes: COMPOSES,
-        bounds: "3 servers that serve, whose disks are at once; 2 sessions with 1 write each, 1 crash or cut, 1 more election; \
-                 2 writes and 1, 1 connection of a client cut; no write, 1 session silent for its timeout, 1 crash or cut, 1 \
-                 more election; or 1 write, 1 session silent, 1 connection of a client cut",
+        bounds: "3 servers, 2 clients, disks at once. 1 write each, 1 crash or cut, 1 more election. 2 writes and 1, 1 client's \
+                 connection cut. 1 silent session, 1 crash or cut, 1 more election. 1 write, 1 silent session, 1 client's \
+                 connection cut",
         unique: 798_922,
         expected: Expected::Holds,
         build: |variant| build(SMALL, variant),
@@ -116,8 +116,7 @@ pub(in crate::models) fn deep() -> Vec<DeepSpec> {
         DeepSpec {
             name: "sessions-time",
             composes: COMPOSES,
-            bounds: "3 servers whose disks are at once, 2 sessions with 1 write each, 1 of them silent for its timeout at any \
-                     time, 1 crash or cut, 1 more election",
+            bounds: "3 servers, 2 clients, disks at once. 1 write each, 1 silent session, 1 crash or cut, 1 more election",
             unique: None,
             build: |variant| build(TIME, variant),
         },
