@@ -18,7 +18,7 @@ from pathlib import Path
 OTHERS = {"paxos", "duel", "duel-ended", "multi-one", "multi-two", "fast"}
 MOST_STATES = 700_000
 # What asserts counts of states, or compares pages, is no judge here.
-SPEC = ("lib", "transcripts", "judge", "late_disk", "long_synchronisation", "simulate", "stories")
+SPEC = ("lib", "transcripts", "judge", "late_disk", "long_synchronisation", "simulate")
 CORE_E2E = (
     "failover", "watches", "sessions", "sync", "read_only", "observers", "quorum_loss", "restarts", "znodes", "words",
     "hostile_clients", "hostile_peers", "members", "catching_up", "random_kills",
@@ -146,20 +146,20 @@ class Work:
     def run(self, models_too):
         reached = json.loads(self.reached.read_text())
         results = json.loads(self.result.read_text()) if self.result.exists() else {}
-        order = {"unit": 0, "spec": 1, "storage": 2, "model": 3, "e2e": 4}
+        order = {"unit": 0, "storage": 1, "model": 1, "spec": 1, "e2e": 2}
         steps = sorted(self.steps(), key=lambda s: (order[s[0]], reached[f"{s[0]} {s[1]}"]["seconds"]))
-        # A tier for all mutants, then the next one for those that are left.
-        for tier in range(max(order.values()) + 1):
-            of_tier = [step for step in steps if order[step[0]] == tier]
+        # A step for all mutants, then the next one for those that are left: the quick ones notice most.
+        for step in steps:
             for number, mutant in self.mutants.items():
                 row = results.setdefault(mutant["name"], {})
                 row["revision"] = self.revision
                 if number in self.left_out:
                     row["left_out"] = self.left_out[number]
                 else:
-                    self.one(number, mutant, row, of_tier, reached, models_too, lambda: self.save(results))
-                    row["ended"] = tier == max(order.values())
-            self.save(results)
+                    self.one(number, mutant, row, step, reached, models_too, lambda: self.save(results))
+        for row in results.values():
+            row["ended"] = True
+        self.save(results)
 
     def save(self, results):
         new = self.result.with_suffix(".new")
@@ -167,34 +167,32 @@ class Work:
         new.write_text("{\n" + rows + "\n}\n")
         new.rename(self.result)
 
-    def one(self, number, mutant, row, steps, reached, models_too, save):
-        """Run what is still to be run for one mutant."""
-        done = row.setdefault("run", [])
+    def one(self, number, mutant, row, step, reached, models_too, save):
+        """Run a step for one mutant, if it is still to be run."""
+        done, by = row.setdefault("run", []), row.get("noticed", {})
         row["asked_models"] = models_too and protocol(mutant)
-        for step in steps:
-            tier, key = step[0], f"{step[0]} {step[1]}"
-            of_storage = tier == "storage" or tier == "e2e" and step[1] in STORAGE_E2E
-            wanted = of_storage if storage(mutant) else tier != "storage" and (tier != "e2e" or step[1] in CORE_E2E)
-            known = reached[key]
-            if not wanted or number not in known["numbers"] or known["fails"] or key in done:
-                continue
-            by = row.get("noticed", {})
-            extra = models_too and tier == "model" and protocol(mutant) and "model" not in by
-            if by and not extra:
-                continue
-            seconds = int(known["seconds"] * 10) + 30
-            if tier == "model":
-                step = (*step[:2], [*step[2], "--states", str(2 * MOST_STATES)], step[3])
-                seconds = int(known["seconds"] * 3) + 30
-            code, _, wall, printed = self.run_step(step, number, None if tier == "e2e" else seconds)
-            found = self.judge(step, code, printed)
-            if found and tier == "e2e":
-                # Real servers on a busy machine: twice with the mutant, and never without.
-                again, unbroken = self.run_step(step, number), self.run_step(step)
-                if not again[0] or unbroken[0]:
-                    found = None
-            done.append(key)
-            if found:
-                row.setdefault("noticed", {})[tier] = found
-            save()
-            print(f"{time.strftime('%H:%M')} {number:>3} {key} {wall:.0f} s: {found or '-'}  ({mutant['name']})", flush=True)
+        tier, key = step[0], f"{step[0]} {step[1]}"
+        of_storage = tier == "storage" or tier == "e2e" and step[1] in STORAGE_E2E
+        wanted = of_storage if storage(mutant) else tier != "storage" and (tier != "e2e" or step[1] in CORE_E2E)
+        known = reached[key]
+        if not wanted or number not in known["numbers"] or known["fails"] or key in done:
+            return
+        extra = models_too and tier == "model" and protocol(mutant) and "model" not in by
+        if by and not extra:
+            return
+        seconds = int(known["seconds"] * 10) + 30
+        if tier == "model":
+            step = (*step[:2], [*step[2], "--states", str(2 * MOST_STATES)], step[3])
+            seconds = int(known["seconds"] * 3) + 30
+        code, _, wall, printed = self.run_step(step, number, None if tier == "e2e" else seconds)
+        found = self.judge(step, code, printed)
+        if found and tier == "e2e":
+            # Real servers on a busy machine: twice with the mutant, and never without.
+            again, unbroken = self.run_step(step, number), self.run_step(step)
+            if not again[0] or unbroken[0]:
+                found = None
+        done.append(key)
+        if found:
+            row.setdefault("noticed", {})[tier] = found
+        save()
+        print(f"{time.strftime('%H:%M')} {number:>3} {key} {wall:.0f} s: {found or '-'}  ({mutant['name']})", flush=True)

@@ -84,4 +84,12 @@ mod tests {
         assert_eq!(touches.take(2), [Touch { session: SessionId(4), timeout_ms: 7 }]);
         assert_eq!(touches, Touches::default());
     }
+
+    #[test]
+    fn a_session_that_has_ended_is_not_told() {
+        let mut touches = Touches::default();
+        (1..=3).for_each(|id| touches.insert(SessionId(id), 7));
+        touches.remove(SessionId(2));
+        assert_eq!(sessions(&touches.take(9)), [1, 3]);
+    }
 }
