@@ -46,8 +46,9 @@ def write(sample, result):
     waiting = len(rows) - len(left_out) - len(judged)
     by = Counter(next(iter(row["noticed"])) for _, row in judged if row.get("noticed"))
     survivors = [(m, row) for m, row in judged if not row.get("noticed")]
+    # Only where all of them were asked: those that a model noticed first say nothing about the others.
     protocol = [(m, row) for m, row in judged if m["file"].startswith(PROTOCOL)]
-    asked = [(m, row) for m, row in protocol if row.get("asked_models") or "model" in row.get("noticed", {})]
+    asked = [(m, row) for m, row in protocol if row.get("asked_models")]
     by_model = [m for m, row in asked if "model" in row.get("noticed", {})]
     offline = sum(n for tier, n in by.items() if tier != "e2e")
     revisions = ", ".join(sorted({row["revision"] for _, row in rows if "revision" in row}))
@@ -69,7 +70,7 @@ def write(sample, result):
         f"| noticed offline so far, of those that compile | {percent(offline, len(judged) + waiting)} |",
         f"| survived | {len(survivors)} |",
         f"| of election, ZAB, sessions and the peer: asked of the models too | {len(asked)} |",
-        f"| of these, noticed by a property of a model | {percent(len(by_model), len(asked))} |",
+        *([f"| of these, noticed by a property of a model | {percent(len(by_model), len(asked))} |"] if asked else []),
         "",
         "A model notices by a property, or by a state that it never reaches; its counts are not asked. Models of at",
         "most 700,000 states run, those that come across the mutant's place.",
