@@ -28,7 +28,7 @@ pub struct Deed(Arc<Known>);
 struct Known {
     chosen: Chosen,
     print: u64,
-    /// Whose request it is, and its xid; nothing if it failed.
+    /// The session that asked for the transaction, and the request's xid; nothing if it failed.
     from: Option<(SessionId, i32)>,
 }
 

@@ -51,10 +51,7 @@ fn the_cache_is_the_tree_once_that_is_still() {
     });
     for _ in 0..2 {
         std::thread::sleep(Duration::from_millis(200));
-        let leader = ensemble.await_leader();
-        ensemble.kill(leader);
-        ensemble.await_leader();
-        ensemble.start_all();
+        ensemble.replace_leader();
     }
     stop.send(true).unwrap();
     let other = run(writer).unwrap();

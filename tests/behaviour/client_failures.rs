@@ -89,10 +89,7 @@ fn what_is_repeated_is_done_once() {
     });
     for _ in 0..2 {
         std::thread::sleep(Duration::from_millis(300));
-        let leader = ensemble.await_leader();
-        ensemble.kill(leader);
-        ensemble.await_leader();
-        ensemble.start_all();
+        ensemble.replace_leader();
     }
     let other = runtime.block_on(Client::connect(&servers)).unwrap();
     runtime.block_on(async { other.create("/stop").await }).unwrap();

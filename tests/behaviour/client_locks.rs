@@ -59,10 +59,7 @@ fn contenders_hold_one_after_the_other_while_leaders_are_killed() {
     }
     for _ in 0..2 {
         std::thread::sleep(Duration::from_millis(300));
-        let leader = ensemble.await_leader();
-        ensemble.kill(leader);
-        ensemble.await_leader();
-        ensemble.start_all();
+        ensemble.replace_leader();
     }
     stop.send(true).unwrap();
     let mut sum = 0;

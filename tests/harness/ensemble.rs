@@ -348,6 +348,15 @@ impl Ensemble {
         }
     }
 
+    /// Kill the leader, wait for another one, and start the killed server again.
+    #[track_caller]
+    pub(crate) fn replace_leader(&mut self) {
+        let leader = self.await_leader();
+        self.kill(leader);
+        self.await_leader();
+        self.start_all();
+    }
+
     /// Wait until one of those that run leads, and say which.
     #[track_caller]
     pub(crate) fn await_leader(&self) -> u64 {

@@ -46,7 +46,7 @@ impl Watches {
     }
 
     /// The watches of a path that an event means, and whether a recursive one above it or there is meant.
-    /// Those that fire once are gone then.
+    /// Watches that fire once are gone then.
     pub(super) fn fire(&mut self, event: EventType, path: &str) -> (WatchKinds, bool) {
         let may = may_mean(event);
         let meant = self.at(path).and(may);

@@ -62,7 +62,7 @@ type Fx = Effects<TreeService>;
 /// The znode tree, its sessions and its clients on one server: what ZooKeeper's pipeline of
 /// request processors is.
 ///
-/// It has three lives. The replicated state is the same on every server that has applied the same
+/// The service has three lives. The replicated state is the same on every server that has applied the same
 /// transactions. The clients' part begins with each connection, and ends when the server stops serving. The
 /// leader's part begins when this server leads.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

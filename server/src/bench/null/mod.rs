@@ -1,7 +1,7 @@
 //! `quorate bench null`: the floor, a server that knows nothing and answers what the other modes ask.
 //!
-//! It takes the same frames and gives answers of the same size that the checks accept. One thread does so,
-//! with one read and one write per connection and round. What it leaves out is what a coordination
+//! A null server takes the same frames and gives answers of the same size that the checks accept. One thread
+//! does so, with one read and one write per connection and round. What it leaves out is what a coordination
 //! service is: sessions, znodes, their order. No server of this protocol can be faster on this machine
 //! by much; how near one comes is what the floor is for. It is not for anything else.
 //!

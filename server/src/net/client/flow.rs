@@ -32,7 +32,7 @@ impl Flow {
         }
     }
 
-    /// Whether so much is in process that a client waits for the end of its own.
+    /// Whether requests in process are above their limits: a client then waits for the end of its own.
     fn over_limit(&self) -> bool {
         let InProcess { requests, bytes } = self.in_process;
         requests >= self.outstanding_limit || bytes >= MAX_IN_PROCESS || self.pressure > Pressure::None
@@ -85,7 +85,7 @@ impl Flow {
         self.budget.is_overrun(self.in_process.bytes.saturating_add(others))
     }
 
-    /// Those of `each` that have to go, where `others` bytes are held for them elsewhere.
+    /// The connections of `each` that have to go, where `others` bytes are held for them elsewhere.
     pub(super) fn greediest(&self, each: Vec<Held>, others: usize) -> Vec<Held> {
         self.budget.greediest(each, self.memory() + others)
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::collections::VecDeque;
+use std::fmt;
 
 use quorate_core::ids::{ConnId, SessionId, Zxid};
 use quorate_core::pipeline::ClientReply;
@@ -23,6 +24,17 @@ pub enum Link {
     Up(usize, ConnId),
     /// It was told that its session is over, or has closed it.
     Over,
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Link::Nowhere => f.write_str("has no connection"),
+            Link::Greeting(server, _) => write!(f, "asks server {} for its session", server + 1),
+            Link::Up(server, _) => write!(f, "is at server {}", server + 1),
+            Link::Over => f.write_str("knows that its session is over"),
+        }
+    }
 }
 
 /// What a watch looks at.

@@ -403,13 +403,7 @@ impl fmt::Display for State {
             write!(f, " {applied}")?;
         }
         for (c, client) in self.clients.iter().enumerate() {
-            write!(f, "; client {} ", c + 1)?;
-            match client.link {
-                Link::Nowhere => write!(f, "has no connection")?,
-                Link::Greeting(server, _) => write!(f, "asks server {} for its session", server + 1)?,
-                Link::Up(server, _) => write!(f, "is at server {}", server + 1)?,
-                Link::Over => write!(f, "knows that its session is over")?,
-            }
+            write!(f, "; client {} {}", c + 1, client.link)?;
             write!(f, ", has seen {}, waits for {} answers", client.seen, client.waiting.len())?;
             for watch in &client.armed {
                 write!(f, ", watches {} ({:?})", watch.path, watch.kind)?;
