@@ -79,7 +79,7 @@ pub(crate) fn junit(results: &Results) -> String {
         );
         let said = row.verdict.as_ref().unwrap_or_else(|bad| bad);
         if row.verdict.is_err() {
-            let again = row.path().map(|path| crate::story::again(row.model.name, None, path));
+            let again = row.path().map(|path| crate::again::again(row.model.name, None, path));
             let again = again.unwrap_or_default();
             let _ = writeln!(
                 out,

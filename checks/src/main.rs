@@ -1,12 +1,15 @@
 //! The `quorate-checks` program: runs models and mutants, says what they found.
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
 
+mod again;
 mod deep;
 mod files;
 mod judge;
 #[cfg(feature = "mutants")]
 mod matrix;
 mod mutants;
+#[cfg(not(feature = "mutants"))]
+mod mutants_build;
 mod out;
 #[cfg(test)]
 mod pages;

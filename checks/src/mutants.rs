@@ -3,8 +3,6 @@
 //! The broken rules exist only in a build with the feature `mutants`, which has a target directory
 //! of its own. Without the feature this command makes that build and runs it.
 
-#[cfg(not(feature = "mutants"))]
-use std::path::Path;
 use std::path::PathBuf;
 #[cfg(not(feature = "mutants"))]
 use std::process::ExitCode;
@@ -12,7 +10,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 #[cfg(not(feature = "mutants"))]
-use crate::out::errln;
+use crate::mutants_build::in_mutants_build;
 
 /// Which rules to break, and where to tell.
 #[derive(Args)]
@@ -40,45 +38,6 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     let (write, check) = (write.unwrap_or_default(), check.unwrap_or_default());
     in_mutants_build(&["mutants", "--threads", &threads, &write, &check, name])
 }
-
-/// Run this program with these arguments in a build that has broken rules. Empty ones are left out.
-#[cfg(not(feature = "mutants"))]
-pub(crate) fn in_mutants_build(arguments: &[&str]) -> ExitCode {
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    let target = std::env::var_os(TARGET)
-        .unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../target/mutants").into());
-    if !Path::new(manifest).exists() {
-        errln!("broken rules are built from this program's source, and {manifest} is not there");
-        return ExitCode::from(2);
-    }
-    errln!(
-        "building the broken rules in {} (the first time takes minutes; {TARGET} names another directory)",
-        Path::new(&target).display()
-    );
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = std::process::Command::new(cargo)
-        .args(["run", "--release", "--quiet", "--features", "mutants"])
-        .args(["--manifest-path", manifest, "--target-dir"])
-        .arg(&target)
-        .arg("--")
-        .args(arguments.iter().filter(|argument| !argument.is_empty()))
-        .status();
-    match status {
-        // What the other build says is what this one would say; cargo itself fails with 101.
-        Ok(status) => match status.code() {
-            Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
-            None => ExitCode::FAILURE,
-        },
-        Err(error) => {
-            errln!("cannot build the broken rules: {error}");
-            ExitCode::from(2)
-        }
-    }
-}
-
-/// The environment variable with the directory that broken rules are built in.
-#[cfg(not(feature = "mutants"))]
-const TARGET: &str = "QUORATE_MUTANTS_TARGET";
 
 #[cfg(feature = "mutants")]
 pub(crate) use broken::run;

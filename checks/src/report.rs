@@ -16,7 +16,7 @@ pub(crate) fn story(model: &str, mutant: Option<&str>, subject: &dyn Searchable,
         Ok(mut story) => {
             let broken = mutant.map_or_else(String::new, |name| format!(" with {name}"));
             story.title = format!("{model}{broken}, {} steps:", story.steps.len());
-            story.again = crate::story::again(model, mutant, path);
+            story.again = crate::again::again(model, mutant, path);
             outln!("\n{}", story.text());
         }
         Err(why) => outln!("it cannot be told: {why}"),
@@ -48,7 +48,7 @@ pub(crate) fn deliver(text: &str, file: Option<&Path>) -> Result<(), String> {
 /// The model of this name.
 pub(crate) fn model(name: &str) -> Result<ModelSpec, String> {
     let found = catalogue().into_iter().find(|m| m.name == name);
-    found.ok_or_else(|| unknown("model", name, &crate::story::names()))
+    found.ok_or_else(|| unknown("model", name, &crate::again::names()))
 }
 
 /// What a model is, how far it goes, and what is expected of it: the explorer itself shows states only.

@@ -117,7 +117,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 
 /// The models of these names, in the order of the catalogue.
 fn chosen(names: &[String]) -> Result<Vec<ModelSpec>, String> {
-    let known = crate::story::names();
+    let known = crate::again::names();
     for name in names {
         if !known.iter().any(|k| matches(name, k, &known)) {
             return Err(report::unknown("model", name, &known));

@@ -147,7 +147,7 @@ fn mutants(options: &Options) -> ExitCode {
     let length = options.length.to_string();
     let seed = options.seed.unwrap_or(1).to_string();
     let steps = options.steps.unwrap_or(MUTANT_STEPS).to_string();
-    crate::mutants::in_mutants_build(&[
+    crate::mutants_build::in_mutants_build(&[
         "simulate",
         "--mutants",
         "--servers",

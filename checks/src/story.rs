@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use quorate_spec::models::{Expected, ModelSpec, Variant, catalogue};
+use quorate_spec::models::{Expected, ModelSpec, Variant};
 use quorate_spec::search::{Limits, Searchable};
-use quorate_spec::story::{Story, parse_path, show_path};
+use quorate_spec::story::{Story, parse_path};
 
+use crate::again::again;
 use crate::out::{errln, try_file};
 use crate::progress::Board;
 use crate::report;
@@ -43,7 +44,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     #[cfg(not(feature = "mutants"))]
     if options.mutant.is_some() {
         let given: Vec<String> = std::env::args().skip(1).collect();
-        return crate::mutants::in_mutants_build(&given.iter().map(String::as_str).collect::<Vec<_>>());
+        return crate::mutants_build::in_mutants_build(&given.iter().map(String::as_str).collect::<Vec<_>>());
     }
     if let Err(why) = options.out.as_deref().map_or(Ok(()), try_file) {
         errln!("{why}");
@@ -172,15 +173,4 @@ fn title(spec: &ModelSpec, story: &Story, found: Option<String>) -> String {
             None => format!("{}: {steps} steps", spec.name),
         },
     }
-}
-
-/// The command that tells a path again.
-pub(crate) fn again(model: &str, mutant: Option<&str>, path: &[usize]) -> String {
-    let mutant = mutant.map_or_else(String::new, |name| format!("--mutant {name} "));
-    format!("quorate-checks story {mutant}{model} {}", show_path(path))
-}
-
-/// The names of the models.
-pub(crate) fn names() -> Vec<String> {
-    catalogue().iter().map(|m| m.name.to_owned()).collect()
 }

@@ -1,10 +1,10 @@
 //! Everything that can happen to a peer.
 
-use crate::election::Notification;
+use crate::election::notification::Notification;
 use crate::ids::{ConnId, Link, ServerId, Ticket};
 use crate::payload::{Payload, Service};
 use crate::timer::Timer;
-use crate::zab::Packet;
+use crate::zab::packet::Packet;
 
 /// What a client's connection delivers, as the service defines it.
 pub type ClientOf<P> = <<P as Payload>::Service as Service>::Client;

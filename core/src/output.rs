@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
-use crate::election::Notification;
+use crate::election::notification::Notification;
 use crate::ids::{ConnId, Epoch, Link, ServerId, Ticket, Zxid};
 use crate::payload::{Payload, Service};
 use crate::timer::{Delay, Timer};
-use crate::zab::{Packet, SnapshotOf};
+use crate::zab::packet::{Packet, SnapshotOf};
 
 /// What goes to a client's connection, as the service defines it.
 pub type ReplyOf<P> = <<P as Payload>::Service as Service>::Reply;

@@ -9,7 +9,10 @@ use tracing::level_filters::LevelFilter;
 
 use crate::config::{ConfigCommand, Strictness};
 use crate::data::{DataCommand, LogCommand, SnapshotCommand};
+use crate::driver::recorder::RECORD;
+use crate::ensemble::EnsembleArgs;
 use crate::error::{EXIT_UNEXPECTED, EXIT_USAGE, Error};
+use crate::service::args::{RestartArgs, ServiceArgs, StartOptions, StopOptions};
 use crate::{bench, driver, ensemble, output, panic_hook, service};
 
 /// A coordination service that speaks ZooKeeper's protocols.
@@ -81,43 +84,6 @@ struct ServerArgs {
     background: bool,
 }
 
-/// Which servers a command is about.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct ServiceArgs {
-    /// The configuration of each server.
-    #[arg(required = true)]
-    pub(crate) zoo_cfg: Vec<PathBuf>,
-    /// Where the process id is kept, instead of zookeeper_server.pid in dataDir. One configuration only.
-    #[arg(long, value_name = "FILE", env = "ZOOPIDFILE")]
-    pub(crate) pid_file: Option<PathBuf>,
-}
-
-/// How servers are started.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct StartOptions {
-    /// Log to quorate-server-ID.log in this directory, instead of in dataLogDir (or dataDir).
-    #[arg(long, value_name = "DIR", env = "ZOO_LOG_DIR")]
-    pub(crate) log_dir: Option<PathBuf>,
-    /// Write every step down, each server in a file of its own in this directory.
-    #[arg(long, value_name = "DIR", env = RECORD)]
-    pub(crate) record: Option<PathBuf>,
-    /// Fail if a server does not serve after this time. Default: 60 s after start-up for a standalone server
-    /// or several servers together. One member of an ensemble gets 5 s, and may wait for a quorum after that.
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) wait: Option<u32>,
-}
-
-/// How servers are stopped.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct StopOptions {
-    /// How long a server may take to end after SIGTERM.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    pub(crate) timeout: u32,
-    /// Kill a server that takes longer.
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
 /// What `quorate start` takes.
 #[derive(Debug, clap::Args)]
 struct StartArgs {
@@ -136,51 +102,10 @@ struct StopArgs {
     stop: StopOptions,
 }
 
-/// What `quorate restart` takes.
-#[derive(Debug, clap::Args)]
-pub(crate) struct RestartArgs {
-    #[command(flatten)]
-    pub(crate) service: ServiceArgs,
-    #[command(flatten)]
-    pub(crate) stop: StopOptions,
-    #[command(flatten)]
-    pub(crate) start: StartOptions,
-    /// One server after the other, the leader last, each only when the one before serves again.
-    #[arg(long)]
-    pub(crate) rolling: bool,
-}
-
 impl ServerArgs {
     fn strictness(&self) -> Strictness {
         if self.strict { Strictness::Strict } else { Strictness::AsTheFileSays }
     }
-}
-
-/// What `quorate ensemble` takes.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct EnsembleArgs {
-    /// Servers that vote.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
-    pub(crate) voters: u8,
-    /// Servers that only watch.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=100))]
-    pub(crate) observers: u8,
-    /// The first server's client port; the others follow. Quorum ports begin 707 above it,
-    /// election ports 1707 above it (2181: 2888 and 3888).
-    #[arg(long, default_value_t = 2181, value_parser = clap::value_parser!(u16).range(1..=63_000))]
-    pub(crate) client_port: u16,
-    /// Keep the servers' data here; without it a temporary directory is used and removed.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// tickTime of the servers, in milliseconds.
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(10..=60_000))]
-    pub(crate) tick_time: u32,
-    /// Write every step of every server down, for `quorate-checks replay`.
-    #[arg(long, value_name = "DIR", env = RECORD)]
-    pub(crate) record: Option<PathBuf>,
-    /// A further line for every server's zoo.cfg, for example `snapCount=1000`. May be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
 }
 
 /// What `--version` says; `-V` has the number alone.
@@ -191,9 +116,6 @@ const LONG_VERSION: &str = concat!(
     ", built on ",
     env!("QUORATE_BUILT")
 );
-
-/// The environment variable that says where servers record their steps.
-pub(crate) const RECORD: &str = "QUORATE_RECORD";
 
 /// The exit code of a command that did what it was asked to.
 const DONE: u8 = 0;

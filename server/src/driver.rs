@@ -2,7 +2,7 @@
 
 mod backlog;
 mod disk;
-mod recorder;
+pub(crate) mod recorder;
 mod start;
 mod turned_away;
 

@@ -18,11 +18,38 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::signal_name;
 use tracing::level_filters::LevelFilter;
 
-use crate::cli::{EnsembleArgs, RECORD};
 use crate::config::{LearnerType, ServerConfig, Strictness};
+use crate::driver::recorder::RECORD;
 use crate::error::{Error, system};
 use crate::output::{complain, say};
 use crate::service::{Health, LogFile, health};
+
+/// What `quorate ensemble` takes.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct EnsembleArgs {
+    /// Servers that vote.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) voters: u8,
+    /// Servers that only watch.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) observers: u8,
+    /// The first server's client port; the others follow. Quorum ports begin 707 above it,
+    /// election ports 1707 above it (2181: 2888 and 3888).
+    #[arg(long, default_value_t = 2181, value_parser = clap::value_parser!(u16).range(1..=63_000))]
+    pub(crate) client_port: u16,
+    /// Keep the servers' data here; without it a temporary directory is used and removed.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// tickTime of the servers, in milliseconds.
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(10..=60_000))]
+    pub(crate) tick_time: u32,
+    /// Write every step of every server down, for `quorate-checks replay`.
+    #[arg(long, value_name = "DIR", env = RECORD)]
+    pub(crate) record: Option<PathBuf>,
+    /// A further line for every server's zoo.cfg, for example `snapCount=1000`. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
 
 /// Quorum ports begin this far above the first client port, election ports a thousand further.
 const QUORUM_OFFSET: u16 = 707;

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use crate::config::ConfigErrors;
+use crate::config::error::ConfigErrors;
 
 /// Bad usage or configuration, as for every command-line tool.
 pub const EXIT_USAGE: u8 = 2;
@@ -81,7 +81,7 @@ pub enum Error {
     Ensemble(String),
     /// A benchmark has no result.
     #[error("{0}")]
-    Bench(#[from] crate::bench::Failure),
+    Bench(#[from] crate::bench::failure::Failure),
     /// The operating system failed in a way that leaves nothing to do.
     #[error("{what}: {why}")]
     System {

@@ -19,7 +19,7 @@ use quorate_core::wire::txn::{Txn, TxnBody};
 
 use crate::hash::{Printed, fingerprint};
 use crate::models::clients::broadcast::Chosen;
-use crate::world::{AppliedOf, Modelled, World};
+use crate::world::{AppliedOf, Marked, Modelled, World};
 
 /// A transaction of a client: its bytes, read once.
 #[derive(Clone)]
@@ -91,7 +91,7 @@ impl Payload for Deed {
     type Service = Listed;
 }
 
-impl Modelled for Deed {
+impl Marked for Deed {
     type Mark = u64;
 
     fn mark(&self) -> u64 {
@@ -105,7 +105,9 @@ impl Modelled for Deed {
     fn listed(snapshot: &ListedImage) -> &[(Zxid, u64)] {
         &snapshot.marks
     }
+}
 
+impl Modelled for Deed {
     fn told(world: &mut World<Deed>, server: usize, conn: ConnId, said: Option<ClientReply>) {
         world.tell((server, conn, said));
     }

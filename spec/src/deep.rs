@@ -8,7 +8,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crate::search::{Broken, Subject};
+use crate::subject::{Broken, Subject};
 
 /// When to give up.
 #[derive(Clone, Copy, Debug)]

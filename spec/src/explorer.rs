@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use stateright::{Expectation, Model, Path, Property};
 
-use crate::search::Subject;
 use crate::story;
+use crate::subject::Subject;
 
 /// Serve the explorer, for ever.
 pub(crate) fn serve<M>(model: M, listen: &str)

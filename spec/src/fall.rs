@@ -5,7 +5,8 @@ use std::hash::BuildHasherDefault;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crate::search::{Broken, Identity, Subject};
+use crate::identity::Identity;
+use crate::subject::{Broken, Subject};
 
 /// What fell.
 #[derive(Debug)]

@@ -7,7 +7,8 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
-use super::{Notification, ServerState, Vote};
+use super::notification::{Notification, ServerState};
+use super::vote::Vote;
 use crate::config::PeerConfig;
 use crate::ids::{Epoch, ServerId};
 use crate::membership::Membership;

@@ -2,7 +2,7 @@
 
 mod fast;
 mod link;
-mod notification;
+pub(crate) mod notification;
 mod vote;
 
 pub use fast::FastLeaderElection;

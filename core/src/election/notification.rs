@@ -1,6 +1,6 @@
 //! The one message of the election port.
 
-use super::Vote;
+use super::vote::Vote;
 use crate::rename::{Names, Rename};
 
 /// A server's state as the election knows it.

@@ -10,9 +10,10 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::connection::{Pending, Work};
+use super::image::Reach;
 use super::message::ClientTxn;
+use super::tree_service::{Fx, TreeService};
 use super::watches::Notifier;
-use super::{Fx, Reach, TreeService};
 use crate::ids::{Now, SessionId, Touch, Zxid};
 use crate::mutation::mutated;
 use crate::payload::Effect;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::connection::{Connection, Pending, Stage, Work};
 use super::message::{ClientReply, ClientRequest};
-use super::{Fx, TreeService, close_session};
+use super::tree_service::{Fx, TreeService, close_session};
 use crate::ids::{ConnId, Now, SessionId, Touch};
 use crate::mutation::mutated;
 use crate::payload::{Effect, ServingRole};

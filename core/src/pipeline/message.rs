@@ -7,9 +7,8 @@ use core::net::IpAddr;
 
 use bytes::Bytes;
 
-use super::TreeService;
 use crate::ids::SessionId;
-use crate::payload::{Payload, Size};
+use crate::payload::Size;
 use crate::wire::client::{
     ConnectResponse, OpCode, ReplyHeader, Response, WatcherEvent, write_frame, write_reply, xid,
 };
@@ -22,10 +21,6 @@ use crate::wire::record::Id;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub struct ClientTxn(pub Bytes);
-
-impl Payload for ClientTxn {
-    type Service = TreeService;
-}
 
 impl Size for ClientTxn {
     fn size(&self) -> usize {

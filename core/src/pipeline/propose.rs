@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use super::message::{ClientRequest, ClientTxn};
 use super::prepare::Preparation;
-use super::{Leading, TreeService};
+use super::tree_service::{Leading, TreeService};
 use crate::auth::Rights;
 use crate::ids::{Now, Zxid};
 use crate::mutation::mutated;

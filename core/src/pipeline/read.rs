@@ -9,8 +9,9 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::request::user_name;
-use super::{Fx, TreeService};
-use crate::auth::{self, Rights};
+use super::tree_service::{Fx, TreeService};
+use crate::auth;
+use crate::auth::Rights;
 use crate::ids::ConnId;
 use crate::mutation::mutated;
 use crate::tree::path::ROOT;

@@ -6,7 +6,7 @@
 //! When a leader is found every client is disconnected and its session here is forgotten.
 
 use super::connection::Asked;
-use super::{Fx, TreeService};
+use super::tree_service::{Fx, TreeService};
 use crate::ids::{Now, Touch};
 use crate::payload::ServingRole;
 use crate::wire::client::{OpCode, Response};

@@ -2,7 +2,7 @@
 //! (`ContainerManager`).
 
 use super::message::ClientRequest;
-use super::{Fx, TreeService};
+use super::tree_service::{Fx, TreeService};
 use crate::ids::{Now, SessionId};
 use crate::payload::Effect;
 use crate::tree::Owner;

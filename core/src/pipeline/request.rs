@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::connection::{Asked, Pending, Stage, Work};
 use super::message::{ClientReply, ClientRequest};
-use super::{Fx, TreeService};
+use super::tree_service::{Fx, TreeService};
 use crate::auth::digest;
 use crate::auth::identities::{TooMany, with_proved};
 use crate::ids::{ConnId, Now, SessionId, Touch, Zxid};

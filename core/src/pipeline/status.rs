@@ -2,24 +2,14 @@
 
 use core::ops::Bound;
 
-use super::TreeService;
 use super::connection::{Connection, Stage};
+use super::counters::Counters;
+use super::tree_service::TreeService;
 use crate::ids::{ConnId, SessionId, Zxid};
 use crate::payload::ServingRole;
 use crate::session::ExpiryQueue;
 use crate::tree::{DataTree, Owned};
 use crate::watch::WatchTable;
-
-/// What has happened so far that should not happen often.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Counters {
-    /// Transactions whose bytes could not be read; they were applied as failed ones.
-    pub unreadable_txns: u64,
-    /// Transactions whose digest was not the tree's.
-    pub digest_mismatches: u64,
-    /// Sessions that this server, as leader, let expire.
-    pub expired_sessions: u64,
-}
 
 /// Counts of one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -6,8 +6,9 @@ use alloc::sync::Arc;
 
 use super::connection::Connection;
 use super::message::ClientReply;
-use super::{Fx, TreeService};
-use crate::auth::{self, Rights};
+use super::tree_service::{Fx, TreeService};
+use crate::auth;
+use crate::auth::Rights;
 use crate::ids::{ConnId, Zxid};
 use crate::mutation::mutated;
 use crate::payload::Effect;

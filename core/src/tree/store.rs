@@ -24,6 +24,8 @@
 
 mod index;
 mod links;
+mod meta;
+mod node;
 mod page;
 mod pages;
 mod path_hash;
@@ -40,8 +42,9 @@ use core::{
 
 pub(crate) use self::path_hash::{PrefixHash, sip13};
 pub use self::view::{Entry, View, Walk};
-use super::acl::AclId;
-use crate::ids::Zxid;
+use meta::ROOT;
+pub use meta::{Meta, NodeId};
+pub use node::Node;
 
 use self::{
     index::Index,
@@ -50,46 +53,6 @@ use self::{
     pages::Pages,
     path_hash::path_hash,
 };
-
-/// The root's id: it is the first znode and never removed.
-const ROOT: u32 = 0;
-
-/// What is stored with a znode besides its name and data. Fields as in `ZooKeeper`'s `StatPersisted`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Meta {
-    /// Zxid of the transaction that created the znode.
-    pub czxid: Zxid,
-    /// Zxid of the last change of the data.
-    pub mzxid: Zxid,
-    /// Zxid of the last creation or deletion of a child.
-    pub pzxid: Zxid,
-    /// When the znode was created, in milliseconds since 1970.
-    pub ctime: i64,
-    /// When the data changed last, in milliseconds since 1970.
-    pub mtime: i64,
-    /// Session, container or TTL; 0 for a plain znode.
-    pub ephemeral_owner: i64,
-    /// Number of changes of the data.
-    pub version: i32,
-    /// Number of children ever created, as persisted. (Clients are told twice this minus the number of
-    /// children.)
-    pub cversion: i32,
-    /// Number of changes of the ACL.
-    pub aversion: i32,
-    /// Which of the interned ACLs.
-    pub acl: AclId,
-    /// CRC-32 of path and data: what the digest of the znode starts with.
-    pub content_crc: u32,
-}
-
-/// Names a znode of one store, until it is removed. Then the id may come to name another znode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(u32);
-
-impl NodeId {
-    /// The root.
-    pub const ROOT: Self = Self(ROOT);
-}
 
 /// Why [`Store::insert`] did nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -326,58 +289,6 @@ impl fmt::Debug for Store {
     }
 }
 
-/// A znode to be looked at.
-#[derive(Clone, Copy)]
-pub struct Node<'a> {
-    page: &'a Page,
-    slot: usize,
-}
-
-impl<'a> Node<'a> {
-    fn new(page: &'a Page, slot: usize) -> Self {
-        page.record(slot); // refuses an id without znode
-        Self { page, slot }
-    }
-
-    /// The last component of the path; empty for the root.
-    pub fn name(&self) -> &'a str {
-        str_of(self.page.name(self.slot))
-    }
-
-    /// What is stored besides name and data.
-    pub fn meta(&self) -> &'a Meta {
-        &self.page.record(self.slot).meta
-    }
-
-    /// The data; `None` is null.
-    pub fn data(&self) -> Option<&'a [u8]> {
-        self.page.data(self.slot)
-    }
-
-    /// Number of children.
-    pub fn num_children(&self) -> u32 {
-        self.page.record(self.slot).num_children
-    }
-}
-
-/// Contents are compared, not places: name, [`Meta`], data and number of children.
-impl PartialEq for Node<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        (self.name(), self.meta(), self.data(), self.num_children())
-            == (other.name(), other.meta(), other.data(), other.num_children())
-    }
-}
-
-impl Eq for Node<'_> {}
-
-impl fmt::Debug for Node<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Node");
-        debug.field("name", &self.name()).field("meta", self.meta()).field("data", &self.data());
-        debug.field("num_children", &self.num_children()).finish()
-    }
-}
-
 /// A znode to be changed. Its name and its place in the tree never change.
 pub struct NodeMut<'a> {
     page: &'a mut Page,
@@ -428,8 +339,3 @@ impl<'a> Iterator for Children<'a> {
 }
 
 impl ExactSizeIterator for Children<'_> {}
-
-/// Names are cut from paths, which are strings.
-fn str_of(name: &[u8]) -> &str {
-    str::from_utf8(name).expect("names are stored from strings")
-}

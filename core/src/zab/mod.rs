@@ -26,7 +26,7 @@ mod learner_handler;
 mod lease;
 mod lobby;
 mod member;
-mod packet;
+pub(crate) mod packet;
 mod sync_plan;
 
 pub use history::{Gap, History};

@@ -21,7 +21,7 @@ mod chaos;
 mod check;
 mod client;
 mod failover;
-mod failure;
+pub(crate) mod failure;
 mod fill;
 mod fleet;
 mod load;

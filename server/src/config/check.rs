@@ -8,10 +8,11 @@ use quorate_core::ids::ServerId;
 use quorate_core::quorum::QuorumVerifier;
 use serde_json::{Value, json};
 
-use super::keys::name;
-use super::keys::{self, Key, Treatment};
+use super::error::ConfigErrors;
+use super::keys;
+use super::keys::{Key, Treatment, name};
+use super::server_config::{ServerConfig, Strictness};
 use super::typed::{Place, Typed, expected};
-use super::{ConfigErrors, ServerConfig, Strictness};
 use crate::error::Error;
 use crate::output::print;
 

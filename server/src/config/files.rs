@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::error::{ConfigErrors, Mistake};
 use super::keys::name;
-use super::meaning::directory;
 use super::typed::Typed;
 
 /// How the data directory is kept, besides where it is.
@@ -120,7 +119,7 @@ impl Directories {
     /// The file cannot be read, or there is no `dataDir` in it.
     pub(crate) fn load(file: &Path) -> Result<Directories, ConfigErrors> {
         let mut typed = Typed::read(file);
-        let data_dir = directory(&mut typed, name::DATA_DIR);
+        let data_dir = typed.directory(name::DATA_DIR);
         if data_dir.is_none() {
             typed.missing(name::DATA_DIR, "a server needs a directory for its data");
         }
@@ -131,7 +130,7 @@ impl Directories {
             return Err(ConfigErrors(typed.errors));
         };
         Ok(Directories {
-            data_log_dir: directory(&mut typed, name::DATA_LOG_DIR).unwrap_or_else(|| data_dir.clone()),
+            data_log_dir: typed.directory(name::DATA_LOG_DIR).unwrap_or_else(|| data_dir.clone()),
             data_dir,
             trust_empty_snapshot: typed.boolean(name::SNAPSHOT_TRUST_EMPTY),
             db_autocreate: typed.boolean(name::DB_AUTOCREATE),

@@ -1,24 +1,24 @@
 //! Second stage: a server's configuration as it is meant.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::Mistake;
 use super::keys::name;
 use super::member::{ClientAddress, LearnerType, Member};
+use super::server_config::{Containers, ServerConfig, Whitelist};
 use super::typed::Typed;
-use super::{Containers, ServerConfig, Whitelist, files, membership, myid};
+use super::{files, membership, myid};
 use crate::word::Word;
 
 /// What the settings mean together. `None` if something without which there is no meaning is
 /// missing or wrong; the mistakes are in `typed`.
 pub(super) fn mean(typed: &mut Typed) -> Option<ServerConfig> {
     let tick_ms = typed.number(name::TICK_TIME);
-    let data_dir = directory(typed, name::DATA_DIR);
+    let data_dir = typed.directory(name::DATA_DIR);
     if data_dir.is_none() && typed.get(name::DATA_DIR).is_none() {
         typed.missing(name::DATA_DIR, "a server needs a directory for its data");
     }
-    let data_log_dir = directory(typed, name::DATA_LOG_DIR).or_else(|| data_dir.clone());
+    let data_log_dir = typed.directory(name::DATA_LOG_DIR).or_else(|| data_dir.clone());
     let extended_types = typed.boolean(name::EXTENDED_TYPES_ENABLED);
     let id = myid::server_id(typed, data_dir.as_deref(), extended_types);
     let membership = membership::of(typed, id);
@@ -118,14 +118,6 @@ fn limit(typed: &mut Typed, key: &str, is_alone: bool) -> u32 {
         typed.missing(key, "an ensemble needs it (ticks)");
     }
     typed.given_number(key).unwrap_or(10) as u32
-}
-
-pub(super) fn directory(typed: &mut Typed, key: &str) -> Option<PathBuf> {
-    let value = typed.text(key).filter(|value| !value.is_empty())?;
-    if let (true, Some(place)) = (Path::new(&value).is_relative(), typed.place(key)) {
-        typed.warn(&place, "is relative to the directory the server is started in");
-    }
-    Some(PathBuf::from(value))
 }
 
 fn session_timeouts(typed: &mut Typed, tick_ms: i64) -> (i32, i32) {

@@ -1,8 +1,11 @@
 //! Configurations operators have, and every kind of bad one.
 
 use std::fs;
+use std::path::Path;
+use std::time::Duration;
 
-use quorate_core::quorum::Group;
+use quorate_core::ids::ServerId;
+use quorate_core::quorum::{Group, QuorumVerifier};
 
 use super::*;
 

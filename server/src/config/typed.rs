@@ -245,6 +245,15 @@ impl Typed {
         self.get(key).map(|(_, value)| value.to_owned())
     }
 
+    /// A directory, if the file names one. It warns of a relative one.
+    pub(super) fn directory(&mut self, key: &str) -> Option<PathBuf> {
+        let value = self.text(key).filter(|value| !value.is_empty())?;
+        if let (true, Some(place)) = (Path::new(&value).is_relative(), self.place(key)) {
+            self.warn(&place, "is relative to the directory the server is started in");
+        }
+        Some(PathBuf::from(value))
+    }
+
     /// A number, if it is given and good. A bad one has been reported.
     pub(crate) fn given_number(&self, key: &str) -> Option<i64> {
         let kind = followed(key).kind;

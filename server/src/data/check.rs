@@ -11,12 +11,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::log::{self, LogSummary};
-use super::output::Output;
 use super::place::{Place, PlaceArgs};
 use super::show;
 use super::snapshot::{self, SnapshotSummary};
 use crate::error::{EXIT_DATA_DIR, EXIT_UNEXPECTED, Error};
 use crate::glue::StoredImage;
+use crate::output::Output;
 use crate::storage::{Examined, PassedOver, StorageError, What, examine, files, is_in_use, log_after};
 
 /// Of how many snapshots it is tried whether they could stand in for newer ones.

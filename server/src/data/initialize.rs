@@ -4,9 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::output::Output;
 use super::place::{Place, PlaceArgs};
 use crate::error::Error;
+use crate::output::Output;
 use crate::storage::{Disk, INITIALIZE, LOCK, RealDisk, StorageError, VERSION_DIR};
 
 /// What `quorate data initialize` takes.

@@ -9,9 +9,9 @@ use quorate_core::wire::txn::Txn;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::output::Output;
 use super::show;
 use crate::error::{EXIT_DATA_DIR, Error};
+use crate::output::Output;
 use crate::storage::{Ending, LogReader, Overlay, Record, StorageError};
 
 /// What can be asked about a transaction log.

@@ -13,7 +13,6 @@ use clap::Subcommand;
 pub(crate) use self::log::LogCommand;
 pub(crate) use self::snapshot::SnapshotCommand;
 use crate::error::Error;
-use crate::output;
 
 /// What can be done with a data directory.
 #[derive(Debug, Subcommand)]

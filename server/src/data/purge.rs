@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::output::Output;
 use super::place::PlaceArgs;
 use crate::config::MIN_RETAINED;
 use crate::error::Error;
+use crate::output::Output;
 use crate::storage::{Overlay, Purged, RealDisk, StorageError, purge};
 
 /// What `quorate data purge` takes.

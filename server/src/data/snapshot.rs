@@ -12,9 +12,9 @@ use quorate_core::wire::snapshot::{OPEN_ACL_INDEX, SnapshotItem, SnapshotNode};
 use serde::Serialize;
 use serde_json::json;
 
-use super::output::Output;
 use super::show::{self, Fields};
 use crate::error::{EXIT_DATA_DIR, Error, system};
+use crate::output::Output;
 use crate::storage::{ImageError, Overlay, read_items};
 
 /// What can be asked about a snapshot.

@@ -20,6 +20,9 @@ use tracing::{error, info};
 
 use crate::error::{Error, system};
 
+/// The environment variable that says where servers record their steps.
+pub(crate) const RECORD: &str = "QUORATE_RECORD";
+
 /// The cheap part of the state is looked at after so many steps, all of it after so many, if the
 /// tree is not larger than this.
 const CHEAP_EVERY: u64 = 256;

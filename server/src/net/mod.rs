@@ -12,6 +12,7 @@ mod dial;
 mod election;
 mod engine;
 mod listener;
+mod pressure;
 mod quorum;
 mod refusals;
 mod setup;
@@ -39,6 +40,7 @@ use client::Happened;
 pub(crate) use client::{ClientPort, ConnectionExpiry};
 use dial::{Asker, Resolver};
 use election::ElectionPort;
+pub(crate) use pressure::Pressure;
 use quorum::QuorumPort;
 pub(crate) use quorum::SnapshotBody;
 use signals::{Requests, stdin_ended};
@@ -67,18 +69,6 @@ pub(crate) enum Occurrence {
     Asked(ConnId, Word),
     /// The connection is gone that was being sent the answer to its word.
     Left(ConnId),
-}
-
-/// How much waits for the disk, and so which connections may be read.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub(crate) enum Pressure {
-    /// All connections.
-    #[default]
-    None,
-    /// Servers, and clients of which nothing is in process.
-    Busy,
-    /// Clients that ask for a session or send a four-letter word, votes, and a leader's learners.
-    Overloaded,
 }
 
 /// Whether the loop goes on.

@@ -2,7 +2,9 @@
 //! known by its configuration. The counterpart of `zkServer.sh`, with the same pid file.
 
 mod announce;
+pub(crate) mod args;
 mod holder;
+mod instance;
 mod log_file;
 mod pid_file;
 mod probe;
@@ -12,120 +14,18 @@ mod start;
 mod status;
 mod stop;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
 use tracing::level_filters::LevelFilter;
 
-use crate::cli::{RestartArgs, ServiceArgs};
-use crate::config::{ConfigErrors, ServerConfig, Strictness};
-use crate::error::{EXIT_USAGE, Error, system};
-use crate::output;
+use crate::error::Error;
+use args::RestartArgs;
+use instance::{DONE, Instance};
 
 pub(crate) use announce::{Announcer, Progress};
-use holder::{Holder, holder};
 pub(crate) use log_file::LogFile;
 pub(crate) use probe::{Health, health};
 pub(crate) use start::start;
 pub(crate) use status::status;
 pub(crate) use stop::stop;
-
-/// The exit code of a command that has done all it was asked to.
-const DONE: u8 = 0;
-/// The exit code if some server is not in the state that was asked for.
-const FAILED: u8 = 1;
-
-/// One server, as its configuration describes it.
-#[derive(Debug)]
-struct Instance {
-    /// The configuration file, absolute and without links.
-    zoo_cfg: PathBuf,
-    config: ServerConfig,
-    /// Where its process id is kept while it runs in the background.
-    pid_file: PathBuf,
-}
-
-impl Instance {
-    fn load(zoo_cfg: &Path, pid_file: Option<&Path>) -> Result<Instance, ConfigErrors> {
-        let (config, _) = ServerConfig::load(zoo_cfg, Strictness::AsTheFileSays)?;
-        let zoo_cfg = zoo_cfg.canonicalize().unwrap_or_else(|_| zoo_cfg.to_owned());
-        let pid_file = pid_file.map_or_else(|| config.data_dir.join(pid_file::NAME), Path::to_owned);
-        Ok(Instance { zoo_cfg, config, pid_file })
-    }
-
-    /// All of them, or everything that is wrong with any of them.
-    fn load_all(args: &ServiceArgs) -> Result<Vec<Instance>, Error> {
-        let (instances, wrong) = Instance::load_good(args)?;
-        if wrong.0.is_empty() { Ok(instances) } else { Err(wrong.into()) }
-    }
-
-    /// Those that can be read, and everything that is wrong with the others.
-    fn load_good(args: &ServiceArgs) -> Result<(Vec<Instance>, ConfigErrors), Error> {
-        if args.pid_file.is_some() && args.zoo_cfg.len() > 1 {
-            return Err(Error::Usage(
-                "--pid-file names the file of one server; give one configuration".into(),
-            ));
-        }
-        let mut wrong = Vec::new();
-        let mut instances: Vec<Instance> = Vec::new();
-        for zoo_cfg in &args.zoo_cfg {
-            match Instance::load(zoo_cfg, args.pid_file.as_deref()) {
-                Ok(instance) => instances.push(instance),
-                Err(errors) => wrong.extend(errors.0),
-            }
-        }
-        let mut data_dirs: BTreeMap<&Path, &Path> = BTreeMap::new();
-        for Instance { zoo_cfg, config, .. } in &instances {
-            if let Some(other) = data_dirs.insert(&config.data_dir, zoo_cfg) {
-                return Err(Error::Usage(format!(
-                    "{} and {} have the same dataDir, {}",
-                    other.display(),
-                    zoo_cfg.display(),
-                    config.data_dir.display()
-                )));
-            }
-        }
-        Ok((instances, ConfigErrors(wrong)))
-    }
-
-    /// The process that runs it in the background.
-    fn running(&self) -> Result<Option<i32>, Error> {
-        let pid = pid_file::read(&self.pid_file).map_err(system("reading the pid file"))?;
-        Ok(pid.filter(|pid| process::runs(*pid, &self.zoo_cfg, &self.config.data_dir)))
-    }
-
-    /// Whatever server runs on its data directory.
-    fn holder(&self) -> Result<Option<Holder>, Error> {
-        Ok(holder(&self.config.data_dir, &self.config.data_log_dir)?)
-    }
-
-    /// Where clients reach it, if it takes any.
-    fn client(&self) -> Option<(String, u16)> {
-        self.config.client.as_ref().map(probe::reachable)
-    }
-
-    fn health(&self) -> Option<Health> {
-        self.client().map(|(host, port)| health(&host, port))
-    }
-}
-
-/// One line about a server.
-fn say(instance: &Instance, text: &str) {
-    output::say(&format!("{}: {text}", instance.zoo_cfg.display()));
-}
-
-/// One line about a server that is not as it was asked to be.
-fn complain(instance: &Instance, text: &str) {
-    output::complain(&format!("{}: {text}", instance.zoo_cfg.display()));
-}
-
-/// Say what is wrong with some of the configurations; the exit code that follows from that.
-fn complain_of(wrong: &ConfigErrors) -> u8 {
-    for mistake in &wrong.0 {
-        output::complain(&mistake.to_string());
-    }
-    if wrong.0.is_empty() { DONE } else { EXIT_USAGE }
-}
 
 /// Stop and start: all of them, or one after the other so that the ensemble goes on serving.
 ///

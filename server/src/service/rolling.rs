@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 use quorate_core::ids::ServerId;
 use tracing::level_filters::LevelFilter;
 
+use super::args::RestartArgs;
+use super::instance::{DONE, FAILED, Instance, complain, say};
+use super::probe;
+use super::probe::{Health, health};
 use super::start::{ALL_LIMIT, start_all};
 use super::stop::stop_all;
-use super::{DONE, FAILED, Health, Instance, complain, health, probe, say};
-use crate::cli::RestartArgs;
 use crate::config::{HostPort, LearnerType, Member};
 use crate::error::Error;
 

@@ -12,10 +12,13 @@ use std::time::{Duration, Instant};
 use tracing::level_filters::LevelFilter;
 
 use super::announce::Progress;
+use super::args::{ServiceArgs, StartOptions};
+use super::holder::Holder;
+use super::instance::{DONE, FAILED, Instance, complain, say};
 use super::log_file::LogFile;
 use super::pid_file::Claim;
-use super::{DONE, FAILED, Holder, Instance, complain, process, say};
-use crate::cli::{RECORD, ServiceArgs, StartOptions};
+use super::process;
+use crate::driver::recorder::RECORD;
 use crate::error::{Error, system};
 use crate::storage::StorageError;
 

@@ -1,7 +1,9 @@
 //! `quorate status`: what each server says of itself.
 
-use super::{DONE, FAILED, Health, Holder, Instance, complain, complain_of, say};
-use crate::cli::ServiceArgs;
+use super::args::ServiceArgs;
+use super::holder::Holder;
+use super::instance::{DONE, FAILED, Instance, complain, complain_of, say};
+use super::probe::Health;
 use crate::error::Error;
 use crate::output;
 

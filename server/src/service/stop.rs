@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::{DONE, FAILED, Health, Holder, Instance, complain, complain_of, process, say};
-use crate::cli::{ServiceArgs, StopOptions};
+use super::args::{ServiceArgs, StopOptions};
+use super::holder::Holder;
+use super::instance::{DONE, FAILED, Instance, complain, complain_of, say};
+use super::probe::Health;
+use super::process;
 use crate::error::{Error, system};
 
 /// How long the system may take to end a process that is killed.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use quorate_core::ids::{Epoch, Zxid};
 use quorate_core::wire::files::{Compression, FileKind};
 
+use super::config::StorageConfig;
 use super::disk::Disk;
 use super::epochs::EpochFiles;
 use super::error::{During, StorageError};
@@ -18,8 +19,8 @@ use super::overlay::Overlay;
 use super::paths::{
     ACCEPTED_EPOCH, CURRENT_EPOCH, INSTALLING, LOCK, Paths, TEMPORARY, TRUNCATE, UNSYNCED, parse_marker,
 };
-use super::recovery::{self, PassedOver, Recovered};
-use super::{StorageConfig, history};
+use super::recovery::{PassedOver, Recovered};
+use super::{history, recovery};
 
 /// What a file in a data directory is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

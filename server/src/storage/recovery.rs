@@ -37,15 +37,16 @@ use bytes::Bytes;
 use quorate_core::ids::{Epoch, Zxid};
 use quorate_core::wire::files::FileKind;
 
+use super::config::StorageConfig;
 use super::disk::{Disk, SyncPoint};
 use super::epochs::EpochFiles;
 use super::error::{During, StorageError};
-use super::history::{self, Logs};
+use super::history::Logs;
 use super::image::Image;
 use super::install::Marker;
 use super::paths::{LOCK, Paths, TEMPORARY, TRUNCATE, VERSION_DIR, parse_marker};
-use super::snapshot_file::{self, SnapshotInfo, SnapshotName, Unusable};
-use super::{StorageConfig, install, truncate};
+use super::snapshot_file::{SnapshotInfo, SnapshotName, Unusable};
+use super::{history, install, snapshot_file, truncate};
 
 /// What a data directory holds.
 #[derive(Clone, Debug)]

@@ -7,9 +7,10 @@ use quorate_core::ids::{ServerId, Zxid};
 use quorate_core::quorum::{Group, QuorumVerifier};
 use quorate_core::timer::Timer;
 
-use super::catalogue::{leads, setting_of};
+use super::ensemble::{Ensemble, Reachable};
+use super::model_spec::{Expected, ModelSpec, Variant};
 use super::prepared::{NOTHING, Run, quorum_follows};
-use super::{Ensemble, Expected, ModelSpec, Reachable, Variant};
+use super::worlds::{leads, setting_of};
 use crate::byte::Byte;
 use crate::properties;
 use crate::world::{Action, Budget, Durable, QuorumPort, Setting, World};

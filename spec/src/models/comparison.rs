@@ -5,15 +5,17 @@ use std::sync::Arc;
 use quorate_core::config::ElectionMode;
 use quorate_core::ids::Zxid;
 
-use super::catalogue::{lead_undisturbed, quiet, setting, zab};
+use super::ensemble::Ensemble;
+use super::model_spec::{Expected, ModelSpec, Variant};
 use super::paxos::duel::{Distinguished, Duel};
 use super::paxos::fast::Fast;
 use super::paxos::multi::Multi;
 use super::paxos::single::Single;
-use super::paxos::{Checked, Protocol};
-use super::{Ensemble, Expected, ModelSpec, Variant};
+use super::protocol::{Checked, Protocol};
+use super::worlds::{lead_undisturbed, quiet, setting, zab};
 use crate::byte::Byte;
-use crate::properties::{self, Invariant};
+use crate::properties;
+use crate::properties::invariant::Invariant;
 use crate::search::Searchable;
 use crate::world::{Action, Budget, Durable, Setting, World};
 

@@ -1,28 +1,17 @@
 //! The models that take hours: larger bounds, four and five servers.
 
+pub use crate::models::model_spec::DeepSpec;
 use quorate_core::config::ElectionMode;
 use quorate_core::election::ServerState;
 use quorate_core::ids::ServerId;
 use quorate_core::quorum::QuorumVerifier;
 
-use super::catalogue::{election_in, leads, setting_of, somebody_has_a_leader, zab};
-use super::{Ensemble, Reachable, Variant, groups, harsh};
+use super::ensemble::{Ensemble, Reachable};
+use super::model_spec::Variant;
+use super::worlds::{election_in, leads, setting_of, somebody_has_a_leader, zab};
+use super::{groups, harsh};
 use crate::search::Searchable;
 use crate::world::{Budget, Durable, Setting};
-
-/// A model that is searched depth first, and what is known of it.
-pub struct DeepSpec {
-    /// The model's name.
-    pub name: &'static str,
-    /// What is composed.
-    pub composes: &'static str,
-    /// The model's bounds in words.
-    pub bounds: &'static str,
-    /// How many unique states it has, where a search has come to its end.
-    pub unique: Option<usize>,
-    /// The model.
-    pub build: fn(Variant) -> Box<dyn Searchable>,
-}
 
 const ZAB: &str = "QuorumPeer with an election oracle, quorum port, disks with separate write and sync";
 const SYMMETRIC: &str = "QuorumPeer with an election oracle, quorum port, disks with separate write and sync; all servers but the first \
@@ -130,7 +119,7 @@ pub fn deep() -> Vec<DeepSpec> {
             build: |variant| oracle(3, Budget { faults: 3, txns: 2, elections: 2, resends: 0 }, variant),
         },
     ];
-    models.extend(super::sessions::deep());
+    models.extend(super::sessions::themes::deep());
     models
 }
 

@@ -8,9 +8,10 @@ use quorate_core::config::ElectionMode;
 use quorate_core::ids::Zxid;
 use quorate_core::zab::Packet;
 
-use super::catalogue::{quiet_ensemble_agrees, sends, setting};
+use super::ensemble::{Ensemble, Reachable};
+use super::model_spec::{Expected, ModelSpec, Variant};
 use super::prepared::ensemble;
-use super::{Ensemble, Expected, ModelSpec, Reachable, Variant};
+use super::worlds::{quiet_ensemble_agrees, sends, setting};
 use crate::byte::Byte;
 use crate::world::{Action, Budget, DiskOp, Durable, Setting, World};
 

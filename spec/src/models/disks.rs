@@ -4,9 +4,10 @@
 use quorate_core::config::{Constant, ElectionMode, PeerConfig};
 use quorate_core::ids::Zxid;
 
-use super::catalogue::{lead_undisturbed, setting};
+use super::ensemble::{Ensemble, Reachable};
+use super::model_spec::{Expected, ModelSpec, Variant};
 use super::prepared::{NOTHING, Run, ensemble};
-use super::{Ensemble, Expected, ModelSpec, Reachable, Variant};
+use super::worlds::{lead_undisturbed, setting};
 use crate::world::{Budget, Disk, DiskOp, Durable, Setting, World};
 
 pub(super) fn catalogue() -> Vec<ModelSpec> {

@@ -7,10 +7,11 @@ use quorate_core::ids::ServerId;
 use quorate_core::quorum::QuorumVerifier;
 use quorate_core::timer::Timer;
 
-use super::catalogue::{all_started, election_in, leads, led_by_quorum, setting, setting_of};
-use super::{Ensemble, Reachable, Variant};
+use super::ensemble::{Ensemble, Reachable};
+use super::model_spec::Variant;
+use super::worlds::{all_started, election_in, leads, led_by_quorum, setting, setting_of};
 use crate::byte::Byte;
-use crate::properties::Invariant;
+use crate::properties::invariant::Invariant;
 use crate::world::{Action, Budget, QuorumPort, Setting, World};
 
 /// The rounds after which nobody gives a leader up any more.

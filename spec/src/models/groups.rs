@@ -6,11 +6,12 @@ use quorate_core::election::ServerState;
 use quorate_core::ids::ServerId;
 use quorate_core::quorum::{Group, QuorumVerifier};
 
-use super::catalogue::{
+use super::ensemble::{Ensemble, Reachable};
+use super::faults::imagining;
+use super::model_spec::Variant;
+use super::worlds::{
     all_started, election_in, ensemble, leads, leads_established, setting_of, somebody_has_a_leader,
 };
-use super::faults::imagining;
-use super::{Ensemble, Reachable, Variant};
 use crate::world::{Budget, Durable, Setting, World};
 
 /// Servers 1 and 2 alone in a group each, 3 and 4 together: {1, 2} is a quorum though it is half of the

@@ -6,8 +6,9 @@ use quorate_core::config::ElectionMode;
 use quorate_core::election::ServerState;
 use quorate_core::zab::Packet;
 
-use super::catalogue::{all_started, election_in, ensemble, leads, setting};
-use super::{Ensemble, Expected, ModelSpec, Reachable, Variant};
+use super::ensemble::{Ensemble, Reachable};
+use super::model_spec::{Expected, ModelSpec, Variant};
+use super::worlds::{all_started, election_in, ensemble, leads, setting};
 use crate::byte::Byte;
 use crate::world::{Budget, Durable, End, Harsh, Setting, World};
 

@@ -7,9 +7,10 @@ use quorate_core::ids::Zxid;
 use quorate_core::quorum::QuorumVerifier;
 use quorate_core::zab::Packet;
 
-use super::catalogue::{ensemble, led, serving_agree, setting, setting_of};
+use super::ensemble::{Ensemble, Reachable};
+use super::model_spec::{Expected, ModelSpec, Variant};
 use super::prepared::{Run, concerns};
-use super::{Ensemble, Expected, ModelSpec, Reachable, Variant};
+use super::worlds::{ensemble, led, serving_agree, setting, setting_of};
 use crate::byte::Byte;
 use crate::world::{Action, Budget, Durable, Flaws, Setting, Side, World};
 

@@ -6,9 +6,10 @@ use quorate_core::ZabState;
 use quorate_core::config::ElectionMode;
 use quorate_core::ids::Zxid;
 
-use super::catalogue::setting;
+use super::ensemble::{Ensemble, Reachable};
+use super::model_spec::{Expected, ModelSpec, Variant};
 use super::prepared::{NOTHING, Run, concerns, ensemble, oracle, phase};
-use super::{Ensemble, Expected, ModelSpec, Reachable, Variant};
+use super::worlds::setting;
 use crate::byte::Byte;
 use crate::world::{Action, Budget, Durable, Side, World};
 

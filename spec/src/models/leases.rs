@@ -16,10 +16,10 @@ use quorate_core::election::ServerState;
 use quorate_core::ids::{Epoch, Now, ServerId};
 use quorate_core::timer::Timer;
 
-use super::catalogue::setting;
-use super::paxos::{Checked, Claim, Protocol};
+use super::model_spec::{Expected, ModelSpec, Variant};
 use super::prepared::{NOTHING, Run};
-use super::{Expected, ModelSpec, Variant};
+use super::protocol::{Checked, Claim, Protocol};
+use super::worlds::setting;
 use crate::byte::Byte;
 use crate::world::{Action, Budget, Connection, Durable, Setting, Side, World};
 

@@ -9,8 +9,8 @@ use std::fmt;
 use quorate_core::election::{ElectionLink, LinkOutput, LinkOutputs};
 use quorate_core::ids::ServerId;
 
-use super::Variant;
-use super::paxos::{Claim, Protocol};
+use super::model_spec::Variant;
+use super::protocol::{Claim, Protocol};
 
 /// Two servers and their bounds; the second has the larger id.
 #[derive(Clone, Copy, Debug)]

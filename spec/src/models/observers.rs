@@ -4,8 +4,9 @@ use quorate_core::config::ElectionMode;
 use quorate_core::ids::ServerId;
 use quorate_core::quorum::QuorumVerifier;
 
-use super::catalogue::{election_in, ensemble, lead_undisturbed, leads, led_by_quorum, setting_of};
-use super::{Ensemble, Reachable, Variant};
+use super::ensemble::{Ensemble, Reachable};
+use super::model_spec::Variant;
+use super::worlds::{election_in, ensemble, lead_undisturbed, leads, led_by_quorum, setting_of};
 use crate::world::{Budget, Durable, Setting, World};
 
 /// The index of the only observer, after three voters.

@@ -11,8 +11,9 @@ use quorate_core::quorum::QuorumVerifier;
 use quorate_core::timer::Timer;
 use quorate_core::{QuorumPeer, ZabState};
 
-use super::catalogue::{led, serving_agree, setting};
-use super::{Ensemble, Expected, ModelSpec, Reachable, Variant};
+use super::ensemble::{Ensemble, Reachable};
+use super::model_spec::{Expected, ModelSpec, Variant};
+use super::worlds::{led, serving_agree, setting};
 use crate::byte::Byte;
 use crate::properties;
 use crate::world::{Action, Budget, Durable, Modelled, QuorumPort, Setting, World};

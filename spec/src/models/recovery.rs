@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use quorate_core::config::ElectionMode;
 use quorate_core::election::ServerState;
 
-use super::catalogue::zab;
-use super::{Ensemble, Goal, Reachable, Variant};
+use super::ensemble::{Ensemble, Goal, Reachable};
+use super::model_spec::Variant;
+use super::worlds::zab;
 use crate::world::{Budget, Durable, QuorumPort, World};
 
 /// From every state of a small ensemble the network is gone for good: everybody looks for a leader in the

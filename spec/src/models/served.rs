@@ -5,9 +5,9 @@ use super::buckets::Buckets;
 use super::clients::Clients;
 use super::clients::menu::THEMES;
 use super::links::Links;
-use super::paxos::Checked;
+use super::model_spec::{Expected, ModelSpec};
+use super::protocol::Checked;
 use super::road::Road;
-use super::{Expected, ModelSpec};
 
 pub(super) fn catalogue() -> Vec<ModelSpec> {
     vec![

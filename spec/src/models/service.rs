@@ -14,7 +14,7 @@ use quorate_core::wire::client::{ConnectRequest, Request, RequestHeader};
 use quorate_core::wire::jute::{DEFAULT_MAX_FIELD, Jute};
 use quorate_core::wire::record::Stat;
 
-use super::Variant;
+use super::model_spec::Variant;
 use crate::hash::fingerprint;
 
 /// A service with its fingerprint: a state of several of them hashes only the one that changed.

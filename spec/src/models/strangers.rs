@@ -4,9 +4,10 @@
 use quorate_core::config::ElectionMode;
 use quorate_core::ids::{LAST_EPOCH, ServerId};
 
-use super::catalogue::{quiet_ensemble_agrees, setting};
+use super::ensemble::{Ensemble, Reachable};
+use super::model_spec::{Expected, ModelSpec, Variant};
 use super::prepared::{NOTHING, Run, ensemble};
-use super::{Ensemble, Expected, ModelSpec, Reachable, Variant};
+use super::worlds::{quiet_ensemble_agrees, setting};
 use crate::world::{Action, Budget, Durable, Forged, Setting, World};
 
 pub(super) fn catalogue() -> Vec<ModelSpec> {

@@ -5,8 +5,9 @@ use quorate_core::config::ElectionMode;
 use quorate_core::ids::Zxid;
 use quorate_core::zab::Packet;
 
-use super::catalogue::{sends, zab};
-use super::{Ensemble, Reachable, Variant};
+use super::ensemble::{Ensemble, Reachable};
+use super::model_spec::Variant;
+use super::worlds::{sends, zab};
 use crate::byte::Byte;
 use crate::world::{Budget, Durable, Server, World};
 

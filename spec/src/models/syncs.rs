@@ -3,9 +3,10 @@
 
 use quorate_core::config::{Constant, ElectionMode, PeerConfig};
 
-use super::catalogue::{led, serving_agree, setting};
+use super::ensemble::{Ensemble, Reachable};
+use super::model_spec::{Expected, ModelSpec, Variant};
 use super::prepared::{NOTHING, Run, ensemble};
-use super::{Ensemble, Expected, ModelSpec, Reachable, Variant};
+use super::worlds::{led, serving_agree, setting};
 use crate::world::{Action, Budget, Durable, Setting, World};
 
 pub(super) fn catalogue() -> Vec<ModelSpec> {

@@ -1,6 +1,6 @@
 //! AckImpliesDurable: What is acknowledged is on disk: a proposal, an epoch, a history before NEWLEADER.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// What is acknowledged is on disk: a proposal, an epoch, a history before NEWLEADER.

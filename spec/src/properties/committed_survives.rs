@@ -1,7 +1,7 @@
 //! CommittedSurvives: What any server has delivered is on the disks of a quorum, and in the history of the
 //! newest established leader.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// What any server has delivered is on the disks of a quorum, and in the history of the newest established

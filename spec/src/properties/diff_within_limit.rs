@@ -1,6 +1,6 @@
 //! DiffWithinLimit: No learner is sent more committed transactions one by one than its leader's limit.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// No learner is sent more committed transactions one by one than its leader's limit.

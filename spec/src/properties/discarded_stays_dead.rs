@@ -1,6 +1,6 @@
 //! DiscardedStaysDead: A proposal that an established epoch does not contain is never delivered.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// A proposal that an established epoch does not contain is never delivered.

@@ -1,7 +1,7 @@
 //! ElectedIsBestOfQuorum: A server that decided has a leader whose own vote no voter of some quorum beats.
 
-use super::Invariant;
-use crate::models::Ensemble;
+use super::invariant::Invariant;
+use crate::models::ensemble::Ensemble;
 use crate::world::World;
 
 /// A server that decided has a leader whose own vote no voter of some quorum beats.

@@ -1,6 +1,6 @@
 //! EpochsMonotone: acceptedEpoch and currentEpoch on a disk never go back, and currentEpoch is not ahead.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// acceptedEpoch and currentEpoch on a disk never go back, and currentEpoch is not ahead.

@@ -2,7 +2,7 @@
 
 use quorate_core::ids::Zxid;
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// Only what a primary proposed, or a disk held from the start, is delivered.

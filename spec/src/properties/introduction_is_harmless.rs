@@ -1,7 +1,7 @@
 //! IntroductionIsHarmless: Whoever introduces itself takes no living connection, ends no reign shorter than
 //! initLimit, and moves the epoch by no more than EPOCH_LEAP.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// Whoever introduces itself takes the place of no learner that is connected and alive, ends the reign of no

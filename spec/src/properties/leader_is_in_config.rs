@@ -1,7 +1,7 @@
 //! LeaderIsInConfig: Nobody follows a server that is no voter of its own configuration, or one of weight 0.
 
-use super::Invariant;
-use crate::models::Ensemble;
+use super::invariant::Invariant;
+use crate::models::ensemble::Ensemble;
 use crate::world::World;
 
 /// Nobody follows a server that is no voter of its own configuration, or one of weight 0.

@@ -1,6 +1,6 @@
 //! Leadership: An epoch has at most one established leader.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// An epoch has at most one established leader: over the whole run for the newest established epoch,

@@ -1,6 +1,6 @@
 //! LocalPrimaryOrder: What one primary proposed is delivered in the order it was proposed, without holes.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// What one primary proposed is delivered in the order it was proposed, without holes.

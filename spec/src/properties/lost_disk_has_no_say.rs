@@ -1,7 +1,7 @@
 //! LostDiskHasNoSay: A server that may have lost its disk votes for nobody and promises nothing until a
 //! leader has given it a history.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// A server that may have lost its disk votes for nobody and promises nothing until a leader has given it a

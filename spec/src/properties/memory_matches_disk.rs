@@ -1,6 +1,6 @@
 //! MemoryMatchesDisk: A running server has in memory exactly what its disk will hold once it has caught up.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// A running server has in memory exactly what its disk will hold once it has caught up.

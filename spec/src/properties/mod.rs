@@ -10,6 +10,7 @@ mod elected_is_best_of_quorum;
 mod epochs_monotone;
 mod integrity;
 mod introduction_is_harmless;
+pub(crate) mod invariant;
 mod leader_is_in_config;
 mod leadership;
 mod local_primary_order;
@@ -20,7 +21,7 @@ mod observer_ends_no_reign;
 mod only_askers_are_answered;
 mod prefix_consistency;
 mod primary_integrity;
-mod scene;
+pub(crate) mod scene;
 mod serving_leader_has_quorum;
 mod state_is_named_truly;
 mod step_down_without_quorum;
@@ -31,24 +32,8 @@ mod vote_is_not_worse;
 #[cfg(test)]
 mod tests;
 
+pub use invariant::Invariant;
 pub use scene::Scene;
-pub(crate) use scene::Searched;
-
-use crate::models::Ensemble;
-use crate::world::World;
-
-/// A statement about every reachable state.
-#[derive(Clone, Copy, Debug)]
-pub struct Invariant {
-    /// The property's name.
-    pub name: &'static str,
-    /// What it says, in one sentence.
-    pub claim: &'static str,
-    /// Where it comes from.
-    pub source: &'static str,
-    /// Whether a state satisfies it.
-    pub holds: fn(&Ensemble, &World) -> bool,
-}
 
 /// The properties of ZAB.
 pub const ZAB: &[Invariant] = &[

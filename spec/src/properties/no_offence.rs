@@ -1,6 +1,6 @@
 //! NoOffence: Among Quorate servers nobody ever sends what the receiver must refuse.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// Among Quorate servers nobody ever sends what the receiver must refuse: a packet outside its

@@ -1,6 +1,6 @@
 //! ObserverEndsNoReign: An observer that has promised a later epoch ends no leader's reign.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// An observer that has promised a later epoch ends no leader's reign, however long that has lasted: what an

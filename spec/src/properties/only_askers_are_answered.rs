@@ -1,6 +1,6 @@
 //! OnlyAskersAreAnswered: A server that has a leader and does not ask is not answered.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// A notification of a server that has a leader is not answered. Otherwise an observer that has a leader and

@@ -1,6 +1,6 @@
 //! PrefixConsistency: Of any two delivered sequences one is a prefix of the other.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// Of any two delivered sequences one is a prefix of the other.

@@ -1,7 +1,7 @@
 //! PrimaryIntegrity: A primary has delivered everything of earlier epochs that is ever delivered before it
 //! proposes.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// A primary has delivered everything of earlier epochs that is ever delivered before it proposes.

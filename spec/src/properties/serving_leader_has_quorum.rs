@@ -1,6 +1,6 @@
 //! ServingLeaderHasQuorum: A leader that serves is connected to a quorum that has its history.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// A leader that serves is connected to a quorum that has its history.

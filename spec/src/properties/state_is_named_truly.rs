@@ -1,6 +1,6 @@
 //! StateIsNamedTruly: Only an established leader sends a state under the start of its epoch.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// Only an established leader sends a state under the start of its epoch: that name tells a later leader that

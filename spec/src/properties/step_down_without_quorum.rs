@@ -1,7 +1,7 @@
 //! StepDownWithoutQuorum: A leader of which no quorum was heard for more than syncLimit checks no longer
 //! leads.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// A leader of which no quorum was heard for more than syncLimit checks no longer leads: with a syncLimit of

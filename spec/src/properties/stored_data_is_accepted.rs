@@ -1,6 +1,6 @@
 //! StoredDataIsAccepted: A server never refuses to start on what it has written itself.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// A server never refuses to start on what it has written itself.

@@ -1,7 +1,7 @@
 //! SyncFlushes: A sync is answered once its server has applied all that its leader had proposed when it was
 //! asked.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// A sync is answered once its server has applied all that its leader had proposed when it was asked.

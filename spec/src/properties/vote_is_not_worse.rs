@@ -1,6 +1,6 @@
 //! VoteIsNotWorse: Nobody votes for a server with less than it has itself.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::scene::{Scene, Searched};
 
 /// Nobody who looks for a leader votes for a server with less than it has itself, by epoch, then zxid,

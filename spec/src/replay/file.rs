@@ -8,7 +8,7 @@ use quorate_core::ids::{Link, Now, ServerId};
 use quorate_core::recording::{self, Damage, Frames, Header, Record};
 
 use super::error::ReplayError;
-use super::kind;
+use super::summary::kind;
 
 /// How recordings' names end.
 const SUFFIX: &str = "qrec";

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
 
 use quorate_core::election::{Notification, ServerState};
-use quorate_core::ids::{ConnId, Epoch, Link, ServerId, Zxid};
+use quorate_core::ids::{ConnId, Link, ServerId, Zxid};
 use quorate_core::pipeline::{ClientReply, ClientTxn};
 use quorate_core::recording::{self, Frames, Record, fingerprint};
 use quorate_core::timer::Timer;
 use quorate_core::zab::Packet;
-use quorate_core::{Input, LearnerStatus, Output, Reason, ZabState};
+use quorate_core::{Input, Output, Reason, ZabState};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::answers::Answers;
@@ -19,9 +19,9 @@ use super::clients::{At, Clients};
 use super::error::{Broken, Failure, ReplayError};
 use super::file::Recording;
 use super::server::Server;
+use super::summary::{Summary, floor, kind};
 use super::wires::{Phase, Sent, Wires};
-use super::{Summary, floor, kind};
-use crate::properties::{Invariant, Predicate, Scene, zab_in};
+use crate::properties::{Invariant, Predicate, zab_in};
 use crate::world::{Ghost, answers_needlessly, is_oversized, promises, votes, votes_for_less};
 
 /// So many steps are told when something is broken.
@@ -57,27 +57,27 @@ struct Told {
 
 /// The merged run so far.
 pub(super) struct Merged<'a> {
-    recordings: &'a [Recording],
-    ids: Vec<ServerId>,
-    servers: Vec<Server>,
+    pub(super) recordings: &'a [Recording],
+    pub(super) ids: Vec<ServerId>,
+    pub(super) servers: Vec<Server>,
     readers: Vec<Reader<'a>>,
-    wires: Wires,
+    pub(super) wires: Wires,
     /// What was ever said to whom.
-    votes: HashSet<(usize, ServerId, u64)>,
-    ghost: Ghost<u64>,
+    pub(super) votes: HashSet<(usize, ServerId, u64)>,
+    pub(super) ghost: Ghost<u64>,
     /// The beginnings of what was delivered.
-    delivered: Chain,
-    judged: usize,
-    discarded: usize,
-    preloaded: HashSet<(Zxid, u64)>,
-    floor: Zxid,
+    pub(super) delivered: Chain,
+    pub(super) judged: usize,
+    pub(super) discarded: usize,
+    pub(super) preloaded: HashSet<(Zxid, u64)>,
+    pub(super) floor: Zxid,
     /// The digest of the tree after each transaction.
-    digests: HashMap<Zxid, i64>,
-    answers: Answers,
-    properties: Vec<(&'static Invariant, Predicate<Merged<'a>>)>,
-    clients: Clients,
+    pub(super) digests: HashMap<Zxid, i64>,
+    pub(super) answers: Answers,
+    pub(super) properties: Vec<(&'static Invariant, Predicate<Merged<'a>>)>,
+    pub(super) clients: Clients,
     story: VecDeque<Told>,
-    summary: Summary,
+    pub(super) summary: Summary,
 }
 
 impl<'a> Merged<'a> {
@@ -523,64 +523,8 @@ impl<'a> Merged<'a> {
         }))
     }
 
-    fn index(&self, id: ServerId) -> Option<usize> {
+    pub(super) fn index(&self, id: ServerId) -> Option<usize> {
         self.ids.binary_search(&id).ok()
-    }
-}
-
-impl Scene for Merged<'_> {
-    type Txn = u64;
-
-    fn servers(&self) -> usize {
-        self.servers.len()
-    }
-
-    fn ghost(&self) -> &Ghost<u64> {
-        &self.ghost
-    }
-
-    fn judged(&self) -> usize {
-        self.judged
-    }
-
-    fn floor(&self) -> Zxid {
-        self.floor
-    }
-
-    fn preloaded(&self, txn: (Zxid, u64)) -> bool {
-        self.preloaded.contains(&txn)
-    }
-
-    fn is_quorum(&self, has: &dyn Fn(usize) -> bool) -> bool {
-        self.recordings[0].header.config.membership.is_quorum(|id| self.index(id).is_some_and(has))
-    }
-
-    fn established(&self, i: usize) -> Option<Epoch> {
-        self.servers[i].up.as_ref()?.peer.established_epoch()
-    }
-
-    fn learners(&self, i: usize) -> Vec<(usize, LearnerStatus)> {
-        let learners = self.servers[i].up.as_ref().map(|up| up.peer.status().learners).unwrap_or_default();
-        learners.into_iter().filter_map(|learner| Some((self.index(learner.id)?, learner))).collect()
-    }
-
-    fn epochs_on_disk(&self, i: usize) -> (Epoch, Epoch) {
-        let durable = &self.servers[i].durable;
-        (durable.accepted, durable.current)
-    }
-
-    fn disk_has_delivered(&self, i: usize) -> bool {
-        self.servers[i].durable.chain.agrees(&self.delivered, self.delivered.len())
-    }
-
-    fn applied_has_delivered(&self, i: usize) -> bool {
-        let server = &self.servers[i];
-        server.applied >= self.delivered.len()
-            && server.ahead.chain.agrees(&self.delivered, self.delivered.len())
-    }
-
-    fn memory_matches_disk(&self, i: usize) -> bool {
-        self.servers[i].up.is_none() || self.servers[i].matches
     }
 }
 

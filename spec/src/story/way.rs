@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::NoSuchPath;
-use crate::search::Subject;
+use super::teller::NoSuchPath;
+use crate::subject::Subject;
 
 /// The shortest way to a state that is wanted, as numbers; `None` if the model has none, or none
 /// within so many states.

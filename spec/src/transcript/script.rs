@@ -1,30 +1,20 @@
 //! A path of an ensemble as a transcript: the same steps as commands, performed and compared.
 
-use std::fmt::{self, Write};
+pub(super) use crate::transcript::unwritable::Unwritable;
+use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use quorate_core::config::{ElectionMode, SizeLimit};
 use quorate_core::quorum::QuorumVerifier;
 use stateright::Model;
 
-use super::{Stage, perform};
+use super::perform;
+use super::stage::Stage;
 use crate::byte::Byte;
-use crate::models::Ensemble;
-use crate::story::way_to;
+use crate::models::ensemble::Ensemble;
+use crate::story::way::way_to;
 use crate::words;
 use crate::world::{Action, Budget, Durable, Flaws, World};
-
-/// A path that cannot be written as a transcript.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Unwritable(pub String);
-
-impl fmt::Display for Unwritable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no transcript can be written: {}", self.0)
-    }
-}
-
-impl std::error::Error for Unwritable {}
 
 /// How many states are searched for what went before a path that begins in the middle.
 const PRELUDE: usize = 200_000;

@@ -10,12 +10,11 @@ use quorate_core::quorum::{Group, QuorumVerifier};
 use quorate_core::timer::Timer;
 
 use crate::byte::Byte;
-use crate::models::Ensemble;
-use crate::properties;
-use crate::words;
+use crate::models::ensemble::Ensemble;
 use crate::world::{
     Action, Budget, Connection, DiskOp, Durable, End, Flaws, Forged, Harsh, QuorumPort, Setting, Side, World,
 };
+use crate::{properties, words};
 
 /// More steps than any scenario needs to come to rest.
 const MOST_STEPS: usize = 10_000;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use quorate_core::ids::{ConnId, Zxid};
 use quorate_core::{Input, Output};
 
-use super::{Action, AppliedOf, Durable, Flaws, JavaPeer, Modelled, Server, View, World};
+use super::{Action, AppliedOf, Durable, Flaws, JavaPeer, Marked, Modelled, Server, View, World};
 use crate::byte::{Applied, Byte};
 
-impl Modelled for Byte {
+impl Marked for Byte {
     type Mark = Byte;
 
     fn mark(&self) -> Byte {
@@ -22,7 +22,9 @@ impl Modelled for Byte {
     fn listed(snapshot: &Applied) -> &[(Zxid, Byte)] {
         snapshot
     }
+}
 
+impl Modelled for Byte {
     const SYNCS: u8 = Byte::SYNCS;
 
     fn submission(left: u8) -> Byte {

@@ -12,12 +12,12 @@ use quorate_core::ids::{Epoch, Ticket, Zxid};
 use quorate_core::zab::SnapshotOf;
 use quorate_core::{Output, Recovered};
 
-use super::Modelled;
+use super::marked::Marked;
 use crate::byte::Byte;
 
 /// What survives a crash.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Durable<P: Modelled = Byte> {
+pub struct Durable<P: Marked = Byte> {
     /// `acceptedEpoch`.
     pub accepted_epoch: Epoch,
     /// `currentEpoch`.
@@ -33,7 +33,7 @@ pub struct Durable<P: Modelled = Byte> {
     pub lost: bool,
 }
 
-impl<P: Modelled> Durable<P> {
+impl<P: Marked> Durable<P> {
     /// A new disk.
     pub fn empty() -> Self {
         Durable {
@@ -82,7 +82,7 @@ impl<P: Modelled> Durable<P> {
 
 /// A storage operation.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum DiskOp<P: Modelled = Byte> {
+pub enum DiskOp<P: Marked = Byte> {
     /// Write at the end of the log.
     Append(Zxid, P),
     /// Drop what comes after.
@@ -102,7 +102,7 @@ pub enum DiskOp<P: Modelled = Byte> {
 ///
 /// Two disks that differ only in how many operations went before are the same state.
 #[derive(Clone, Debug)]
-pub struct Disk<P: Modelled = Byte> {
+pub struct Disk<P: Marked = Byte> {
     /// What survives a crash.
     pub durable: Durable<P>,
     /// What does not, oldest first.
@@ -114,7 +114,7 @@ pub struct Disk<P: Modelled = Byte> {
 
 type Parts<'a, P> = (&'a Durable<P>, &'a VecDeque<DiskOp<P>>, &'a Option<(Zxid, SnapshotOf<P>)>);
 
-impl<P: Modelled> Disk<P> {
+impl<P: Marked> Disk<P> {
     /// A disk with these contents.
     pub fn new(durable: Durable<P>) -> Self {
         Disk { durable, pending: VecDeque::new(), snapshot: None, first: 0 }
@@ -210,22 +210,22 @@ impl<P: Modelled> Disk<P> {
     }
 }
 
-impl<P: Modelled> Disk<P> {
+impl<P: Marked> Disk<P> {
     /// What makes a difference.
     fn parts(&self) -> Parts<'_, P> {
         (&self.durable, &self.pending, &self.snapshot)
     }
 }
 
-impl<P: Modelled> PartialEq for Disk<P> {
+impl<P: Marked> PartialEq for Disk<P> {
     fn eq(&self, other: &Self) -> bool {
         self.parts() == other.parts()
     }
 }
 
-impl<P: Modelled> Eq for Disk<P> {}
+impl<P: Marked> Eq for Disk<P> {}
 
-impl<P: Modelled> Hash for Disk<P> {
+impl<P: Marked> Hash for Disk<P> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.parts().hash(state);
     }

@@ -8,12 +8,12 @@ use std::collections::VecDeque;
 
 use quorate_core::zab::Packet;
 
-use super::Modelled;
+use super::marked::Marked;
 use crate::byte::Byte;
 
 /// One connection from a learner to a leader.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Connection<P: Modelled = Byte> {
+pub struct Connection<P: Marked = Byte> {
     /// Index of the server that dialed.
     pub learner: usize,
     /// Index of the server that was dialed.
@@ -55,7 +55,7 @@ pub enum Side {
     Leader,
 }
 
-impl<P: Modelled> Connection<P> {
+impl<P: Marked> Connection<P> {
     /// A fresh connection.
     pub fn new(learner: usize, leader: usize, generation: u32) -> Self {
         Connection {

@@ -1,36 +1,18 @@
-//! What a world asks of its payload: to be looked at, and to be asked for by clients.
-
-use std::fmt::Debug;
-use std::hash::Hash;
-use std::sync::Arc;
+//! What a world asks of its payload: to be asked for by clients, and to tell what they are told.
 
 use quorate_core::ids::{ConnId, Zxid};
-use quorate_core::payload::Payload;
-use quorate_core::zab::SnapshotOf;
 use quorate_core::{ClientOf, Input, ReplyOf};
 
-use super::{Action, Durable, Flaws, Server, World};
+use super::action::Action;
+use super::disk::Durable;
+use super::java::Flaws;
+use super::marked::{AppliedOf, Marked};
+use super::state::{Server, World};
 
-/// What has been applied, in order, each transaction by its mark.
-pub type AppliedOf<P> = Arc<Vec<(Zxid, <P as Modelled>::Mark)>>;
-
-/// A payload that a [`World`] can run. What its service has applied can be looked at.
-///
+/// A payload that a [`World`] can run. ///
 /// Two are there: [`Byte`](crate::byte::Byte), a list of bytes, and [`Deed`](crate::deed::Deed), the server's
 /// own service with its tree, sessions and watches.
-pub trait Modelled: Payload {
-    /// Tells transactions apart.
-    type Mark: Copy + Eq + Ord + Hash + Debug + Send + Sync;
-
-    /// This transaction's mark.
-    fn mark(&self) -> Self::Mark;
-
-    /// What a service has applied.
-    fn applied(service: &Self::Service) -> &AppliedOf<Self>;
-
-    /// What is in a snapshot.
-    fn listed(snapshot: &SnapshotOf<Self>) -> &[(Zxid, Self::Mark)];
-
+pub trait Modelled: Marked {
     /// How many `sync`s can wait at a server at a time.
     const SYNCS: u8 = 0;
 

@@ -9,7 +9,9 @@ use quorate_core::payload::{Payload, Size};
 use quorate_core::zab::Packet;
 use quorate_core::{Input, Output, QuorumPeer};
 
-use super::{Broken, Modelled, World, index};
+use super::ghost::Broken;
+use super::modelled::Modelled;
+use super::state::{World, index};
 
 /// Whether a packet says no more than what is on its sender's disk: `accepted` is the epoch it has
 /// promised, `on_disk` acceptedEpoch and currentEpoch, `all_up_to` tells whether its whole history up to a

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use quorate_core::{Input, Output, QuorumPeer, Status};
 
-use super::{AppliedOf, JavaPeer, Modelled};
+use super::java::JavaPeer;
+use super::marked::{AppliedOf, Marked};
 use crate::byte::Byte;
 
 /// One call of `step`.
 #[derive(Clone, Debug)]
-pub struct Event<P: Modelled = Byte> {
+pub struct Event<P: Marked = Byte> {
     /// Index of the server.
     pub server: usize,
     /// What it was told.
@@ -24,7 +25,7 @@ pub struct Event<P: Modelled = Byte> {
 
 /// What can be seen of a server.
 #[derive(Clone, Debug)]
-pub struct View<P: Modelled = Byte> {
+pub struct View<P: Marked = Byte> {
     /// What it tells about itself.
     pub status: Status,
     /// Whether clients are served.
@@ -33,7 +34,7 @@ pub struct View<P: Modelled = Byte> {
     pub applied: AppliedOf<P>,
 }
 
-impl<P: Modelled> View<P> {
+impl<P: Marked> View<P> {
     /// A server at this moment.
     pub fn of(peer: &QuorumPeer<P>) -> Self {
         let applied = Arc::clone(P::applied(peer.service()));

@@ -13,16 +13,18 @@ mod requests;
 mod speculation;
 mod transactions;
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
+use super::tree_service::Fx;
 use super::*;
-use crate::ids::{ServerId, Ticket};
-use crate::payload::Payload;
+use crate::ids::{ConnId, Now, ServerId, SessionId, Ticket, Touch, Zxid};
+use crate::payload::{Effect, Origin, Payload, RequestKind, Service, ServingRole, Size};
+use crate::wire::client::OpCode;
 use crate::wire::client::{
     ConnectRequest, ConnectResponse, CreateRequest, ReplyHeader, Request, RequestHeader, Response,
 };

@@ -11,7 +11,7 @@
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use super::Meta;
+use super::meta::Meta;
 
 /// Znodes per page. Small: a page is copied for each first write after a view was taken, and the copies are
 /// the extra memory of a snapshot. Large: the fixed cost of a page (about 80 bytes with allocator overhead)

@@ -9,6 +9,8 @@ use std::hash::DefaultHasher;
 use proptest::prelude::*;
 
 use super::{page::INLINE_MAX, *};
+use crate::ids::Zxid;
+use crate::tree::acl::AclId;
 
 type Contents = BTreeMap<String, (Meta, Option<Vec<u8>>)>;
 

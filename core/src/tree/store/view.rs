@@ -2,7 +2,10 @@
 
 use alloc::{collections::BTreeMap, collections::BTreeSet, string::String, sync::Arc, vec::Vec};
 
-use super::{Node, ROOT, page::Page, page::SLOTS, pages::Chunk, pages::IDS_PER_CHUNK, str_of};
+use super::meta::{ROOT, str_of};
+use super::node::Node;
+use super::page::{Page, SLOTS};
+use super::pages::{Chunk, IDS_PER_CHUNK};
 
 /// The store as it was when [`super::Store::view`] was called. `Send`: hand it to another thread.
 ///

@@ -14,7 +14,7 @@ use super::super::failure::{Failure, system};
 use super::super::value::Random;
 use super::disks::{Disk, copy};
 use super::relay::{Party, Ways};
-use crate::cli::RECORD;
+use crate::driver::recorder::RECORD;
 use crate::error::EXIT_LOG;
 use crate::service::{Health, health};
 

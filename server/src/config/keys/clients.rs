@@ -1,6 +1,7 @@
 //! Keys about client connections.
 
-use super::{INT, Key, Kind, count, name, number, number_or};
+use super::key::{INT, Key, Kind, count, number, number_or};
+use super::name;
 
 pub(super) const KEYS: &[Key] = &[
     Key::new(

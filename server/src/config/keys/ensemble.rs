@@ -1,6 +1,7 @@
 //! Keys about the servers of an ensemble and the time they give each other.
 
-use super::{INT, Key, Kind, count, name, number, number_or};
+use super::key::{INT, Key, Kind, count, number, number_or};
+use super::name;
 
 pub(super) const KEYS: &[Key] = &[
     Key::new(

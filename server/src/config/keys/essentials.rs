@@ -1,6 +1,7 @@
 //! Keys that nearly every `zoo.cfg` has.
 
-use super::{INT, Key, Kind, count, name, number, number_or};
+use super::key::{INT, Key, Kind, count, number, number_or};
+use super::name;
 
 pub(super) const KEYS: &[Key] = &[
     Key::new(

@@ -1,6 +1,7 @@
 //! Keys about requests on their way through a server.
 
-use super::{INT, Key, Kind, count, name, number};
+use super::key::{INT, Key, Kind, count, number};
+use super::name;
 
 pub(super) const KEYS: &[Key] = &[
     Key::new(

@@ -1,6 +1,7 @@
 //! Keys about access rights, and about encryption.
 
-use super::{INT, Key, Kind, count, name, number};
+use super::key::{INT, Key, Kind, count, number};
+use super::name;
 
 pub(super) const KEYS: &[Key] = &[
     Key::new(

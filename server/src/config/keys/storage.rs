@@ -1,6 +1,7 @@
 //! Keys about the log, snapshots and the data directory.
 
-use super::{INT, Key, Kind, count, name, number};
+use super::key::{INT, Key, Kind, count, number};
+use super::name;
 
 /// 8 GiB: no single file of a log should grow faster.
 const MAX_PRE_ALLOC_KIB: i64 = 8 << 20;

@@ -1,6 +1,6 @@
 //! Keys about looking at a server from outside.
 
-use super::{INT, Key, Kind, count};
+use super::key::{INT, Key, Kind, count};
 
 pub(super) const KEYS: &[Key] = &[
     Key::new(

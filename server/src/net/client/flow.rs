@@ -3,8 +3,8 @@
 use super::budget::{Budget, Held};
 use super::conn::{Client, Stage};
 use super::stats::{InProcess, Waiting};
-use crate::net::Pressure;
 use crate::net::engine::{Conn, Gate};
+use crate::net::pressure::Pressure;
 
 /// Bytes of requests in process above which a client waits for the end of its own, as with
 /// `globalOutstandingLimit`.

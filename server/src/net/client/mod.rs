@@ -23,9 +23,9 @@ use mio::net::TcpStream;
 use quorate_core::ids::ConnId;
 use quorate_core::pipeline::ClientEvent;
 
-use super::Pressure;
 use super::engine::{Conn, Engine, Next};
 use super::listener::Port;
+use super::pressure::Pressure;
 use super::socket::Spare;
 use super::token::PortKind;
 use admission::Admission;

@@ -1,6 +1,7 @@
 //! What is claimed of sessions in time: not early, not late, once.
 
-use super::{Claim, Seen, State, TICK_MS};
+use super::{Seen, State, TICK_MS};
+use crate::models::protocol::Claim;
 
 /// Every claim.
 pub const CLAIMS: &[Claim<State>] = &[NOT_EARLY, FULL_TIMEOUT, NOT_LATE, ENDS_ONCE];

@@ -14,8 +14,8 @@ use quorate_core::payload::{Effect, Effects, Origin, Service, ServingRole};
 use quorate_core::pipeline::{ClientTxn, TreeService};
 use quorate_core::wire::client::Request;
 
-use super::Variant;
-use super::paxos::{Claim, Protocol};
+use super::model_spec::Variant;
+use super::protocol::{Claim, Protocol};
 use super::service::{Served, at, connect, frame};
 
 /// The width of a bucket, ms: more than two, so that rounding up and down are not the same.

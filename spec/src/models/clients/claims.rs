@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use quorate_core::ids::{SessionId, Zxid};
 
+use super::State;
 use super::broadcast::{Change, Chosen};
 use super::client::{Armed, Kind, Link, Wrong};
-use super::{Claim, State};
+use crate::models::protocol::Claim;
 
 /// Every claim.
 pub const CLAIMS: &[Claim<State>] = &[

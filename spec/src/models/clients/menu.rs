@@ -6,7 +6,7 @@ use quorate_core::wire::client::{
 };
 use quorate_core::wire::record::Acl;
 
-use super::Theme;
+use super::theme::Theme;
 
 /// A request.
 pub struct Ask {

@@ -10,16 +10,18 @@ pub mod broadcast;
 pub mod claims;
 pub mod client;
 pub mod menu;
+mod theme;
 
 use std::fmt;
+pub use theme::Theme;
 
 use quorate_core::ids::{ConnId, Link as ServerLink, Now, ServerId, SessionId, Touch, Zxid};
 use quorate_core::payload::{Effect, Effects, Origin, RequestKind, Service, ServingRole};
 use quorate_core::pipeline::{ClientEvent, ClientRequest, TreeService};
 use quorate_core::wire::client::{OpCode, Request, xid};
 
-use super::Variant;
-use super::paxos::{Claim, Protocol};
+use super::model_spec::Variant;
+use super::protocol::{Claim, Protocol};
 use super::service::{Served, at, connect, frame};
 use broadcast::{Broadcast, Chosen, Down, Up};
 use client::{Client, Link, Waiting, Wrong};
@@ -41,19 +43,6 @@ pub struct Clients {
     pub themes: &'static [Theme],
     /// Which rule is broken, if any.
     pub variant: Variant,
-}
-
-/// What may happen from one beginning on.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Theme {
-    /// Which requests of its menu each client sends, in any order and any number of times.
-    pub menus: [&'static [usize]; 2],
-    /// How many requests each client sends.
-    pub asks: [u8; 2],
-    /// How often the first client's connection is cut.
-    pub cuts: u8,
-    /// Whether the first client's session may expire.
-    pub silence: bool,
 }
 
 /// A state of servers, channels and clients.

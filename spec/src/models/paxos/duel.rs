@@ -8,9 +8,9 @@
 use std::fmt;
 
 use super::ballot::{ACCEPTORS, Acceptor, Ballot, Set, Vote, higher, majority, only};
-use super::{Claim, Protocol, numbered};
-use crate::liveness::Goal;
-use crate::story::Teller;
+use crate::models::protocol::{Claim, Protocol, numbered};
+use crate::progress::Goal;
+use crate::story::teller::Teller;
 
 /// Proposers; number p proposes the value p.
 pub const PROPOSERS: usize = 2;

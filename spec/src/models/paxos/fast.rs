@@ -9,9 +9,9 @@
 use std::fmt;
 
 use super::ballot::{ACCEPTORS, Set};
-use super::{Claim, Protocol, numbered};
-use crate::liveness::Goal;
-use crate::story::Teller;
+use crate::models::protocol::{Claim, Protocol, numbered};
+use crate::progress::Goal;
+use crate::story::teller::Teller;
 
 /// Clients; number c asks for the value c.
 const CLIENTS: usize = 2;

@@ -12,8 +12,8 @@
 use std::fmt;
 
 use super::ballot::{ACCEPTORS, Ballot, Set, Vote, higher, majority, only};
-use super::{Claim, Protocol, numbered};
-use crate::story::Teller;
+use crate::models::protocol::{Claim, Protocol, numbered};
+use crate::story::teller::Teller;
 
 /// Multi-Paxos within bounds.
 #[derive(Clone, Copy, Debug)]

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::ballot::{ACCEPTORS, Acceptor, Ballot, Set, Vote, higher, majority, only};
-use super::{Claim, Protocol, numbered};
-use crate::story::Teller;
+use crate::models::protocol::{Claim, Protocol, numbered};
+use crate::story::teller::Teller;
 
 /// Proposers; number p proposes the value p.
 pub const PROPOSERS: usize = 2;

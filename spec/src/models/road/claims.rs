@@ -6,7 +6,9 @@ use quorate_core::wire::client::Request;
 use quorate_core::wire::record::Stat;
 
 use super::menu::MENU;
-use super::{Applied, Claim, LIMIT, State, Znodes};
+use super::{Applied, LIMIT, State};
+use crate::models::protocol::Claim;
+use crate::models::service::Znodes;
 
 /// Every claim.
 pub const CLAIMS: &[Claim<State>] = &[

@@ -18,8 +18,8 @@ use quorate_core::payload::{Effect, Effects, Origin, Service, ServingRole};
 use quorate_core::pipeline::{ClientReply, ClientTxn, Settings, TreeService};
 use quorate_core::wire::txn::{Txn, TxnBody};
 
-use super::Variant;
-use super::paxos::{Claim, Protocol};
+use super::model_spec::Variant;
+use super::protocol::{Claim, Protocol};
 use super::service::{Served, Znodes, at, connect, frame, znodes};
 use crate::judge::rules::{Client, Moment};
 use crate::judge::words::{Answer, Identity, Op};

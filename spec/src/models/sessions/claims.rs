@@ -6,11 +6,13 @@ use std::slice;
 use quorate_core::QuorumPeer;
 use quorate_core::ids::{SessionId, Zxid};
 
-use super::{Claim, State};
+use super::State;
 use crate::deed::Deed;
 use crate::models::clients::broadcast::Change;
 use crate::models::clients::client::{Armed, Client, Link, Wrong, exists};
-use crate::properties::{Searched, holds_in};
+use crate::models::protocol::Claim;
+use crate::properties::holds_in;
+use crate::properties::scene::Searched;
 use crate::world::{Action, World};
 
 /// Every claim: those of ZAB, those of clients, those of sessions.

@@ -12,7 +12,8 @@
 //! oracle's choice of a leader stands for.
 
 pub mod claims;
-mod themes;
+mod theme;
+pub(super) mod themes;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -26,17 +27,16 @@ use quorate_core::quorum::QuorumVerifier;
 use quorate_core::timer::Timer;
 use quorate_core::wire::client::{Request, xid};
 
-use super::Variant;
-use super::catalogue::setting_with;
 use super::clients::client::{Client, Link, Waiting};
 use super::clients::menu::{BEGIN, MENUS};
-use super::paxos::{Claim, Protocol};
+use super::model_spec::Variant;
 use super::prepared::{NOTHING, Run};
+use super::protocol::{Claim, Protocol};
 use super::service::{connect, frame};
+use super::worlds::setting_with;
 use crate::deed::Deed;
 use crate::world::{Action, Budget, Durable, Setting, World};
-pub use themes::Theme;
-pub(super) use themes::{catalogue, deep};
+pub use theme::Theme;
 
 /// The first client's session is short, the second's is not.
 const TIMEOUTS_MS: [i32; 2] = [4_000, 40_000];
@@ -278,7 +278,7 @@ impl State {
                 }
             }
             Step::Ask(c) => {
-                let request = themes::write(&self.left, *c);
+                let request = theme::write(&self.left, *c);
                 self.left.asks[*c] -= 1;
                 self.send(*c, request);
             }

@@ -1,35 +1,10 @@
 //! What may happen in the models of sessions, and the models themselves.
 
-use quorate_core::wire::client::Request;
-
 use super::Sessions;
-use crate::models::clients::menu::MENUS;
-use crate::models::paxos::Checked;
-use crate::models::{DeepSpec, Expected, ModelSpec, Variant};
+use super::theme::Theme;
+use crate::models::model_spec::{DeepSpec, Expected, ModelSpec, Variant};
+use crate::models::protocol::Checked;
 use crate::search::Searchable;
-
-/// What may happen from one beginning on.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Theme {
-    /// At which server each client begins.
-    pub homes: [usize; 2],
-    /// How many writes each client sends.
-    pub asks: [u8; 2],
-    /// Whether the first client's last write creates an ephemeral. The others are setData.
-    pub creates: bool,
-    /// Crashes of servers, and cuts between them.
-    pub faults: u8,
-    /// How often another leader may be elected.
-    pub elections: u8,
-    /// How often the first client's connection is cut.
-    pub cuts: u8,
-    /// Whether time passes.
-    pub passes: bool,
-    /// How often a leader greets its learners.
-    pub pings: u8,
-    /// Whether what a server writes is on its disk at once.
-    pub instant: bool,
-}
 
 /// Nothing happens but that each client writes once, the first at a follower and the second at the leader.
 const QUIET: Theme = Theme {
@@ -43,13 +18,6 @@ const QUIET: Theme = Theme {
     pings: 0,
     instant: false,
 };
-
-/// A client's next write.
-pub(super) fn write(left: &Theme, client: usize) -> Request {
-    let creates = client == 0 && left.creates && left.asks[0] == 1;
-    let choice = if creates { &MENUS[0][4] } else { &MENUS[1][0] };
-    (choice.request)()
-}
 
 /// A server dies, or is cut off from another; another leader may be elected. The client at a follower is the
 /// one that watches: it has something to say as soon as it is let in again.

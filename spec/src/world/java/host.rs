@@ -6,7 +6,8 @@ use quorate_core::Input;
 use quorate_core::election::ServerState;
 use quorate_core::timer::Timer;
 
-use super::{Flaws, JavaPeer};
+use super::flaws::Flaws;
+use super::peer::JavaPeer;
 use crate::byte::Byte;
 use crate::world::{Action, Event, Modelled, QuorumPort, Server, Setting, View, World, bit};
 
@@ -52,13 +53,13 @@ impl World {
         let Server { java, disk, .. } = self.servers[i].change();
         let java = java.as_mut().expect("it is up");
         let before = self.trace.is_some().then(|| (input.clone(), View::of_java(java)));
-        let proposed = java.pending.back().copied();
+        let proposed = java.member.pending.back().copied();
         let mut out = Vec::new();
         java.step(input, &mut out, disk);
         if let (Some(trace), Some((input, before))) = (&mut self.trace, before) {
             trace.push(Event { server: i, input, outputs: out.clone(), before, after: View::of_java(java) });
         }
-        if let Some((zxid, txn)) = java.pending.back().copied().filter(|last| Some(*last) != proposed)
+        if let Some((zxid, txn)) = java.member.pending.back().copied().filter(|last| Some(*last) != proposed)
             && java.established_epoch() == Some(zxid.epoch())
         {
             Arc::make_mut(&mut self.ghost).propose(zxid, txn);
@@ -96,7 +97,7 @@ impl World {
         };
         let armed = |timer| server.alarms & bit(timer) != 0;
         if java.state() == ServerState::Looking {
-            if self.budget.elections > 0 && java.votes() {
+            if self.budget.elections > 0 && java.member.votes() {
                 actions.push(Action::Lead(i));
             }
             let dead = self.setting.quorum_port == QuorumPort::Dead;
@@ -113,7 +114,7 @@ impl World {
         let may_fail = self.budget.faults > 0;
         if armed(Timer::PhaseLimit) && !established {
             let fault = may_fail && java.state() == ServerState::Leading;
-            if fault || self.is_in_vain(i, java.state(), &java.config) {
+            if fault || self.is_in_vain(i, java.state(), &java.member.config) {
                 actions.push(Action::PhaseLimit(i));
             }
         }
@@ -127,6 +128,9 @@ impl World {
 
     /// Whether a timeout of such a server is no fault.
     pub(in crate::world) fn java_waits_in_vain(&self, i: usize) -> bool {
-        self.servers[i].java.as_ref().is_some_and(|java| self.is_in_vain(i, java.state(), &java.config))
+        self.servers[i]
+            .java
+            .as_ref()
+            .is_some_and(|java| self.is_in_vain(i, java.state(), &java.member.config))
     }
 }

@@ -8,7 +8,7 @@ use quorate_core::timer::{Delay, Timer};
 use quorate_core::zab::Packet;
 use quorate_core::{Input, LearnerStatus, Output, Reason, ZabState};
 
-use super::{Awaited, Context, JavaPeer, Outcome, RoleEnded};
+use super::member::{Awaited, Context, Member, Outcome, RoleEnded};
 use crate::byte::Byte;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -62,16 +62,14 @@ impl Handler {
     }
 }
 
-impl JavaPeer {
+impl Leader {
     /// Before anything else the whole state becomes a snapshot (`ZooKeeperServer.loadData`).
-    pub(super) fn lead(&mut self, cx: &mut Context<'_>) -> Leader {
-        self.take_snapshot(cx, false);
+    pub(super) fn begin(m: &mut Member, cx: &mut Context<'_>) -> Leader {
+        m.take_snapshot(cx, false);
         cx.out.push(Output::SetAlarm(Timer::PhaseLimit, Delay::InitLimit));
         Leader { phase: Phase::Discovery, handlers: BTreeMap::new(), acks: VecDeque::new() }
     }
-}
 
-impl Leader {
     pub(super) fn established(&self) -> Option<Epoch> {
         match self.phase {
             Phase::Broadcast(epoch) => Some(epoch),
@@ -100,7 +98,7 @@ impl Leader {
         self.handlers.iter().map(status).collect()
     }
 
-    pub(super) fn step(&mut self, m: &mut JavaPeer, cx: &mut Context<'_>, input: Input<Byte>) -> Outcome {
+    pub(super) fn step(&mut self, m: &mut Member, cx: &mut Context<'_>, input: Input<Byte>) -> Outcome {
         match input {
             Input::Accepted(link) => {
                 let handler = Handler { link, voter: false, stage: Stage::Connected };
@@ -159,7 +157,7 @@ impl Leader {
 
     fn packet(
         &mut self,
-        m: &mut JavaPeer,
+        m: &mut Member,
         cx: &mut Context<'_>,
         link: Link,
         stage: Stage,
@@ -211,12 +209,12 @@ impl Leader {
     }
 
     /// Whether a quorum, this server among it, has a handler like this.
-    fn quorum(&self, m: &JavaPeer, has: impl Fn(&Handler) -> bool) -> bool {
+    fn quorum(&self, m: &Member, has: impl Fn(&Handler) -> bool) -> bool {
         m.config.membership.is_quorum(|id| id == m.config.id || self.handlers.get(&id).is_some_and(&has))
     }
 
     /// `getEpochToPropose`.
-    fn introduced(&mut self, m: &mut JavaPeer, cx: &mut Context<'_>, link: Link, accepted: Epoch) {
+    fn introduced(&mut self, m: &mut Member, cx: &mut Context<'_>, link: Link, accepted: Epoch) {
         let handler = self.handlers.get_mut(&link.server).expect("the packet's learner");
         handler.voter = m.config.membership.is_voter(link.server);
         handler.stage = Stage::Introduced(accepted);
@@ -242,7 +240,7 @@ impl Leader {
         }
     }
 
-    fn epoch_promised(&mut self, m: &mut JavaPeer, cx: &mut Context<'_>, epoch: Epoch) {
+    fn epoch_promised(&mut self, m: &mut Member, cx: &mut Context<'_>, epoch: Epoch) {
         self.phase = Phase::Epoch(epoch);
         for handler in self.handlers.values_mut() {
             if matches!(handler.stage, Stage::Introduced(_)) {
@@ -256,7 +254,7 @@ impl Leader {
     /// `waitForEpochAck`: a learner that comes later is not compared.
     fn epoch_acked(
         &mut self,
-        m: &mut JavaPeer,
+        m: &mut Member,
         cx: &mut Context<'_>,
         link: Link,
         current: Option<Epoch>,
@@ -276,7 +274,7 @@ impl Leader {
         Ok(())
     }
 
-    fn check_epoch_quorum(&mut self, m: &mut JavaPeer, cx: &mut Context<'_>) {
+    fn check_epoch_quorum(&mut self, m: &mut Member, cx: &mut Context<'_>) {
         let Phase::Epoch(epoch) = self.phase else { return };
         if !self.quorum(m, |h| h.voter && matches!(h.stage, Stage::EpochAcked { counts: true, .. })) {
             return;
@@ -293,7 +291,7 @@ impl Leader {
     }
 
     /// `syncFollower`, then `startForwarding`, then NEWLEADER.
-    fn synchronize(&mut self, m: &JavaPeer, cx: &mut Context<'_>, id: ServerId, last: Zxid) {
+    fn synchronize(&mut self, m: &Member, cx: &mut Context<'_>, id: ServerId, last: Zxid) {
         let epoch = self.epoch().expect("an epoch was chosen");
         let handler = self.handlers.get_mut(&id).expect("a connected learner");
         let link = handler.link;
@@ -315,7 +313,7 @@ impl Leader {
 
     /// A quorum has acknowledged NEWLEADER, the leader itself among it (`waitForNewLeaderAck`,
     /// `startZkServer`).
-    fn check_established(&mut self, m: &mut JavaPeer, cx: &mut Context<'_>) {
+    fn check_established(&mut self, m: &mut Member, cx: &mut Context<'_>) {
         let Phase::Synchronization { epoch, own: true } = self.phase else { return };
         if !self.quorum(m, Handler::acknowledged) {
             return;
@@ -337,7 +335,7 @@ impl Leader {
         }
     }
 
-    fn propose(&mut self, m: &mut JavaPeer, cx: &mut Context<'_>, txn: Byte) {
+    fn propose(&mut self, m: &mut Member, cx: &mut Context<'_>, txn: Byte) {
         if self.established().is_none() {
             return;
         }
@@ -351,7 +349,7 @@ impl Leader {
     }
 
     /// `processAck`, `tryToCommit`: each proposal counts its own acknowledgements, and commits go in order.
-    fn acked(&mut self, m: &mut JavaPeer, cx: &mut Context<'_>, from: ServerId, zxid: Zxid) {
+    fn acked(&mut self, m: &mut Member, cx: &mut Context<'_>, from: ServerId, zxid: Zxid) {
         let Some(at) = m.pending.iter().position(|(proposed, _)| *proposed == zxid) else { return };
         if let Some(acks) = self.acks.get_mut(at) {
             acks.insert(from);
@@ -367,14 +365,14 @@ impl Leader {
         }
     }
 
-    fn check_quorum(&self, m: &JavaPeer) -> Outcome {
+    fn check_quorum(&self, m: &Member) -> Outcome {
         let alive = self.established().is_none() || self.quorum(m, Handler::acknowledged);
         if alive { Ok(()) } else { Err(RoleEnded) }
     }
 }
 
 /// How a learner is brought up to date, and after which zxid what is listed follows.
-fn plan(m: &JavaPeer, peer: Zxid) -> (Packet<Byte>, Zxid) {
+fn plan(m: &Member, peer: Zxid) -> (Packet<Byte>, Zxid) {
     let (min, max) = m.committed_range();
     let start_of_epoch = peer.counter() == 0;
     // Then nothing that is listed follows.

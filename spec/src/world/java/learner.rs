@@ -8,7 +8,8 @@ use quorate_core::timer::Timer;
 use quorate_core::zab::Packet;
 use quorate_core::{Input, Output, Reason, ZabState};
 
-use super::{Awaited, Context, Flaws, JavaPeer, Outcome, RoleEnded};
+use super::flaws::Flaws;
+use super::member::{Awaited, Context, Member, Outcome, RoleEnded};
 use crate::byte::Byte;
 use crate::world::disk::DiskOp;
 
@@ -56,14 +57,12 @@ enum NewLeader {
     Acked,
 }
 
-impl JavaPeer {
-    pub(super) fn learn(&mut self, cx: &mut Context<'_>, leader: ServerId) -> Learner {
-        self.dials(cx, leader);
+impl Learner {
+    pub(super) fn begin(cx: &mut Context<'_>, leader: ServerId) -> Learner {
+        cx.dials(leader);
         Learner { leader, phase: Phase::Dialing }
     }
-}
 
-impl Learner {
     pub(super) fn leader(&self) -> ServerId {
         self.leader
     }
@@ -102,7 +101,7 @@ impl Learner {
         }
     }
 
-    pub(super) fn step(&mut self, m: &mut JavaPeer, cx: &mut Context<'_>, input: Input<Byte>) -> Outcome {
+    pub(super) fn step(&mut self, m: &mut Member, cx: &mut Context<'_>, input: Input<Byte>) -> Outcome {
         match input {
             Input::Up(link) => {
                 let accepted_epoch = m.accepted_epoch;
@@ -138,7 +137,7 @@ impl Learner {
         }
     }
 
-    fn done(&mut self, m: &JavaPeer, cx: &mut Context<'_>, awaited: Awaited) {
+    fn done(&mut self, m: &Member, cx: &mut Context<'_>, awaited: Awaited) {
         match (awaited, &mut self.phase) {
             (Awaited::AcceptedEpoch, Phase::Promising(link, epoch)) => {
                 let (link, epoch) = (*link, *epoch);
@@ -164,13 +163,7 @@ impl Learner {
         }
     }
 
-    fn packet(
-        &mut self,
-        m: &mut JavaPeer,
-        cx: &mut Context<'_>,
-        link: Link,
-        packet: Packet<Byte>,
-    ) -> Outcome {
+    fn packet(&mut self, m: &mut Member, cx: &mut Context<'_>, link: Link, packet: Packet<Byte>) -> Outcome {
         match (packet, &mut self.phase) {
             (Packet::LeaderInfo { epoch }, Phase::Introduced(_)) => {
                 if epoch < m.accepted_epoch {
@@ -235,7 +228,7 @@ impl Synchronizing {
 
     fn packet(
         &mut self,
-        m: &mut JavaPeer,
+        m: &mut Member,
         cx: &mut Context<'_>,
         link: Link,
         epoch: Epoch,
@@ -267,7 +260,7 @@ impl Synchronizing {
     }
 
     /// Without a log to write to, what is committed is applied in memory if it is the next.
-    fn commit(&mut self, m: &mut JavaPeer, zxid: Zxid) {
+    fn commit(&mut self, m: &mut Member, zxid: Zxid) {
         if self.logs() {
             self.committed.push_back(zxid);
         } else if let Some(txn) = self.take_next(zxid) {
@@ -281,7 +274,7 @@ impl Synchronizing {
         self.proposed.pop_front().map(|(_, txn)| txn)
     }
 
-    fn new_leader(&mut self, m: &mut JavaPeer, cx: &mut Context<'_>, epoch: Epoch) {
+    fn new_leader(&mut self, m: &mut Member, cx: &mut Context<'_>, epoch: Epoch) {
         if self.begun != Begun::Diff {
             let replaces = !m.flaws.files_outlive_sync && self.begun == Begun::Snap;
             m.take_snapshot(cx, replaces);
@@ -304,7 +297,7 @@ impl Synchronizing {
 
 /// The log is cut and the state is read anew; what a snapshot has stays in it, whatever it is called
 /// afterwards.
-fn truncate(m: &mut JavaPeer, cx: &mut Context<'_>, zxid: Zxid) {
+fn truncate(m: &mut Member, cx: &mut Context<'_>, zxid: Zxid) {
     let files = cx.disk.settled();
     let in_snapshot = files.snapshot.as_ref().filter(|(stands, _)| *stands > zxid);
     let op = match in_snapshot {
@@ -320,7 +313,7 @@ fn truncate(m: &mut JavaPeer, cx: &mut Context<'_>, zxid: Zxid) {
 }
 
 /// A commit that is not for the oldest proposal ends the process (`FollowerZooKeeperServer.commit`).
-fn commit(m: &mut JavaPeer, cx: &mut Context<'_>, link: Link, zxid: Zxid) -> Outcome {
+fn commit(m: &mut Member, cx: &mut Context<'_>, link: Link, zxid: Zxid) -> Outcome {
     match m.pending.front() {
         Some((next, _)) if *next == zxid => {
             m.apply_next();
