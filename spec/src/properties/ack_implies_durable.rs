@@ -1,18 +1,15 @@
-//! AckImpliesDurable: What is acknowledged is on disk: a proposal, an epoch, a history before NEWLEADER.
+//! The property AckImpliesDurable.
 
-use super::invariant::Invariant;
-use super::scene::{Scene, Searched};
+use super::invariant::property;
+use super::scene::Scene;
 
-/// What is acknowledged is on disk: a proposal, an epoch, a history before NEWLEADER.
-///
-/// Source: ZOOKEEPER-3911, 4643, 4646.
-pub(super) const ACK_IMPLIES_DURABLE: Invariant = Invariant {
-    name: "AckImpliesDurable",
-    claim: "What is acknowledged is on disk: a proposal, an epoch, a history before NEWLEADER.",
+property! {
+    ACK_IMPLIES_DURABLE = "AckImpliesDurable":
+        "What is acknowledged is on disk: a proposal, an epoch, a history before NEWLEADER.",
     source: "ZOOKEEPER-3911, 4643, 4646",
-    holds: |model, world| holds(&Searched(&model.init, world)),
-};
+    over scenes: holds
+}
 
-pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+pub(crate) fn holds<S: Scene>(scene: &S) -> bool {
     !scene.ghost().broken.ack_durable
 }

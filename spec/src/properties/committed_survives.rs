@@ -1,21 +1,17 @@
-//! CommittedSurvives: What any server has delivered is on the disks of a quorum, and in the history of the
-//! newest established leader.
+//! The property CommittedSurvives.
 
-use super::invariant::Invariant;
-use super::scene::{Scene, Searched};
+use super::invariant::property;
+use super::scene::Scene;
 
-/// What any server has delivered is on the disks of a quorum, and in the history of the newest established
-/// leader.
-///
-/// Source: recovery rule 2: committed is never lost; DSN'11 §IV.
-pub(super) const COMMITTED_SURVIVES: Invariant = Invariant {
-    name: "CommittedSurvives",
-    claim: "What any server has delivered is on the disks of a quorum, and in the history of the newest established leader.",
+property! {
+    COMMITTED_SURVIVES = "CommittedSurvives":
+        "What any server has delivered is on the disks of a quorum, and in the history of the newest \
+         established leader.",
     source: "recovery rule 2: committed is never lost; DSN'11 §IV",
-    holds: |model, world| holds(&Searched(&model.init, world)),
-};
+    over scenes: holds
+}
 
-pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+pub(crate) fn holds<S: Scene>(scene: &S) -> bool {
     let newest = scene.ghost().newest.map(|(epoch, _)| epoch);
     let leader_has = (0..scene.servers()).all(|i| {
         let epoch = scene.established(i);

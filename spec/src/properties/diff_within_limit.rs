@@ -1,18 +1,15 @@
-//! DiffWithinLimit: No learner is sent more committed transactions one by one than its leader's limit.
+//! The property DiffWithinLimit.
 
-use super::invariant::Invariant;
-use super::scene::{Scene, Searched};
+use super::invariant::property;
+use super::scene::Scene;
 
-/// No learner is sent more committed transactions one by one than its leader's limit.
-///
-/// Source: `snapshotSizeFactor` of ZooKeeper; a DIFF must not be longer than the state is big.
-pub(super) const DIFF_WITHIN_LIMIT: Invariant = Invariant {
-    name: "DiffWithinLimit",
-    claim: "No learner is sent more committed transactions one by one than its leader's limit.",
+property! {
+    DIFF_WITHIN_LIMIT = "DiffWithinLimit":
+        "No learner is sent more committed transactions one by one than its leader's limit.",
     source: "snapshotSizeFactor of ZooKeeper",
-    holds: |model, world| holds(&Searched(&model.init, world)),
-};
+    over scenes: holds
+}
 
-pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+pub(crate) fn holds<S: Scene>(scene: &S) -> bool {
     !scene.ghost().broken.oversized_diff
 }

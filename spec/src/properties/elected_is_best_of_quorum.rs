@@ -1,18 +1,15 @@
-//! ElectedIsBestOfQuorum: A server that decided has a leader whose own vote no voter of some quorum beats.
+//! The property ElectedIsBestOfQuorum.
 
-use super::invariant::Invariant;
+use super::invariant::property;
 use crate::models::ensemble::Ensemble;
 use crate::world::World;
 
-/// A server that decided has a leader whose own vote no voter of some quorum beats.
-///
-/// Source: FastLeaderElection; not: best of its followers, which is false (ZOOKEEPER-3109).
-pub(super) const ELECTED_IS_BEST_OF_QUORUM: Invariant = Invariant {
-    name: "ElectedIsBestOfQuorum",
-    claim: "A server that decided has a leader whose own vote no voter of some quorum beats.",
+property! {
+    ELECTED_IS_BEST_OF_QUORUM = "ElectedIsBestOfQuorum":
+        "A server that decided has a leader whose own vote no voter of some quorum beats.",
     source: "FastLeaderElection; not: best of its followers, which is false (ZOOKEEPER-3109)",
-    holds,
-};
+    over worlds: holds
+}
 
 fn holds(_: &Ensemble, world: &World) -> bool {
     // `None` for who never came to be: nobody decides with its help.

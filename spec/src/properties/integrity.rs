@@ -1,21 +1,18 @@
-//! Integrity: Only what a primary proposed, or a disk held from the start, is delivered.
+//! The property Integrity.
 
 use quorate_core::ids::Zxid;
 
-use super::invariant::Invariant;
-use super::scene::{Scene, Searched};
+use super::invariant::property;
+use super::scene::Scene;
 
-/// Only what a primary proposed, or a disk held from the start, is delivered.
-///
-/// Source: DSN'11 §II.
-pub(super) const INTEGRITY: Invariant = Invariant {
-    name: "Integrity",
-    claim: "Only what a primary proposed, or a disk held from the start, is delivered.",
+property! {
+    INTEGRITY = "Integrity":
+        "Only what a primary proposed, or a disk held from the start, is delivered.",
     source: "DSN'11 §II",
-    holds: |model, world| holds(&Searched(&model.init, world)),
-};
+    over scenes: holds
+}
 
-pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+pub(crate) fn holds<S: Scene>(scene: &S) -> bool {
     let ghost = scene.ghost();
     // Proposals are sorted by zxid.
     let proposed = |txn: &(Zxid, S::Txn)| ghost.proposed.binary_search_by_key(&txn.0, |(z, _)| *z);

@@ -1,18 +1,15 @@
-//! LeaderIsInConfig: Nobody follows a server that is no voter of its own configuration, or one of weight 0.
+//! The property LeaderIsInConfig.
 
-use super::invariant::Invariant;
+use super::invariant::property;
 use crate::models::ensemble::Ensemble;
 use crate::world::World;
 
-/// Nobody follows a server that is no voter of its own configuration, or one of weight 0.
-///
-/// Source: ZOOKEEPER-2988; QuorumHierarchical, weight 0.
-pub(super) const LEADER_IS_IN_CONFIG: Invariant = Invariant {
-    name: "LeaderIsInConfig",
-    claim: "Nobody follows a server that is no voter of its own configuration, or one of weight 0.",
+property! {
+    LEADER_IS_IN_CONFIG = "LeaderIsInConfig":
+        "Nobody follows a server that is no voter of its own configuration, or one of weight 0.",
     source: "ZOOKEEPER-2988; QuorumHierarchical, weight 0",
-    holds,
-};
+    over worlds: holds
+}
 
 fn holds(_: &Ensemble, world: &World) -> bool {
     world.peers().all(|(_, peer)| {

@@ -1,20 +1,18 @@
-//! Leadership: An epoch has at most one established leader.
+//! The property Leadership.
 
-use super::invariant::Invariant;
-use super::scene::{Scene, Searched};
+use super::invariant::property;
+use super::scene::Scene;
 
-/// An epoch has at most one established leader: over the whole run for the newest established epoch,
-/// among those that lead at the same time for an older one.
-///
-/// Source: DSN'11 §IV; Zab.tla Leadership1.
-pub(super) const LEADERSHIP: Invariant = Invariant {
-    name: "Leadership",
-    claim: "An epoch has at most one established leader.",
+property! {
+    /// Over the whole run for the newest established epoch; among those that lead at the same time for an
+    /// older one.
+    LEADERSHIP = "Leadership":
+        "An epoch has at most one established leader.",
     source: "DSN'11 §IV; Zab.tla Leadership1",
-    holds: |model, world| holds(&Searched(&model.init, world)),
-};
+    over scenes: holds
+}
 
-pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+pub(crate) fn holds<S: Scene>(scene: &S) -> bool {
     let mut reigns: Vec<u32> = (0..scene.servers()).filter_map(|i| scene.established(i)).collect();
     reigns.sort_unstable();
     !scene.ghost().broken.leadership && reigns.windows(2).all(|pair| pair[0] != pair[1])

@@ -1,18 +1,15 @@
-//! MemoryMatchesDisk: A running server has in memory exactly what its disk will hold once it has caught up.
+//! The property MemoryMatchesDisk.
 
-use super::invariant::Invariant;
-use super::scene::{Scene, Searched};
+use super::invariant::property;
+use super::scene::Scene;
 
-/// A running server has in memory exactly what its disk will hold once it has caught up.
-///
-/// Source: ZOOKEEPER-2845, 5094.
-pub(super) const MEMORY_MATCHES_DISK: Invariant = Invariant {
-    name: "MemoryMatchesDisk",
-    claim: "A running server has in memory exactly what its disk will hold once it has caught up.",
+property! {
+    MEMORY_MATCHES_DISK = "MemoryMatchesDisk":
+        "A running server has in memory exactly what its disk will hold once it has caught up.",
     source: "ZOOKEEPER-2845, 5094",
-    holds: |model, world| holds(&Searched(&model.init, world)),
-};
+    over scenes: holds
+}
 
-pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+pub(crate) fn holds<S: Scene>(scene: &S) -> bool {
     (0..scene.servers()).all(|i| scene.memory_matches_disk(i))
 }

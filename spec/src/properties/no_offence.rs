@@ -1,19 +1,16 @@
-//! NoOffence: Among Quorate servers nobody ever sends what the receiver must refuse.
+//! The property NoOffence.
 
-use super::invariant::Invariant;
-use super::scene::{Scene, Searched};
+use super::invariant::property;
+use super::scene::Scene;
 
-/// Among Quorate servers nobody ever sends what the receiver must refuse: a packet outside its
-/// phase, a proposal after a gap, a commit out of order.
-///
-/// Source: Zab.tla ShouldNotBeTriggered; ZOOKEEPER-4394, 4925.
-pub(super) const NO_OFFENCE: Invariant = Invariant {
-    name: "NoOffence",
-    claim: "Among Quorate servers nobody ever sends what the receiver must refuse.",
+property! {
+    /// That is a packet outside its phase, a proposal after a gap, a commit out of order.
+    NO_OFFENCE = "NoOffence":
+        "Among Quorate servers nobody ever sends what the receiver must refuse.",
     source: "Zab.tla ShouldNotBeTriggered; ZOOKEEPER-4394, 4925",
-    holds: |model, world| holds(&Searched(&model.init, world)),
-};
+    over scenes: holds
+}
 
-pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+pub(crate) fn holds<S: Scene>(scene: &S) -> bool {
     !scene.ghost().broken.offence
 }

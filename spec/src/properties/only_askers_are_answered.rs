@@ -1,19 +1,16 @@
-//! OnlyAskersAreAnswered: A server that has a leader and does not ask is not answered.
+//! The property OnlyAskersAreAnswered.
 
-use super::invariant::Invariant;
-use super::scene::{Scene, Searched};
+use super::invariant::property;
+use super::scene::Scene;
 
-/// A notification of a server that has a leader is not answered. Otherwise an observer that has a leader and
-/// a voter that looks for one answer each other without end.
-///
-/// Source: `FastLeaderElection.WorkerReceiver`, which answers whatever a server without a vote says.
-pub(super) const ONLY_ASKERS_ARE_ANSWERED: Invariant = Invariant {
-    name: "OnlyAskersAreAnswered",
-    claim: "A notification of a server that has a leader is not answered.",
+property! {
+    /// Otherwise an observer that has a leader and a voter that looks for one answer each other without end.
+    ONLY_ASKERS_ARE_ANSWERED = "OnlyAskersAreAnswered":
+        "A notification of a server that has a leader is not answered.",
     source: "FastLeaderElection.WorkerReceiver, which answers whatever a server without a vote says",
-    holds: |model, world| holds(&Searched(&model.init, world)),
-};
+    over scenes: holds
+}
 
-pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+pub(crate) fn holds<S: Scene>(scene: &S) -> bool {
     !scene.ghost().broken.needless_answer
 }

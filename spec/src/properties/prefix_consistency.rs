@@ -1,18 +1,15 @@
-//! PrefixConsistency: Of any two delivered sequences one is a prefix of the other.
+//! The property PrefixConsistency.
 
-use super::invariant::Invariant;
-use super::scene::{Scene, Searched};
+use super::invariant::property;
+use super::scene::Scene;
 
-/// Of any two delivered sequences one is a prefix of the other.
-///
-/// Source: DSN'11 §II (Total order, Agreement); Zab.tla PrefixConsistency.
-pub(super) const PREFIX_CONSISTENCY: Invariant = Invariant {
-    name: "PrefixConsistency",
-    claim: "Of any two delivered sequences one is a prefix of the other.",
+property! {
+    PREFIX_CONSISTENCY = "PrefixConsistency":
+        "Of any two delivered sequences one is a prefix of the other.",
     source: "DSN'11 §II (Total order, Agreement); Zab.tla PrefixConsistency",
-    holds: |model, world| holds(&Searched(&model.init, world)),
-};
+    over scenes: holds
+}
 
-pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+pub(crate) fn holds<S: Scene>(scene: &S) -> bool {
     !scene.ghost().broken.prefix
 }

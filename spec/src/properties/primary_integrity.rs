@@ -1,19 +1,15 @@
-//! PrimaryIntegrity: A primary has delivered everything of earlier epochs that is ever delivered before it
-//! proposes.
+//! The property PrimaryIntegrity.
 
-use super::invariant::Invariant;
-use super::scene::{Scene, Searched};
+use super::invariant::property;
+use super::scene::Scene;
 
-/// A primary has delivered everything of earlier epochs that is ever delivered before it proposes.
-///
-/// Source: DSN'11 §III (Global primary order, Primary integrity).
-pub(super) const PRIMARY_INTEGRITY: Invariant = Invariant {
-    name: "PrimaryIntegrity",
-    claim: "A primary has delivered everything of earlier epochs that is ever delivered before it proposes.",
+property! {
+    PRIMARY_INTEGRITY = "PrimaryIntegrity":
+        "A primary has delivered everything of earlier epochs that is ever delivered before it proposes.",
     source: "DSN'11 §III (Global primary order, Primary integrity)",
-    holds: |model, world| holds(&Searched(&model.init, world)),
-};
+    over scenes: holds
+}
 
-pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+pub(crate) fn holds<S: Scene>(scene: &S) -> bool {
     !scene.ghost().broken.primary_integrity
 }

@@ -1,19 +1,16 @@
-//! ServingLeaderHasQuorum: A leader that serves is connected to a quorum that has its history.
+//! The property ServingLeaderHasQuorum.
 
-use super::invariant::Invariant;
-use super::scene::{Scene, Searched};
+use super::invariant::property;
+use super::scene::Scene;
 
-/// A leader that serves is connected to a quorum that has its history.
-///
-/// Source: recovery rule 1: step down without a quorum.
-pub(super) const SERVING_LEADER_HAS_QUORUM: Invariant = Invariant {
-    name: "ServingLeaderHasQuorum",
-    claim: "A leader that serves is connected to a quorum that has its history.",
+property! {
+    SERVING_LEADER_HAS_QUORUM = "ServingLeaderHasQuorum":
+        "A leader that serves is connected to a quorum that has its history.",
     source: "recovery rule 1: step down without a quorum",
-    holds: |model, world| holds(&Searched(&model.init, world)),
-};
+    over scenes: holds
+}
 
-pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+pub(crate) fn holds<S: Scene>(scene: &S) -> bool {
     (0..scene.servers()).all(|i| {
         if scene.established(i).is_none() {
             return true;

@@ -1,19 +1,17 @@
-//! StateIsNamedTruly: Only an established leader sends a state under the start of its epoch.
+//! The property StateIsNamedTruly.
 
-use super::invariant::Invariant;
-use super::scene::{Scene, Searched};
+use super::invariant::property;
+use super::scene::Scene;
 
-/// Only an established leader sends a state under the start of its epoch: that name tells a later leader that
-/// the state is a history which a quorum had. Before, a state is named after its last transaction.
-///
-/// Source: LearnerHandler.syncFollower, which takes such a learner for one that was established with.
-pub(super) const STATE_IS_NAMED_TRULY: Invariant = Invariant {
-    name: "StateIsNamedTruly",
-    claim: "Only an established leader sends a state under the start of its epoch.",
+property! {
+    /// That name tells a later leader that the state is a history which a quorum had. Before, a state is
+    /// named after its last transaction.
+    STATE_IS_NAMED_TRULY = "StateIsNamedTruly":
+        "Only an established leader sends a state under the start of its epoch.",
     source: "LearnerHandler.syncFollower, isPeerNewEpochZxid",
-    holds: |model, world| holds(&Searched(&model.init, world)),
-};
+    over scenes: holds
+}
 
-pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+pub(crate) fn holds<S: Scene>(scene: &S) -> bool {
     !scene.ghost().broken.premature_name
 }

@@ -1,20 +1,16 @@
-//! StepDownWithoutQuorum: A leader of which no quorum was heard for more than syncLimit checks no longer
-//! leads.
+//! The property StepDownWithoutQuorum.
 
-use super::invariant::Invariant;
-use super::scene::{Scene, Searched};
+use super::invariant::property;
+use super::scene::Scene;
 
-/// A leader of which no quorum was heard for more than syncLimit checks no longer leads: with a syncLimit of
-/// 1, after the second alarm.
-///
-/// Source: recovery rule 1: step down without a quorum; `Leader.lead`.
-pub(super) const STEP_DOWN_WITHOUT_QUORUM: Invariant = Invariant {
-    name: "StepDownWithoutQuorum",
-    claim: "A leader of which no quorum was heard for more than syncLimit checks no longer leads.",
+property! {
+    /// With a syncLimit of 1, that is after the second alarm.
+    STEP_DOWN_WITHOUT_QUORUM = "StepDownWithoutQuorum":
+        "A leader of which no quorum was heard for more than syncLimit checks no longer leads.",
     source: "recovery rule 1: step down without a quorum; Leader.lead",
-    holds: |model, world| holds(&Searched(&model.init, world)),
-};
+    over scenes: holds
+}
 
-pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+pub(crate) fn holds<S: Scene>(scene: &S) -> bool {
     !scene.ghost().broken.leads_unheard
 }

@@ -1,18 +1,15 @@
-//! StoredDataIsAccepted: A server never refuses to start on what it has written itself.
+//! The property StoredDataIsAccepted.
 
-use super::invariant::Invariant;
-use super::scene::{Scene, Searched};
+use super::invariant::property;
+use super::scene::Scene;
 
-/// A server never refuses to start on what it has written itself.
-///
-/// Source: ZOOKEEPER-1653.
-pub(super) const STORED_DATA_IS_ACCEPTED: Invariant = Invariant {
-    name: "StoredDataIsAccepted",
-    claim: "A server never refuses to start on what it has written itself.",
+property! {
+    STORED_DATA_IS_ACCEPTED = "StoredDataIsAccepted":
+        "A server never refuses to start on what it has written itself.",
     source: "ZOOKEEPER-1653",
-    holds: |model, world| holds(&Searched(&model.init, world)),
-};
+    over scenes: holds
+}
 
-pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+pub(crate) fn holds<S: Scene>(scene: &S) -> bool {
     !scene.ghost().broken.disk_refused
 }

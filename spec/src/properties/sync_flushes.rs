@@ -1,22 +1,17 @@
-//! SyncFlushes: A sync is answered once its server has applied all that its leader had proposed when it was
-//! asked.
+//! The property SyncFlushes.
 
-use super::invariant::Invariant;
-use super::scene::{Scene, Searched};
+use super::invariant::property;
+use super::scene::Scene;
 
-/// A sync is answered once its server has applied all that its leader had proposed when it was asked.
-///
-/// That is everything that anybody has delivered, as long as that leader has not been replaced without
-/// knowing it: a sync asks no quorum.
-///
-/// Source: `Leader.processSync`, `LearnerHandler`; the programmer's guide on `sync`.
-pub(super) const SYNC_FLUSHES: Invariant = Invariant {
-    name: "SyncFlushes",
-    claim: "A sync is answered once its server has applied all that its leader had proposed when it was asked.",
+property! {
+    /// That is everything that anybody has delivered, as long as that leader has not been replaced without
+    /// knowing it: a sync asks no quorum.
+    SYNC_FLUSHES = "SyncFlushes":
+        "A sync is answered once its server has applied all that its leader had proposed when it was asked.",
     source: "Leader.processSync, LearnerHandler; the programmer's guide on sync",
-    holds: |model, world| holds(&Searched(&model.init, world)),
-};
+    over scenes: holds
+}
 
-pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+pub(crate) fn holds<S: Scene>(scene: &S) -> bool {
     !scene.ghost().broken.sync_overtaken
 }

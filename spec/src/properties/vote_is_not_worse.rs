@@ -1,21 +1,18 @@
-//! VoteIsNotWorse: Nobody votes for a server with less than it has itself.
+//! The property VoteIsNotWorse.
 
-use super::invariant::Invariant;
-use super::scene::{Scene, Searched};
+use super::invariant::property;
+use super::scene::Scene;
 
-/// Nobody who looks for a leader votes for a server with less than it has itself, by epoch, then zxid,
-/// then server id. Whoever a quorum votes for is then the best of that quorum, as long as nobody's history
-/// has changed since: which is why this can be said of any run, and ElectedIsBestOfQuorum of elections
-/// only.
-///
-/// Source: `FastLeaderElection.totalOrderPredicate`.
-pub(super) const VOTE_IS_NOT_WORSE: Invariant = Invariant {
-    name: "VoteIsNotWorse",
-    claim: "Nobody votes for a server with less than it has itself.",
+property! {
+    /// That is by epoch, then zxid, then server id, while a server looks for a leader. The server that a
+    /// quorum votes for is then the best of that quorum, as long as no history has changed since. So this
+    /// can be said of any run, and ElectedIsBestOfQuorum of elections only.
+    VOTE_IS_NOT_WORSE = "VoteIsNotWorse":
+        "Nobody votes for a server with less than it has itself.",
     source: "FastLeaderElection.totalOrderPredicate",
-    holds: |model, world| holds(&Searched(&model.init, world)),
-};
+    over scenes: holds
+}
 
-pub(super) fn holds<S: Scene>(scene: &S) -> bool {
+pub(crate) fn holds<S: Scene>(scene: &S) -> bool {
     !scene.ghost().broken.worse_vote
 }

@@ -1,9 +1,9 @@
 //! A way through a model as something to read: who did what, what went to disk, which message went where.
 //!
-//! A [`Story`] is told by a model ([`Subject::tell`]) to a [`Teller`], step by step, and then shown as
-//! text with a diagram ([`Story::text`]), as a sequence diagram ([`Story::svg`]) or as a page of its
-//! own ([`Story::html`]). Time runs downwards: one row per *beat*, which is one thing that one
-//! process does at once. An arrow begins where a message is sent and ends where it is read.
+//! A [`Story`] is told by a model ([`Subject::tell`](crate::search::Subject::tell)) to a [`Teller`], step by
+//! step. Then it is shown as text with a diagram ([`Story::text`]), as a sequence diagram ([`Story::svg`]) or
+//! as a page of its own ([`Story::html`]). Time runs downwards: one row per *beat*, which is one thing that
+//! one process does at once. An arrow begins where a message is sent and ends where it is read.
 
 pub(crate) mod ensemble;
 mod html;

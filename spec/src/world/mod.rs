@@ -1,8 +1,8 @@
 //! A whole ensemble in one value: servers, disks, connections, votes under way, a budget of faults.
 //!
-//! Every transition is one call of the shipped [`QuorumPeer::step`] (or a fault); its outputs are
-//! performed here the way the server's shell performs them. What the world adds is nondeterminism:
-//! which packet arrives next, when a write becomes durable, which alarm fires, what dies.
+//! Every transition is one call of the shipped [`QuorumPeer::step`](quorate_core::QuorumPeer::step) (or a
+//! fault); its outputs are performed here the way the server's shell performs them. What the world adds is
+//! nondeterminism: which packet arrives next, when a write becomes durable, which alarm fires, what dies.
 
 mod action;
 mod bytes;

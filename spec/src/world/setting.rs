@@ -71,7 +71,7 @@ pub struct Setting<P: Marked = Byte> {
     /// `World::settle`).
     pub eager: bool,
     /// Whether a server whose attempt to connect failed tries again at once: only an attempt that succeeds is
-    /// a step. Otherwise the alarm waits for [`World::fire`].
+    /// a step. Otherwise the alarm waits for [`World::fire`](super::World::fire).
     pub redials: bool,
     /// Whether votes wait for a server that is down, as on the election port. When the server comes back, the
     /// last vote that it may have lost is sent again. Otherwise both are lost: the servers that look say their

@@ -8,33 +8,42 @@ use quorate_core::ids::{SessionId, Zxid};
 
 use super::State;
 use crate::deed::Deed;
+use crate::models::clients::State as ClientState;
 use crate::models::clients::broadcast::Change;
+use crate::models::clients::claims as clients;
 use crate::models::clients::client::{Armed, Client, Link, Wrong, exists};
 use crate::models::protocol::Claim;
-use crate::properties::holds_in;
+use crate::properties::invariant::Invariant;
 use crate::properties::scene::Searched;
+use crate::properties::{
+    ack_implies_durable, committed_survives, discarded_stays_dead, epochs_monotone, integrity, leadership,
+    memory_matches_disk, no_offence, prefix_consistency, primary_integrity, serving_leader_has_quorum,
+    stored_data_is_accepted,
+};
 use crate::world::{Action, World};
 
 /// Every claim: those of ZAB, those of clients, those of sessions.
 pub const CLAIMS: &[Claim<State>] = &[
-    zab("PrefixConsistency", |s| zab_holds(s, "PrefixConsistency")),
-    zab("Leadership", |s| zab_holds(s, "Leadership")),
-    zab("Integrity", |s| zab_holds(s, "Integrity")),
-    zab("PrimaryIntegrity", |s| zab_holds(s, "PrimaryIntegrity")),
-    zab("CommittedSurvives", |s| zab_holds(s, "CommittedSurvives")),
-    zab("DiscardedStaysDead", |s| zab_holds(s, "DiscardedStaysDead")),
-    zab("ServingLeaderHasQuorum", |s| zab_holds(s, "ServingLeaderHasQuorum")),
-    zab("AckImpliesDurable", |s| zab_holds(s, "AckImpliesDurable")),
-    zab("EpochsMonotone", |s| zab_holds(s, "EpochsMonotone")),
-    zab("MemoryMatchesDisk", |s| zab_holds(s, "MemoryMatchesDisk")),
-    zab("StoredDataIsAccepted", |s| zab_holds(s, "StoredDataIsAccepted")),
-    zab("NoOffence", |s| zab_holds(s, "NoOffence")),
-    client("SequentialConsistency", |s| never(s, Wrong::Inconsistent)),
-    client("NeverBack", |s| never(s, Wrong::WentBack)),
-    client("EventBeforeData", |s| never(s, Wrong::EventLate)),
-    client("RearmedWatchFires", |s| never(s, Wrong::RearmedSilent)),
-    client("PersistentTellsAll", |s| never(s, Wrong::PersistentSilent)),
-    client("AtMostOnce", |s| never(s, Wrong::EventUnasked)),
+    zab(&prefix_consistency::PREFIX_CONSISTENCY, |s| prefix_consistency::holds(&scene(s))),
+    zab(&leadership::LEADERSHIP, |s| leadership::holds(&scene(s))),
+    zab(&integrity::INTEGRITY, |s| integrity::holds(&scene(s))),
+    zab(&primary_integrity::PRIMARY_INTEGRITY, |s| primary_integrity::holds(&scene(s))),
+    zab(&committed_survives::COMMITTED_SURVIVES, |s| committed_survives::holds(&scene(s))),
+    zab(&discarded_stays_dead::DISCARDED_STAYS_DEAD, |s| discarded_stays_dead::holds(&scene(s))),
+    zab(&serving_leader_has_quorum::SERVING_LEADER_HAS_QUORUM, |s| {
+        serving_leader_has_quorum::holds(&scene(s))
+    }),
+    zab(&ack_implies_durable::ACK_IMPLIES_DURABLE, |s| ack_implies_durable::holds(&scene(s))),
+    zab(&epochs_monotone::EPOCHS_MONOTONE, |s| epochs_monotone::holds(&scene(s))),
+    zab(&memory_matches_disk::MEMORY_MATCHES_DISK, |s| memory_matches_disk::holds(&scene(s))),
+    zab(&stored_data_is_accepted::STORED_DATA_IS_ACCEPTED, |s| stored_data_is_accepted::holds(&scene(s))),
+    zab(&no_offence::NO_OFFENCE, |s| no_offence::holds(&scene(s))),
+    client(&clients::SEQUENTIAL_CONSISTENCY, |s| never(s, Wrong::Inconsistent)),
+    client(&clients::NEVER_BACK, |s| never(s, Wrong::WentBack)),
+    client(&clients::EVENT_BEFORE_DATA, |s| never(s, Wrong::EventLate)),
+    client(&clients::REARMED_WATCH_FIRES, |s| never(s, Wrong::RearmedSilent)),
+    client(&clients::PERSISTENT_TELLS_ALL, |s| never(s, Wrong::PersistentSilent)),
+    client(&clients::AT_MOST_ONCE, |s| never(s, Wrong::EventUnasked)),
     ACKNOWLEDGED_SURVIVES,
     WRITES_IN_REAL_TIME,
     EVERY_REQUEST_ANSWERED,
@@ -94,17 +103,16 @@ pub const REACHES: &[Claim<State>] = &[
     },
 ];
 
-const fn zab(name: &'static str, holds: fn(&State) -> bool) -> Claim<State> {
-    Claim { name, says: "a property of ZAB", holds }
+const fn zab(property: &'static Invariant, holds: fn(&State) -> bool) -> Claim<State> {
+    Claim { name: property.name, says: property.claim, holds }
 }
 
-const fn client(name: &'static str, holds: fn(&State) -> bool) -> Claim<State> {
-    Claim { name, says: "a claim of the model clients", holds }
+const fn client(claim: &Claim<ClientState>, holds: fn(&State) -> bool) -> Claim<State> {
+    Claim { name: claim.name, says: claim.says, holds }
 }
 
-fn zab_holds(state: &State, name: &str) -> bool {
-    let scene = Searched(slice::from_ref(&state.world), &state.world);
-    holds_in(name, &scene)
+fn scene(state: &State) -> Searched<'_, Deed> {
+    Searched(slice::from_ref(&state.world), &state.world)
 }
 
 fn never(state: &State, wrong: Wrong) -> bool {
