@@ -24,7 +24,6 @@ mod data;
 mod driver;
 mod ensemble;
 pub mod error;
-mod glue;
 mod mutation;
 mod net;
 mod output;

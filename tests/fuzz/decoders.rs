@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use fastrand::Rng;
 use quorate_core::ids::ServerId;
-use quorate_core::pipeline::{ClientTxn, Settings, TravellingImage};
+use quorate_core::pipeline::{ClientTxn, ImageBuilder, Settings};
 use quorate_core::wire::client::{
     ConnectRequest, ConnectResponse, OpCode, ReplyHeader, Request, RequestHeader, Response, WatcherEvent,
 };
@@ -72,7 +72,7 @@ fn what_servers_say_at_the_quorum_port() {
         "08_fake_leader.txt",
         "11_reconfig.txt",
     ]);
-    let empty = TravellingImage::new(&Settings::new(ServerId(1), 2000));
+    let empty = ImageBuilder::new(&Settings::new(ServerId(1), 2000));
     cases("quorum port", 2000, |rng| {
         let mut bytes = mutated(rng, &corpus);
         for _ in 0..rng.u8(..3) {

@@ -9,7 +9,7 @@ use quorate_core::config::{Constant, ElectionMode, PeerConfig};
 use quorate_core::election::{Notification, ServerState, Vote};
 use quorate_core::ids::{ConnId, Link, Now, ServerId, Ticket, Zxid};
 use quorate_core::membership::Membership;
-use quorate_core::pipeline::{ClientEvent, ClientTxn, Settings, TravellingImage};
+use quorate_core::pipeline::{ClientEvent, ClientTxn, ImageBuilder, Settings};
 use quorate_core::quorum::QuorumVerifier;
 use quorate_core::timer::Timer;
 use quorate_core::wire::jute::DEFAULT_MAX_FIELD;
@@ -144,7 +144,7 @@ struct Corpus {
     connects: Vec<Vec<u8>>,
     requests: Vec<Vec<u8>>,
     packets: Vec<Vec<u8>>,
-    empty: TravellingImage,
+    empty: ImageBuilder,
 }
 
 impl Corpus {
@@ -156,7 +156,7 @@ impl Corpus {
             connects: body(recorded(&["01_connect.txt"])),
             requests: body(recorded(&["02_requests.txt", "10_edge_3.8.0.txt"])),
             packets: recorded(&["06_learner_follower.txt", "07_learner_observer.txt", "08_fake_leader.txt"]),
-            empty: TravellingImage::new(&Settings::new(ServerId(1), 2000)),
+            empty: ImageBuilder::new(&Settings::new(ServerId(1), 2000)),
         }
     }
 

@@ -10,7 +10,6 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::connection::{Pending, Work};
-use super::image::Reach;
 use super::message::ClientTxn;
 use super::tree_service::{Fx, TreeService};
 use super::watches::Notifier;
@@ -23,6 +22,7 @@ use crate::watch::Told;
 use crate::wire::client::{EventType, MultiResult, OpCode, Response};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::record::{Acl, Stat};
+use crate::wire::state::Reach;
 use crate::wire::txn::{CreateTtlTxn, CreateTxn, SetAclTxn, SetDataTxn, Txn, TxnBody, TxnHeader};
 
 /// A digest is noted after every zxid that is a multiple of this, and so many of them are kept (as

@@ -13,24 +13,8 @@ use crate::ids::{SessionId, Zxid};
 use crate::tree::store::{Meta, View, Walk};
 use crate::tree::{AclId, AclTable, DataTree, path};
 use crate::wire::record::{Acl, StatPersisted};
-
-/// How far the effects of transactions behind the one where an image stands may be in it.
-///
-/// ZooKeeper writes snapshots, and sends its state to learners, while it applies transactions: what comes
-/// of that is fuzzy. Those transactions follow in the log or in the stream, and applying them again ends
-/// in the right state (`tree/replay.rs`). Before that the tree has another digest than the leader's had.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
-pub enum Reach {
-    /// There are none.
-    #[default]
-    Exact,
-    /// Of transactions up to this one.
-    UpTo(Zxid),
-    /// Of any that the leader that sent it commits before the state is complete: they are applied when
-    /// clients are served.
-    UntilServing,
-}
+use crate::wire::snapshot::{NodeRef, NodeSource};
+use crate::wire::state::Reach;
 
 /// A consistent view of sessions, lists and znodes. Cheap to clone; it does not change any more,
 /// and may be read by another thread.
@@ -51,26 +35,11 @@ pub struct TreeImage {
 /// Data, stat and list of a znode.
 type Content = (Option<Vec<u8>>, StatPersisted, Arc<[Acl]>);
 
-/// A znode of an image.
-#[derive(Clone, Copy, Debug)]
-pub struct ImageNode<'a> {
-    /// The path; the root's is empty, as snapshots have it.
-    pub path: &'a str,
-    /// The data; `None` is null.
-    pub data: Option<&'a [u8]>,
-    /// The number of its list; −1: everything for every client, which is in no list.
-    pub acl: i64,
-    /// The persisted stat.
-    pub stat: StatPersisted,
-}
-
 /// Walks the znodes of an image, parents before their children, and lets go of what it has passed.
 pub struct ImageNodes(Walk);
 
-impl ImageNodes {
-    /// The next znode.
-    #[expect(clippy::should_implement_trait, reason = "the znode borrows from the walk")]
-    pub fn next(&mut self) -> Option<ImageNode<'_>> {
+impl NodeSource for ImageNodes {
+    fn next_node(&mut self) -> Option<NodeRef<'_>> {
         let entry = self.0.next()?;
         let meta = entry.node.meta();
         let stat = StatPersisted {
@@ -85,7 +54,7 @@ impl ImageNodes {
             pzxid: meta.pzxid,
         };
         let path = if entry.path == path::ROOT { "" } else { entry.path };
-        Some(ImageNode { path, data: entry.node.data(), acl: meta.acl.index(), stat })
+        Some(NodeRef { path, data: entry.node.data(), acl: meta.acl.index(), stat })
     }
 }
 
@@ -170,7 +139,7 @@ impl TreeImage {
             builder.push_list(index, list);
         }
         let mut nodes = self.nodes();
-        while let Some(node) = nodes.next() {
+        while let Some(node) = nodes.next_node() {
             // What came out of a tree fits into one.
             let _ = builder.node(node.path, node.data, node.acl, node.stat);
         }
@@ -192,7 +161,7 @@ impl TreeImage {
             builder.acl(index, list)?;
         }
         let mut nodes = self.nodes();
-        while let Some(node) = nodes.next() {
+        while let Some(node) = nodes.next_node() {
             builder.node(node.path, node.data, node.acl, node.stat)?;
         }
         Ok(builder.finish(self.applied)?.reaching(self.reach))
@@ -203,7 +172,7 @@ impl TreeImage {
         let mut contents = BTreeMap::new();
         let mut walk = self.znodes.clone().into_walk();
         let mut nodes = self.nodes();
-        while let (Some(entry), Some(node)) = (walk.next(), nodes.next()) {
+        while let (Some(entry), Some(node)) = (walk.next(), nodes.next_node()) {
             let acl = Arc::clone(self.acls.get(entry.node.meta().acl));
             contents.insert(node.path.to_string(), (node.data.map(<[u8]>::to_vec), node.stat, acl));
         }

@@ -30,17 +30,16 @@ mod request;
 mod settings;
 mod status;
 mod touches;
-mod travel;
 mod tree_service;
 mod watches;
+mod wire;
 
 #[cfg(test)]
 mod tests;
 
 pub use counters::Counters;
-pub use image::{ImageBuilder, ImageError, ImageNode, ImageNodes, Reach, TreeImage};
+pub use image::{ImageBuilder, ImageError, ImageNodes, TreeImage};
 pub use message::{ClientEvent, ClientReply, ClientRequest, ClientTxn};
 pub use settings::{ConfigNode, Settings};
 pub use status::ServiceStatus;
-pub use travel::TravellingImage;
 pub use tree_service::TreeService;

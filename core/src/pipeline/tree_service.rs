@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::connection::{Connection, Queues};
 use super::counters::Counters;
-use super::image::{Reach, TreeImage};
+use super::image::TreeImage;
 use super::message::{ClientEvent, ClientReply, ClientRequest, ClientTxn};
 use super::outstanding::Outstanding;
 use super::settings::Settings;
@@ -18,6 +18,7 @@ use crate::session::{SessionIds, SessionTracker};
 use crate::tree::{DataTree, path};
 use crate::watch::WatchManager;
 use crate::wire::client::OpCode;
+use crate::wire::state::Reach;
 
 /// What the service wants done.
 pub(super) type Fx = Effects<TreeService>;

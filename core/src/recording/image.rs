@@ -7,8 +7,10 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::ids::{ServerId, SessionId, Zxid};
-use crate::pipeline::{ImageBuilder, Reach, Settings, TreeImage};
+use crate::pipeline::{ImageBuilder, Settings, TreeImage};
 use crate::wire::record::{Acl, StatPersisted};
+use crate::wire::snapshot::NodeSource;
+use crate::wire::state::Reach;
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
@@ -23,7 +25,7 @@ impl Serialize for TreeImage {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut znodes = Vec::with_capacity(self.node_count());
         let mut nodes = self.nodes();
-        while let Some(node) = nodes.next() {
+        while let Some(node) = nodes.next_node() {
             znodes.push((node.path.to_string(), node.data.map(<[u8]>::to_vec), node.acl, node.stat));
         }
         let lists = self.acls().map(|(index, list)| (index, list.to_vec())).collect();

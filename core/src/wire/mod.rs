@@ -10,6 +10,7 @@ pub mod quorum;
 pub mod record;
 mod scan;
 pub mod snapshot;
+pub mod state;
 pub mod txn;
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub struct Id {
 impl Jute for Id {
     /// A null string is read as an empty one: clients write the id of the scheme `auth` that way.
     fn read(from: &mut Reader<'_>, _: &'static str) -> Result<Self, WireError> {
-        let mut text = |field| Ok(from.string(field)?.map_or_else(String::new, Cow::into_owned));
+        let mut text = |field| from.string(field).map(|text| text.map_or_else(String::new, Cow::into_owned));
         Ok(Id { scheme: text("Id.scheme")?, id: text("Id.id")? })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use quorate_core::Inconsistent;
 use quorate_core::ids::{Now, ServerId, Zxid};
 use quorate_core::payload::Service;
-use quorate_core::pipeline::{ClientTxn, Settings, TreeImage, TreeService};
+use quorate_core::pipeline::{ClientTxn, ImageBuilder, Settings, TreeImage, TreeService};
 use serde::Serialize;
 use serde_json::json;
 
@@ -15,7 +15,6 @@ use super::place::{Place, PlaceArgs};
 use super::show;
 use super::snapshot::{self, SnapshotSummary};
 use crate::error::{EXIT_DATA_DIR, EXIT_UNEXPECTED, Error};
-use crate::glue::StoredImage;
 use crate::output::Output;
 use crate::storage::{Examined, PassedOver, StorageError, What, examine, files, is_in_use, log_after};
 
@@ -160,7 +159,7 @@ fn look(place: &Place) -> Result<Report, Error> {
     }
     let settings = Settings { extended_types: place.extended_types, ..Settings::new(ServerId(1), 2000) };
     let initial = || TreeService::new(&settings, None).snapshot();
-    match examine(&place.storage, &StoredImage::new(&settings), initial) {
+    match examine(&place.storage, &ImageBuilder::new(&settings), initial) {
         Ok(examined) => {
             report.notes.extend(examined.passed_over.iter().map(PassedOver::to_string));
             if let Err(why) = report.replay(place, &settings, &examined, &usable) {

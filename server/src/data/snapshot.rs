@@ -15,7 +15,7 @@ use serde_json::json;
 use super::show::{self, Fields};
 use crate::error::{EXIT_DATA_DIR, Error, system};
 use crate::output::Output;
-use crate::storage::{ImageError, Overlay, read_items};
+use crate::storage::{ItemError, Overlay, read_items};
 
 /// What can be asked about a snapshot.
 #[derive(Debug, Subcommand)]
@@ -225,7 +225,7 @@ pub(super) fn read(
             return Ok(());
         }
         stopped = true;
-        Err(ImageError::from("the output is closed"))
+        Err(ItemError::from("the output is closed"))
     });
     match result {
         Ok(sections) => {

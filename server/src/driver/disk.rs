@@ -19,7 +19,8 @@ use crate::config::Autopurge;
 use crate::error::{Error, system};
 use crate::mutation::mutated;
 use crate::net::Pressure;
-use crate::storage::{Image, Outcome, Purger, RealDisk, SnapshotJob, Storage, StorageError, StorageOp};
+use crate::storage::{Outcome, Purger, RealDisk, SnapshotJob, Storage, StorageError, StorageOp};
+use quorate_core::wire::state::Snapshot;
 
 /// What a storage operation is made of.
 pub(crate) type Op = StorageOp<TreeImage>;
@@ -71,7 +72,7 @@ pub(crate) struct DiskThreads<I = TreeImage> {
     gone: bool,
 }
 
-impl<I: Image> DiskThreads<I> {
+impl<I: Snapshot> DiskThreads<I> {
     /// Start both. `waker` is woken for everything they have to say.
     pub(crate) fn start(
         storage: Storage<RealDisk>,
@@ -209,7 +210,7 @@ impl Teller {
     }
 }
 
-fn write_log<I: Image>(
+fn write_log<I: Snapshot>(
     mut storage: Storage<RealDisk>,
     inbox: &Receiver<Vec<StorageOp<I>>>,
     jobs: &Sender<Job<I>>,
@@ -248,7 +249,7 @@ fn write_log<I: Image>(
 }
 
 /// What is to be done next; `None` at the end. What waits in the storage does not wait for long.
-fn next_batch<I: Image>(
+fn next_batch<I: Snapshot>(
     storage: &mut Storage<RealDisk>,
     inbox: &Receiver<Vec<StorageOp<I>>>,
     teller: &Teller,
@@ -338,7 +339,7 @@ impl Pause {
     }
 }
 
-fn write_snapshots<I: Image>(inbox: &Receiver<Job<I>>, teller: &Teller, mut purges: Option<Purges>) {
+fn write_snapshots<I: Snapshot>(inbox: &Receiver<Job<I>>, teller: &Teller, mut purges: Option<Purges>) {
     let mut pause = Pause::default();
     while let Some(job) = next_job(inbox, &mut purges) {
         let began = Instant::now();
@@ -357,7 +358,7 @@ fn write_snapshots<I: Image>(inbox: &Receiver<Job<I>>, teller: &Teller, mut purg
 }
 
 /// Write one and say what came of it.
-fn write_snapshot<I: Image>(job: Job<I>, began: Instant, pause: &mut Pause) -> Finished {
+fn write_snapshot<I: Snapshot>(job: Job<I>, began: Instant, pause: &mut Pause) -> Finished {
     let zxid: Zxid = job.zxid();
     match job.run() {
         Ok(Outcome::Taken) => {
@@ -385,26 +386,27 @@ fn write_snapshot<I: Image>(job: Job<I>, began: Instant, pause: &mut Pause) -> F
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
     use std::fs;
     use std::path::Path;
     use std::sync::Mutex;
 
     use mio::Poll;
-    use quorate_core::wire::files::Sections;
     use quorate_core::wire::snapshot::SnapshotItem;
+    use quorate_core::wire::state::{Reach, SnapshotBody, SnapshotBuilder};
 
     use super::*;
-    use crate::storage::{BodyEncoder, ImageBuilder, ImageError, SnapshotInfo, StorageConfig, VERSION_DIR};
+    use crate::storage::{StorageConfig, VERSION_DIR};
 
     /// A state whose snapshot says when it is begun, and is not finished before it may.
     #[derive(Clone)]
     struct Slow(Option<Gate>);
     type Gate = (Sender<()>, Arc<Mutex<Receiver<()>>>);
 
-    impl Image for Slow {
+    impl Snapshot for Slow {
         type Builder = NoBuilder;
 
-        fn encoder(&self) -> Box<dyn BodyEncoder + '_> {
+        fn body(&self) -> Box<dyn SnapshotBody + '_> {
             if let Some((begun, go_on)) = &self.0 {
                 begun.send(()).unwrap();
                 let _ = go_on.lock().unwrap().recv();
@@ -419,7 +421,7 @@ mod tests {
 
     struct Empty;
 
-    impl BodyEncoder for Empty {
+    impl SnapshotBody for Empty {
         fn fill(&mut self, _: &mut Vec<u8>, _: usize) -> bool {
             true
         }
@@ -428,14 +430,15 @@ mod tests {
     #[derive(Clone)]
     struct NoBuilder;
 
-    impl ImageBuilder for NoBuilder {
-        type Image = Slow;
+    impl SnapshotBuilder for NoBuilder {
+        type Snapshot = Slow;
+        type Error = Infallible;
 
-        fn push(&mut self, _: SnapshotItem) -> Result<(), ImageError> {
+        fn add(&mut self, _: SnapshotItem) -> Result<(), Infallible> {
             Ok(())
         }
 
-        fn finish(self, _: SnapshotInfo, _: &Sections) -> Result<Slow, ImageError> {
+        fn finish(self, _: Zxid, _: Reach) -> Result<Slow, Infallible> {
             Ok(Slow(None))
         }
     }

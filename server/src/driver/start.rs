@@ -9,7 +9,7 @@ use quorate_core::config::{Constant, ElectionMode, PeerConfig, SizeLimit};
 use quorate_core::ids::ServerId;
 use quorate_core::membership::Membership;
 use quorate_core::payload::Service;
-use quorate_core::pipeline::{ClientTxn, ConfigNode, Settings, TravellingImage, TreeService};
+use quorate_core::pipeline::{ClientTxn, ConfigNode, ImageBuilder, Settings, TreeService};
 use quorate_core::{QuorumPeer, Recovered};
 use tracing::{info, warn};
 
@@ -22,7 +22,6 @@ use crate::admin::metrics::Metrics;
 use crate::clock::Clock;
 use crate::config::{ServerConfig, SnapSizeLimit, Strictness};
 use crate::error::Error;
-use crate::glue::{StoredImage, snapshot_body};
 use crate::net::Net;
 use crate::service::Announcer;
 use crate::storage::{LOCK, RealDisk, Storage, StorageConfig, StorageError, is_in_use};
@@ -64,8 +63,8 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool, record: Option<&Path>) -
     let settings = settings(&config);
     // Said before the ports are tried: that server has them, too.
     refuse_if_in_use(&config)?;
-    let net = Net::bind(&config, snapshot_body, TravellingImage::new(&settings), stop_on_stdin_eof)?;
-    let blank = StoredImage::new(&settings);
+    let blank = ImageBuilder::new(&settings);
+    let net = Net::bind(&config, blank.clone(), stop_on_stdin_eof)?;
     let initial = || TreeService::new(&settings, None).snapshot();
     let disk = RealDisk::new(config.files.fsync_warning);
     let (storage, recovered) = Storage::open(disk, &storage_config(&config), &blank, initial)?;

@@ -42,7 +42,6 @@ use dial::{Asker, Resolver};
 use election::ElectionPort;
 pub(crate) use pressure::Pressure;
 use quorum::QuorumPort;
-pub(crate) use quorum::SnapshotBody;
 use signals::{Requests, stdin_ended};
 use token::{PortKind, Source};
 

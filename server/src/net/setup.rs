@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use mio::net::TcpListener;
 use mio::{Events, Poll, Waker};
 use quorate_core::ids::ServerId;
-use quorate_core::pipeline::{TravellingImage, TreeImage};
+use quorate_core::pipeline::ImageBuilder;
 use tracing::{info, warn};
 
 use super::client::{ClientPort, ClientSettings, ConnectionLimits};
 use super::dial::{Places, Resolver};
 use super::election::{ElectionPort, ElectionSettings};
 use super::listener::{self, Port};
-use super::quorum::{QuorumPort, QuorumSettings, SnapshotBody};
+use super::quorum::{QuorumPort, QuorumSettings};
 use super::signals::{Requests, watch_stdin};
 use super::token::{PortKind, Source};
 use super::{Net, descriptors, socket};
@@ -32,7 +32,7 @@ const BIND_PAUSE: Duration = Duration::from_secs(1);
 const SERVER_BACKLOG: i32 = 128;
 
 impl Net {
-    /// Listen on every port that `config` gives this server. `body` makes a snapshot's bytes, `arriving`
+    /// Listen on every port that `config` gives this server. `arriving`
     /// begins one that a leader sends. With `stop_on_stdin_eof` the end of standard input is a request to
     /// stop.
     ///
@@ -40,8 +40,7 @@ impl Net {
     /// A port that cannot be listened on, by name.
     pub(crate) fn bind(
         config: &ServerConfig,
-        body: fn(&TreeImage) -> SnapshotBody,
-        arriving: TravellingImage,
+        arriving: ImageBuilder,
         stop_on_stdin_eof: bool,
     ) -> Result<Net, Error> {
         let poll = Poll::new().map_err(system("creating the event loop"))?;
@@ -84,13 +83,7 @@ impl Net {
             waker,
             scratch: vec![0; socket::READ_CHUNK],
             client: ClientPort::new(client_settings(config), client),
-            quorum: QuorumPort::new(
-                quorum_settings(config),
-                others(config, |m| &m.quorum),
-                body,
-                arriving,
-                quorum,
-            ),
+            quorum: QuorumPort::new(quorum_settings(config), others(config, |m| &m.quorum), arriving, quorum),
             election: ElectionPort::new(election_settings(config), others(config, |m| &m.election), election),
         })
     }

@@ -13,7 +13,6 @@ use super::config::StorageConfig;
 use super::disk::Disk;
 use super::epochs::EpochFiles;
 use super::error::{During, StorageError};
-use super::image::Image;
 use super::install::Marker;
 use super::overlay::Overlay;
 use super::paths::{
@@ -21,6 +20,7 @@ use super::paths::{
 };
 use super::recovery::{PassedOver, Recovered};
 use super::{history, recovery};
+use quorate_core::wire::state::Snapshot;
 
 /// What a file in a data directory is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,7 +135,7 @@ fn what(name: &str) -> What {
 ///
 /// # Errors
 /// Why it would not start.
-pub(crate) fn examine<I: Image>(
+pub(crate) fn examine<I: Snapshot>(
     config: &StorageConfig,
     blank: &I::Builder,
     initial: impl FnOnce() -> I,

@@ -27,9 +27,9 @@ use simd_adler32::adler32;
 use super::disk::{Disk, SyncPoint};
 use super::epochs;
 use super::error::{During, StorageError};
-use super::image::Image;
 use super::paths::{INSTALL, INSTALLING, Paths};
 use super::snapshot_file::Body;
+use quorate_core::wire::state::Snapshot;
 
 /// Longer transactions behind a snapshot are not held, in bytes.
 const MOST_HELD: usize = 64 << 20;
@@ -49,7 +49,7 @@ pub(super) struct Held<D: Disk> {
 
 impl<D: Disk> Held<D> {
     /// Write the snapshot beside everything.
-    pub(super) fn begin<I: Image>(
+    pub(super) fn begin<I: Snapshot>(
         disk: &D,
         paths: &Paths,
         ticket: Ticket,

@@ -21,7 +21,6 @@ mod epochs;
 mod error;
 mod examine;
 mod history;
-mod image;
 mod install;
 mod log_reader;
 mod log_writer;
@@ -41,12 +40,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use quorate_core::ids::{Epoch, Ticket, Zxid};
+use quorate_core::wire::state::Snapshot;
 
 pub use config::StorageConfig;
 pub use disk::{Disk, SyncPoint};
 pub use error::StorageError;
 pub(crate) use examine::{Examined, What, examine, files, is_in_use, log_after};
-pub use image::{BodyEncoder, Image, ImageBuilder, ImageError};
 pub(crate) use log_reader::{Ending, LogReader, Record};
 pub use overlay::Overlay;
 pub use paths::VERSION_DIR;
@@ -55,8 +54,8 @@ pub use purge::{Purged, Purger, purge};
 pub use real_disk::RealDisk;
 pub(crate) use recovery::PassedOver;
 pub use recovery::Recovered;
-pub use snapshot_file::SnapshotInfo;
 pub(crate) use snapshot_file::read_items;
+pub use snapshot_file::{ItemError, SnapshotInfo};
 pub use snapshots::{Outcome, SnapshotJob};
 
 use install::Held;
@@ -130,7 +129,7 @@ impl<D: Disk> Storage<D> {
     ///
     /// # Errors
     /// Every [`StorageError`] but those of a running storage.
-    pub fn open<I: Image>(
+    pub fn open<I: Snapshot>(
         disk: D,
         config: &StorageConfig,
         blank: &I::Builder,
@@ -160,7 +159,7 @@ impl<D: Disk> Storage<D> {
     /// # Errors
     /// After an error nothing more is done: which operations are durable is found out by the next
     /// start.
-    pub fn execute<I: Image>(
+    pub fn execute<I: Snapshot>(
         &mut self,
         ops: impl IntoIterator<Item = StorageOp<I>>,
     ) -> Result<Executed<D, I>, StorageError> {
@@ -204,7 +203,7 @@ impl<D: Disk> Storage<D> {
         self.held.as_ref().map_or(self.log.last(), Held::last)
     }
 
-    fn run<I: Image>(
+    fn run<I: Snapshot>(
         &mut self,
         ops: impl IntoIterator<Item = StorageOp<I>>,
     ) -> Result<Executed<D, I>, StorageError> {

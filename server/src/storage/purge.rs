@@ -4,20 +4,21 @@
 //! the oldest of these. While there are fewer snapshots than are to stay, nothing is removed.
 //! Whatever part of the removals survives a crash is in order: nothing has to be synced.
 
+use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use quorate_core::ids::Zxid;
-use quorate_core::wire::files::{Compression, END_MARK, FileKind, HEADER_LEN, Sections};
+use quorate_core::wire::files::{Compression, END_MARK, FileKind, HEADER_LEN};
 use quorate_core::wire::snapshot::SnapshotItem;
 
 use super::disk::Disk;
 use super::error::{During, StorageError};
-use super::image::{ImageBuilder, ImageError};
 use super::paths::{INSTALL, LOCK, Paths, TRUNCATE};
-use super::snapshot_file::{self, SnapshotInfo, SnapshotName};
+use super::snapshot_file::{self, SnapshotName};
 use super::snapshots::Snapshots;
+use quorate_core::wire::state::{Reach, SnapshotBuilder};
 
 /// What was removed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -188,14 +189,15 @@ fn looks_complete<D: Disk>(disk: &D, name: &SnapshotName) -> Result<bool, Storag
 #[derive(Clone, Copy, Debug)]
 struct Discard;
 
-impl ImageBuilder for Discard {
-    type Image = ();
+impl SnapshotBuilder for Discard {
+    type Snapshot = ();
+    type Error = Infallible;
 
-    fn push(&mut self, _: SnapshotItem) -> Result<(), ImageError> {
+    fn add(&mut self, _: SnapshotItem) -> Result<(), Infallible> {
         Ok(())
     }
 
-    fn finish(self, _: SnapshotInfo, _: &Sections) -> Result<(), ImageError> {
+    fn finish(self, _: Zxid, _: Reach) -> Result<(), Infallible> {
         Ok(())
     }
 }

@@ -42,11 +42,11 @@ use super::disk::{Disk, SyncPoint};
 use super::epochs::EpochFiles;
 use super::error::{During, StorageError};
 use super::history::Logs;
-use super::image::Image;
 use super::install::Marker;
 use super::paths::{LOCK, Paths, TEMPORARY, TRUNCATE, VERSION_DIR, parse_marker};
 use super::snapshot_file::{SnapshotInfo, SnapshotName, Unusable};
 use super::{history, install, snapshot_file, truncate};
+use quorate_core::wire::state::Snapshot;
 
 /// What a data directory holds.
 #[derive(Clone, Debug)]
@@ -124,7 +124,7 @@ pub(super) struct Opened<D: Disk, I> {
 /// Lock the directory, finish what a crash interrupted, read everything, mend what a crash tore.
 /// `blank` begins what is read, `initial` is the state before every transaction; `keep` is given the
 /// log after the snapshot, oldest first, without a gap.
-pub(super) fn open<D: Disk, I: Image>(
+pub(super) fn open<D: Disk, I: Snapshot>(
     disk: &D,
     config: &StorageConfig,
     blank: &I::Builder,
@@ -196,7 +196,7 @@ pub(super) fn open<D: Disk, I: Image>(
 
 /// The snapshot every history begins with: ZooKeeper refuses logs without one, and so do we. The
 /// directory is to be synced.
-fn write_initial<D: Disk, I: Image>(disk: &D, paths: &Paths, image: &I) -> Result<(), StorageError> {
+fn write_initial<D: Disk, I: Snapshot>(disk: &D, paths: &Paths, image: &I) -> Result<(), StorageError> {
     let beside = paths.temporary("initial");
     snapshot_file::write(disk, &beside, Zxid::ZERO, image, SyncPoint::SnapshotContent)?;
     disk.rename(&beside, &paths.snapshot(Zxid::ZERO)).during("rename", &beside)
@@ -339,7 +339,7 @@ impl Failed {
 /// torn `snapshot.0`. And the torn ones that are newer.
 ///
 /// If newer ones are damaged, the log must contain what they did.
-fn load_newest<D: Disk, I: Image>(
+fn load_newest<D: Disk, I: Snapshot>(
     disk: &D,
     paths: &Paths,
     blank: &I::Builder,

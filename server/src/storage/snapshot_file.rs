@@ -12,6 +12,7 @@
 //! its own. ZooKeeper writes the snapshots that it takes while it serves under their final names;
 //! when it is killed meanwhile, a torn one stays. `recovery.rs` says what follows from this.
 
+use std::error::Error;
 use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -23,11 +24,14 @@ use quorate_core::wire::files::{
     SnapshotDigest,
 };
 use quorate_core::wire::snapshot::{SnapshotDecoder, SnapshotItem};
+use quorate_core::wire::state::{Reach, Snapshot, SnapshotBuilder};
 use simd_adler32::Adler32;
 
 use super::disk::{Disk, SyncPoint};
 use super::error::{During, StorageError};
-use super::image::{Image, ImageBuilder, ImageError};
+
+/// What is wrong with an item of a snapshot.
+pub type ItemError = Box<dyn Error + Send + Sync>;
 
 /// This much is written or read at once, in bytes.
 const CHUNK: usize = 1 << 18;
@@ -39,7 +43,7 @@ const GZIP_LEN: u64 = 18;
 
 /// Write a snapshot that stands at `zxid` to a file that will get its final name later, and make
 /// its content durable.
-pub(super) fn write<D: Disk, I: Image>(
+pub(super) fn write<D: Disk, I: Snapshot>(
     disk: &D,
     path: &Path,
     zxid: Zxid,
@@ -60,13 +64,13 @@ pub(super) struct Body<D: Disk> {
 
 impl<D: Disk> Body<D> {
     /// Write sessions, lists and znodes.
-    pub(super) fn write<I: Image>(disk: &D, path: &Path, image: &I) -> Result<Self, StorageError> {
+    pub(super) fn write<I: Snapshot>(disk: &D, path: &Path, image: &I) -> Result<Self, StorageError> {
         if disk.exists(path).during("look for", path)? {
             disk.remove(path).during("remove", path)?;
         }
         let file = disk.create(path).during("create", path)?;
         let (mut adler, mut at) = (Adler32::new(), 0);
-        let mut encoder = image.encoder();
+        let mut encoder = image.body();
         let mut chunk = FileKind::Snapshot.header().to_vec();
         let mut complete = false;
         while !complete {
@@ -92,7 +96,7 @@ impl<D: Disk> Body<D> {
     }
 }
 
-fn sections<I: Image>(zxid: Zxid, image: &I) -> Sections {
+fn sections<I: Snapshot>(zxid: Zxid, image: &I) -> Sections {
     let digest = image.digest().map(|(version, digest)| SnapshotDigest { zxid, version, digest });
     Sections { digest, last_processed: Some(zxid) }
 }
@@ -113,7 +117,7 @@ pub(crate) enum Unusable {
     /// The file was never written to its end, and what is there is as it was written.
     Torn(String),
     /// The file is not what was written, or cannot be read.
-    Damaged(ImageError),
+    Damaged(ItemError),
     /// The state may have effects of transactions up to the first, and the log ends with the second: it is
     /// unknown which.
     AheadOfLog(Zxid, Zxid),
@@ -138,7 +142,7 @@ impl fmt::Display for Unusable {
     }
 }
 
-impl<E: Into<ImageError>> From<E> for Unusable {
+impl<E: Into<ItemError>> From<E> for Unusable {
     fn from(why: E) -> Self {
         Unusable::Damaged(why.into())
     }
@@ -148,20 +152,19 @@ impl<E: Into<ImageError>> From<E> for Unusable {
 ///
 /// # Errors
 /// Why it cannot be used.
-pub(super) fn read<D: Disk, B: ImageBuilder>(
+pub(super) fn read<D: Disk, B: SnapshotBuilder>(
     disk: &D,
     path: &Path,
     zxid: Zxid,
     compression: Compression,
     builder: B,
-) -> Result<(SnapshotInfo, B::Image), Unusable> {
+) -> Result<(SnapshotInfo, B::Snapshot), Unusable> {
     let mut builder = builder;
-    let mut sections = read_items(disk, path, compression, &mut |item| builder.push(item))?;
+    let sections = read_items(disk, path, compression, &mut |item| Ok(builder.add(item)?))?;
     let reaches = [sections.digest.map(|d| d.zxid), sections.last_processed];
     let reaches = reaches.into_iter().flatten().fold(zxid, Zxid::max);
-    sections.last_processed = Some(zxid);
     let info = SnapshotInfo { zxid, reaches };
-    Ok((info, builder.finish(info, &sections)?))
+    Ok((info, builder.finish(zxid, Reach::UpTo(reaches))?))
 }
 
 /// Read a snapshot item by item and check its seals: what was pushed can be trusted when this returns.
@@ -172,7 +175,7 @@ pub(crate) fn read_items<D: Disk>(
     disk: &D,
     path: &Path,
     compression: Compression,
-    push: &mut dyn FnMut(SnapshotItem) -> Result<(), ImageError>,
+    push: &mut dyn FnMut(SnapshotItem) -> Result<(), ItemError>,
 ) -> Result<Sections, Unusable> {
     let file = disk.open(path)?;
     let len = disk.len(&file)?;
@@ -282,7 +285,7 @@ impl<R: Read> Source<R> {
 
 fn read_stream(
     mut source: Source<impl Read>,
-    push: &mut dyn FnMut(SnapshotItem) -> Result<(), ImageError>,
+    push: &mut dyn FnMut(SnapshotItem) -> Result<(), ItemError>,
 ) -> Result<Sections, Unusable> {
     let mut header = [0; HEADER_LEN];
     let len = source.fill(&mut header)?;

@@ -8,9 +8,9 @@ use quorate_core::wire::files::FileKind;
 
 use super::disk::{Disk, SyncPoint};
 use super::error::{During, StorageError};
-use super::image::Image;
 use super::paths::Paths;
 use super::snapshot_file::{self, SnapshotInfo};
+use quorate_core::wire::state::Snapshot;
 
 /// The snapshots this process has read or written, shared with the thread that writes one.
 #[derive(Clone, Debug, Default)]
@@ -87,7 +87,7 @@ pub enum Outcome {
     /// The snapshot was dropped: the history it belongs to is not the truth any more.
     Replaced,
     /// The snapshot was dropped: it has effects of transactions after the one where it would stand
-    /// ([`Image::is_exact`]). One that is taken later has not.
+    /// ([`Snapshot::is_exact`]). One that is taken later has not.
     NotExact,
     /// The snapshot could not be written. Nothing depends on a snapshot as long as the log can be written, so
     /// the next one is tried when its time comes.
@@ -104,7 +104,7 @@ pub struct SnapshotJob<D: Disk, I> {
     image: I,
 }
 
-impl<D: Disk, I: Image> SnapshotJob<D, I> {
+impl<D: Disk, I: Snapshot> SnapshotJob<D, I> {
     pub(super) fn new(disk: Arc<D>, paths: Paths, snapshots: Snapshots, zxid: Zxid, image: I) -> Self {
         let generation = snapshots.lock().generation;
         SnapshotJob { disk, paths, snapshots, generation, zxid, image }

@@ -6,8 +6,9 @@
 
 use quorate_core::ids::{ConnId, Zxid};
 use quorate_core::payload::Service;
-use quorate_core::pipeline::{ClientEvent, ClientTxn, Reach, Settings, TreeImage, TreeService};
+use quorate_core::pipeline::{ClientEvent, ClientTxn, Settings, TreeImage, TreeService};
 use quorate_core::recording::Header;
+use quorate_core::wire::state::Reach;
 use quorate_core::{Output, QuorumPeer};
 
 use crate::judge::hearing::{Cases, Hearing};

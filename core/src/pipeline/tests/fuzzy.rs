@@ -7,8 +7,10 @@ use alloc::string::String;
 
 use super::golden_log::{records, replay};
 use super::*;
-use crate::pipeline::{ImageBuilder, Reach, TreeImage};
+use crate::pipeline::{ImageBuilder, TreeImage};
 use crate::wire::record::StatPersisted;
+use crate::wire::snapshot::NodeSource;
+use crate::wire::state::Reach;
 
 /// A znode with its data, the number of its list and its stat.
 type Content = (Option<Vec<u8>>, i64, StatPersisted);
@@ -16,7 +18,7 @@ type Content = (Option<Vec<u8>>, i64, StatPersisted);
 /// The znodes of a state, by path; the root's is empty.
 fn contents(image: &TreeImage) -> BTreeMap<String, Content> {
     let (mut nodes, mut contents) = (image.nodes(), BTreeMap::new());
-    while let Some(node) = nodes.next() {
+    while let Some(node) = nodes.next_node() {
         contents.insert(node.path.into(), (node.data.map(<[u8]>::to_vec), node.acl, node.stat));
     }
     contents

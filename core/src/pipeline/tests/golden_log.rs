@@ -3,6 +3,7 @@
 use super::*;
 use crate::pipeline::ImageBuilder;
 use crate::wire::record::{Acl, StatPersisted};
+use crate::wire::snapshot::NodeSource;
 use crate::wire::txn::{Txn, TxnBody};
 
 const LOG: &[u8] = include_bytes!("../../../../tests/golden/log.1.bin");
@@ -66,7 +67,7 @@ fn an_image_is_the_whole_state() {
         builder.acl(index, list).unwrap();
     }
     let mut nodes = image.nodes();
-    while let Some(node) = nodes.next() {
+    while let Some(node) = nodes.next_node() {
         builder.node(node.path, node.data, node.acl, node.stat).unwrap();
     }
     assert_eq!(builder.missing_lists(), 0);
@@ -101,7 +102,7 @@ fn replaying_what_is_there_already_ends_in_the_same_data() {
         again.apply(Now::default(), txn.header.zxid, &ClientTxn(record.clone()), &mut vec![]);
     }
     let (mut before, mut after) = (image.nodes(), again.snapshot().into_nodes());
-    while let (Some(b), Some(a)) = (before.next(), after.next()) {
+    while let (Some(b), Some(a)) = (before.next_node(), after.next_node()) {
         assert_eq!(
             (b.path, b.data, b.stat.version, b.stat.cversion),
             (a.path, a.data, a.stat.version, a.stat.cversion)

@@ -14,7 +14,7 @@ mod translate;
 pub use body::{LearnerInfo, PROTOCOL_VERSION, WireRequest};
 pub use decoder::{PacketDecoder, Received, SNAPSHOT_TRAILER, write_snapshot_trailer};
 pub use packet::{PacketType, QuorumPacket};
-pub use translate::{Local, PeerDecoder, Side, SnapshotBuilder, WirePayload, write_packet};
+pub use translate::{Local, PeerDecoder, Side, WirePayload, write_packet};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! What real leaders and learners said to each other reads and writes as recorded.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -15,6 +16,7 @@ use crate::wire::golden::{Recorded, recordings};
 use crate::wire::jute::{DEFAULT_MAX_FIELD, Jute, Why, WireError, write_buffer};
 use crate::wire::record::Id;
 use crate::wire::snapshot::{Nodes, SnapshotEncoder, SnapshotItem, SnapshotNode};
+use crate::wire::state::{Reach, SnapshotBody, SnapshotBuilder};
 use crate::wire::txn::{Txn, TxnBody};
 use crate::zab::Packet;
 
@@ -92,6 +94,9 @@ impl Service for Idle {
 impl WirePayload for Raw {
     type Builder = Items;
 
+    fn snapshot_body(_: &Vec<SnapshotItem>) -> Box<dyn SnapshotBody + Send> {
+        unreachable!("the tests write snapshots themselves")
+    }
     fn txn_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -113,11 +118,12 @@ struct Items(Vec<SnapshotItem>);
 
 impl SnapshotBuilder for Items {
     type Snapshot = Vec<SnapshotItem>;
+    type Error = WireError;
     fn add(&mut self, item: SnapshotItem) -> Result<(), WireError> {
         self.0.push(item);
         Ok(())
     }
-    fn finish(self, _: Zxid) -> Result<Vec<SnapshotItem>, WireError> {
+    fn finish(self, _: Zxid, _: Reach) -> Result<Vec<SnapshotItem>, WireError> {
         Ok(self.0)
     }
 }

@@ -1,5 +1,6 @@
 //! Between the fat packets that travel and the messages that core knows.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -10,13 +11,16 @@ use super::packet::{PacketType, QuorumPacket};
 use crate::ids::{Epoch, ServerId, Touch, Zxid};
 use crate::payload::Payload;
 use crate::wire::jute::{Jute, Reader, Why, WireError, write_buffer, write_length, write_vector};
-use crate::wire::snapshot::SnapshotItem;
+use crate::wire::state::{Reach, SnapshotBody, SnapshotBuilder};
 use crate::zab::{Packet, RequestOf, SnapshotOf};
 
 /// How a payload's transactions, requests and snapshots travel.
 pub trait WirePayload: Payload {
     /// Collects a snapshot that arrives.
-    type Builder: SnapshotBuilder<Snapshot = SnapshotOf<Self>>;
+    type Builder: SnapshotBuilder<Snapshot = SnapshotOf<Self>, Error: Into<WireError>>;
+
+    /// The body of a snapshot, piece by piece, giving memory back on the way.
+    fn snapshot_body(snapshot: &SnapshotOf<Self>) -> Box<dyn SnapshotBody + Send>;
 
     /// The serialized transaction.
     fn txn_bytes(&self) -> &[u8];
@@ -36,25 +40,6 @@ pub trait WirePayload: Payload {
     /// # Errors
     /// If no request can be made of it.
     fn request_from_wire(request: WireRequest) -> Result<RequestOf<Self>, WireError>;
-}
-
-/// Puts a snapshot together from its items. A connection begins each one with a clone of an empty
-/// builder.
-pub trait SnapshotBuilder: Clone {
-    /// What results.
-    type Snapshot;
-
-    /// Take the next item (never the end mark).
-    ///
-    /// # Errors
-    /// If it does not fit what came before.
-    fn add(&mut self, item: SnapshotItem) -> Result<(), WireError>;
-
-    /// That was all; the state stands at `zxid`.
-    ///
-    /// # Errors
-    /// If something is missing.
-    fn finish(self, zxid: Zxid) -> Result<Self::Snapshot, WireError>;
 }
 
 /// Which end of a connection this server is: some messages differ by direction.
@@ -211,10 +196,13 @@ impl<P: WirePayload> PeerDecoder<P> {
                     self.snapshot = Some((zxid_of(&packet)?, self.empty.clone()));
                 }
                 (Received::Packet(packet), _) => return self.translate(packet).map(Some),
-                (Received::Item(item), Some((_, builder))) => builder.add(item)?,
+                (Received::Item(item), Some((_, builder))) => builder.add(item).map_err(Into::into)?,
                 (Received::SnapshotEnd, snapshot) => {
                     if let Some((zxid, builder)) = snapshot.take() {
-                        return Ok(Some(Packet::Snap { zxid, snapshot: builder.finish(zxid)? }));
+                        return Ok(Some(Packet::Snap {
+                            zxid,
+                            snapshot: builder.finish(zxid, Reach::UntilServing).map_err(Into::into)?,
+                        }));
                     }
                 }
                 (Received::Item(_), None) => {}

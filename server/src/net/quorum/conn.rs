@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use quorate_core::Reason;
 use quorate_core::ids::{Link, ServerId};
 use quorate_core::wire::quorum::{PeerDecoder, Side as End, WirePayload, write_snapshot_trailer};
+use quorate_core::wire::state::SnapshotBody;
 use quorate_core::zab::Packet;
 use tracing::info;
 
@@ -16,9 +17,6 @@ use crate::mutation::mutated;
 use crate::net::between::{Greets, Stage};
 use crate::net::engine::{Conn, Protocol};
 use crate::net::stranger::{Expected, Greeting};
-
-/// Appends the next piece of a snapshot's body; `true`: that was all.
-pub(crate) type SnapshotBody = Box<dyn FnMut(&mut Vec<u8>, usize) -> bool + Send>;
 
 /// Bytes that may wait for one server besides a snapshot. A server that falls behind by more is of no use.
 const MAX_UNSENT: usize = 512 << 20;
@@ -73,7 +71,7 @@ pub(super) enum Said<P: WirePayload> {
 /// Something to be sent.
 pub(super) enum Segment {
     Bytes(Vec<u8>),
-    Snapshot(SnapshotBody),
+    Snapshot(Box<dyn SnapshotBody + Send>),
 }
 
 /// How much was sent.
@@ -293,7 +291,7 @@ impl<P: WirePayload> Conn<Peer<P>> {
                     peer.rest.pop_front();
                 }
                 Some(Segment::Snapshot(body)) => {
-                    if body(socket.out(), PIECE) {
+                    if body.fill(socket.out(), PIECE) {
                         write_snapshot_trailer(socket.out());
                         peer.rest.pop_front();
                     }

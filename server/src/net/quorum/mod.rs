@@ -14,7 +14,7 @@ use mio::event::Event;
 use quorate_core::Input;
 use quorate_core::ids::{Link, ServerId};
 use quorate_core::wire::quorum::{PeerDecoder, Side as End, WirePayload};
-use quorate_core::zab::{Packet, SnapshotOf};
+use quorate_core::zab::Packet;
 use tracing::info;
 
 use super::between::Stage;
@@ -24,7 +24,6 @@ use super::listener::Port;
 use super::token::PortKind;
 #[cfg(feature = "mutants")]
 use crate::mutation::mutated;
-pub(crate) use conn::SnapshotBody;
 use conn::{Flushed, Peer, Said};
 
 /// What the port knows from the configuration.
@@ -45,7 +44,6 @@ pub(crate) struct QuorumSettings {
 /// The quorum port of one server.
 pub(crate) struct QuorumPort<P: WirePayload> {
     settings: QuorumSettings,
-    body: fn(&SnapshotOf<P>) -> SnapshotBody,
     empty: P::Builder,
     engine: Engine<Peer<P>>,
     links: BTreeMap<Link, usize>,
@@ -68,12 +66,10 @@ impl<P: WirePayload> QuorumPort<P> {
     pub(crate) fn new(
         settings: QuorumSettings,
         others: BTreeMap<ServerId, Places>,
-        body: fn(&SnapshotOf<P>) -> SnapshotBody,
         empty: P::Builder,
         port: Option<Port>,
     ) -> Self {
         QuorumPort {
-            body,
             empty,
             engine: Engine::new(PortKind::Quorum, port),
             links: BTreeMap::new(),

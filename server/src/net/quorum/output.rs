@@ -67,7 +67,7 @@ impl<P: WirePayload> QuorumPort<P> {
         }
         conn.note_stage(now, packet);
         if let Some(snapshot) = snapshot {
-            conn.rest.push_back(Segment::Snapshot((self.body)(snapshot)));
+            conn.rest.push_back(Segment::Snapshot(P::snapshot_body(snapshot)));
         }
         self.engine.mark_dirty(index);
     }

@@ -6,9 +6,9 @@ use quorate_core::wire::files::{FileKind, write_record};
 use simd_adler32::adler32;
 
 use super::super::disk::{Disk, SyncPoint};
-use super::super::image::Image;
 use super::super::snapshot_file;
 use super::test_disk::TestDisk;
+use quorate_core::wire::state::Snapshot;
 
 /// A record of the log.
 pub(super) fn record(txn: &[u8]) -> Vec<u8> {
@@ -34,7 +34,7 @@ pub(super) fn log_file(txns: &[Bytes]) -> Vec<u8> {
 }
 
 /// A snapshot as this program writes it.
-pub(super) fn snapshot_file<I: Image>(zxid: Zxid, image: I) -> Vec<u8> {
+pub(super) fn snapshot_file<I: Snapshot>(zxid: Zxid, image: I) -> Vec<u8> {
     let disk = TestDisk::new();
     let path = std::path::Path::new("/snapshot");
     snapshot_file::write(&disk, path, zxid, &image, SyncPoint::SnapshotContent).unwrap();

@@ -2,12 +2,10 @@
 
 use bytes::Bytes;
 use quorate_core::ids::Zxid;
-use quorate_core::wire::files::Sections;
+use quorate_core::wire::jute::{Why, WireError};
 use quorate_core::wire::record::StatPersisted;
 use quorate_core::wire::snapshot::{Nodes, OPEN_ACL_INDEX, SnapshotEncoder, SnapshotItem, SnapshotNode};
-
-use super::super::SnapshotInfo;
-use super::super::image::{BodyEncoder, Image, ImageBuilder, ImageError};
+use quorate_core::wire::state::{Reach, Snapshot, SnapshotBody, SnapshotBuilder};
 
 /// A history: a number that every transaction changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -21,10 +19,10 @@ impl Fingerprint {
     }
 }
 
-impl Image for Fingerprint {
+impl Snapshot for Fingerprint {
     type Builder = FingerprintBuilder;
 
-    fn encoder(&self) -> Box<dyn BodyEncoder + '_> {
+    fn body(&self) -> Box<dyn SnapshotBody + '_> {
         let data = Some(Bytes::copy_from_slice(&self.0.to_be_bytes()));
         let stat = StatPersisted::default();
         let root = SnapshotNode { path: String::new(), data, acl: OPEN_ACL_INDEX, stat };
@@ -38,27 +36,26 @@ impl Image for Fingerprint {
     }
 }
 
+const NO_FINGERPRINT: WireError = WireError { field: "root", at: 0, why: Why::Null };
+
 /// Reads a [`Fingerprint`].
 #[derive(Clone, Default)]
 pub(super) struct FingerprintBuilder(Option<u64>);
 
-impl ImageBuilder for FingerprintBuilder {
-    type Image = Fingerprint;
+impl SnapshotBuilder for FingerprintBuilder {
+    type Snapshot = Fingerprint;
+    type Error = WireError;
 
-    fn push(&mut self, item: SnapshotItem) -> Result<(), ImageError> {
+    fn add(&mut self, item: SnapshotItem) -> Result<(), WireError> {
         if let SnapshotItem::Node(node) = item {
             let bytes = node.data.as_deref().and_then(|data| data.first_chunk()).copied();
-            self.0 = Some(u64::from_be_bytes(bytes.ok_or("not a fingerprint")?));
+            self.0 = Some(u64::from_be_bytes(bytes.ok_or(NO_FINGERPRINT)?));
         }
         Ok(())
     }
 
-    fn finish(self, _: SnapshotInfo, sections: &Sections) -> Result<Fingerprint, ImageError> {
-        let number = self.0.ok_or("no root")?;
-        match sections.digest {
-            Some(digest) if digest.digest != number as i64 => Err("another digest".into()),
-            _ => Ok(Fingerprint(number)),
-        }
+    fn finish(self, _: Zxid, _: Reach) -> Result<Fingerprint, WireError> {
+        self.0.map(Fingerprint).ok_or(NO_FINGERPRINT)
     }
 }
 
@@ -68,13 +65,14 @@ pub(super) struct Items {
     /// Effects of later transactions are in it, too.
     pub(super) is_fuzzy: bool,
     pub(super) items: Vec<SnapshotItem>,
-    pub(super) sections: Sections,
+    /// The version of the tree's digest and the digest.
+    pub(super) digest: Option<(i32, i64)>,
 }
 
-impl Image for Items {
+impl Snapshot for Items {
     type Builder = Items;
 
-    fn encoder(&self) -> Box<dyn BodyEncoder + '_> {
+    fn body(&self) -> Box<dyn SnapshotBody + '_> {
         let (mut sessions, mut acls, mut nodes) = (vec![], vec![], vec![]);
         for item in self.items.iter().cloned() {
             match item {
@@ -89,7 +87,7 @@ impl Image for Items {
     }
 
     fn digest(&self) -> Option<(i32, i64)> {
-        self.sections.digest.map(|digest| (digest.version, digest.digest))
+        self.digest
     }
 
     fn is_exact(&self) -> bool {
@@ -97,16 +95,16 @@ impl Image for Items {
     }
 }
 
-impl ImageBuilder for Items {
-    type Image = Items;
+impl SnapshotBuilder for Items {
+    type Snapshot = Items;
+    type Error = WireError;
 
-    fn push(&mut self, item: SnapshotItem) -> Result<(), ImageError> {
+    fn add(&mut self, item: SnapshotItem) -> Result<(), WireError> {
         self.items.push(item);
         Ok(())
     }
 
-    fn finish(mut self, _: SnapshotInfo, sections: &Sections) -> Result<Items, ImageError> {
-        self.sections = *sections;
+    fn finish(self, _: Zxid, _: Reach) -> Result<Items, WireError> {
         Ok(self)
     }
 }
