@@ -1,12 +1,12 @@
 //! One member of the ensemble: the only way in, and the glue that changes roles.
 
 mod observe;
+mod rules;
 
 use crate::config::{Constant, ElectionMode, PeerConfig};
 use crate::election::{FastLeaderElection, Notification, ServerState, Vote};
 use crate::ids::{Now, ServerId, Zxid};
 use crate::input::Input;
-use crate::mutation::mutated;
 use crate::output::{Output, Outputs, Reason};
 use crate::payload::{Effect, Payload, Service, ServingRole};
 use crate::recovered::Recovered;
@@ -52,7 +52,7 @@ impl<P: Payload> QuorumPeer<P> {
             Member::new(config, recovered.accepted_epoch, recovered.current_epoch, history, state);
         member.reaches = reaches;
         member.trusted = trusted;
-        if mutated!(member.config, TailAppliedAtStart) {
+        if rules::tail_is_applied_at_start(&member.config) {
             let mut out = Outputs::new();
             let last = member.history.last();
             let _ = member.apply_to(last, &mut Context { now: Now::default(), out: &mut out });
@@ -241,12 +241,9 @@ impl<P: Payload> QuorumPeer<P> {
         let state = self.state();
         let (config, members) = (&self.member.config, &self.member.membership);
         if !members.is_voter(from) {
-            // An observer asks who leads. One that has a leader does not: it would answer the answer.
-            let asks = heard.state == ServerState::Looking || mutated!(config, ObserverAlwaysAnswered);
-            if !asks || mutated!(config, ObserverNotAnswered) {
-                return Ok(());
+            if rules::answers_observer(config, heard.state) {
+                cx.out.push(Output::Elect(from, self.election.notification(state)));
             }
-            cx.out.push(Output::Elect(from, self.election.notification(state)));
             return Ok(());
         }
         if state == ServerState::Looking {
@@ -258,7 +255,7 @@ impl<P: Payload> QuorumPeer<P> {
         if heard.state != ServerState::Looking {
             return Ok(());
         }
-        if !mutated!(config, LookerNotAnswered) {
+        if rules::answers_looking_voter(config) {
             cx.out.push(Output::Elect(from, self.election.notification(state)));
         }
         // What it said before it decided has an older clock, or this one.
@@ -273,7 +270,7 @@ impl<P: Payload> QuorumPeer<P> {
     fn look(&mut self, cx: &mut Context<'_, P>) -> Outcome {
         self.role = Role::Looking(Lobby::new());
         let m = &self.member;
-        self.abstains = self.is_voter() && m.disk_is_late(cx.now) && !mutated!(m.config, LateDiskVotes);
+        self.abstains = rules::abstains(m, cx.now);
         if m.config.read_only && m.config.election == ElectionMode::Fast {
             cx.out.push(Output::SetAlarm(Timer::ReadOnly, Delay::ReadOnly));
         }
@@ -287,17 +284,7 @@ impl<P: Payload> QuorumPeer<P> {
         if m.config.election == ElectionMode::Oracle {
             return Ok(());
         }
-        let initial = if self.is_voter() {
-            let vouched_for = m.trusted || mutated!(m.config, LostDiskVotes);
-            let has_history = (vouched_for || m.current_epoch > 0) && !self.abstains;
-            Vote {
-                leader: m.config.id,
-                zxid: has_history.then(|| m.history.last()),
-                peer_epoch: m.current_epoch,
-            }
-        } else {
-            Vote::none()
-        };
+        let initial = rules::initial_vote(m, self.abstains);
         match self.election.start(&m.config, &m.membership, initial, cx.out) {
             Some(vote) => self.decided(cx, vote),
             None => Ok(()),
@@ -324,7 +311,7 @@ impl<P: Payload> QuorumPeer<P> {
         let mut leader = Leader::start(m, cx);
         let mut outcome = Ok(());
         for Guest { link, said } in guests {
-            if mutated!(m.config, LobbyForgotten) {
+            if rules::lobby_is_forgotten(&m.config) {
                 continue;
             }
             outcome = outcome.and_then(|()| leader.accepted(m, cx, link));
@@ -368,10 +355,10 @@ impl<P: Payload> QuorumPeer<P> {
             Role::Leading(leader) => leader.stop(cx),
             Role::Learning(learner) => learner.stop(cx),
         }
-        if mutated!(self.member.config, StateKeptThroughElection) {
+        if rules::tail_is_applied_at_end(&self.member.config) {
             let _ = self.member.apply_to(self.member.history.last(), cx);
         }
-        if mutated!(self.member.config, LogQueueNotDrained) {
+        if rules::log_queue_is_forgotten(&self.member.config) {
             let history = &mut self.member.history;
             history.truncate(history.logged().max(history.applied()));
         }

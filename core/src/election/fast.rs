@@ -8,11 +8,11 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::notification::{Notification, ServerState};
+use super::rules;
 use super::vote::Vote;
 use crate::config::PeerConfig;
 use crate::ids::{Epoch, ServerId};
 use crate::membership::Membership;
-use crate::mutation::mutated;
 use crate::output::{Output, Outputs};
 use crate::payload::Payload;
 use crate::rename::{Names, Rename};
@@ -134,10 +134,7 @@ impl FastLeaderElection {
         heard: Notification,
         out: &mut Outputs<P>,
     ) -> Option<Vote> {
-        // ZOOKEEPER-2988: neither a stranger's vote nor a vote for a stranger counts.
-        let voter = |id: ServerId| members.is_voter(id) || mutated!(config, StrangerElected);
-        let known = voter(from) && voter(heard.vote.leader);
-        if !known || heard.round > LAST_ROUND {
+        if !rules::is_of_members(config, members, from, &heard.vote) || heard.round > LAST_ROUND {
             return None;
         }
         match heard.state {
@@ -186,25 +183,21 @@ impl FastLeaderElection {
         }
         if heard.round > self.round {
             self.round = heard.round;
-            if !mutated!(config, HigherRoundKeepsReceived) {
+            if rules::higher_round_clears_votes(config) {
                 self.received.clear();
             }
             self.outside.clear();
-            let own = if mutated!(config, HigherRoundKeepsVote) { self.vote } else { self.initial };
-            let any = mutated!(config, HigherRoundTakesAnyVote);
-            self.vote = if beats(config, members, &heard.vote, &own) || any { heard.vote } else { own };
+            self.vote = rules::vote_in_higher_round(config, members, heard.vote, self.initial, self.vote);
             self.changed_mind(config, members, out);
-        } else if heard.round < self.round && !mutated!(config, LowerRoundCounts) {
-            if !mutated!(config, LaggardNotAnswered) {
+        } else if rules::is_late(config, heard.round, self.round) {
+            if rules::answers_late_vote(config) {
                 out.push(Output::Elect(from, self.notification(ServerState::Looking)));
             }
             return None;
-        } else if beats(config, members, &heard.vote, &self.vote) {
+        } else if rules::beats(config, members, &heard.vote, &self.vote) {
             self.vote = heard.vote;
             self.changed_mind(config, members, out);
-        } else if self.vote.beats(&heard.vote) && !mutated!(config, LoserNotAnswered) {
-            // It has not heard this vote: perhaps it still had a leader when it came, and has
-            // forgotten it. Without an answer both would wait until votes are said again.
+        } else if rules::answers_worse_vote(config, &self.vote, &heard.vote) {
             out.push(Output::Elect(from, self.notification(ServerState::Looking)));
         }
         self.received.insert(from, heard);
@@ -218,7 +211,7 @@ impl FastLeaderElection {
         from: ServerId,
         heard: Notification,
     ) -> Option<Vote> {
-        if mutated!(config, LeaderBelievedAlone) && heard.state == ServerState::Leading {
+        if rules::believes_leader_alone(config, &heard) {
             self.round = heard.round;
             return Some(heard.vote);
         }
@@ -241,8 +234,7 @@ impl FastLeaderElection {
             (ballot.vote.leader, ballot.vote.peer_epoch) == (heard.vote.leader, heard.vote.peer_epoch)
         };
         let agrees = |id| self.outside.get(&id).is_some_and(agree);
-        let wrong_set = mutated!(config, CheckLeaderInWrongSet);
-        let asked = if wrong_set { &self.received } else { &self.outside };
+        let asked = rules::leader_confirms_among(config, &self.received, &self.outside);
         if members.is_quorum(agrees) && self.leader_confirms(config, asked, &heard) {
             self.round = heard.round;
             return Some(heard.vote);
@@ -260,17 +252,12 @@ impl FastLeaderElection {
     ) -> Option<Vote> {
         let agrees = |id: ServerId| {
             if id == config.id {
-                self.vote.zxid.is_some() && !mutated!(config, DecidesWithoutItself)
+                rules::agrees_with_itself(config, &self.vote)
             } else {
                 self.received.get(&id).is_some_and(|ballot| ballot.vote == self.vote)
             }
         };
-        let quorum = if mutated!(config, DecidesAtHalf) {
-            members.voters().filter(|id| agrees(*id)).count() * 2 >= members.voters().count() - 1
-        } else {
-            members.is_quorum(agrees)
-        };
-        if !quorum {
+        if !rules::decides(config, members, agrees) {
             return None;
         }
         let all = members.voters().all(|id| id == config.id || agrees(id) || !self.reachable.contains(&id));
@@ -303,38 +290,15 @@ impl FastLeaderElection {
         }
     }
 
-    /// A leader is believed only if it says itself that it leads (`checkLeader`); one that is said
-    /// to be this very server only in this very round.
+    /// Whether the leader of the vote that was `heard` says itself, among these `ballots`, that it leads.
     fn leader_confirms<P: Payload>(
         &self,
         config: &PeerConfig<P>,
         ballots: &BTreeMap<ServerId, Notification>,
         heard: &Notification,
     ) -> bool {
-        if mutated!(config, CheckLeaderSkipped) {
-            return true;
-        }
-        let leader = heard.vote.leader;
-        if leader == config.id {
-            heard.round == self.round
-        } else {
-            ballots.get(&leader).is_some_and(|ballot| ballot.state == ServerState::Leading)
-        }
+        rules::leader_confirms(config, ballots.get(&heard.vote.leader), heard, self.round)
     }
-}
-
-fn beats<P: Payload>(config: &PeerConfig<P>, members: &Membership, new: &Vote, old: &Vote) -> bool {
-    if mutated!(config, VoteOrderIgnoresZxid) {
-        return (new.peer_epoch, new.leader) > (old.peer_epoch, old.leader);
-    }
-    if mutated!(config, VoteOrderReversesIds) {
-        return (new.peer_epoch, new.zxid, old.leader) > (old.peer_epoch, old.zxid, new.leader);
-    }
-    if mutated!(config, VoteOrderIgnoresEpoch) {
-        return (new.zxid, new.leader) > (old.zxid, old.leader);
-    }
-    let weightless = mutated!(config, WeightlessLeads) && members.is_voter(new.leader);
-    (members.may_lead(new.leader) || weightless || mutated!(config, StrangerElected)) && new.beats(old)
 }
 
 impl Rename for FastLeaderElection {

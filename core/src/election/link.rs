@@ -16,8 +16,8 @@
 
 use alloc::vec::Vec;
 
+use super::rules;
 use crate::ids::ServerId;
-use crate::mutation::mutated;
 use crate::rename::{Names, Rename};
 use crate::timer::Delay;
 
@@ -120,7 +120,7 @@ pub struct ElectionLink<M> {
     /// Attempts since the pair was last connected, as far as they make the next pause longer.
     failures: u8,
     #[cfg(feature = "mutants")]
-    mutation: Option<crate::mutation::Mutation>,
+    pub(super) mutation: Option<crate::mutation::Mutation>,
 }
 
 /// How far an attempt to connect is.
@@ -198,7 +198,7 @@ impl<M: Clone> ElectionLink<M> {
         self.attempt = Attempt::None;
         match after_dialing(self.me, self.peer) {
             Verdict::Keep => self.keep(out),
-            Verdict::CloseAndAwaitDial if mutated!(self, SmallerIdKeepsDial) => self.keep(out),
+            Verdict::CloseAndAwaitDial if rules::smaller_id_keeps_what_it_dialed(self) => self.keep(out),
             Verdict::CloseAndAwaitDial | Verdict::CloseAndDial | Verdict::Refuse => {
                 out.push(LinkOutput::CloseReported);
                 self.pause(out);
@@ -222,7 +222,7 @@ impl<M: Clone> ElectionLink<M> {
     /// up.
     pub fn introduced(&mut self, is_old: bool, out: &mut LinkOutputs) {
         match after_accepting(self.me, self.peer) {
-            Verdict::Keep if is_old && !mutated!(self, OldConnectionTaken) => {
+            Verdict::Keep if rules::is_given_up(self, is_old) => {
                 out.push(LinkOutput::CloseReported);
             }
             Verdict::Keep => self.keep(out),
@@ -242,7 +242,7 @@ impl<M: Clone> ElectionLink<M> {
     /// The connection in use is lost. The next attempt comes after a pause: the peer may be faster.
     pub fn lost(&mut self, out: &mut LinkOutputs) {
         self.connected = false;
-        if self.attempt != Attempt::UnderWay || mutated!(self, LossForgetsAttempt) {
+        if self.attempt != Attempt::UnderWay || rules::loss_ends_attempt(self) {
             self.pause(out);
         }
     }
@@ -274,12 +274,12 @@ impl<M: Clone> ElectionLink<M> {
 
     /// The reported connection takes the place of an older one.
     fn keep(&mut self, out: &mut LinkOutputs) {
-        if !mutated!(self, ReplacedConnectionKept) {
+        if rules::replaced_connection_is_closed(self) {
             self.close_used(out);
         }
         self.connected = true;
         self.failures = 0;
-        if !mutated!(self, LastVoteNotResent) {
+        if rules::last_vote_is_resent(self) {
             self.slot.reconnected();
         }
         out.push(LinkOutput::UseReported);

@@ -3,6 +3,7 @@
 mod fast;
 mod link;
 pub(crate) mod notification;
+mod rules;
 mod vote;
 
 pub use fast::FastLeaderElection;

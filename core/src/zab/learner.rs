@@ -8,12 +8,12 @@ mod synchronization;
 
 use alloc::vec::Vec;
 
-use super::lease::{Arrivals, term};
+use super::lease::Arrivals;
 use super::member::{Context, EffectsOf, Member, Requests, RoleEnded};
 use super::packet::Packet;
+use super::rules;
 use crate::ids::{ConnId, Epoch, Link, Now, ServerId, Zxid};
 use crate::input::{ClientOf, Input};
-use crate::mutation::mutated;
 use crate::output::{Output, Reason};
 use crate::payload::{Effect, Payload, RequestKind, Service};
 use crate::rename::{Names, Rename};
@@ -133,8 +133,7 @@ impl<P: Payload> Learner<P> {
             Input::Down(_) | Input::AllRead(_) => return Ok(()),
             _ => self.heard,
         };
-        let over = cx.now.elapsed_ms > heard.saturating_add(term(&m.config));
-        if over && self.in_service().is_some() && !mutated!(m.config, LearnerLeaseIgnored) {
+        if self.in_service().is_some() && rules::liveness::has_lost_leader(&m.config, heard, cx.now) {
             return self.refuse(cx, Reason::Silent);
         }
         Ok(())
@@ -142,7 +141,7 @@ impl<P: Payload> Learner<P> {
 
     /// What is read from the leader now was said after this time.
     fn said_after(&self, m: &Member<P>, now: Now) -> u64 {
-        if mutated!(m.config, LearnerLeaseFromReceipt) { now.elapsed_ms } else { self.arrivals.since() }
+        rules::liveness::said_after(&m.config, self.arrivals, now)
     }
 
     /// Everything that had arrived from the leader when this was last said is read.
@@ -222,7 +221,7 @@ impl<P: Payload> Learner<P> {
             return Ok(());
         }
         self.silent = 0;
-        if !(mutated!(m.config, LearnerLeaseNotRenewed) && self.in_service().is_some()) {
+        if rules::liveness::renews_learner_lease(&m.config, self.in_service().is_some()) {
             self.heard = self.said_after(m, cx.now);
         }
         match (packet, self.phase) {
@@ -268,9 +267,7 @@ impl<P: Payload> Learner<P> {
                 Ok(())
             }
             (Packet::Sync, Phase::Broadcast(..)) => {
-                let newest_first = mutated!(m.config, LearnerSyncsNewestFirst);
-                let next = if newest_first { self.syncs.pop_back() } else { self.syncs.pop_front() };
-                let Some(request) = next else {
+                let Some(request) = rules::broadcast::next_synced(&m.config, &mut self.syncs) else {
                     return self.refuse(cx, Reason::Unexpected);
                 };
                 let mut effects = Vec::new();
@@ -307,7 +304,7 @@ impl<P: Payload> Learner<P> {
         match (awaited, self.phase) {
             (Awaited::AcceptedEpoch(epoch), Phase::Promising(link, promised)) if epoch == promised => {
                 let current = m.current_epoch;
-                if mutated!(m.config, CurrentEpochAtPromise) {
+                if rules::discovery::enters_epoch_with_its_promise(&m.config) {
                     m.enter_epoch(epoch, cx);
                 }
                 self.promised(m, cx, link, epoch, Some(current));
@@ -318,25 +315,23 @@ impl<P: Payload> Learner<P> {
                 Phase::Synchronizing { epoch, newleader: NewLeader::Writing, .. },
             ) if written == epoch => {
                 self.ack_newleader(m, cx);
-                match self.phase {
-                    Phase::Synchronizing { link, epoch, committed, .. }
-                        if mutated!(m.config, ServesBeforeUpToDate) =>
-                    {
-                        self.up_to_date(m, cx, link, epoch, committed)
-                    }
-                    _ => Ok(()),
+                if rules::synchronization::serves_before_uptodate(&m.config)
+                    && let Phase::Synchronizing { link, epoch, committed, .. } = self.phase
+                {
+                    return self.up_to_date(m, cx, link, epoch, committed);
                 }
+                Ok(())
             }
             (Awaited::Logged(zxid), phase) => {
-                let acks_proposals = match phase {
-                    Phase::Synchronizing { epoch, .. } if mutated!(m.config, ProposalAckForNewLeader) => {
-                        zxid.epoch() == epoch
-                    }
-                    Phase::Synchronizing { epoch, newleader: NewLeader::Acked, .. }
-                    | Phase::Broadcast(_, epoch) => zxid.epoch() == epoch,
+                let may_acknowledge = |epoch, newleader| {
+                    rules::broadcast::may_acknowledge(&m.config, epoch, zxid, newleader == NewLeader::Acked)
+                };
+                let acknowledges = match phase {
+                    Phase::Synchronizing { epoch, newleader, .. } => may_acknowledge(epoch, newleader),
+                    Phase::Broadcast(_, epoch) => may_acknowledge(epoch, NewLeader::Acked),
                     _ => false,
                 };
-                if acks_proposals && self.voter && !mutated!(m.config, AckBeforeSync) {
+                if acknowledges && self.voter {
                     self.ack(cx, zxid);
                 }
                 if matches!(phase, Phase::Broadcast(..)) {
@@ -422,29 +417,21 @@ impl<P: Payload> Learner<P> {
             Phase::Synchronizing { epoch, .. } | Phase::Broadcast(_, epoch) => epoch,
             _ => return self.refuse(cx, Reason::Unexpected),
         };
-        if mutated!(m.config, TruncationSkipped) && zxid <= m.history.last() {
+        let newleader = match self.phase {
+            Phase::Synchronizing { newleader, .. } => Some(newleader),
+            _ => None,
+        };
+        if newleader.is_some() && rules::synchronization::has_already(m, epoch, zxid) {
             return Ok(());
         }
-        let between = matches!(
-            self.phase,
-            Phase::Synchronizing { newleader: NewLeader::Writing | NewLeader::Acked, .. }
-        );
-        if mutated!(m.config, ProposalsDuringSyncLost) && between {
-            return Ok(());
-        }
-        let synchronizing = matches!(self.phase, Phase::Synchronizing { .. });
-        if synchronizing && zxid <= m.history.base() {
-            // ZooKeeper cuts the stream before it takes the snapshot: this is in it already.
-            return Ok(());
-        }
-        if synchronizing && zxid.epoch() == epoch && m.history.passes(zxid) {
-            // It was kept when the leader wanted it truncated, and is acknowledged again after NEWLEADER.
+        let behind_newleader = newleader.is_some_and(|newleader| newleader != NewLeader::Expected);
+        if rules::synchronization::drops_proposal(m, zxid, behind_newleader) {
             return Ok(());
         }
         if zxid.epoch() > epoch || m.append(zxid, txn, cx).is_err() {
             return self.refuse(cx, Reason::Gap);
         }
-        if mutated!(m.config, AckBeforeSync) && zxid.epoch() == epoch {
+        if rules::broadcast::acknowledges_before_it_is_durable(&m.config) && zxid.epoch() == epoch {
             self.ack(cx, zxid);
         }
         Ok(())
@@ -461,8 +448,7 @@ impl<P: Payload> Learner<P> {
         if m.history.oldest_unapplied() != Some(zxid) {
             return self.refuse(cx, Reason::CommitOutOfOrder);
         }
-        let limit = if mutated!(m.config, CommitAppliesAll) { m.history.last() } else { zxid };
-        let effects = m.apply_to(limit, cx);
+        let effects = m.apply_to(rules::broadcast::commit_point(m, zxid), cx);
         m.trim();
         self.carry_out(cx, effects)
     }

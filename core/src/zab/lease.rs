@@ -54,12 +54,12 @@ impl Loyalty {
         room
     }
 
-    /// The oldest ping is answered, which counts from when it was sent, or from this time instead. `true` if
-    /// that says more than was known.
-    pub(crate) fn answered(&mut self, instead: Option<u64>) -> bool {
-        match self.pings.pop_front().map(|sent| instead.unwrap_or(sent)) {
-            Some(sent) if sent > self.since => {
-                self.since = sent;
+    /// The oldest ping is answered; `counts_from` says from when that counts, given when the ping was sent.
+    /// `true` if that says more than was known.
+    pub(crate) fn answered(&mut self, counts_from: impl FnOnce(u64) -> u64) -> bool {
+        match self.pings.pop_front().map(counts_from) {
+            Some(at) if at > self.since => {
+                self.since = at;
                 true
             }
             _ => false,

@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 use super::failures::Failures;
 use super::history::{Gap, History};
 use super::packet::{Packet, RequestOf, SnapshotOf};
+use super::rules::history as rules;
 use crate::config::{Constant, PeerConfig, SizeLimit};
 use crate::ids::{Epoch, Link, Now, Zxid};
 use crate::membership::Membership;
-use crate::mutation::mutated;
 use crate::output::{Output, Outputs, Reason};
 use crate::payload::{Effects, Payload, Service, Size};
 use crate::storage::{Awaited, StorageQueue};
@@ -114,7 +114,7 @@ impl<P: Payload> Member<P> {
 
     /// Drop every transaction after `zxid`, which the history must pass and not have applied past.
     pub(crate) fn truncate(&mut self, zxid: Zxid, cx: &mut Context<'_, P>) {
-        if !mutated!(self.config, TruncatedOnDiskOnly) {
+        if rules::truncates_memory(&self.config) {
             self.history.truncate(zxid);
         }
         self.storage.forget_logged_after(zxid);
@@ -125,12 +125,12 @@ impl<P: Payload> Member<P> {
     /// Replace everything by a leader's state.
     pub(crate) fn install(&mut self, zxid: Zxid, snapshot: SnapshotOf<P>, cx: &mut Context<'_, P>) {
         self.service.install(&snapshot);
-        if !mutated!(self.config, SnapKeepsLog) {
+        if rules::state_replaces_history(&self.config) {
             self.history.reset(zxid);
         }
         self.storage.forget_logged_after(Zxid::ZERO);
         self.reaches = Zxid::ZERO;
-        if mutated!(self.config, SnapNotOnDisk) {
+        if !rules::state_is_written(&self.config) {
             return;
         }
         // Its size is the state's, which is here in any case.
@@ -186,10 +186,7 @@ impl<P: Payload> Member<P> {
 
     /// What the transactions that a learner lacks may take before it is sent the state instead.
     pub(crate) fn diff_limit(&self) -> usize {
-        if mutated!(self.config, DiffOfAnySize) {
-            return usize::MAX;
-        }
-        self.config.diff_limit.of(self.service.size())
+        rules::diff_limit(&self.config, self.service.size())
     }
 
     /// Forget what no learner will be sent any more.
@@ -213,13 +210,13 @@ impl<P: Payload> Member<P> {
         if is_due && !self.taking_snapshot {
             (self.since_snapshot, self.bytes_since_snapshot) = (0, 0);
             self.taking_snapshot = true;
-            if mutated!(self.config, SnapshotHasTail) {
-                cx.out.push(Output::TakeSnapshot(self.history.last(), self.whole_state(cx.now)));
-                return;
-            }
-            let stands =
-                if mutated!(self.config, SnapshotStandsAhead) { self.history.last() } else { applied };
-            cx.out.push(Output::TakeSnapshot(stands, self.service.snapshot()));
+            let state = if rules::snapshot_has_tail(&self.config) {
+                self.whole_state(cx.now)
+            } else {
+                self.service.snapshot()
+            };
+            let stands = rules::snapshot_stands_at(&self.config, applied, self.history.last());
+            cx.out.push(Output::TakeSnapshot(stands, state));
         }
     }
 }

@@ -27,6 +27,7 @@ mod lease;
 mod lobby;
 mod member;
 pub(crate) mod packet;
+mod rules;
 mod sync_plan;
 
 pub use history::{Gap, History};

@@ -3,12 +3,13 @@
 use alloc::vec::Vec;
 
 use super::{Leader, Outcome};
-use crate::ids::{Link, ServerId, Zxid};
-use crate::mutation::mutated;
+use crate::ids::Link;
 use crate::output::{Output, Reason};
 use crate::payload::{Effect, Origin, Payload, RequestKind, Service, Size};
 use crate::zab::member::{Context, EffectsOf, Member, RoleEnded};
 use crate::zab::packet::{Packet, RequestOf};
+use crate::zab::rules::broadcast as rules;
+use crate::zab::rules::quorum;
 
 impl<P: Payload> Leader<P> {
     /// A learner asks something on behalf of a client. While much waits for this server's own disk the
@@ -35,7 +36,7 @@ impl<P: Payload> Leader<P> {
 
     /// The disk has answered: what had to wait goes on, until there is too much again.
     pub(super) fn take_up_parked(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>) -> Outcome {
-        while !m.has_backlog() && !mutated!(m.config, ParkedForgotten) {
+        while rules::takes_up_parked(m) {
             let Some((link, request)) = self.parked.pop_front() else { break };
             if let Some(learner) = self.learners.get_mut(&link.server).filter(|l| l.link == link) {
                 learner.parked -= request.size();
@@ -52,37 +53,24 @@ impl<P: Payload> Leader<P> {
         request: RequestOf<P>,
         origin: Origin,
     ) -> Outcome {
-        let early = self.epoch().filter(|_| mutated!(m.config, LeaderServesEarly));
-        let Some(epoch) = self.established().or(early) else { return Ok(()) };
+        let Some(epoch) = rules::orders_in(&m.config, self.established(), self.epoch()) else {
+            return Ok(());
+        };
         match P::Service::kind(&request) {
-            RequestKind::Sync => {
-                let last = m.history.last();
-                if last == m.history.applied() || mutated!(m.config, SyncNotDelayed) {
-                    self.answer_sync(m, cx, origin, &request)
-                } else {
-                    let too_early = mutated!(m.config, SyncWaitsForOldest);
-                    let oldest = if too_early { m.history.oldest_unapplied() } else { None };
-                    self.syncs.push_back((oldest.unwrap_or(last), origin, request));
+            RequestKind::Sync => match rules::sync_waits_for(m) {
+                None => self.answer_sync(m, cx, origin, &request),
+                Some(zxid) => {
+                    self.syncs.push_back((zxid, origin, request));
                     Ok(())
                 }
-            }
+            },
             RequestKind::Write => {
                 // An exhausted counter ends the epoch: the next leader begins a new one.
-                let before = if mutated!(m.config, EpochNotInZxid) {
-                    m.history.last()
-                } else if mutated!(m.config, CounterNotReset) {
-                    Zxid::new(epoch, m.history.last().counter())
-                } else {
-                    m.history.last().max(Zxid::new(epoch, 0))
-                };
-                let zxid = before.next().ok_or(RoleEnded)?;
+                let zxid = rules::next_zxid(m, epoch).ok_or(RoleEnded)?;
                 let txn = m.service.prepare(cx.now, zxid, &request, origin);
                 m.append(zxid, txn.clone(), cx).expect("the next zxid follows the last one");
-                let only_in_service = mutated!(m.config, ProposalOnlyInService);
-                for learner in self.learners.values() {
-                    if learner.voter && learner.forwarding() && (!only_in_service || learner.in_service()) {
-                        cx.send(learner.link, Packet::Proposal { zxid, txn: txn.clone() });
-                    }
+                for learner in self.learners.values().filter(|l| rules::gets_proposals(&m.config, l)) {
+                    cx.send(learner.link, Packet::Proposal { zxid, txn: txn.clone() });
                 }
                 self.commit_what_can_be(m, cx)
             }
@@ -98,44 +86,23 @@ impl<P: Payload> Leader<P> {
             return Ok(());
         }
         while let Some(zxid) = m.history.oldest_unapplied() {
-            let has = |id: ServerId| {
-                if id == m.config.id {
-                    m.history.logged() >= zxid || mutated!(m.config, OwnAckBeforeSync)
-                } else {
-                    self.voter_is(id, |l| l.has(zxid))
-                }
-            };
-            let enough = if mutated!(m.config, CommitOnMinority) {
-                m.membership.voters().any(has)
-            } else if mutated!(m.config, CommitAtHalf) {
-                m.membership.voters().filter(|id| has(*id)).count() * 2 >= m.membership.voters().count()
-            } else {
-                m.membership.is_quorum(has)
-            };
-            if !enough {
+            if !quorum::has_logged(m, &self.learners, zxid) {
                 break;
             }
             let txn =
                 m.history.after(m.history.applied()).next().map(|(_, t)| t.clone()).expect("it is listed");
             for learner in self.learners.values() {
-                let told =
-                    learner.in_service() || mutated!(m.config, CommitDuringSync) && learner.forwarding();
-                if learner.voter && told {
-                    let newest = mutated!(m.config, CommitsOutOfOrder);
-                    let zxid = if newest { m.history.last() } else { zxid };
-                    cx.send(learner.link, Packet::Commit { zxid });
-                } else if !learner.voter && learner.forwarding() && !mutated!(m.config, ObserverNotInformed) {
+                if rules::gets_commit(&m.config, learner) {
+                    cx.send(learner.link, Packet::Commit { zxid: rules::commit_names(m, zxid) });
+                } else if rules::gets_inform(&m.config, learner) {
                     cx.send(learner.link, Packet::Inform { zxid, txn: txn.clone() });
                 }
             }
             let effects = m.apply_to(zxid, cx);
             self.carry_out(m, cx, effects)?;
-            while self.syncs.front().is_some_and(|(waits_for, ..)| *waits_for <= zxid) {
-                let newest_first = mutated!(m.config, SyncsNewestFirst);
-                let next = if newest_first { self.syncs.pop_back() } else { self.syncs.pop_front() };
-                let (_, origin, request) = next.expect("there is a front");
+            while let Some((_, origin, request)) = rules::next_answered(&m.config, &mut self.syncs, zxid) {
                 self.answer_sync(m, cx, origin, &request)?;
-                if mutated!(m.config, SyncsNotDrained) {
+                if rules::answers_one_sync(&m.config) {
                     break;
                 }
             }

@@ -3,14 +3,15 @@
 use alloc::vec::Vec;
 
 use super::{Leader, Outcome, Phase};
-use crate::ids::{EPOCH_LEAP, Epoch, LAST_EPOCH, Link, ServerId};
-use crate::mutation::mutated;
+use crate::ids::{Epoch, LAST_EPOCH, Link, ServerId};
 use crate::output::{Output, Reason};
 use crate::payload::{Payload, Service, ServingRole};
 use crate::timer::{Delay, Timer};
 use crate::zab::learner_handler::{LearnerHandler, Promise, Stage};
 use crate::zab::member::{Context, Member, RoleEnded};
 use crate::zab::packet::Packet;
+use crate::zab::rules::discovery as rules;
+use crate::zab::rules::quorum;
 
 impl<P: Payload> Leader<P> {
     pub(super) fn introduced(
@@ -32,13 +33,11 @@ impl<P: Payload> Leader<P> {
             }
             Phase::Promising(_) => Ok(()),
             Phase::Epoch(epoch) | Phase::Synchronization { epoch, .. } | Phase::Broadcast(epoch) => {
-                let yields = self.settled || mutated!(m.config, YieldsAtOnce);
-                let counts = learner.voter || mutated!(m.config, ObserverEndsReign);
-                if counts && accepted > epoch && yields {
+                if rules::makes_way(&m.config, epoch, accepted, learner.voter, self.settled) {
                     // It promised a later epoch to a leader that did not make it and can only join a still
                     // later one: let there be one, even if the next quorum is without it. A leader that has
                     // led for less than initLimit goes on: the learner refuses its epoch and comes again.
-                    m.accept_epoch(within_reach(m, accepted, epoch), cx);
+                    m.accept_epoch(rules::within_reach(&m.config, accepted, epoch), cx);
                     return Err(RoleEnded);
                 }
                 learner.stage = Stage::EpochSent;
@@ -60,18 +59,12 @@ impl<P: Payload> Leader<P> {
             return;
         }
         let latest = self.learners.keys().filter_map(introduced).fold(m.accepted_epoch, Epoch::max);
-        let latest = within_reach(m, latest, m.accepted_epoch);
-        let epoch = if mutated!(m.config, EpochIsMax) {
-            latest.max(1)
-        } else if latest < LAST_EPOCH {
-            latest + 1
-        } else {
-            // Only this server itself can have come that far, and nothing more can be ordered.
-            return;
-        };
+        let latest = rules::within_reach(&m.config, latest, m.accepted_epoch);
+        // Only this server itself can have come to the last epoch, and nothing more can be ordered.
+        let Some(epoch) = rules::new_epoch(&m.config, latest) else { return };
         self.phase = Phase::Promising(epoch);
         m.accept_epoch(epoch, cx);
-        if mutated!(m.config, OwnPromiseNotAwaited) {
+        if rules::offers_epoch_before_it_is_durable(&m.config) {
             let _ = self.epoch_promised(m, cx, epoch);
         }
     }
@@ -100,21 +93,8 @@ impl<P: Payload> Leader<P> {
         link: Link,
         promise: Promise,
     ) -> Outcome {
-        let Promise { current, last } = promise;
         if matches!(self.phase, Phase::Epoch(_)) {
-            let (epoch, own_last) = (m.current_epoch, m.history.last());
-            let ahead = current.is_some_and(|c| {
-                if mutated!(m.config, AheadByZxidOnly) {
-                    last > own_last
-                } else if mutated!(m.config, AheadByEpochOnly) {
-                    c > epoch
-                } else if mutated!(m.config, AheadByPromisedEpoch) {
-                    (c, last) > (m.accepted_epoch, own_last)
-                } else {
-                    (c, last) > (epoch, own_last)
-                }
-            });
-            if ahead && !mutated!(m.config, AheadFollowerIgnored) {
+            if rules::is_ahead(m, promise) {
                 return self.drop_learner(m, cx, link, Reason::AheadOfLeader);
             }
             let learner = self.learners.get_mut(&link.server).expect("the packet's learner");
@@ -130,18 +110,7 @@ impl<P: Payload> Leader<P> {
     /// epoch's initial history.
     fn check_epoch_quorum(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>) -> Outcome {
         let Phase::Epoch(epoch) = self.phase else { return Ok(()) };
-        let promised = |id: ServerId| {
-            let repeated = mutated!(m.config, RepeatedPromiseCounts);
-            let acked = |l: &LearnerHandler| matches!(l.stage, Stage::EpochAcked(promise) if promise.current.is_some() || repeated);
-            id == m.config.id || self.voter_is(id, acked)
-        };
-        let enough = if mutated!(m.config, ObserverPromiseCounts) {
-            let acked = |l: &&LearnerHandler| matches!(l.stage, Stage::EpochAcked(_));
-            (self.learners.values().filter(acked).count() + 1) * 2 > m.membership.voters().count()
-        } else {
-            m.membership.is_quorum(promised) || mutated!(m.config, PromisesNotAwaited)
-        };
-        if !enough {
+        if !quorum::has_promised(m, &self.learners) {
             return Ok(());
         }
         self.phase = Phase::Synchronization { epoch, own: false };
@@ -160,22 +129,14 @@ impl<P: Payload> Leader<P> {
         for (id, promise) in waiting {
             self.synchronize(m, cx, id, promise);
         }
-        if mutated!(m.config, LeaderServesEarly) {
+        if rules::serves_before_it_is_established(&m.config) {
             let mut effects = Vec::new();
             m.service.serve(cx.now, ServingRole::Leader, m.applied_for_clients(epoch), &mut effects);
             self.carry_out(m, cx, effects)?;
         }
-        if mutated!(m.config, UpToDateBeforeQuorum) {
+        if rules::is_established_before_its_quorum(&m.config) {
             return self.establish(m, cx, epoch);
         }
         Ok(())
     }
-}
-
-/// The latest epoch that one server's claim can move a leader to: [`EPOCH_LEAP`] beyond the leader's own.
-fn within_reach<P: Payload>(m: &Member<P>, claimed: Epoch, own: Epoch) -> Epoch {
-    if mutated!(m.config, EpochLeapsAnywhere) {
-        return claimed;
-    }
-    claimed.min(own.saturating_add(EPOCH_LEAP))
 }

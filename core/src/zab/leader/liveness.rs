@@ -3,14 +3,14 @@
 use super::{Leader, Outcome, Phase};
 use crate::ids::{Link, ServerId};
 use crate::input::Input;
-use crate::mutation::mutated;
 use crate::output::{Output, Reason};
 use crate::payload::Payload;
 use crate::timer::{Delay, Timer};
-use crate::zab::learner_handler::LearnerHandler;
 use crate::zab::lease::term;
 use crate::zab::member::{Context, Member, RoleEnded};
 use crate::zab::packet::Packet;
+use crate::zab::rules::liveness as rules;
+use crate::zab::rules::quorum;
 
 impl<P: Payload> Leader<P> {
     /// Another tick. Who is silent for longer than `syncLimit` ticks is dropped (`initLimit` more
@@ -22,28 +22,21 @@ impl<P: Payload> Leader<P> {
         cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::Tick));
         self.hand_over_if_late(m, cx)?;
         self.learners.retain(|_, learner| {
-            let in_service = m.config.sync_limit;
-            let limit = if learner.in_service() {
-                in_service
-            } else {
-                in_service.saturating_add(m.config.init_limit)
-            };
             learner.silent = learner.silent.saturating_add(1);
-            let alive = learner.silent <= limit || mutated!(m.config, SilentFollowerKept);
-            if !alive {
+            let kept = rules::is_kept(&m.config, learner);
+            if !kept {
                 cx.hangup(learner.link, Reason::Silent);
             }
-            alive
+            kept
         });
         self.check_quorum(m)
     }
 
     /// A leader whose own disk is late, while a quorum of others has gone on without it, makes way for one of
-    /// them. Where the others are no better nothing would be won.
+    /// them.
     fn hand_over_if_late(&self, m: &Member<P>, cx: &Context<'_, P>) -> Outcome {
-        let outrun = self.established().is_some() && m.history.applied() > m.history.logged();
-        let late = outrun && m.disk_is_late(cx.now) && !mutated!(m.config, LateDiskLeads);
-        if late { Err(RoleEnded) } else { Ok(()) }
+        let outrun = self.established().is_some() && rules::is_outrun(m, cx.now);
+        if outrun { Err(RoleEnded) } else { Ok(()) }
     }
 
     /// Whether this leader may still act as one: a process that stood still may have been replaced meanwhile.
@@ -57,8 +50,8 @@ impl<P: Payload> Leader<P> {
 
     /// An established leader steps down when its lease is over.
     pub(super) fn within_lease(&self, m: &Member<P>, cx: &Context<'_, P>) -> Outcome {
-        let over = self.established().is_some() && cx.now.elapsed_ms > self.lease;
-        if over && !mutated!(m.config, LeaseIgnored) { Err(RoleEnded) } else { Ok(()) }
+        let over = self.established().is_some() && rules::lease_is_over(&m.config, self.lease, cx.now);
+        if over { Err(RoleEnded) } else { Ok(()) }
     }
 
     /// A quorum has shown that it follows: the lease counts from when the last of it did.
@@ -118,12 +111,7 @@ impl<P: Payload> Leader<P> {
 
     /// An established leader needs a quorum that has its history and is connected.
     pub(super) fn check_quorum(&self, m: &Member<P>) -> Outcome {
-        if self.established().is_none() || mutated!(m.config, LeadsWithoutQuorum) {
-            return Ok(());
-        }
-        let with_me =
-            |id: ServerId| id == m.config.id || self.voter_is(id, LearnerHandler::has_initial_history);
-        let all = !mutated!(m.config, AnyLossDeposes) || m.membership.voters().all(with_me);
-        if m.membership.is_quorum(with_me) && all { Ok(()) } else { Err(RoleEnded) }
+        let may_lead = self.established().is_none() || quorum::follows(m, &self.learners);
+        if may_lead { Ok(()) } else { Err(RoleEnded) }
     }
 }

@@ -18,9 +18,9 @@ use super::cached::Cached;
 use super::learner_handler::{LearnerHandler, Promise, Stage};
 use super::member::{Context, Member, RoleEnded};
 use super::packet::{Packet, RequestOf, SnapshotOf};
+use super::rules;
 use crate::ids::{ConnId, Epoch, Link, Now, ServerId, Zxid};
 use crate::input::ClientOf;
-use crate::mutation::mutated;
 use crate::output::{Output, Reason};
 use crate::payload::{Origin, Payload, Service};
 use crate::rename::{Names, Rename};
@@ -150,7 +150,7 @@ impl<P: Payload> Leader<P> {
     }
 
     pub(crate) fn accepted(&mut self, m: &Member<P>, cx: &mut Context<'_, P>, link: Link) -> Outcome {
-        if self.is_with(link.server) && !mutated!(m.config, NewcomerTakesOver) {
+        if rules::liveness::refuses_newcomer(&m.config, self.is_with(link.server)) {
             cx.hangup(link, Reason::AlreadyConnected);
             return Ok(());
         }
@@ -173,11 +173,11 @@ impl<P: Payload> Leader<P> {
 
     pub(crate) fn down(&mut self, m: &Member<P>, link: Link) -> Outcome {
         if self.learners.get(&link.server).is_some_and(|l| l.link == link) {
-            if mutated!(m.config, DisconnectedStillCounts) {
+            if rules::liveness::lost_learner_counts(&m.config) {
                 return Ok(());
             }
             self.learners.remove(&link.server);
-            if !mutated!(m.config, LossNotChecked) {
+            if rules::liveness::loss_is_checked(&m.config) {
                 self.check_quorum(m)?;
             }
         }
@@ -192,7 +192,7 @@ impl<P: Payload> Leader<P> {
         packet: Packet<P>,
     ) -> Outcome {
         let Some(learner) = self.learners.get_mut(&link.server) else { return Ok(()) };
-        if learner.link != link && !mutated!(m.config, OldGenerationAccepted) {
+        if !rules::liveness::is_current(&m.config, learner, link) {
             return Ok(());
         }
         learner.silent = 0;
@@ -213,9 +213,9 @@ impl<P: Payload> Leader<P> {
             Packet::Ack { zxid } if learner.forwarding() => self.acked(m, cx, link, zxid),
             Packet::Request(request) if learner.in_service() => self.asked(m, cx, link, request),
             Packet::Ping { touches, .. } if learner.forwarding() => {
-                let receipt = mutated!(m.config, LeaseFromReceipt).then_some(cx.now.elapsed_ms);
-                let news = learner.loyalty.answered(receipt);
-                if news && learner.voter && !mutated!(m.config, AnswersNotCounted) {
+                let counts_from = |sent| rules::liveness::ping_counts_from(&m.config, sent, cx.now);
+                let news = learner.loyalty.answered(counts_from);
+                if news && rules::liveness::renews_lease(&m.config, learner) {
                     self.renew_lease(m);
                 }
                 self.within_lease(m, cx)?;
@@ -224,7 +224,7 @@ impl<P: Payload> Leader<P> {
             }
             Packet::Revalidate(touch) if learner.in_service() => {
                 let valid = m.service.revalidate(cx.now, touch, Origin::Learner(link));
-                if !mutated!(m.config, RevalidationNotAnswered) {
+                if rules::broadcast::answers_revalidation(&m.config) {
                     cx.send(link, Packet::Revalidated { session: touch.session, valid });
                 }
                 Ok(())
@@ -323,10 +323,6 @@ impl<P: Payload> Leader<P> {
         self.learners.remove(&link.server);
         cx.hangup(link, reason);
         self.check_quorum(m)
-    }
-
-    fn voter_is(&self, id: ServerId, what: impl Fn(&LearnerHandler) -> bool) -> bool {
-        self.learners.get(&id).is_some_and(|l| l.voter && what(l))
     }
 }
 

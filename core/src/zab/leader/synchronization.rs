@@ -5,14 +5,15 @@ use alloc::vec::Vec;
 
 use super::{Leader, Outcome, Phase};
 use crate::ids::{Epoch, Link, ServerId, Zxid};
-use crate::mutation::mutated;
 use crate::output::{Output, Reason};
 use crate::payload::{Payload, Service, ServingRole};
 use crate::timer::{Delay, Timer};
-use crate::zab::learner_handler::{LearnerHandler, Promise, Stage};
+use crate::zab::learner_handler::{Promise, Stage};
 use crate::zab::member::{Context, Member};
 use crate::zab::packet::Packet;
-use crate::zab::sync_plan::{SyncPlan, sync_plan};
+use crate::zab::rules::quorum;
+use crate::zab::rules::synchronization as rules;
+use crate::zab::sync_plan::SyncPlan;
 
 impl<P: Payload> Leader<P> {
     /// Send a learner what it lacks. From here on it gets every proposal: one that joins
@@ -24,42 +25,12 @@ impl<P: Payload> Leader<P> {
         id: ServerId,
         promise: Promise,
     ) {
-        let Promise { current, last } = promise;
         let epoch = self.epoch().expect("an epoch was promised");
-        // Everything before the epoch is its initial history: told as committed, because
-        // ZooKeeper's learners put only what is committed on disk before they acknowledge
-        // NEWLEADER; nobody applies it before UPTODATE.
-        let committed = if mutated!(m.config, UncommittedSentAsCommitted) {
-            m.history.last().max(Zxid::new(epoch, 0))
-        } else {
-            m.applied_for_clients(epoch)
-        };
         let initial = self.established().is_none();
+        let committed = rules::told_as_committed(m, epoch);
         let learner = self.learners.get_mut(&id).expect("a connected learner");
         let link = learner.link;
-        // What an established leader has not committed yet is proposed again: a ZooKeeper follower matches
-        // COMMITs only with proposals of its own connection, and serves all that its log had when it
-        // connected. Where there is no transaction to truncate to, a state takes the place of the log.
-        let applied = m.history.applied();
-        let kept = applied.counter() == 0 && mutated!(m.config, TailKeptWithoutBase);
-        let again = !initial && last > applied && m.history.passes(last) && !kept;
-        let window_ignored = mutated!(m.config, WindowIgnored) && last < m.history.base();
-        let plan = if mutated!(m.config, SyncAlwaysDiff) || window_ignored {
-            SyncPlan::Diff { after: last }
-        } else if again {
-            if applied.counter() > 0 { SyncPlan::Trunc { to: applied } } else { SyncPlan::Snap }
-        } else if last == Zxid::ZERO
-            && current.is_none()
-            && m.history.last() > Zxid::ZERO
-            && !mutated!(m.config, ReplacedByNothing)
-        {
-            // A learner that says nothing of its epoch may have more than nothing: only a whole state takes
-            // its place.
-            SyncPlan::Snap
-        } else {
-            sync_plan(&m.history, last, committed, m.diff_limit(), m.config.max_txn)
-        };
-        let from = match plan {
+        let from = match rules::plan(m, promise, committed, initial) {
             SyncPlan::Diff { after } => {
                 cx.send(link, Packet::Diff { zxid: m.history.last().min(committed) });
                 after
@@ -68,33 +39,20 @@ impl<P: Payload> Leader<P> {
                 cx.send(link, Packet::Trunc { zxid: to });
                 to
             }
-            SyncPlan::Snap if initial && m.history.applied() < m.history.last() => {
-                let snapshot = if mutated!(m.config, SnapWithoutTail) {
-                    m.service.snapshot()
-                } else {
-                    self.initial.get_or_insert_with(|| m.whole_state(cx.now)).clone()
-                };
-                // The start of this epoch would be the name of an established history.
-                let premature = mutated!(m.config, SnapLabelledEstablished);
-                let zxid = if premature { Zxid::new(epoch, 0) } else { m.history.last() };
-                cx.send(link, Packet::Snap { zxid, snapshot });
-                m.history.last()
-            }
             SyncPlan::Snap => {
-                let late = mutated!(m.config, SnapLabelledLate);
-                let stands = if late { m.history.last() } else { m.history.applied() };
-                let premature = mutated!(m.config, SnapLabelledEstablished);
-                let zxid = if initial && !premature { stands } else { stands.max(Zxid::new(epoch, 0)) };
-                cx.send(link, Packet::Snap { zxid, snapshot: m.service.snapshot() });
+                let snapshot = if rules::state_needs_tail(m, initial) {
+                    self.initial.get_or_insert_with(|| m.whole_state(cx.now)).clone()
+                } else {
+                    m.service.snapshot()
+                };
+                let stands = rules::state_stands_at(m, initial);
+                let zxid = rules::state_is_named(m, stands, epoch, initial);
+                cx.send(link, Packet::Snap { zxid, snapshot });
                 stands
             }
         };
-        let holes = usize::from(mutated!(m.config, DiffWithHole));
-        let newleader_first = mutated!(m.config, NewLeaderBeforeHistory);
-        if newleader_first {
-            cx.send(link, Packet::NewLeader { epoch, config: m.membership.text.clone() });
-        }
-        for (zxid, txn) in m.history.after(from).skip(holes) {
+        let history = cx.out.len();
+        for (zxid, txn) in rules::lacked(m, from) {
             let is_committed = *zxid <= committed;
             if is_committed || learner.voter {
                 cx.send(link, Packet::Proposal { zxid: *zxid, txn: txn.clone() });
@@ -103,8 +61,9 @@ impl<P: Payload> Leader<P> {
                 cx.send(link, Packet::Commit { zxid: *zxid });
             }
         }
-        if !newleader_first {
-            cx.send(link, Packet::NewLeader { epoch, config: m.membership.text.clone() });
+        cx.send(link, Packet::NewLeader { epoch, config: m.membership.text.clone() });
+        if rules::newleader_overtakes_history(&m.config) {
+            cx.out[history..].rotate_right(1);
         }
         learner.stage = Stage::Synchronizing { committed, acked: Zxid::ZERO };
     }
@@ -118,10 +77,8 @@ impl<P: Payload> Leader<P> {
     ) -> Outcome {
         let epoch = self.epoch().expect("an epoch was promised");
         let learner = self.learners.get_mut(&link.server).expect("the packet's learner");
-        let taken_for_it = mutated!(m.config, ProposalAckForNewLeader)
-            && matches!(learner.stage, Stage::Synchronizing { .. });
-        if zxid == Zxid::new(epoch, 0) || taken_for_it {
-            // NEWLEADER; the same number again acknowledges UPTODATE and means nothing new.
+        if rules::acknowledges_newleader(&m.config, learner.stage, epoch, zxid) {
+            // The same number again acknowledges UPTODATE and means nothing new.
             let Stage::Synchronizing { committed, acked } = learner.stage else { return Ok(()) };
             learner.stage = Stage::Synchronized { committed, acked };
             return match self.phase {
@@ -151,32 +108,18 @@ impl<P: Payload> Leader<P> {
 
     pub(super) fn check_established(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>) -> Outcome {
         let Phase::Synchronization { epoch, own } = self.phase else { return Ok(()) };
-        let has = |id: ServerId| {
-            if id == m.config.id {
-                own || mutated!(m.config, OwnHistoryNotAwaited)
-            } else {
-                self.voter_is(id, LearnerHandler::has_initial_history)
-            }
-        };
-        let enough = if mutated!(m.config, EstablishedAtHalf) {
-            m.membership.voters().filter(|id| has(*id)).count() * 2 >= m.membership.voters().count()
-        } else if mutated!(m.config, ObserverSynchronizedCounts) {
-            let synchronized = self.learners.values().filter(|l| l.has_initial_history()).count();
-            (synchronized + usize::from(own)) * 2 > m.membership.voters().count()
-        } else {
-            m.membership.is_quorum(has)
-        };
-        if enough { self.establish(m, cx, epoch) } else { Ok(()) }
+        if quorum::has_initial_history(m, &self.learners, own) {
+            return self.establish(m, cx, epoch);
+        }
+        Ok(())
     }
 
     /// A quorum has the initial history on disk: it is committed, serve.
     pub(super) fn establish(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, epoch: Epoch) -> Outcome {
         self.phase = Phase::Broadcast(epoch);
         self.initial.clear();
-        if !mutated!(m.config, InitialHistoryNotCommitted) {
-            let effects = m.apply_to(m.history.last().max(Zxid::new(epoch, 0)), cx);
-            self.carry_out(m, cx, effects)?;
-        }
+        let effects = m.apply_to(rules::committed_when_established(m, epoch), cx);
+        self.carry_out(m, cx, effects)?;
         m.trim();
         self.looking.clear();
         self.extend_phase(cx);
@@ -192,19 +135,15 @@ impl<P: Payload> Leader<P> {
         self.carry_out(m, cx, effects)
     }
 
-    /// UPTODATE, then the commits that were held back: they are of this epoch, whose counters have
-    /// no holes.
+    /// UPTODATE, then the commits that were held back.
     pub(super) fn put_in_service(&mut self, m: &Member<P>, cx: &mut Context<'_, P>, id: ServerId) {
         let learner = self.learners.get_mut(&id).expect("a connected learner");
         let Stage::Synchronized { committed, acked } = learner.stage else { return };
         learner.stage = Stage::InService { acked };
         learner.loyalty.begin(learner.arrivals.since());
         cx.send(learner.link, Packet::UpToDate);
-        if !learner.voter || mutated!(m.config, HeldCommitsForgotten) {
-            return;
-        }
-        for zxid in committed.0 + 1..=m.history.applied().0 {
-            cx.send(learner.link, Packet::Commit { zxid: Zxid(zxid) });
+        for zxid in rules::held_commits(m, learner.voter, committed) {
+            cx.send(learner.link, Packet::Commit { zxid });
         }
     }
 }

@@ -4,12 +4,14 @@ use alloc::vec::Vec;
 
 use super::{Learner, NewLeader, Outcome, Phase};
 use crate::ids::{Epoch, LAST_EPOCH, Link, Zxid};
-use crate::mutation::mutated;
 use crate::output::{Output, Reason};
 use crate::payload::{Payload, Service, ServingRole};
 use crate::timer::{Delay, Timer};
+use crate::zab::learner_handler::Promise;
 use crate::zab::member::{Context, Member};
 use crate::zab::packet::Packet;
+use crate::zab::rules::discovery;
+use crate::zab::rules::synchronization as rules;
 
 impl<P: Payload> Learner<P> {
     pub(super) fn leader_info(
@@ -23,14 +25,12 @@ impl<P: Payload> Learner<P> {
         if epoch > LAST_EPOCH {
             return self.refuse(cx, Reason::NoEpochLeft);
         }
-        if epoch < m.accepted_epoch && !mutated!(m.config, OldEpochAccepted) {
+        if !discovery::may_follow(m, epoch) {
             return self.refuse(cx, Reason::OldEpoch);
         }
         if epoch == m.accepted_epoch {
-            // Promised before, perhaps to another leader: this promise must not count again.
-            let again = mutated!(m.config, EqualEpochPromisedAgain);
-            self.promised(m, cx, link, epoch, again.then_some(m.current_epoch));
-        } else if mutated!(m.config, AcceptedEpochNotSaved) || mutated!(m.config, AcceptedEpochAtNewLeader) {
+            self.promised(m, cx, link, epoch, discovery::current_of_repeated_promise(m));
+        } else if discovery::promises_before_it_is_durable(&m.config) {
             self.promised(m, cx, link, epoch, Some(m.current_epoch));
         } else {
             self.phase = Phase::Promising(link, epoch);
@@ -48,18 +48,8 @@ impl<P: Payload> Learner<P> {
         current: Option<Epoch>,
     ) {
         self.phase = Phase::Promised(link, epoch);
-        // Whoever asks for a state says that it has nothing: that is not true, so it must not count.
-        let wants_state = self.wants_state == Some(epoch);
-        let last_zxid = if wants_state { Zxid::ZERO } else { m.history.last() };
-        // A server that may have lost its disk promises nothing on behalf of what it had.
-        let vouched_for = m.trusted || mutated!(m.config, LostDiskPromises);
-        let counts = |epoch: &Epoch| (vouched_for || *epoch > 0) && !wants_state;
-        let current_epoch = if wants_state && mutated!(m.config, StatelessPromiseCounts) {
-            Some(m.current_epoch)
-        } else {
-            current.filter(counts)
-        };
-        cx.send(link, Packet::AckEpoch { current_epoch, last_zxid });
+        let Promise { current, last } = discovery::promise(m, current, self.wants_state == Some(epoch));
+        cx.send(link, Packet::AckEpoch { current_epoch: current, last_zxid: last });
     }
 
     fn synchronize(
@@ -70,7 +60,7 @@ impl<P: Payload> Learner<P> {
         epoch: Epoch,
         committed: Zxid,
     ) {
-        if mutated!(m.config, EpochBeforeHistory) {
+        if rules::enters_epoch_before_history(&m.config) {
             m.enter_epoch(epoch, cx);
         }
         self.extend_phase(cx);
@@ -90,27 +80,17 @@ impl<P: Payload> Learner<P> {
         match packet {
             Packet::Diff { zxid } => {
                 if self.wants_state == Some(epoch) {
-                    // What is here stays until a whole state takes its place: without one, only a leader that
-                    // has nothing at all gives nothing.
-                    if zxid > Zxid::ZERO && !mutated!(m.config, ReplacedByNothing) {
+                    if !rules::may_be_replaced_by_nothing(&m.config, zxid) {
                         return self.refuse(cx, Reason::Unexpected);
                     }
                     let nothing = P::Service::new(&m.config.settings, None).snapshot();
                     m.install(Zxid::ZERO, nothing, cx);
                     self.wants_state = None;
                 }
-                // What is in the log up to there is committed too, and no COMMIT will say so again.
-                let committed = if mutated!(m.config, DiffPointIgnored) { Zxid::ZERO } else { zxid };
-                self.synchronize(m, cx, link, epoch, committed);
+                self.synchronize(m, cx, link, epoch, rules::committed_by_diff(&m.config, zxid));
                 Ok(())
             }
-            Packet::Trunc { zxid }
-                if m.current_epoch == epoch
-                    && zxid <= m.history.last()
-                    && !mutated!(m.config, OwnTailTruncated) =>
-            {
-                // What comes after it is this leader's own, acknowledged over an earlier connection: a
-                // ZooKeeper leader still counts that while it proposes the same again, so it stays on disk.
+            Packet::Trunc { zxid } if rules::keeps_tail(m, epoch, zxid) => {
                 self.synchronize(m, cx, link, epoch, zxid);
                 Ok(())
             }
@@ -119,15 +99,8 @@ impl<P: Payload> Learner<P> {
                     return self.ask_for_state(cx, link, epoch);
                 }
                 self.synchronize(m, cx, link, epoch, zxid);
-                let zxid = if mutated!(m.config, TruncatesTooFar) {
-                    Zxid(zxid.0 - 1)
-                } else if mutated!(m.config, TruncatesTooLittle) {
-                    Zxid(zxid.0 + 1)
-                } else {
-                    zxid
-                };
-                if !mutated!(m.config, TruncationSkipped) {
-                    m.truncate(zxid, cx);
+                if !rules::leaves_out_truncation(&m.config) {
+                    m.truncate(rules::truncation_point(&m.config, zxid), cx);
                 }
                 Ok(())
             }
@@ -166,15 +139,13 @@ impl<P: Payload> Learner<P> {
         committed: Zxid,
     ) -> Outcome {
         self.phase = Phase::Synchronizing { link, epoch, committed, newleader: NewLeader::Writing };
-        let never_raised = mutated!(m.config, CurrentEpochNotRaised);
-        let too_early = mutated!(m.config, NewLeaderAckBeforeSync);
-        if mutated!(m.config, AcceptedEpochAtNewLeader) {
+        if rules::raises_accepted_epoch_with_newleader(&m.config) {
             m.accept_epoch(epoch, cx);
         }
-        if !never_raised {
+        if rules::newleader_raises_current_epoch(&m.config) {
             m.enter_epoch(epoch, cx);
         }
-        if never_raised || too_early {
+        if rules::acknowledges_newleader_before_it_is_durable(&m.config) {
             self.ack_newleader(m, cx);
         }
         Ok(())
@@ -185,12 +156,10 @@ impl<P: Payload> Learner<P> {
     pub(super) fn ack_newleader(&mut self, m: &Member<P>, cx: &mut Context<'_, P>) {
         let Phase::Synchronizing { link, epoch, committed, .. } = self.phase else { return };
         self.phase = Phase::Synchronizing { link, epoch, committed, newleader: NewLeader::Acked };
-        let start = Zxid::new(epoch, 0);
-        self.ack(cx, start);
-        if self.voter && !mutated!(m.config, EarlyProposalsNotAcked) {
-            let logged = m.history.logged();
-            for (zxid, _) in m.history.after(start.max(committed)).take_while(|(z, _)| *z <= logged) {
-                self.ack(cx, *zxid);
+        self.ack(cx, Zxid::new(epoch, 0));
+        if self.voter {
+            for zxid in rules::early_proposals(m, epoch, committed) {
+                self.ack(cx, zxid);
             }
         }
     }
@@ -206,10 +175,8 @@ impl<P: Payload> Learner<P> {
         self.phase = Phase::Broadcast(link, epoch);
         cx.out.push(Output::CancelAlarm(Timer::PhaseLimit));
         cx.out.push(Output::SetAlarm(Timer::Liveness, Delay::Tick));
-        if !mutated!(m.config, ServesBeforeApplied) {
-            let effects = m.apply_to(committed.max(Zxid::new(epoch, 0)), cx);
-            self.carry_out(cx, effects)?;
-        }
+        let effects = m.apply_to(rules::applied_at_uptodate(m, epoch, committed), cx);
+        self.carry_out(cx, effects)?;
         m.trim();
         let mut effects = Vec::new();
         m.service.serve(cx.now, ServingRole::Learner, m.applied_for_clients(epoch), &mut effects);
