@@ -340,6 +340,8 @@ pub enum Mutation {
     StopKeepsQueue,
     /// A transaction that was proposed before a request arrived is taken for its answer.
     EarlierTransactionAnswers,
+    /// An observer is told that a session is open while what was proposed before is not committed.
+    ObserverAnsweredEarly,
     /// A new leader does not know the sessions of those before it.
     LeaderForgetsSessions,
     /// The leader goes on knowing a session that has ended.

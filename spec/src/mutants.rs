@@ -233,6 +233,7 @@ pub const MUTANTS: &[Mutant] = &[
     // Sessions in an ensemble.
     mutant(Mutation::StopKeepsQueue, &["sessions"]),
     mutant(Mutation::EarlierTransactionAnswers, &["sessions"]),
+    mutant(Mutation::ObserverAnsweredEarly, &["sessions"]),
     mutant(Mutation::WriteAnsweredEarly, &["sessions"]),
     mutant(Mutation::RevalidationNotAnswered, &["sessions"]),
     mutant(Mutation::MovedSessionRefused, &["sessions"]),

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{Leader, Outcome};
-use crate::ids::Link;
+use crate::ids::{Link, SessionId};
 use crate::output::{Output, Reason};
 use crate::payload::{Effect, Origin, Payload, RequestKind, Service, Size};
 use crate::zab::member::{Context, EffectsOf, Member, RoleEnded};
@@ -106,9 +106,28 @@ impl<P: Payload> Leader<P> {
                     break;
                 }
             }
+            while self.revalidations.front().is_some_and(|(waits_for, ..)| *waits_for <= zxid)
+                && let Some((_, link, answer)) = self.revalidations.pop_front()
+            {
+                self.answer_revalidation(m, cx, link, answer);
+            }
         }
         m.trim();
         Ok(())
+    }
+
+    /// Tell a learner whether a session is open, if the connection over which it asked is still there.
+    pub(super) fn answer_revalidation(
+        &self,
+        m: &Member<P>,
+        cx: &mut Context<'_, P>,
+        link: Link,
+        (session, valid): (SessionId, bool),
+    ) {
+        let asked = self.learners.get(&link.server).is_some_and(|learner| learner.link == link);
+        if asked && rules::answers_revalidation(&m.config) {
+            cx.send(link, Packet::Revalidated { session, valid });
+        }
     }
 
     fn answer_sync(

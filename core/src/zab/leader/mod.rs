@@ -19,7 +19,7 @@ use super::learner_handler::{LearnerHandler, Promise, Stage};
 use super::member::{Context, Member, RoleEnded};
 use super::packet::{Packet, RequestOf, SnapshotOf};
 use super::rules;
-use crate::ids::{ConnId, Epoch, Link, Now, ServerId, Zxid};
+use crate::ids::{ConnId, Epoch, Link, Now, ServerId, SessionId, Zxid};
 use crate::input::ClientOf;
 use crate::output::{Output, Reason};
 use crate::payload::{Origin, Payload, Service};
@@ -36,6 +36,8 @@ pub(crate) struct Leader<P: Payload> {
     parked: VecDeque<(Link, RequestOf<P>)>,
     /// `sync` requests and the proposal each waits for.
     syncs: VecDeque<(Zxid, Origin, RequestOf<P>)>,
+    /// Answers to what observers ask about sessions, and the proposal each waits for.
+    revalidations: VecDeque<(Zxid, Link, (SessionId, bool))>,
     /// The initial history as a state, for the learners that are sent it before it is applied.
     initial: Cached<SnapshotOf<P>>,
     /// It may serve up to this time (see [`lease`](crate::zab::lease)), milliseconds of its clock.
@@ -100,6 +102,7 @@ impl<P: Payload> Leader<P> {
             learners: BTreeMap::new(),
             parked: VecDeque::new(),
             syncs: VecDeque::new(),
+            revalidations: VecDeque::new(),
             initial: Cached::default(),
             lease: 0,
             settled: false,
@@ -158,6 +161,7 @@ impl<P: Payload> Leader<P> {
         // What it asked over an earlier connection it has forgotten.
         let earlier = |origin| matches!(origin, Origin::Learner(old) if old.server == link.server);
         self.syncs.retain(|(_, origin, _)| !earlier(*origin));
+        self.revalidations.retain(|(_, old, _)| old.server != link.server);
         self.parked.retain(|(old, _)| old.server != link.server);
         if let Some(old) = self.learners.insert(link.server, LearnerHandler::new(link, cx.now)) {
             cx.hangup(old.link, Reason::Replaced);
@@ -223,9 +227,11 @@ impl<P: Payload> Leader<P> {
                 Ok(())
             }
             Packet::Revalidate(touch) if learner.in_service() => {
+                let waits_for = rules::broadcast::revalidation_waits_for(m, learner.voter);
                 let valid = m.service.revalidate(cx.now, touch, Origin::Learner(link));
-                if rules::broadcast::answers_revalidation(&m.config) {
-                    cx.send(link, Packet::Revalidated { session: touch.session, valid });
+                match waits_for {
+                    Some(zxid) => self.revalidations.push_back((zxid, link, (touch.session, valid))),
+                    None => self.answer_revalidation(m, cx, link, (touch.session, valid)),
                 }
                 Ok(())
             }
@@ -328,6 +334,8 @@ impl<P: Payload> Leader<P> {
 
 impl<P: Payload> Rename for Leader<P> {
     fn rename(&self, names: Names<'_>) -> Self {
+        let revalidation =
+            |(zxid, link, answer): &(Zxid, Link, (SessionId, bool))| (*zxid, link.rename(names), *answer);
         let sync = |(zxid, origin, request): &(Zxid, Origin, RequestOf<P>)| {
             (*zxid, origin.rename(names), request.clone())
         };
@@ -336,6 +344,7 @@ impl<P: Payload> Rename for Leader<P> {
             parked: self.parked.iter().map(|(link, request)| (link.rename(names), request.clone())).collect(),
             learners: self.learners.rename(names),
             syncs: self.syncs.iter().map(sync).collect(),
+            revalidations: self.revalidations.iter().map(revalidation).collect(),
             initial: self.initial.clone(),
             lease: self.lease,
             settled: self.settled,

@@ -195,15 +195,16 @@ impl Protocol for Sessions {
     }
 }
 
-/// Three servers that run the service.
-fn setting(variant: Variant) -> Setting<Deed> {
-    let voters = QuorumVerifier::Majority((1..=SERVERS as i64).map(ServerId).collect());
+/// Three servers that run the service; the last of them may be an observer.
+fn setting(observer: bool, variant: Variant) -> Setting<Deed> {
+    let observers = usize::from(observer);
+    let voters = QuorumVerifier::Majority((1..=(SERVERS - observers) as i64).map(ServerId).collect());
     let settings = |id| Settings {
         #[cfg(feature = "mutants")]
         mutation: variant.mutation,
         ..Settings::new(id, TICK_MS)
     };
-    setting_with(&voters, 0, ElectionMode::Oracle, variant, settings)
+    setting_with(&voters, observers, ElectionMode::Oracle, variant, settings)
 }
 
 /// This time of day.
@@ -213,7 +214,7 @@ fn of_day(ms: u64) -> Now {
 
 /// Every server serves, both clients have their sessions, and the second watches.
 fn begin(theme: Theme, variant: Variant) -> State {
-    let mut run = Run::start(setting(variant), vec![Durable::empty(); SERVERS]);
+    let mut run = Run::start(setting(theme.observer, variant), vec![Durable::empty(); SERVERS]);
     run.0.set_clock(of_day(EARLY_MS));
     run.act(&Action::Lead(LEADER));
     run.settle();

@@ -22,6 +22,8 @@ pub struct Theme {
     pub passes: bool,
     /// How often a leader greets its learners.
     pub pings: u8,
+    /// Whether the last server is an observer.
+    pub observer: bool,
     /// Whether what a server writes is on its disk at once.
     pub instant: bool,
 }

@@ -16,6 +16,7 @@ const QUIET: Theme = Theme {
     cuts: 0,
     passes: false,
     pings: 0,
+    observer: false,
     instant: false,
 };
 
@@ -26,6 +27,9 @@ const FAULT: Theme = Theme { homes: [1, 0], faults: 1, elections: 1, instant: tr
 /// The first client loses its connection and writes again.
 const AGAIN: Theme = Theme { asks: [2, 1], creates: false, cuts: 1, instant: true, ..QUIET };
 
+/// The same with an observer, to which the client may move: it hears of no transaction before it is committed.
+const OBSERVED: Theme = Theme { observer: true, ..AGAIN };
+
 /// The first client, at the leader, is silent for too long; the leader may die over it.
 const SILENCE: Theme =
     Theme { homes: [1, 0], asks: [0, 0], faults: 1, elections: 1, passes: true, instant: true, ..QUIET };
@@ -34,12 +38,13 @@ const SILENCE: Theme =
 const EPHEMERAL: Theme = Theme { asks: [1, 0], cuts: 1, passes: true, instant: true, ..QUIET };
 
 /// What is small enough for every run.
-const SMALL: &[Theme] = &[FAULT, AGAIN, SILENCE, EPHEMERAL];
+const SMALL: &[Theme] = &[FAULT, AGAIN, OBSERVED, SILENCE, EPHEMERAL];
 
 /// What may happen where a disk is slower than the network.
 const DISKS: &[Theme] = &[
     Theme { instant: false, ..FAULT },
     Theme { instant: false, ..AGAIN },
+    Theme { instant: false, ..OBSERVED },
     Theme { instant: false, ..SILENCE },
     Theme { instant: false, ..EPHEMERAL },
 ];
@@ -59,9 +64,9 @@ pub(in crate::models) fn catalogue() -> Vec<ModelSpec> {
         name: "sessions",
         composes: COMPOSES,
         bounds: "3 servers, 2 clients, disks at once. 1 write each, 1 crash or cut, 1 more election. 2 writes and 1, 1 client's \
-                 connection cut. 1 silent session, 1 crash or cut, 1 more election. 1 write, 1 silent session, 1 client's \
+                 connection cut; also with 2 voters and an observer. 1 silent session, 1 crash or cut, 1 more election. 1 write, 1 silent session, 1 client's \
                  connection cut",
-        unique: 798_922,
+        unique: 820_782,
         expected: Expected::Holds,
         build: |variant| build(SMALL, variant),
     }]
