@@ -18,7 +18,7 @@ pub use crate::subject::{Broken, Subject};
 use crate::transcript::unwritable::Unwritable;
 use crate::{explorer, story};
 
-/// Any model, for those who do not need its type.
+/// Any model, for code that does not need its type.
 pub trait Searchable {
     /// [`breadth_first`].
     fn search(&self, limits: Limits, progress: &mut dyn FnMut(&Report)) -> Report;

@@ -110,7 +110,7 @@ fn paxos<P: Protocol>(protocol: P, variant: Variant) -> Box<dyn Searchable> {
     Box::new(Checked { protocol, salt: variant.salt })
 }
 
-/// A leader of epoch 1 that everybody follows and that has nothing to do; then transactions and a fault.
+/// A leader of epoch 1 that all servers follow and that has nothing to do; then transactions and a fault.
 fn order(variant: Variant, invariants: &'static [Invariant]) -> Ensemble {
     let quiet = Budget { elections: 1, ..Budget::default() };
     let mut ensemble = zab(3, ElectionMode::Oracle, quiet, vec![Durable::empty(); 3], variant);
@@ -120,7 +120,8 @@ fn order(variant: Variant, invariants: &'static [Invariant]) -> Ensemble {
     Ensemble { invariants, ..ensemble }
 }
 
-/// The same, and what two primaries have left behind when multi-Paxos with a window of two fails.
+/// [`order`] with the properties of ZAB, and what two primaries have left behind when multi-Paxos with a
+/// window of two fails.
 fn zab_order(variant: Variant) -> Ensemble {
     let mut ensemble = order(variant, properties::ZAB);
     let left = |epoch, log: &[(u32, u32)]| {
@@ -147,7 +148,7 @@ const CLAIM_LOGGED: &[Invariant] = &[Invariant {
     },
 }];
 
-/// A restart of everybody after epoch 1.
+/// A restart of all servers after epoch 1.
 fn clock(variant: Variant) -> Ensemble {
     const CLAIM: &[Invariant] = &[Invariant {
         name: "EpochIsClock",

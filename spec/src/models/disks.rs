@@ -1,5 +1,5 @@
-//! What disks do besides appending: a snapshot is written beside the log, in its own time; a disk is gone,
-//! and its server comes back with an empty one that nobody vouches for.
+//! What disks do besides appending: a snapshot is written beside the log, in its own time. A disk is gone,
+//! and its server comes back with an empty one that no configuration vouches for.
 
 use quorate_core::config::{Constant, ElectionMode, PeerConfig};
 use quorate_core::ids::Zxid;
@@ -59,7 +59,7 @@ fn snapshots(variant: Variant) -> Ensemble {
     }
 }
 
-/// A leader that everybody follows, and this to come.
+/// A leader that all servers follow, and this to come.
 fn served(setting: Setting, budget: Budget) -> World {
     let disks = vec![Durable::empty(); setting.configs.len()];
     let mut run = Run::start(setting, disks);

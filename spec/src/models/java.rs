@@ -224,8 +224,8 @@ fn diverged(places: &[&[usize]], flaws: Flaws, variant: Variant) -> Ensemble {
     }
 }
 
-/// The third server behaves as ZooKeeper does. It has begun to lead with a transaction that it alone has, and has
-/// a snapshot of it. What the first server lacks is committed. All are up and look for a leader.
+/// The third server behaves as ZooKeeper does. It has begun to lead with a transaction that it alone has, and
+/// has a snapshot of it. What the first server lacks is committed. All are up and look for a leader.
 fn dirty(flaws: Flaws, variant: Variant) -> Ensemble {
     let mut run = Run::start(mixed(&[2], flaws, variant), vec![Durable::empty(); 3]);
     run.act(&Action::Lead(2));
@@ -333,8 +333,8 @@ fn reads_history(w: &World, action: &Action, learner: usize) -> bool {
     connection.learner == learner && !matches!(first, Some(Packet::LeaderInfo { .. }))
 }
 
-/// Where nothing can happen any more, all servers that serve have everything that was delivered, and one of them
-/// is an established leader. Or there is none, and the bound on elections is used up.
+/// Where nothing can happen any more, all servers that serve have everything that was delivered, and one of
+/// them is an established leader. Or there is none, and the bound on elections is used up.
 fn quiet_mixed_ensemble_agrees(w: &World) -> bool {
     let java = || w.java_peers().filter(|(_, java)| java.serving());
     let agrees = java().all(|(_, java)| {

@@ -1,6 +1,5 @@
-//! What takes one wrong step to go wrong where everything else is well: servers that come to an ensemble
-//! which does without them, an election that one proposal of long ago could turn, a client that asks too
-//! early.
+//! What takes one wrong step to go wrong where everything else is well. Servers come to an ensemble which
+//! does without them; one proposal of long ago could turn an election; a client asks too early.
 
 use quorate_core::ZabState;
 use quorate_core::config::ElectionMode;
@@ -43,12 +42,12 @@ fn joins(variant: Variant) -> Ensemble {
     ensemble
 }
 
-/// Everything that has to happen happens, but that this server follows anybody.
+/// Everything that has to happen happens, but that this server follows a leader.
 fn without(run: &mut Run, server: usize) {
     run.go_on(|_, a| !concerns(a, server), |_| false);
 }
 
-/// The first leader has logged a proposal that nobody else has, and the next has delivered another.
+/// The first leader has logged a proposal that no other server has, and the next has delivered another.
 fn with_tail(variant: Variant) -> World {
     let mut run = oracle(variant);
     run.act(&Action::Lead(0));

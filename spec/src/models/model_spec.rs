@@ -25,8 +25,8 @@ pub enum Expected {
     Holds,
     /// This property is violated, at best in this number of steps; the others hold.
     Violates(&'static str, usize),
-    /// All properties hold, but a way of so many steps leads into a cycle of so many that reaches no goal,
-    /// though every message on it is delivered.
+    /// All properties hold, but a way leads into a cycle that reaches no goal, though every message on it is
+    /// delivered. The numbers are the steps of the way and of the cycle.
     Livelock(usize, usize),
 }
 

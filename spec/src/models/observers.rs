@@ -1,4 +1,4 @@
-//! Observers: they ask who leads, see what is committed, in order, and are never counted.
+//! Observers: they ask for the leader, see what is committed, in order, and are never counted.
 
 use quorate_core::config::ElectionMode;
 use quorate_core::ids::ServerId;
@@ -37,7 +37,7 @@ fn known(world: &World, leader: usize) -> bool {
     leads(world, leader) && world.peers().count() == 3
 }
 
-/// A leader that everybody follows, the observer too; then a write anywhere, a fault, another election.
+/// A leader that all servers follow, the observer too; then a write anywhere, a fault, another election.
 pub(super) fn zab(variant: Variant) -> Ensemble {
     let mut setting = setting_of(&voters(), 1, ElectionMode::Oracle, variant);
     setting.submit_anywhere = true;

@@ -1,5 +1,5 @@
-//! Small models that begin in the middle of a run. What takes many steps to get to is gone through once,
-//! by the rules and in one order; everything that can happen from there is searched.
+//! Small models that begin in the middle of a run. What takes many steps to get to is gone through once, by
+//! the rules and in one order. Everything that can happen from there is searched.
 
 use std::sync::Arc;
 
@@ -102,7 +102,7 @@ const PLENTY: Budget = Budget { faults: 9, txns: 9, elections: 9, resends: 0 };
 pub(super) struct Run<P: Modelled = Byte>(pub(super) World<P>);
 
 impl<P: Modelled> Run<P> {
-    /// Everybody starts.
+    /// All servers start.
     pub(super) fn start(setting: Setting<P>, disks: Vec<Durable<P>>) -> Self {
         let servers = 0..disks.len();
         let mut run = Run(World::new(Arc::new(setting), disks, NOTHING));
@@ -169,7 +169,7 @@ pub(super) fn ensemble(init: Vec<World>) -> Ensemble {
     }
 }
 
-/// Everybody serves, and has delivered one transaction.
+/// All servers serve, and have delivered one transaction.
 fn serving(leader: usize, variant: Variant) -> Run {
     let mut run = oracle(variant);
     run.act(&Action::Lead(leader));
@@ -218,7 +218,7 @@ fn one_behind(variant: Variant) -> Ensemble {
     ensemble(vec![run.end(Budget { faults: 1, elections: 2, ..NOTHING }), again])
 }
 
-/// Servers 1 and 2 have committed what server 3 lacks; everybody looks for a leader.
+/// Servers 1 and 2 have committed what server 3 lacks; every server looks for a leader.
 fn all_but_one(mut run: Run) -> Run {
     run.act(&Action::Lead(1));
     run.settle();
@@ -232,7 +232,7 @@ fn all_but_one(mut run: Run) -> Run {
     run
 }
 
-/// Server 3 chose epoch 1 when server 2 had introduced itself; then server 2 promised epoch 1 to server 1,
+/// Server 3 chose epoch 1 when server 2 had introduced itself. Then server 2 promised epoch 1 to server 1,
 /// lost it before it was synchronised, and is with server 3 again.
 fn two_leaders(variant: Variant) -> Ensemble {
     let mut run = oracle(variant);

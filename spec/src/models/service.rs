@@ -30,7 +30,7 @@ impl Served {
         Self::proposing(server, tick_ms, DEFAULT_MAX_FIELD, variant)
     }
 
-    /// The same; it proposes no transaction that is longer than `max_txn` bytes.
+    /// A service that proposes no transaction longer than `max_txn` bytes.
     pub fn proposing(server: i64, tick_ms: u32, max_txn: usize, variant: Variant) -> Self {
         let settings = Settings {
             max_txn,
@@ -81,7 +81,7 @@ impl Hash for Served {
     }
 }
 
-/// A time at which both clocks stand at so many milliseconds, and the wall's is so many ahead.
+/// A time at which both clocks stand at `ms` milliseconds, and the wall's is `wall_ahead` ahead.
 pub fn at(ms: u64, wall_ahead: i64) -> Now {
     Now { elapsed_ms: ms, wall_ms: ms as i64 + wall_ahead }
 }

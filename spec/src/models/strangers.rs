@@ -1,4 +1,4 @@
-//! Strangers: whoever reaches the quorum port can introduce itself in the name of a member and claim
+//! Strangers: any process that reaches the quorum port can introduce itself in the name of a member and claim
 //! anything.
 
 use quorate_core::config::ElectionMode;

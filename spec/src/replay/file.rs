@@ -55,7 +55,7 @@ impl Recording {
         Recording::parse(path, bytes)
     }
 
-    /// The same for a file that was read.
+    /// Check all of a recording whose bytes were read before.
     ///
     /// # Errors
     /// [`ReplayError::Unreadable`].

@@ -50,8 +50,8 @@ pub(super) enum Phase {
     Closed,
 }
 
-/// A connection may seem to have been accepted so much before it was dialed, in milliseconds: clocks
-/// differ, and a turn has one time for all that happens in it.
+/// The milliseconds by which a connection may seem to have been accepted before it was dialed. Clocks differ,
+/// and a turn has one time for all that happens in it.
 const SLACK: i64 = 20;
 
 /// Bring dialers and accepters with the same key together.
@@ -118,7 +118,7 @@ impl Wires {
         Wires(wires)
     }
 
-    /// Connections that were accepted from who knows where, from one of these servers.
+    /// How many connections one of these servers accepted of which no recording has the other end.
     pub(super) fn unpaired(&self, recordings: &[Recording]) -> usize {
         let accepted = recordings.iter().enumerate().flat_map(|(r, recording)| {
             recording.opened.iter().filter(|opened| !opened.dialed).map(move |opened| (r, opened.link))
@@ -126,7 +126,7 @@ impl Wires {
         accepted.filter(|end| self.0.get(end).is_none_or(|wire| wire.other.is_none())).count()
     }
 
-    /// Who is at the other end.
+    /// The other end of this connection, if it was recorded.
     pub(super) fn other(&self, end: End) -> Option<End> {
         self.0.get(&end)?.other
     }
@@ -151,7 +151,7 @@ impl Wires {
         self.0.get_mut(&end)?.one_by_one.sent(packet)
     }
 
-    /// Whether something is under way to this end; `None`: nobody knows.
+    /// Whether something is under way to this end; `None` if the other end was not recorded.
     pub(super) fn arrives(&self, end: End) -> Option<bool> {
         let other = self.other(end)?;
         Some(self.0.get(&other).is_some_and(|wire| !wire.sent.is_empty()))

@@ -85,7 +85,7 @@ pub enum Step {
     Commit,
     /// The other server begins to lead; what was only proposed is gone.
     Reign,
-    /// Somebody sets the wall clock forward.
+    /// The wall clock is set forward.
     SetWall,
 }
 

@@ -1,9 +1,9 @@
 //! Atomic broadcast, abstracted: one sequence of transactions, which every server applies at its own pace.
 //!
-//! What a leader proposes is chosen in order, whenever; the leader applies it then, and every other
-//! server later, in order. Between a server and the leader there is one FIFO channel each way, as TCP
-//! is one: requests and questions about sessions go up; commits, answers to `sync` and answers about
-//! sessions come down. `tests/abstraction.rs` checks that the ensembles of the ZAB models do no more.
+//! What a leader proposes is chosen in order, whenever; the leader applies it then, and every other server
+//! later, in order. Between a server and the leader there is one FIFO channel each way, as TCP is one.
+//! Requests and questions about sessions go up. Commits, answers to `sync` and answers about sessions come
+//! down. `tests/abstraction.rs` checks that the ensembles of the ZAB models do no more.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -30,9 +30,9 @@ pub enum Change {
 /// A transaction of the sequence.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Chosen {
-    /// Its place.
+    /// The transaction's place in the sequence.
     pub zxid: Zxid,
-    /// Its bytes.
+    /// The transaction, as a server applies it.
     pub txn: ClientTxn,
     /// What it does; nothing if it failed.
     pub changes: Vec<Change>,
@@ -158,8 +158,8 @@ impl Broadcast {
     }
 }
 
-/// What may become of (how many are chosen, how many each server has applied) in one step, with `most` chosen
-/// at most: the abstraction without services, for comparison with the ensembles.
+/// What may become of (how many are chosen, how many each server has applied) in one step, with at most
+/// `most` chosen. This is the abstraction without services, for comparison with the ensembles.
 pub fn moves(chosen: usize, applied: &[usize], most: usize) -> Vec<(Move, usize, Vec<usize>)> {
     let mut moves = Vec::new();
     if chosen < most {

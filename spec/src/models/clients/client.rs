@@ -16,13 +16,13 @@ use super::broadcast::{Change, Chosen};
 /// Where a client stands with the servers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Link {
-    /// It has no connection.
+    /// The client has no connection.
     Nowhere,
-    /// It has asked this server for its session.
+    /// The client has asked this server for its session.
     Greeting(usize, ConnId),
-    /// It speaks to this server.
+    /// The client speaks to this server.
     Up(usize, ConnId),
-    /// It was told that its session is over, or has closed it.
+    /// The client was told that its session is over, or has closed it.
     Over,
 }
 
@@ -170,7 +170,7 @@ impl Client {
         })
     }
 
-    /// The connection is gone, and nobody knows what became of the requests.
+    /// The connection is gone, and the client does not know what became of the requests.
     pub fn lose(&mut self) {
         if self.link != Link::Over {
             self.link = if self.closes && self.waiting.is_empty() { Link::Over } else { Link::Nowhere };
@@ -339,7 +339,7 @@ fn all<C: Borrow<Chosen>>(chosen: &[C]) -> impl Iterator<Item = &Chosen> {
     chosen.iter().map(Borrow::borrow)
 }
 
-/// The event that a transaction is to those who watch `path`.
+/// The event that a transaction is to clients that watch `path`.
 fn event_of(chosen: &Chosen, path: &str) -> Option<EventType> {
     let below = |child: &str| child.rsplit_once('/').is_some_and(|(parent, _)| parent == path);
     chosen.changes.iter().find_map(|change| match change {

@@ -16,7 +16,7 @@ pub struct Ask {
     pub request: fn() -> Request,
 }
 
-/// What there is before anybody asks.
+/// What there is before any client asks.
 pub const BEGIN: fn() -> Request = || new("/a", 0);
 
 fn new(path: &str, flags: i32) -> Request {
