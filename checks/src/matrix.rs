@@ -102,7 +102,7 @@ impl Matrix {
     /// The matrix as a page.
     pub(crate) fn markdown(&self) -> String {
         let mut page =
-            String::from("| mutant | model | noticed by, in so many steps at best |\n|---|---|---|\n");
+            String::from("| mutant | model | noticed by, with the fewest steps |\n|---|---|---|\n");
         for row in &self.rows {
             let mut fallen: Vec<String> = row.fallen.iter().map(|(name, n)| format!("{name} {n}")).collect();
             if let (true, Some(why)) = (fallen.is_empty(), row.survives) {

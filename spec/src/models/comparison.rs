@@ -24,8 +24,9 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
         ModelSpec {
             name: "zab-order",
             composes: "as zab-oracle, with two transactions outstanding: the workload of multi-two",
-            bounds: "3 servers, 1 fault; an established leader, 2 transactions, 2 more elections; or the logs of the \
-                     primaries that multi-two's counterexample has at its third, 1 election, 1 transaction",
+            bounds: "3 servers, 1 fault. An established leader, 2 transactions, 2 more elections. Or the \
+                     logs of the primaries that multi-two's counterexample has at its third, 1 election, 1 \
+                     transaction",
             unique: 498_400,
             expected: Expected::Holds,
             build: |variant| Box::new(zab_order(variant)),
@@ -72,7 +73,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
         },
         ModelSpec {
             name: "fast",
-            composes: "Fast Paxos: 2 clients ask the acceptors directly; a collision is followed by a fast round",
+            composes: "Fast Paxos: 2 clients ask the acceptors directly. A collision is followed by a fast round",
             bounds: "3 acceptors, any number of rounds",
             unique: 327,
             expected: Expected::Livelock(6, 7),

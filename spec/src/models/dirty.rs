@@ -19,8 +19,8 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
     vec![
         ModelSpec {
             name: "dirty",
-            composes: "as zab-oracle, begun when one server has a snapshot of more than was ever committed, or a \
-                       snapshot that may have some of it; what two servers have is committed",
+            composes: "as zab-oracle, begun when one server has a snapshot of more than was ever committed, \
+                       or a snapshot that may have some of it. What two servers have is committed",
             bounds: "3 servers, 7 beginnings, 2 elections, 1 transaction or 1 fault",
             unique: 545_508,
             expected: Expected::Holds,

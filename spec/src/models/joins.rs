@@ -15,8 +15,8 @@ use crate::world::{Action, Budget, Durable, Side, World};
 pub(super) fn catalogue() -> Vec<ModelSpec> {
     vec![ModelSpec {
         name: "joins",
-        composes: "as zab-oracle, begun when two servers serve and the third comes to them: with a tail that was given \
-                   up, or new; and when a leader is asked before it is established",
+        composes: "as zab-oracle, begun when two servers serve and the third comes to them, with a tail that \
+                   was given up, or new. Also begun when a leader is asked before it is established",
         bounds: "3 servers, 1 fault; or 1 election with a tail of an epoch before the run; or no fault",
         unique: 1_344,
         expected: Expected::Holds,

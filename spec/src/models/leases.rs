@@ -27,8 +27,9 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
     vec![ModelSpec {
         name: "leases",
         composes: "QuorumPeer with an election oracle and a clock: pings, silence, pauses of any length, one server cut off",
-        bounds: "3 servers, syncLimit 1, 1 more election at any time; 8 ticks with 1 pause and 1 cut, 6 with 2 pauses, 8 with \
-                 1 learner that does not read for a time and 1 cut, or 6 with 1 disk that does not answer and 2 writes",
+        bounds: "3 servers, syncLimit 1, 1 more election at any time. 8 ticks with 1 pause and 1 cut, or 6 \
+                 with 2 pauses. 8 with 1 learner that does not read for a time and 1 cut. 6 with 1 disk that \
+                 does not answer and 2 writes",
         unique: 418_369,
         expected: Expected::Holds,
         build: |variant| Box::new(Checked { protocol: Leases { variant }, salt: variant.salt }),
@@ -537,7 +538,7 @@ const CLAIMS: &[Claim<State>] = &[
     },
     Claim {
         name: "HealthyEnsembleServes",
-        says: "where nothing stands still and nothing is cut, everybody serves on",
+        says: "where nothing stands still and nothing is cut, all servers serve on",
         holds: |s| !s.left.calm || (0..SERVERS).all(|i| s.answers(i)),
     },
 ];

@@ -22,7 +22,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
     vec![
         ModelSpec {
             name: "in-service",
-            composes: "as zab-oracle, begun when everybody serves and has one transaction",
+            composes: "as zab-oracle, begun when all servers serve and have one transaction",
             bounds: "3 servers, leader with and without a window, 1 or 2 transactions, at most 1 fault, no election",
             unique: 40_084,
             expected: Expected::Holds,
@@ -54,7 +54,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
         },
         ModelSpec {
             name: "four",
-            composes: "as zab-oracle, begun when the leader synchronises, and when everybody serves",
+            composes: "as zab-oracle, begun when the leader synchronises, and when all servers serve",
             bounds: "4 servers, of which 2 are no quorum, 1 transaction, no fault",
             unique: 468,
             expected: Expected::Holds,

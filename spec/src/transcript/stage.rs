@@ -210,7 +210,7 @@ impl Stage {
         let i = self.index(i)?;
         let play = self.play.take().ok_or(NO_SERVERS)?;
         if play.world.peers().next().is_some() {
-            return Err("servers are configured before anybody starts".to_owned());
+            return Err("servers are configured before one starts".to_owned());
         }
         let mut setting = Setting::clone(&play.setting);
         let mut config = PeerConfig::clone(&setting.configs[i]);
@@ -264,7 +264,7 @@ impl Stage {
         }
         let play = self.play.take().ok_or(NO_SERVERS)?;
         if play.world.peers().next().is_some() {
-            return Err("disks are given before anybody starts".to_owned());
+            return Err("disks are given before a server starts".to_owned());
         }
         let mut disks: Vec<Durable> = play.world.servers().map(|s| s.disk.durable.clone()).collect();
         disks[i] = disk;

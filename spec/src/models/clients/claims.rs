@@ -153,8 +153,8 @@ pub const OLD_SERVER_REFUSED: Claim<State> = Claim {
 /// Exactly as long.
 pub const EPHEMERALS_LIVE_WITH_SESSION: Claim<State> = Claim {
     name: "EphemeralsLiveWithSession",
-    says: "on every server, a session that is open owns what it created and nobody deleted, and one that has ended \
-           owns nothing",
+    says: "on every server, a session that is open owns what it created and no client deleted, and one that \
+           has ended owns nothing",
     holds: |s| {
         s.servers.iter().zip(&s.broadcast.applied).all(|(served, applied)| {
             s.clients.iter().all(|client| {
