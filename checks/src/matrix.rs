@@ -45,7 +45,7 @@ impl Matrix {
         Matrix { claims, columns, rows, implied }
     }
 
-    /// What is not shown of a claim: that some mutant breaks it and nothing else, or that it is implied; and
+    /// What is not shown of a claim: that some mutant breaks it and nothing else, or that it is implied. Also
     /// what of the list of the implied is not true any more.
     pub(crate) fn unshown(&self) -> Vec<String> {
         let listed = |name: &str| self.implied.iter().any(|implied| implied.property == name);
