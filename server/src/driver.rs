@@ -86,8 +86,8 @@ impl Driver {
         stopped
     }
 
-    /// One turn: the disk's answers, the network, then the alarms that are due: what has arrived
-    /// counts before anybody is taken to be silent.
+    /// One turn: the disk's answers, the network, then the alarms that are due. What has arrived counts
+    /// before a server or a client is taken to be silent.
     fn turn(&mut self) -> Result<(), Error> {
         let (at, now) = self.clock.now();
         while let Some(finished) = self.disk.finished(at) {

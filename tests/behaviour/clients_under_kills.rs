@@ -1,4 +1,4 @@
-//! Clients of another project while leaders are killed: their sessions, watches and ephemerals go on, and the
+//! Clients of another project while leaders are killed. Their sessions, watches and ephemerals go on, and the
 //! ephemerals of a client that died with its leader go.
 
 use std::future::Future;

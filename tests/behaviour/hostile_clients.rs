@@ -1,5 +1,5 @@
-//! Clients that talk nonsense: each gets the answer the protocol has for it, or the end of its
-//! connection; nobody else notices.
+//! Clients that talk nonsense: each gets the answer the protocol has for it, or the end of its connection; no
+//! other client notices.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::harness::{
     Bystander, Ensemble, Failure, RawClient, Rng, Setup, Wire, connect_request, contents, request_bytes, seed,
 };
 
-/// Three servers with somebody who uses them.
+/// Three servers with a client that uses them.
 fn used() -> (Ensemble, Bystander) {
     let ensemble = Setup::voters(3).line("maxSessionTimeout=60000").line("extendedTypesEnabled=true").start();
     let bystander = Bystander::start(&ensemble);
     (ensemble, bystander)
 }
 
-/// Nobody was disturbed.
+/// No server and no client was disturbed.
 fn undisturbed(ensemble: &mut Ensemble, bystander: Bystander) {
     bystander.stop();
     let good = contents(ensemble, 1, "/good");
@@ -33,7 +33,7 @@ fn undisturbed(ensemble: &mut Ensemble, bystander: Bystander) {
     }
 }
 
-/// Nobody was disturbed, and nothing was done.
+/// No server and no client was disturbed, and nothing was done.
 fn unharmed(mut ensemble: Ensemble, bystander: Bystander) {
     undisturbed(&mut ensemble, bystander);
     for id in ensemble.ids() {

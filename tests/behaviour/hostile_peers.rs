@@ -1,5 +1,5 @@
-//! Peers that talk nonsense on the two server ports of a full ensemble, or are not who they say they
-//! are: they get the end of their connection, the servers go on, nothing is lost.
+//! Peers that talk nonsense on the two server ports of a full ensemble, or are not the servers they say they
+//! are. They get the end of their connection, the servers go on, nothing is lost.
 
 use std::fs;
 use std::time::{Duration, Instant};

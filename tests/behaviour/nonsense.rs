@@ -1,5 +1,5 @@
-//! Somebody talks nonsense on a server port in the name of a server that is down: nobody else
-//! notices, and nothing is believed that must not be.
+//! A process talks nonsense on a server port in the name of a server that is down. The other servers and the
+//! clients notice nothing, and nothing is believed that must not be.
 
 use std::net::TcpListener;
 
@@ -32,7 +32,7 @@ impl TwoOfThree {
         TwoOfThree { ensemble, leader, client, epoch, writes: 0 }
     }
 
-    /// The same connection of the same client still works, in the same reign.
+    /// The client's old connection still works, in the same reign.
     #[track_caller]
     fn undisturbed(&mut self, after: &str) {
         let name = format!("/n/{}", self.writes);

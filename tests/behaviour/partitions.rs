@@ -1,4 +1,4 @@
-//! Cut wires: a server that nobody hears, and that hears nobody, but still has its clients.
+//! Cut wires: a server that no other server hears, and that hears no other, but still has its clients.
 
 use quorate_core::wire::client::CreateMode;
 

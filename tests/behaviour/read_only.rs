@@ -1,4 +1,4 @@
-//! Read-only mode: who asked for it is served reads by a server that has lost the others.
+//! Read-only mode: a client that asked for it is served reads by a server that has lost the others.
 
 use std::fs;
 use std::path::PathBuf;

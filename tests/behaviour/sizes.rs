@@ -8,7 +8,7 @@ use quorate_core::wire::record::Acl;
 
 use crate::harness::{Ensemble, Failure, RawClient, Setup, contents, until};
 
-/// Everybody still follows the same leader, in its first epoch, and all have the same.
+/// All servers still follow the same leader, in its first epoch, and all have the same.
 fn unmoved(ensemble: &mut Ensemble) {
     let mut client = ensemble.connect(1);
     client.create("/after", b"", CreateMode::Persistent).unwrap();

@@ -305,8 +305,8 @@ impl Ensemble {
         self.recordings.clone().expect("the servers record")
     }
 
-    /// Stop what runs, and run everything again that was recorded: the same steps must have the same
-    /// outcome, the shell must have kept its contract, the ensemble the properties of ZAB.
+    /// Stop what runs, and run everything again that was recorded. The same steps must have the same outcome,
+    /// the shell must have kept its contract, the ensemble the properties of ZAB.
     #[track_caller]
     pub(crate) fn replay(&mut self) -> Summary {
         for id in self.running() {
@@ -363,7 +363,7 @@ impl Ensemble {
         until("somebody leads", || self.with_mode(&["leader", "standalone"]).into_iter().next())
     }
 
-    /// Running voters that do not lead, once somebody does and they serve.
+    /// Running voters that do not lead, once one leads and they serve.
     #[track_caller]
     pub(crate) fn await_followers(&self) -> Vec<u64> {
         let leader = self.await_leader();

@@ -44,8 +44,8 @@ impl Network {
         dialed
     }
 
-    /// Nothing passes between `server` and the others, in either direction. Connections stay open:
-    /// nobody is told.
+    /// Nothing passes between `server` and the others, in either direction. Connections stay open: no server
+    /// is told.
     pub(crate) fn isolate(&self, server: u64) {
         self.of(server).for_each(|wire| wire.cut.store(true, Ordering::Relaxed));
     }

@@ -281,8 +281,8 @@ fn size(path: &str) -> usize {
     path.len() + OVERHEAD
 }
 
-/// A walk over a table by path, which may be left and gone on with while the table changes: what
-/// is there from its beginning to its end is visited once.
+/// A walk over a table by path. The walk may be left and gone on with while the table changes. What is there
+/// from its beginning to its end is visited once.
 ///
 /// The paths are only kept per connection in order; this merges them.
 #[derive(Clone, Debug)]

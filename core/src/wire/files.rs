@@ -159,7 +159,7 @@ pub fn txn_zxid_and_type(payload: &[u8]) -> Option<(Zxid, i32)> {
 /// The tree's digest in a snapshot (`ZxidDigest`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct SnapshotDigest {
-    /// The last transaction the snapshot contains effects of: in a snapshot that Java wrote while
+    /// The last transaction the snapshot contains effects of. In a snapshot that Java wrote while
     /// transactions were applied it can be greater than the zxid the snapshot stands at.
     pub zxid: Zxid,
     /// How the digest was computed.

@@ -65,7 +65,7 @@ record! {
     pub struct Acl {
         /// Bits of [`perms`].
         pub perms: i32,
-        /// Who.
+        /// The identity that may do it.
         pub id: Id,
     }
 }

@@ -63,8 +63,8 @@ pub struct CreateTxn {
     pub acl: Vec<Acl>,
     /// Whether the header's session owns it. Containers do not have the field.
     pub ephemeral: bool,
-    /// The parent's persisted cversion from now on; −1: one more than it is, which is also what
-    /// logs of ZooKeeper 3.3 mean, where the field is missing.
+    /// The parent's persisted cversion from now on. −1: one more than it is. The same is meant in logs of
+    /// ZooKeeper 3.3, where the field is missing.
     pub parent_cversion: i32,
 }
 

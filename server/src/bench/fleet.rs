@@ -165,7 +165,8 @@ impl Fleet {
         Err(Failure::Silent { connection, server, seconds: SILENCE.as_secs() })
     }
 
-    /// The same, but nothing may happen; whether something has.
+    /// Wait for something to happen, until the deadline at most, and hand over every frame that has arrived.
+    /// Returns whether anything has happened.
     ///
     /// # Errors
     /// What `arrived` says; a lost connection.

@@ -42,7 +42,7 @@ pub(super) struct Latency {
 }
 
 impl Latency {
-    /// Of what was recorded in so many seconds; none if there is nothing.
+    /// The latency of what was recorded in `seconds` seconds; none if there is nothing.
     pub(super) fn of(histogram: &Histogram<u64>, seconds: f64) -> Option<Latency> {
         let at = |share: f64| us(histogram.value_at_quantile(share));
         (!histogram.is_empty()).then(|| Latency {
@@ -99,7 +99,7 @@ pub(super) struct MachineUse {
 }
 
 impl MachineUse {
-    /// What was spent on so many operations.
+    /// What was spent on this number of operations.
     ///
     /// # Errors
     /// A server's process is gone.

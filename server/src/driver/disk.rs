@@ -43,13 +43,13 @@ const HOLD: Duration = Duration::from_secs(3);
 /// What a thread has to say.
 #[derive(Debug)]
 pub(crate) enum Finished {
-    /// This operation and every earlier one is durable; the batch took so long.
+    /// This operation and every earlier one is durable; the batch took this time.
     Done(Ticket, Duration),
-    /// The snapshot is durable; it took so long.
+    /// The snapshot is durable; it took this time.
     SnapshotTaken(Duration),
     /// The snapshot was given up. Nothing is lost: the log has everything.
     SnapshotGivenUp {
-        /// It could not be written; otherwise it was not wanted any more.
+        /// Whether the snapshot could not be written. Otherwise it was not wanted any more.
         failed: bool,
     },
     /// The log cannot be written: the process must end.
@@ -451,7 +451,7 @@ mod tests {
         (DiskThreads::start(storage, waker, None, SyncedUpTo::default()).unwrap(), poll)
     }
 
-    /// Its header names the transaction; it is an error transaction.
+    /// An append of an error transaction whose header names the transaction `n`.
     fn append(n: u64) -> StorageOp<Slow> {
         let mut txn = vec![0; 40];
         txn[12..20].copy_from_slice(&n.to_be_bytes());
