@@ -361,7 +361,7 @@ macro_rules! mutated {
         let broken = $config.mutation == Some($crate::mutation::Mutation::$name);
         #[cfg(not(feature = "mutants"))]
         let broken = {
-            // The name keeps two hooks in a row apart for those who compare conditions.
+            // The name keeps two hooks in a row apart for lints that compare conditions.
             let _ = (&$config, stringify!($name));
             false
         };

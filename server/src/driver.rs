@@ -78,7 +78,7 @@ impl Driver {
         if let Some(recorder) = recorder {
             recorder.end(&peer);
         }
-        // Clients and servers are to look for somebody else at once, whatever the disk still does.
+        // Clients and servers are to look for another server at once, whatever the disk still does.
         drop(net);
         let stopped = disk.stop();
         // Taking a big tree apart would only keep the process.
@@ -129,7 +129,10 @@ impl Driver {
         // One turn may not be enough for all that waits after a pause of the whole process.
         self.forgave = !self.forgave && self.alarms.forgive(at, self.durations.tick);
         if self.forgave {
-            warn!("stood still for more than {} ms: nobody is given up yet", self.durations.tick.as_millis());
+            warn!(
+                "stood still for more than {} ms: no peer and no session is given up yet",
+                self.durations.tick.as_millis()
+            );
         }
         while let Some(timer) = self.alarms.pop_due(at) {
             self.step(at, now, Input::Alarm(timer));
@@ -259,7 +262,7 @@ impl Driver {
             announcer.say(&Progress::Serves(mode.as_str().to_owned()));
         }
         let Status { state, zab, leader, current_epoch, last_zxid, .. } = self.peer.status();
-        let leader = leader.map_or("nobody".to_owned(), |id| format!("server {id}"));
+        let leader = leader.map_or("none".to_owned(), |id| format!("server {id}"));
         let reads = if mode == Some(Mode::ReadOnly) { "; read-only clients are served" } else { "" };
         info!(
             "{state:?}, {zab:?}: leader {leader}, epoch {current_epoch}, last transaction {last_zxid}{reads}"

@@ -63,7 +63,7 @@ fn who_does_not_take_in_its_answers_is_not_read() {
     }
     let grown = peak(&ensemble, 1) - before;
     assert!(grown < 128 << 20, "{} MiB for ten clients", grown >> 20);
-    // Nothing was dropped: who reads late gets everything.
+    // Nothing was dropped: a client that reads late gets everything.
     replies_in_order(&mut deaf[0], 1..ASKED + 1);
     bystander.stop();
 }

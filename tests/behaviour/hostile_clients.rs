@@ -303,7 +303,7 @@ fn a_wrong_password_and_a_session_that_never_was_are_refused() {
             assert!(matches!(refused, Err(Failure::Refused)), "server {id}: {refused:?}");
         }
     }
-    // Who knows a session's id can end its connection with the same server, as in ZooKeeper. The
+    // A client that knows a session's id can end its connection with the same server, as in ZooKeeper. The
     // session itself goes on.
     RawClient::connect(ensemble.server(1).client, &client.session).unwrap().close().unwrap();
     unharmed(ensemble, bystander);
@@ -318,7 +318,7 @@ fn half_open_connections_are_closed_in_time() {
     halves[1].say(&[0, 0]);
     halves[2].say(&[0, 0, 0, 45, 0, 0]);
     halves[3].say(&[0, 0, 0, 200, 0, 0]);
-    // Who says that it is done is closed at once, its session lives on.
+    // A client that says that it is done is closed at once, its session lives on.
     let mut client = Wire::client(port);
     client.frame(&[(-2i32).to_be_bytes(), 11i32.to_be_bytes()].concat());
     client.half_close();

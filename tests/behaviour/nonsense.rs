@@ -79,7 +79,7 @@ fn nonsense_instead_of_votes_is_dropped() {
     let mut voter = Voter::dial(two.ensemble.server(1), 3);
     voter.frame(&vec![1; 600_000]);
     assert!(voter.is_closed());
-    // After all that a voter that looks for a leader is told who it is.
+    // After all that a voter that looks for a leader is told which server leads.
     for id in [1, 2] {
         let mut voter = Voter::dial(two.ensemble.server(id), 3);
         voter.vote(3, Zxid::new(9, 9), 9, 1);
@@ -92,7 +92,7 @@ fn nonsense_instead_of_votes_is_dropped() {
         let state = if id == two.leader { ServerState::Leading } else { ServerState::Following };
         assert_eq!((said.state, said.vote.leader), (state, ServerId(two.leader as i64)), "server {id}");
     }
-    two.undisturbed("a vote for somebody better");
+    two.undisturbed("a vote for a better server");
 }
 
 #[test]

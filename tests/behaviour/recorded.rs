@@ -94,7 +94,7 @@ fn what_servers_did_can_be_run_again() {
     ensemble.start_all();
     let logs: String = ensemble.ids().iter().map(|id| ensemble.server(*id).log()).collect();
     for how in ["DIFF", "TRUNC", "SNAP"] {
-        assert!(logs.contains(&format!("by {how}")), "nobody was synchronised by {how}");
+        assert!(logs.contains(&format!("by {how}")), "no learner was synchronised by {how}");
     }
     let replayed = ensemble.replay();
     assert!(replayed.steps >= wanted, "{} steps, {wanted} are wanted", replayed.steps);

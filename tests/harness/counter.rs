@@ -90,7 +90,7 @@ impl Counting {
                 Err(Failure::Code(ErrorCode::BadVersion)) => {
                     let before = self.count;
                     self.look(client)?;
-                    assert_eq!(self.count, before + 1, "{}: who else wrote?", self.path);
+                    assert_eq!(self.count, before + 1, "{}: another client wrote", self.path);
                 }
                 Err(other) => return Err(other),
             }

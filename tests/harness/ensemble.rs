@@ -360,7 +360,7 @@ impl Ensemble {
     /// Wait until one of those that run leads, and say which.
     #[track_caller]
     pub(crate) fn await_leader(&self) -> u64 {
-        until("somebody leads", || self.with_mode(&["leader", "standalone"]).into_iter().next())
+        until("a server leads", || self.with_mode(&["leader", "standalone"]).into_iter().next())
     }
 
     /// Running voters that do not lead, once one leads and they serve.

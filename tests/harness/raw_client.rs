@@ -170,7 +170,7 @@ impl RawClient {
         while self.events.is_empty() {
             let frame = self.frame()?;
             let reply = self.reply(&frame)?;
-            assert!(reply.is_none(), "a reply that nobody waits for: {reply:?}");
+            assert!(reply.is_none(), "a reply that no request waits for: {reply:?}");
         }
         Ok(self.events.pop_front().expect("not empty").1)
     }

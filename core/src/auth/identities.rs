@@ -72,7 +72,7 @@ mod tests {
         assert!(with_proved(&full[1..], vec![full[0].clone()]).unwrap().is_some());
         assert_eq!(with_proved(&full, vec![Id::new("digest", "one:more")]), Err(TooMany));
         assert_eq!(with_proved(&full, vec![full[5].clone()]), Ok(None));
-        // Two at once (a user who is the administrator, too) are two.
+        // Two at once (a user that is the administrator, too) are two.
         assert_eq!(with_proved(&full[1..], vec![full[0].clone(), Id::new("super", "")]), Err(TooMany));
     }
 

@@ -204,7 +204,7 @@ struct Teller {
 
 impl Teller {
     fn tell(&self, finished: Finished) {
-        // If nobody listens any more the process is ending.
+        // If the driver listens no more the process is ending.
         let _ = self.outbox.send(finished);
         let _ = self.waker.wake();
     }
@@ -244,7 +244,7 @@ fn write_log<I: Snapshot>(
     if let Err(why) = storage.settle() {
         return teller.tell(Finished::LogFailed(why));
     }
-    // Nobody waits for it if the process ends for another reason.
+    // The driver does not wait for it if the process ends for another reason.
     let _ = close.send(storage);
 }
 

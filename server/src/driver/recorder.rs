@@ -85,7 +85,7 @@ impl Recorder {
         };
         recording::write(&mut header, &Record::Header(Box::new(begin)));
         file.write_all(&header).map_err(&failed)?;
-        // Whoever is killed before has begun no recording.
+        // A process that is killed before has begun no recording.
         fs::rename(unfinished(&path), &path).map_err(&failed)?;
         let recorder = Recorder {
             path,

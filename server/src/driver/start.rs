@@ -177,7 +177,7 @@ fn settings(config: &ServerConfig) -> Settings {
         container_check_interval_ms: config.containers.check_interval_ms,
         container_max_per_check: config.containers.max_per_check,
         container_max_never_used_ms: config.containers.max_never_used_ms,
-        // Alone it has nobody to leave the clients to.
+        // Alone it has no other server to leave the clients to.
         leader_serves: config.leader_serves || config.is_standalone(),
         config: (!config.is_standalone()).then_some(ConfigNode { text, version: config.config_version }),
         ..Settings::new(ServerId(config.id.0), tick_ms)

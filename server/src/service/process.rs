@@ -150,7 +150,7 @@ mod tests {
             assert!(is_alive(pid));
             assert_eq!(runs(pid, &mine, &data), expected, "{words:?}");
             child.kill().unwrap();
-            // Ended, and nobody has asked after it.
+            // Ended, and its parent has not asked after it.
             assert!(gone_by(pid, Instant::now() + Duration::from_secs(10)));
             child.wait().unwrap();
             assert!(!runs(pid, &mine, &data));

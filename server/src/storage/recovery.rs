@@ -240,7 +240,7 @@ fn ensure_dir<D: Disk>(disk: &D, dir: &Path, create: bool) -> Result<(), Storage
     };
     if exists(disk, dir)? {
         return match disk.sync_dir(parent, SyncPoint::DirectoryFound) {
-            // Then it was somebody else who made it.
+            // Then another process has made it.
             Err(denied) if denied.kind() == ErrorKind::PermissionDenied => Ok(()),
             synced => synced.during("sync", parent),
         };

@@ -218,8 +218,8 @@ fn is_an_end(end: &[u8; END]) -> bool {
     has_mark(END) && [0, 8, 20].iter().any(|section| has_mark(END - SEAL_LEN - section))
 }
 
-/// The length of a file without the zeros at its end, if there are so many that they are none of its
-/// content.
+/// The length of a file without the zeros at its end, if there are too many of them to be a part of
+/// its content.
 fn written_len<D: Disk>(disk: &D, file: &D::File, len: u64) -> io::Result<u64> {
     let (mut end, mut block) = (len, vec![0; CHUNK]);
     while end > 0 {

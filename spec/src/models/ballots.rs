@@ -68,7 +68,7 @@ fn votes(world: &World) -> Ensemble {
 fn four(disks: [Durable; 4], variant: Variant) -> Run {
     let members = (1..).map(ServerId).zip([1, 1, 1, 2]).collect();
     let verifier = QuorumVerifier::Hierarchical(vec![Group { members }]);
-    // A vote may also be late for who has a leader by then.
+    // A vote may also be late for a server that has a leader by then.
     let setting = Setting { eager: false, ..setting_of(&verifier, 0, ElectionMode::Fast, variant) };
     Run::start(setting, disks.into())
 }

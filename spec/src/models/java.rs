@@ -244,7 +244,7 @@ fn dirty(flaws: Flaws, variant: Variant) -> Ensemble {
     run.0.submit(2, Byte(b'c'));
     run.act(&Action::Crash(1, 0));
     run.act(&Action::Crash(2, 1));
-    // It leads again, and dies before anybody follows.
+    // It leads again, and dies before any server follows.
     run.act(&Action::Start(2));
     run.act(&Action::Lead(2));
     run.act(&Action::Crash(2, 1));

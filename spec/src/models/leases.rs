@@ -206,7 +206,7 @@ impl Protocol for Leases {
     }
 
     fn steps(&self, state: &State, steps: &mut Vec<Step>) {
-        // Whoever has just gone on is asked before it reads, and then does what is due.
+        // A server that has just gone on is asked before it reads, and then does what is due.
         if state.clock < state.left.until {
             steps.push(Step::Pass);
         }

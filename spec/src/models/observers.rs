@@ -20,7 +20,7 @@ fn voters() -> QuorumVerifier {
 pub(super) fn election(variant: Variant) -> Ensemble {
     let voters = QuorumVerifier::Majority((1..=2).map(ServerId).collect());
     let setting = Setting { eager: false, ..setting_of(&voters, 1, ElectionMode::Fast, variant) };
-    // Nobody tells the observer of the decision if it does not ask again.
+    // No server tells the observer of the decision if it does not ask again.
     let budget = Budget { elections: u8::MAX, resends: 1, ..Budget::default() };
     Ensemble {
         sometimes: &[

@@ -124,7 +124,7 @@ impl<P: Modelled> Run<P> {
     ) {
         self.0.allow(NOTHING);
         let mut possible = Vec::new();
-        // Who breaks a rule may do so for ever.
+        // A server that breaks a rule may do so for ever.
         for _ in 0..1000 {
             possible.clear();
             self.0.actions(&mut possible);
@@ -366,7 +366,7 @@ fn rounds(variant: Variant) -> Ensemble {
         invariants: properties::ELECTION,
         sometimes: &[],
         terminal: |w| {
-            // Nobody looks any more, and a quorum follows one that leads.
+            // No server looks any more, and a quorum follows one that leads.
             w.peers().all(|(_, p)| p.state() != ServerState::Looking) && quorum_follows(w)
         },
         goal: None,

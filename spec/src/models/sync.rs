@@ -36,7 +36,7 @@ pub(super) fn everywhere(variant: Variant) -> Ensemble {
         let log = |i: u32| logs[code / logs.len().pow(i) % logs.len()];
         let (a, b, c) = (log(0), log(1), log(2));
         if agree(a, b) && agree(b, c) && agree(a, c) {
-            // The third has promised an epoch that nobody was established in.
+            // The third has promised an epoch in which no leader was established.
             let disks = vec![disk(a, 0, 0), disk(b, 2, 0), disk(c, 3, 0)];
             ensemble.init.extend(zab(3, ElectionMode::Oracle, budget, disks, variant).init);
         }

@@ -101,12 +101,12 @@ impl<P: Modelled> Scene for Searched<'_, P> {
         };
         let learners = status.map(|status| status.learners).unwrap_or_default();
         let named = learners.into_iter().map(|learner| (learner.id.0 as usize - 1, learner));
-        // Who has no connection any more is no learner, whatever the leader thinks.
+        // A server that has no connection any more is no learner, whatever the leader thinks.
         let connected = |j: usize| {
             let open = |c: &Connection<P>| (c.learner, c.leader) == (j, i) && c.leader_end == End::Open;
             self.1.connections().iter().any(open)
         };
-        // Where every connection leads nowhere nobody is told.
+        // Where every connection leads nowhere no server is told.
         let told = self.1.quorum_port() != QuorumPort::Dead;
         named.filter(|(j, _)| !told || connected(*j)).collect()
     }

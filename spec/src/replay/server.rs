@@ -390,7 +390,7 @@ mod tests {
         assert_eq!(peer.established_epoch(), Some(2));
         let mut judged = |checked, heard| server.leads_unheard(checked, heard);
         assert!(!judged(false, true) && !judged(true, false), "once");
-        assert!(!judged(false, true) && !judged(true, false), "once since it heard of somebody");
+        assert!(!judged(false, true) && !judged(true, false), "once since it heard of another server");
         assert!(judged(true, false));
     }
 

@@ -69,7 +69,7 @@ fn pair<K: Ord>(wires: &mut BTreeMap<End, Wire>, ends: &[(End, Opened)], key: im
         let mut dialed = dialed.into_iter().peekable();
         for (when, other) in accepted {
             let Some((_, mut one)) = dialed.next() else { break };
-            // Dials that nobody noticed before the next one.
+            // Dials that the other end did not notice before the next one.
             while let Some((_, next)) = dialed.next_if(|(next, _)| *next <= when + SLACK) {
                 one = next;
             }

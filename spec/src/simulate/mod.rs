@@ -85,7 +85,7 @@ impl Plan {
         // The others must be able to do without it.
         let fragile = seed % 2 == 1 && self.servers > 2;
         setting.fragile = fragile.then(|| (seed / 2) as usize % self.servers);
-        // Strangers take the name of one, and claim what nobody has promised.
+        // Strangers take the name of one, and claim what no server has promised.
         let forged =
             || Forged { server: ServerId((seed / 3) as i64 % self.servers as i64 + 1), accepted_epoch: 40 };
         setting.forged = seed.is_multiple_of(3).then(forged);
@@ -345,7 +345,7 @@ impl<'a> Walker<'a> {
         let count = same.clone().count();
         let action = same.nth(pick % count).expect("one of them").clone();
         let done = self.act(action);
-        // A timeout of somebody who waits in vain needed none.
+        // A timeout of a server that waits in vain needed none.
         self.faults += u64::from(self.world.budget().faults == 0);
         Some(done)
     }

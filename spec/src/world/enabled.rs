@@ -51,7 +51,7 @@ impl<P: Modelled> World<P> {
         let oracle = peer.config().election == ElectionMode::Oracle;
         match peer.state() {
             ServerState::Looking if oracle => {
-                // Nobody elects a server that has lost its disk.
+                // No server that has lost its disk is elected.
                 let eligible = peer.membership().is_voter(peer.config().id) && !server.disk.durable.lost;
                 if self.budget.elections > 0 && eligible {
                     actions.push(Action::Lead(i));
@@ -215,7 +215,7 @@ impl<P: Modelled> World<P> {
                 };
                 self.servers[i].dialing.is_some_and(|leader| !receives(leader))
             }
-            // Whoever waits for it to win: if it could, it would.
+            // The server that waits for it to win: if it could, it would.
             ServerState::Looking => {
                 let deciding = self.servers[i].alarms & bit(Timer::ElectionDecide) != 0;
                 !deciding && self.has_heard_everything(i)

@@ -240,7 +240,7 @@ impl<P: Modelled> World<P> {
     pub(super) fn observe(&mut self, i: usize) {
         let peer = self.servers[i].peer.as_ref().expect("it is up");
         if !peer.serving() {
-            // Nobody answers any more.
+            // The server answers no more.
             if !self.servers[i].asked.is_empty() {
                 self.servers[i].change().asked.clear();
             }

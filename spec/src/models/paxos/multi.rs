@@ -145,7 +145,7 @@ impl Protocol for Multi {
             if primary.leads && asked < self.slots && asked - known < self.window {
                 steps.push(Step::Propose(p));
             }
-            // To know is of use to those who wait for it.
+            // To know is of use to a process that waits for it.
             let waits = asked < self.slots && self.window < self.slots || self.learners > 0;
             if waits && known < asked && majority(primary.votes[known]) {
                 steps.push(Step::Know(p));
