@@ -24,7 +24,7 @@ pub struct DeepLimits {
 pub enum Cut {
     /// No room for more fingerprints.
     Memory,
-    /// No more time.
+    /// The limit on time came first.
     Time,
 }
 

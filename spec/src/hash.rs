@@ -63,7 +63,7 @@ pub struct Printed<T> {
 }
 
 impl<T: Hash> Printed<T> {
-    /// This value.
+    /// Keep this value with its fingerprint.
     pub fn new(value: T) -> Self {
         Printed { value: Arc::new(value), print: OnceLock::new() }
     }

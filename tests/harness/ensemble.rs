@@ -83,7 +83,7 @@ impl Setup {
         Ensemble { setup: self, servers, network, recordings, stalling_disk: None, dir }
     }
 
-    /// All servers, serving.
+    /// Start all servers and wait until they serve.
     pub(crate) fn start(self) -> Ensemble {
         let mut ensemble = self.prepare();
         ensemble.start_all();

@@ -56,7 +56,7 @@ pub enum Record {
         dialed: bool,
         /// This end's address.
         local: SocketAddr,
-        /// The other end's.
+        /// The other end's address.
         remote: SocketAddr,
     },
     /// Up to this ticket everything was synced when the next input was handed over. The log
@@ -96,7 +96,7 @@ pub fn begin_step(out: &mut Vec<u8>, now: Now, input: &Input<ClientTxn>) -> usiz
     at
 }
 
-/// Append the rest.
+/// Append the rest of a step that was begun.
 pub fn finish_step(out: &mut Vec<u8>, at: usize, outputs: u64) {
     put(out, &outputs);
     end_frame(out, at);

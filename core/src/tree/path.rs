@@ -3,7 +3,7 @@
 /// Why a string is no path (`PathUtils.validatePath`; answered with BADARGUMENTS).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum PathError {
-    /// The empty string.
+    /// The string is empty.
     Empty,
     /// The path does not start with `/`.
     NotAbsolute,

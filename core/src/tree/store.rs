@@ -77,7 +77,7 @@ pub enum RemoveError {
     NoNode,
     /// The znode has children.
     NotEmpty,
-    /// The root stays.
+    /// The root cannot be removed.
     Root,
 }
 

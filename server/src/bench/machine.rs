@@ -28,7 +28,7 @@ pub(super) struct Spent {
     pub(super) wall: Duration,
     /// This process's processor time.
     pub(super) own: Duration,
-    /// Each server's.
+    /// The processor time of each server's process.
     pub(super) servers: Vec<Duration>,
     /// Cores that neither this process nor a server had.
     pub(super) other_cores: f64,

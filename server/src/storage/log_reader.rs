@@ -49,7 +49,7 @@ const TELLING: u64 = 5;
 pub(crate) struct Record {
     /// Where the record starts.
     pub(crate) at: u64,
-    /// Where it ends.
+    /// Where the record ends.
     pub(crate) end: u64,
     /// The transaction's zxid.
     pub(crate) zxid: Zxid,
@@ -62,7 +62,7 @@ pub(crate) struct Record {
 /// What comes after the last record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Ending {
-    /// Nothing, or zeros.
+    /// Nothing follows, or only zeros.
     Clean,
     /// Something that is no record.
     Damage(Damage),
@@ -71,7 +71,7 @@ pub(crate) enum Ending {
 /// Something that is no record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Damage {
-    /// Where.
+    /// Where the damage begins, in bytes.
     pub(crate) at: u64,
     /// What is wrong.
     pub(crate) what: String,

@@ -115,7 +115,7 @@ impl fmt::Display for PassedOver {
 pub(super) struct Opened<D: Disk, I> {
     pub(super) paths: Paths,
     pub(super) locks: Vec<D::Lock>,
-    /// Without the entries.
+    /// What was recovered, without the log's entries.
     pub(super) recovered: Recovered<I>,
     /// Snapshots that are torn.
     pub(super) passed_over: Vec<PassedOver>,

@@ -58,7 +58,7 @@ pub(super) struct Body<D: Disk> {
     file: D::File,
     path: PathBuf,
     adler: Adler32,
-    /// Where it ends.
+    /// Where the file ends so far, in bytes.
     at: u64,
 }
 
@@ -357,6 +357,6 @@ pub(super) struct SnapshotName {
     pub(super) zxid: Zxid,
     /// How it is compressed.
     pub(super) compression: Compression,
-    /// Where it is.
+    /// The snapshot's path.
     pub(super) path: PathBuf,
 }

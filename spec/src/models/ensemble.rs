@@ -8,7 +8,7 @@ use stateright::{Model, Property};
 /// [`World::next`].
 #[derive(Clone, Debug)]
 pub struct Ensemble {
-    /// Where it begins.
+    /// The initial states.
     pub init: Vec<World>,
     /// What must hold in every state.
     pub invariants: &'static [Invariant],

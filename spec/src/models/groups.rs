@@ -68,7 +68,7 @@ pub(super) fn weights(variant: Variant) -> Ensemble {
     }
 }
 
-/// With an oracle.
+/// ZAB with groups and an election oracle.
 pub(super) fn zab(variant: Variant) -> Ensemble {
     zab_within(Budget { faults: 0, txns: 1, elections: 2, resends: 0 }, variant)
 }

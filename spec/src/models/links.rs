@@ -57,7 +57,7 @@ struct Conn {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct State {
     ends: [End; 2],
-    /// Oldest first.
+    /// The connections, oldest first.
     conns: Vec<Conn>,
     votes: u8,
     faults: u8,

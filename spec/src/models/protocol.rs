@@ -34,7 +34,7 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// Where it wants to get, if that is claimed.
     const GOAL: Option<Goal<Self::State>> = None;
 
-    /// Where it begins.
+    /// The initial states.
     fn begin(&self) -> Vec<Self::State>;
     /// The steps that are possible and change something.
     fn steps(&self, state: &Self::State, steps: &mut Vec<Self::Step>);

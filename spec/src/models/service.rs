@@ -99,7 +99,7 @@ pub fn connect(session: SessionId, timeout_ms: i32, seen: Zxid) -> ClientEvent {
     ClientEvent::Connect { frame: request.to_bytes().into(), address: IpAddr::V4(Ipv4Addr::LOCALHOST) }
 }
 
-/// A later frame.
+/// A frame of a connection that has a session.
 pub fn frame(xid: i32, request: &Request) -> ClientEvent {
     let mut frame = RequestHeader { xid, op: request.op().to_i32() }.to_bytes();
     frame.extend_from_slice(&request.body());

@@ -42,7 +42,7 @@ struct Reader<'a> {
     current: Option<(usize, Frames<'a>)>,
     /// The next record and where it begins.
     next: Option<(usize, Record)>,
-    /// When it happened.
+    /// The wall-clock time of the step, ms.
     wall_ms: i64,
 }
 

@@ -44,7 +44,7 @@ pub(super) enum Phase {
     /// Core was not told of it.
     #[default]
     New,
-    /// In use.
+    /// The end is in use.
     Open,
     /// Core was told of its end, or has closed it.
     Closed,
@@ -87,7 +87,7 @@ fn port(opened: &Opened) -> Option<u16> {
     }
 }
 
-/// All of them.
+/// The connections of all recordings, by their ends.
 pub(super) struct Wires(BTreeMap<End, Wire>);
 
 impl Wires {
@@ -139,7 +139,7 @@ impl Wires {
         self.0.entry(end).or_default().phase = phase;
     }
 
-    /// Something was sent.
+    /// This end has sent something.
     pub(super) fn send(&mut self, end: End, sent: Sent) {
         if let Some(wire) = self.0.get_mut(&end).filter(|wire| wire.other.is_some()) {
             wire.sent.push_back(sent);

@@ -19,11 +19,11 @@ pub struct Story {
     pub looks: Vec<Look>,
     /// The first state.
     pub first: Vec<String>,
-    /// What happens.
+    /// The actions of the way.
     pub steps: Vec<Step>,
     /// The rows of the diagram.
     pub beats: Vec<Beat>,
-    /// The messages.
+    /// The arrows of the diagram: the messages.
     pub arrows: Vec<Arrow>,
     /// The step (from 0) before which a state stands that the last step leads back to.
     pub cycle: Option<usize>,
@@ -32,7 +32,7 @@ pub struct Story {
 /// One action.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// What happens.
+    /// What happens in this action.
     pub headline: String,
     /// The state afterwards.
     pub after: Vec<String>,
@@ -43,9 +43,9 @@ pub struct Step {
 pub struct Beat {
     /// Index of the step it belongs to.
     pub step: usize,
-    /// Whose it is.
+    /// The column of the process that does it.
     pub lane: usize,
-    /// Of what kind.
+    /// The kind of thing that happens.
     pub kind: Kind,
     /// What happens: a line, then what comes of it, further in.
     pub lines: Vec<String>,
@@ -72,11 +72,11 @@ pub enum Look {
     /// Nothing is said about it.
     #[default]
     Plain,
-    /// Not running.
+    /// The process does not run.
     Down,
-    /// Without a leader.
+    /// The process looks for a leader.
     Looking,
-    /// With a leader.
+    /// The process has a leader.
     Following,
     /// A leader, by its own account.
     Leading,
@@ -89,7 +89,7 @@ pub struct Arrow {
     pub from: usize,
     /// Whom it is for.
     pub to: usize,
-    /// What it says.
+    /// What the message says.
     pub what: String,
     /// The beat at which it was sent; `None` if before the first.
     pub sent: Option<usize>,
@@ -245,7 +245,7 @@ impl Teller {
         self.story.steps.last_mut().expect("a step has begun").after = state;
     }
 
-    /// The end.
+    /// The story is complete.
     pub fn end(self) -> Story {
         self.story
     }

@@ -41,7 +41,7 @@ pub struct Connection<P: Marked = Byte> {
 pub enum End {
     /// Accepted, nothing read yet: the peer has not been told.
     Unannounced,
-    /// In use.
+    /// The end is in use.
     Open,
     /// Closed, or its owner died.
     Closed,
@@ -130,7 +130,7 @@ impl<P: Marked> Connection<P> {
         self.to_learner.clear();
     }
 
-    /// Break it.
+    /// Break the connection.
     pub fn cut(&mut self) {
         self.to_leader.clear();
         self.to_learner.clear();

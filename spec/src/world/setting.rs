@@ -104,7 +104,7 @@ impl<P: Marked> Setting<P> {
 /// An introduction that is not true.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Forged {
-    /// In whose name.
+    /// The server in whose name it is made.
     pub server: ServerId,
     /// The acceptedEpoch that is claimed.
     pub accepted_epoch: Epoch,

@@ -26,7 +26,7 @@ pub struct Server<P: Modelled = Byte> {
     pub peer: Option<QuorumPeer<P>>,
     /// The process of a server that behaves as ZooKeeper does; such a server has no other.
     pub java: Option<JavaPeer>,
-    /// Survives.
+    /// The disk, which survives the process.
     pub disk: Disk<P>,
     pub(super) alarms: u8,
     pub(super) dialing: Option<ServerId>,
@@ -206,7 +206,7 @@ impl<P: Modelled> World<P> {
             || self.peers().any(|(_, p)| p.status().round >= u64::from(self.budget.elections))
     }
 
-    /// What never changes.
+    /// What never changes in a run.
     pub fn setting(&self) -> &Setting<P> {
         &self.setting
     }

@@ -112,7 +112,7 @@ impl Page {
         record
     }
 
-    /// As [`Page::record`].
+    /// As [`Page::record`], to be changed.
     pub(super) fn record_mut(&mut self, slot: usize) -> &mut Record {
         let record = &mut self.records[slot];
         assert!(record.span.place != Place::Free, "slot {slot} holds no znode");

@@ -106,7 +106,7 @@ struct State {
 /// When the disk is full.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) enum Room {
-    /// Never.
+    /// The disk is never full.
     #[default]
     Enough,
     /// After this number of further creations and writes.
@@ -120,7 +120,7 @@ fn full() -> io::Error {
     io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error())
 }
 
-/// See the module.
+/// A disk in memory that forgets what was not synced.
 #[derive(Clone, Debug)]
 pub(super) struct TestDisk(Arc<Mutex<State>>);
 

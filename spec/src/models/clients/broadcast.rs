@@ -67,9 +67,9 @@ impl Chosen {
 /// From a server to the leader.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Up {
-    /// REQUEST.
+    /// A client's request to be proposed: REQUEST.
     Request(ClientRequest),
-    /// REVALIDATE.
+    /// Whether a session is still there: REVALIDATE.
     Revalidate(Touch),
 }
 
@@ -78,7 +78,7 @@ pub enum Up {
 pub enum Down {
     /// The next transaction of the sequence is chosen.
     Commit,
-    /// SYNC.
+    /// A `sync` is answered: SYNC.
     Synced(ClientRequest),
     /// The answer to REVALIDATE.
     Revalidated(SessionId, bool),
@@ -95,9 +95,9 @@ pub struct Broadcast {
     pub applied: Vec<usize>,
     /// `sync` requests (of which server) that wait for the last proposal before them.
     pub syncs: VecDeque<(Zxid, usize, ClientRequest)>,
-    /// To the leader.
+    /// What is under way from each server to the leader.
     pub up: Vec<VecDeque<Up>>,
-    /// From the leader.
+    /// What is under way from the leader to each server.
     pub down: Vec<VecDeque<Down>>,
     last: Zxid,
 }

@@ -100,14 +100,14 @@ pub const SEQUENTIAL_CONSISTENCY: Claim<State> = Claim {
     holds: |s| never(s, Wrong::Inconsistent),
 };
 
-/// Across all servers.
+/// No client goes back in time, across all servers.
 pub const NEVER_BACK: Claim<State> = Claim {
     name: "NeverBack",
     says: "a client never sees a state before one that it has seen, whichever servers it goes to",
     holds: |s| never(s, Wrong::WentBack),
 };
 
-/// The event first.
+/// An event arrives before the data that it announces.
 pub const EVENT_BEFORE_DATA: Claim<State> = Claim {
     name: "EventBeforeData",
     says: "a watch has told of a change before any answer shows it",
@@ -150,7 +150,7 @@ pub const OLD_SERVER_REFUSED: Claim<State> = Claim {
     holds: |s| never(s, Wrong::OldServerSpoke),
 };
 
-/// Exactly as long.
+/// Ephemerals live exactly as long as their sessions.
 pub const EPHEMERALS_LIVE_WITH_SESSION: Claim<State> = Claim {
     name: "EphemeralsLiveWithSession",
     says: "on every server, a session that is open owns what it created and no client deleted, and one that \

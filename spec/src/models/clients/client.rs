@@ -44,7 +44,7 @@ pub enum Kind {
     Data,
     /// A znode that is not there.
     Exist,
-    /// The children.
+    /// The children of a znode.
     Child,
     /// Everything, until further notice.
     Persistent,
@@ -55,7 +55,7 @@ pub enum Kind {
 /// A watch as the client knows it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Armed {
-    /// At which path.
+    /// The path that is watched.
     pub path: String,
     /// What it looks at.
     pub kind: Kind,
@@ -100,7 +100,7 @@ pub enum Wrong {
 pub struct Wrongs(u16);
 
 impl Wrongs {
-    /// Note this.
+    /// Note that this went wrong.
     pub fn note(&mut self, wrong: Wrong) {
         self.0 |= 1 << wrong as u16;
     }
@@ -116,7 +116,7 @@ impl Wrongs {
 pub struct Client {
     /// The client's session.
     pub session: SessionId,
-    /// Where it stands.
+    /// The client's connection.
     pub link: Link,
     /// How many connections it has had.
     pub links: u64,
@@ -136,7 +136,7 @@ pub struct Client {
     pub wrong: Wrongs,
 }
 
-/// Without a session.
+/// A client without a session.
 impl Default for Client {
     fn default() -> Self {
         Client {

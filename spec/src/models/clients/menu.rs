@@ -10,7 +10,7 @@ use super::theme::Theme;
 
 /// A request.
 pub struct Ask {
-    /// In words.
+    /// The request in words.
     pub words: &'static str,
     /// The request.
     pub request: fn() -> Request,

@@ -26,13 +26,13 @@ pub struct Distinguished;
 /// What is under way between a proposer and an acceptor; about the proposer's present ballot.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Message {
-    /// 1a.
+    /// The proposer asks for a promise (1a).
     Prepare,
     /// 1b, with the acceptor's last vote.
     Promise(Option<Vote<u8>>),
-    /// 2a.
+    /// The proposer asks for a vote (2a).
     Accept,
-    /// 2b.
+    /// The acceptor has voted (2b).
     Accepted,
     /// The acceptor has promised to take part in higher ballots only.
     Refused,
@@ -43,11 +43,11 @@ pub enum Message {
 pub enum Phase {
     /// The proposer has no ballot: not yet, or it was refused.
     Idle,
-    /// Phase 1.
+    /// Phase 1: the proposer waits for promises.
     Preparing,
     /// A majority has promised.
     Ready,
-    /// Phase 2.
+    /// Phase 2: the proposer waits for votes.
     Asking,
     /// A majority has accepted.
     Done,

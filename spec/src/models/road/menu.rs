@@ -11,7 +11,7 @@ use quorate_core::wire::record::Acl;
 pub struct Ask {
     /// Whose: 0 or 1.
     pub client: usize,
-    /// In words.
+    /// The request in words.
     pub words: &'static str,
     /// The request.
     pub request: fn() -> Request,

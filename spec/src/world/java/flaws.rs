@@ -19,7 +19,7 @@ pub struct Flaws {
 }
 
 impl Flaws {
-    /// None of them.
+    /// A server with none of these flaws.
     pub const NONE: Flaws =
         Flaws { early_ack: false, stale_acks: false, files_outlive_sync: false, memory_outlives_sync: false };
 }
