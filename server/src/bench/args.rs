@@ -220,7 +220,7 @@ pub(super) struct ReadyArgs {
     /// session will do.
     #[arg(long, default_value_t = 0)]
     pub(super) znodes: u64,
-    /// The parent of the znodes.
+    /// Where they are.
     #[arg(long, value_name = "PATH", default_value = "/bench", value_parser = path)]
     pub(super) path: String,
     /// Bytes of their values.
