@@ -210,7 +210,7 @@ impl Stage {
         let i = self.index(i)?;
         let play = self.play.take().ok_or(NO_SERVERS)?;
         if play.world.peers().next().is_some() {
-            return Err("servers are configured before one starts".to_owned());
+            return Err("servers are configured before any of them starts".to_owned());
         }
         let mut setting = Setting::clone(&play.setting);
         let mut config = PeerConfig::clone(&setting.configs[i]);
