@@ -45,7 +45,7 @@ impl Matrix {
         Matrix { claims, columns, rows, implied }
     }
 
-    /// What is not shown of a claim: that some mutant breaks it and nothing else, or that it is implied; and
+    /// What is not shown of a claim: that some mutant breaks it and nothing else, or that it is implied. Also
     /// what of the list of the implied is not true any more.
     pub(crate) fn unshown(&self) -> Vec<String> {
         let listed = |name: &str| self.implied.iter().any(|implied| implied.property == name);
@@ -102,7 +102,7 @@ impl Matrix {
     /// The matrix as a page.
     pub(crate) fn markdown(&self) -> String {
         let mut page =
-            String::from("| mutant | model | noticed by, in so many steps at best |\n|---|---|---|\n");
+            String::from("| mutant | model | noticed by, with the fewest steps |\n|---|---|---|\n");
         for row in &self.rows {
             let mut fallen: Vec<String> = row.fallen.iter().map(|(name, n)| format!("{name} {n}")).collect();
             if let (true, Some(why)) = (fallen.is_empty(), row.survives) {

@@ -156,7 +156,7 @@ mod broken {
                 outln!("{label:<40} killed by {how} ({model}, {states} states, {seconds:.1} s){stale}");
             }
             (None, Some(reason)) => outln!("{label:<40} survived: {reason}"),
-            (None, None) => outln!("{label:<40} survived: NOBODY KNOWS WHY"),
+            (None, None) => outln!("{label:<40} survived: NO REASON IS GIVEN"),
         }
     }
 

@@ -55,7 +55,7 @@ pub(crate) fn step_aside() {
     ASIDE.store(true, Ordering::Relaxed);
 }
 
-/// A line on standard error; if that cannot be written there is nobody to tell.
+/// A line on standard error; if that cannot be written the failure is not told.
 pub(crate) fn complain(text: Arguments<'_>) {
     let _ = std::io::stderr().write_fmt(format_args!("{text}\n"));
 }

@@ -160,7 +160,7 @@ fn all(options: &Options, models: Vec<ModelSpec>) -> Result<bool, String> {
     let single = models.len() == 1;
     let salts = [options.salt, other_salt(options.salt)];
     let order: Vec<&'static str> = models.iter().map(|m| m.name).collect();
-    // The largest begin: whoever comes last should be short.
+    // The largest begin: the one that comes last should be short.
     let mut queue: Vec<Option<ModelSpec>> = models.into_iter().map(Some).collect();
     queue.sort_by_key(|m| std::cmp::Reverse(m.as_ref().map(|m| m.unique)));
     let queue: Vec<std::sync::Mutex<Option<ModelSpec>>> = queue.into_iter().map(Into::into).collect();

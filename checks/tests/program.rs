@@ -213,7 +213,7 @@ fn the_explorer_shows_steps_states_and_pictures() {
     let picture = roxmltree::Document::parse(svg).expect("XML");
     assert!(picture.descendants().any(|node| node.text() == Some("server 3")));
 
-    // Everybody starts, then the first of them hears a vote.
+    // All servers start, then the first of them hears a vote.
     let started = explorer.get("/.states/0/0/0/0");
     let steps: Vec<&str> =
         started.as_array().expect("steps").iter().filter_map(|s| s["action"].as_str()).collect();

@@ -1,5 +1,5 @@
-//! What `QuorumPeer::step` costs, from a client's frame to the bytes of the reply: reads and writes on a
-//! standalone server and on the leader of three, and a write that a thousand sessions watch.
+//! What `QuorumPeer::step` costs, from a client's frame to the bytes of the reply. Measured are reads and
+//! writes on a standalone server and on the leader of three, and a write that a thousand sessions watch.
 //!
 //! The shell around it answers at once: what is to be synced is synced, what is proposed is acknowledged
 //! by every follower. So a write on the leader is prepare, proposals, acknowledgements, commits and apply.
@@ -47,7 +47,7 @@ struct Server {
 }
 
 impl Server {
-    /// A leader with so many followers, a session and [`KEYS`] znodes.
+    /// A leader with `followers` followers, a session and [`KEYS`] znodes.
     fn with_followers(followers: i64) -> Server {
         let voters: Vec<ServerId> = (1..=1 + followers).map(ServerId).collect();
         let config = PeerConfig {
@@ -203,7 +203,7 @@ fn requests(c: &mut Criterion, name: &str, followers: i64, request: fn(usize) ->
     group.finish();
 }
 
-/// One write, and the events to all who watch the znode; arming the watches again is not counted.
+/// One write, and the events to all clients that watch the znode; arming the watches again is not counted.
 fn fan_out(c: &mut Criterion) {
     let mut group = c.benchmark_group("step");
     group.throughput(Throughput::Elements(WATCHERS));

@@ -47,8 +47,8 @@ pub enum Input<P: Payload> {
     /// the shell's choice.
     Progress(Link),
     /// On a link: everything that had arrived when this input last came has been handed over. The shell says
-    /// so now and then when that is true again, before it hands over what it reads next. While nothing arrives
-    /// it says so at least every half tick.
+    /// so now and then when that is true again, before it hands over what it reads next. While nothing
+    /// arrives it says so at least every half tick.
     AllRead(Link),
     /// This storage operation and every earlier one is durable.
     Done(Ticket),

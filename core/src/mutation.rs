@@ -53,7 +53,7 @@ pub enum Mutation {
     HeldCommitsForgotten,
     /// A learner is sent transactions one by one however much they take.
     DiffOfAnySize,
-    /// Who dialed before this server had won the election is not told that it has.
+    /// A learner that dialed before this server had won the election is not told that it has.
     LobbyForgotten,
     /// What a learner asked while much waited for the leader's disk is not taken up again.
     ParkedForgotten,
@@ -107,7 +107,7 @@ pub enum Mutation {
     MultiStopsAtFailure,
     /// A transaction names the digest that the tree has before it.
     DigestOfBefore,
-    /// Who may change a znode is told by its present ACL, not by the one that is outstanding.
+    /// The present ACL of a znode says which clients may change it, not the ACL that is outstanding.
     PresentAclCounts,
     /// The end of a session is prepared without the ephemerals that are outstanding.
     CloseSessionSeesTreeOnly,
@@ -151,7 +151,7 @@ pub enum Mutation {
     HigherRoundKeepsVote,
     /// In a higher round a server takes the vote that it hears, however its own compares.
     HigherRoundTakesAnyVote,
-    /// Whoever says that it leads is believed, whoever else follows it.
+    /// A server that says that it leads is believed, no matter which other servers follow it.
     LeaderBelievedAlone,
     /// A voter that is in an older round is not told the newer one.
     LaggardNotAnswered,
@@ -161,7 +161,7 @@ pub enum Mutation {
     LookerNotAnswered,
     /// A vote that loses is not answered with the one that beats it.
     LoserNotAnswered,
-    /// An observer that asks who leads is not answered.
+    /// An observer that asks for the leader is not answered.
     ObserverNotAnswered,
     /// Whatever an observer says is answered, even if it has a leader.
     ObserverAlwaysAnswered,
@@ -363,7 +363,7 @@ macro_rules! mutated {
         let broken = $config.mutation == Some($crate::mutation::Mutation::$name);
         #[cfg(not(feature = "mutants"))]
         let broken = {
-            // The name keeps two hooks in a row apart for those who compare conditions.
+            // The name keeps two hooks in a row apart for lints that compare conditions.
             let _ = (&$config, stringify!($name));
             false
         };

@@ -2,7 +2,8 @@
 //! differently.
 //!
 //! Rules of ZAB do not look at ids, only elections do (they break ties). So a search of ZAB with an election
-//! oracle may take states that differ in who is who alone for one. Nothing that a server does calls this.
+//! oracle may count states that differ only in the servers' ids as one. Nothing that a server does calls
+//! this.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 

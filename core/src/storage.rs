@@ -1,8 +1,8 @@
 //! What storage was asked to do and which role waits for it.
 //!
-//! Operations complete in the order they were issued, so completion is a position in a queue. The
-//! queue outlives roles: when a role ends its operations still happen, but no role acts on them
-//! (ZOOKEEPER-4712 was an old role's log queue acknowledging in a new role).
+//! Operations complete in the order they were issued, so completion is a position in a queue. The queue
+//! outlives roles. When a role ends its operations still happen, but no role acts on them. (In ZOOKEEPER-4712
+//! an old role's log queue acknowledged in a new role.)
 
 use alloc::collections::VecDeque;
 use core::hash::{Hash, Hasher};

@@ -2,7 +2,7 @@
 //!
 //! Core never sees a duration. The server maps delays to `tickTime`, `initLimit`, `syncLimit` and fixed
 //! pauses. The protocol models fire an armed alarm at any moment at which firing can matter, which covers
-//! every clock; `docs/VERIFICATION.md` lists the alarms that no model fires.
+//! every clock. `docs/VERIFICATION.md` lists the alarms that no model fires.
 
 /// The alarms a peer can set. Setting one that is armed moves it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

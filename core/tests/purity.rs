@@ -1,10 +1,10 @@
 //! Core stays pure: its source names no standard library, clock, thread, randomness or hidden state.
 //!
-//! `#![no_std]` and `forbid(unsafe_code)` make most of this a matter of compiling. Reading the source
-//! says which file and line broke the rule, and covers what would compile: an `extern crate std`, an
-//! atomic in a static, a `Cell` that a derived `Hash` does not see. Every import begins in core, alloc,
-//! this crate or a listed dependency, and no dependency has its standard library switched on. What is
-//! compiled for tests only is left out, as are comments and the contents of strings.
+//! `#![no_std]` and `forbid(unsafe_code)` make most of this a matter of compiling. Reading the source says
+//! which file and line broke the rule, and covers what would compile. Examples are an `extern crate std`, an
+//! atomic in a static, a `Cell` that a derived `Hash` does not see. Every import begins in core, alloc, this
+//! crate or a listed dependency, and no dependency has its standard library switched on. What is compiled for
+//! tests only is left out, as are comments and the contents of strings.
 
 use std::collections::BTreeSet;
 use std::fmt;

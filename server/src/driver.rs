@@ -78,7 +78,7 @@ impl Driver {
         if let Some(recorder) = recorder {
             recorder.end(&peer);
         }
-        // Clients and servers are to look for somebody else at once, whatever the disk still does.
+        // Clients and servers are to look for another server at once, whatever the disk still does.
         drop(net);
         let stopped = disk.stop();
         // Taking a big tree apart would only keep the process.
@@ -86,8 +86,8 @@ impl Driver {
         stopped
     }
 
-    /// One turn: the disk's answers, the network, then the alarms that are due: what has arrived
-    /// counts before anybody is taken to be silent.
+    /// One turn: the disk's answers, the network, then the alarms that are due. What has arrived counts
+    /// before a server or a client is taken to be silent.
     fn turn(&mut self) -> Result<(), Error> {
         let (at, now) = self.clock.now();
         while let Some(finished) = self.disk.finished(at) {
@@ -129,7 +129,10 @@ impl Driver {
         // One turn may not be enough for all that waits after a pause of the whole process.
         self.forgave = !self.forgave && self.alarms.forgive(at, self.durations.tick);
         if self.forgave {
-            warn!("stood still for more than {} ms: nobody is given up yet", self.durations.tick.as_millis());
+            warn!(
+                "stood still for more than {} ms: no peer and no session is given up yet",
+                self.durations.tick.as_millis()
+            );
         }
         while let Some(timer) = self.alarms.pop_due(at) {
             self.step(at, now, Input::Alarm(timer));
@@ -259,7 +262,7 @@ impl Driver {
             announcer.say(&Progress::Serves(mode.as_str().to_owned()));
         }
         let Status { state, zab, leader, current_epoch, last_zxid, .. } = self.peer.status();
-        let leader = leader.map_or("nobody".to_owned(), |id| format!("server {id}"));
+        let leader = leader.map_or("none".to_owned(), |id| format!("server {id}"));
         let reads = if mode == Some(Mode::ReadOnly) { "; read-only clients are served" } else { "" };
         info!(
             "{state:?}, {zab:?}: leader {leader}, epoch {current_epoch}, last transaction {last_zxid}{reads}"

@@ -64,8 +64,8 @@ impl Alarms {
         self.armed.iter().map(|(_, due)| *due).min()
     }
 
-    /// The process stood still for longer than `stall` (a paused machine): what the others said in the
-    /// meantime is still to be read, so a server or session that seems silent or expired gets `stall` more.
+    /// The process stood still for longer than `stall` (a paused machine). What the others said in the
+    /// meantime is still to be read. So a server or session that seems silent or expired gets `stall` more.
     /// `true` if there was such an alarm.
     pub(crate) fn forgive(&mut self, now: Instant, stall: Duration) -> bool {
         let mut forgiven = false;

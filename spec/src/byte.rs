@@ -28,16 +28,16 @@ impl Byte {
         (self > Byte::READ).then(|| u8::MAX - self.0)
     }
 
-    /// The `n`-th name: letters from z backwards, so that transactions that count down are named in
-    /// the order of the alphabet, then capital letters and digits, then what has no name.
+    /// The `n`-th name. First come the letters from z backwards, so that transactions that count down are
+    /// named in the order of the alphabet. Capital letters and digits follow, then the other bytes.
     pub fn nth(n: u8) -> Self {
         let named = (b'a'..=b'z').rev().chain((b'A'..=b'Z').rev()).chain((b'0'..=b'9').rev());
         let unnamed = (0..Byte::READ.0).filter(|b| !b.is_ascii_alphanumeric());
         Byte(named.chain(unnamed).nth(usize::from(n).wrapping_sub(1) % 247).expect("all 247"))
     }
 
-    /// The transaction that a log holds at a place before anything has happened: one letter
-    /// for each of the first four places of the first five epochs.
+    /// The transaction that a log holds at a place from the beginning. Each of the first four places of the
+    /// first five epochs has a letter of its own.
     pub fn logged(zxid: Zxid) -> Self {
         assert!((1..=5).contains(&zxid.epoch()) && (1..=4).contains(&zxid.counter()), "{zxid:?}");
         Byte(b'a' + ((zxid.epoch() - 1) * 4 + zxid.counter() - 1) as u8)

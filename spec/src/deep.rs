@@ -1,9 +1,9 @@
 //! A search for models that no list of states fits: depth first, remembering 8 bytes of every state.
 //!
-//! What is kept of a visited state is its fingerprint, in tables of open addressing; besides that only the
-//! states on the way to the present one, with their unvisited neighbours. So a violation comes with a way
-//! there, though not the shortest, and there is no depth, only the longest way walked. A search that runs
-//! into a limit says so and is not exhaustive.
+//! Of a visited state only its fingerprint is kept, in tables of open addressing. Besides that the search
+//! keeps the states on the way to the present one, with their unvisited neighbours. So a violation comes with
+//! a way there, though not the shortest, and there is no depth, only the longest way walked. A search that
+//! runs into a limit says so and is not exhaustive.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ pub struct DeepLimits {
 pub enum Cut {
     /// No room for more fingerprints.
     Memory,
-    /// No more time.
+    /// The limit on time came first.
     Time,
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::identity::Identity;
 use crate::subject::{Broken, Subject};
 
-/// What fell.
+/// Which properties a broken rule makes fall.
 #[derive(Debug)]
 pub struct Fall {
     /// Every property that fell and the length of its shortest counterexample, in the order they

@@ -1,7 +1,7 @@
 //! A state's identity: its derived `Hash` as bytes, hashed once with a salt.
 //!
-//! Hashing field by field merges states more often than hashing the packed bytes once, and a
-//! second salt tells a hidden collision from a correct count.
+//! Hashing field by field merges states more often than hashing the packed bytes once. A second salt tells a
+//! hidden collision from a correct count.
 
 use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
@@ -63,7 +63,7 @@ pub struct Printed<T> {
 }
 
 impl<T: Hash> Printed<T> {
-    /// This value.
+    /// Keep this value with its fingerprint.
     pub fn new(value: T) -> Self {
         Printed { value: Arc::new(value), print: OnceLock::new() }
     }

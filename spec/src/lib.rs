@@ -1,9 +1,9 @@
 //! What must be true of Quorate's core, and the machinery that checks it.
 //!
 //! [`world::World`] is a whole ensemble in one value whose transitions are calls of the shipped
-//! `QuorumPeer::step`; [`properties`] are predicates over its states; [`models`] are bounded worlds
-//! that a search exhausts. The program `quorate-checks` is a thin layer above this library; what follows
-//! is for those who want to check something of their own.
+//! `QuorumPeer::step`. [`properties`] are predicates over its states; [`models`] are bounded worlds that a
+//! search exhausts. The program `quorate-checks` is a thin layer above this library. What follows shows how
+//! to check a protocol or a property of your own.
 //!
 //! # An ensemble with bounds and a property of your own
 //!

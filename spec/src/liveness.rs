@@ -51,8 +51,8 @@ impl<M: Subject> Graph<M> {
         before
     }
 
-    /// The shortest way from `from` to a state that `to` accepts, by at least one step, through `via` alone:
-    /// states, and the number of the step that is taken from each.
+    /// The shortest way from `from` to a state that `to` accepts, by at least one step, through `via` alone.
+    /// Returns the states, and the number of the step that is taken from each.
     fn way(
         &self,
         from: &[usize],

@@ -267,7 +267,7 @@ pub struct Implied {
     pub property: &'static str,
     /// What it follows from.
     pub by: &'static [&'static str],
-    /// How.
+    /// How the property follows.
     pub why: &'static str,
 }
 

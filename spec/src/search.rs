@@ -18,19 +18,19 @@ pub use crate::subject::{Broken, Subject};
 use crate::transcript::unwritable::Unwritable;
 use crate::{explorer, story};
 
-/// Any model, for those who do not need its type.
+/// Any model, for code that does not need its type.
 pub trait Searchable {
-    /// [`breadth_first`].
+    /// Search the model with [`breadth_first`].
     fn search(&self, limits: Limits, progress: &mut dyn FnMut(&Report)) -> Report;
     /// What stateright, searching depth first, finds broken, and how many states it counts.
     fn second_opinion(self: Box<Self>) -> (Vec<&'static str>, usize);
     /// What the graph as a whole shows, if more is claimed than its states do.
     fn progress(&self) -> Option<Progress>;
-    /// [`fall`].
+    /// See which properties fall, with [`fall`].
     fn fall(&self, beyond: usize) -> Fall;
-    /// [`Subject::claims`].
+    /// The names of [`Subject::claims`].
     fn claims(&self) -> Vec<&'static str>;
-    /// [`depth_first`].
+    /// Search the model with [`depth_first`].
     fn deep(&self, limits: DeepLimits, progress: &mut dyn FnMut(&DeepReport)) -> DeepReport;
     /// A path of the model, told.
     ///

@@ -47,7 +47,7 @@ pub trait Subject: Model<State: Clone, Action: Clone + Debug> {
     fn headline(&self, _: &Self::State, action: &Self::Action) -> String {
         self.format_action(action)
     }
-    /// Who takes part in a story that begins here.
+    /// The processes that take part in a story that begins here.
     fn teller(&self, state: &Self::State) -> Teller {
         Teller::new(Vec::new(), Vec::new(), self.rest(state))
     }

@@ -219,7 +219,7 @@ fn input(input: &Input<Byte>, done: Option<&DiskOp>) -> String {
     }
 }
 
-/// Whom an output goes to, if anybody, and what it is. Alarms are not told.
+/// The server an output goes to, if it goes to one, and what the output is. Alarms are not told.
 fn output(output: &Output<Byte>) -> Option<(Option<ServerId>, String)> {
     let alone = |what: String| Some((None, what));
     match output {

@@ -1,10 +1,10 @@
 //! The broadcast under the models of clients allows whatever the ensembles of the ZAB models show to
 //! services.
 //!
-//! Every step of an ensemble is projected on what services and their clients can tell of it: which sequence
-//! is chosen, and how much of it each serving server has applied. A step of an ensemble is some steps of
-//! the abstraction, or a server stops serving, or begins to serve a prefix of what is chosen. (Where a
-//! server stops, all its clients lose their connections, which the models of clients let happen at any
+//! Every step of an ensemble is projected on what services and their clients can tell of it. That is which
+//! sequence is chosen, and how much of it each serving server has applied. A step of an ensemble must be some
+//! steps of the abstraction. Or a server stops serving, or begins to serve a prefix of what is chosen. (Where
+//! a server stops, all its clients lose their connections, which the models of clients let happen at any
 //! moment.)
 
 use std::collections::{BTreeSet, HashSet, VecDeque};

@@ -12,7 +12,7 @@ use quorate_spec::world::{Budget, Durable, Ghost, World};
 #[derive(PartialEq, Eq, Debug, Default)]
 struct Shown {
     /// Everything that properties can look back on, in any state: what was proposed, delivered, discarded,
-    /// and who was established.
+    /// and which leaders were established.
     looked_back: BTreeSet<String>,
     /// What servers have on disk, serve and have applied, in any state where nothing can happen.
     ends: BTreeSet<String>,

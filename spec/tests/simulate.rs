@@ -40,7 +40,7 @@ fn a_walk_is_its_seed() {
 fn a_failing_walk_becomes_short() {
     const MODEST: Invariant = Invariant {
         name: "Modest",
-        claim: "Nobody delivers a transaction of a second epoch.",
+        claim: "No server delivers a transaction of a second epoch.",
         source: "this test",
         holds: |_, world| {
             let delivered = &world.ghost().delivered;

@@ -155,7 +155,7 @@ fn a_livelock_is_told_with_its_cycle() {
 #[test]
 fn what_becomes_of_messages_is_shown() {
     let model = model("zab-oracle");
-    // A leader is named, somebody follows, and it dies before it has read anything.
+    // A leader is named, a server follows, and the leader dies before it has read anything.
     let (mut path, mut said) = (vec![0], String::new());
     for wanted in ["oracle: 3 leads", "oracle: 1 follows 3", "3 dies"] {
         let at = (0..64).find(|i| {
@@ -168,7 +168,7 @@ fn what_becomes_of_messages_is_shown() {
     }
     let story = model.story(&path).expect("it was just found");
     is_consistent(&story);
-    assert!(story.svg().contains("class='Down'"), "who is dead looks dead");
+    assert!(story.svg().contains("class='Down'"), "a dead server looks dead");
     let text = story.text();
     assert!(text.contains("3 dies"), "{text}");
 }

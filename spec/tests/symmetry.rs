@@ -1,5 +1,5 @@
-//! Servers that may change places: what can happen to a world does not depend on who is who, and a search
-//! that takes states which differ in that alone for one shows the same as a search that does not.
+//! Servers that may change places: what can happen to a world does not depend on their names. A search that
+//! takes states which differ in those names alone for one shows the same as a search that does not.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -73,7 +73,7 @@ fn names_do_not_matter_to_four_servers() {
     names_do_not_matter(&four, &[0, 1, 3, 2]);
 }
 
-/// Elections are not like that: who is who decides.
+/// Elections are not like that: ids decide them.
 #[test]
 #[should_panic(expected = "1 LOOKING, does not serve")]
 fn names_matter_to_an_election() {
@@ -81,7 +81,7 @@ fn names_matter_to_an_election() {
     names_do_not_matter(&votes, &[0, 2, 1]);
 }
 
-/// Who differs in more than its id has its own place.
+/// A server that differs in more than its id has its own place.
 #[test]
 fn the_forgetful_server_keeps_its_place() {
     let setting = ensemble(4, Budget::default()).init[0].setting().clone().symmetric();

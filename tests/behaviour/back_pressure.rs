@@ -1,4 +1,4 @@
-//! Clients that take more than they should: each is limited, nobody else has to wait for it, and the
+//! Clients that take more than they should: each is limited, no other client has to wait for it, and the
 //! server's memory stays bounded.
 
 use std::fs;
@@ -63,12 +63,12 @@ fn who_does_not_take_in_its_answers_is_not_read() {
     }
     let grown = peak(&ensemble, 1) - before;
     assert!(grown < 128 << 20, "{} MiB for ten clients", grown >> 20);
-    // Nothing was dropped: who reads late gets everything.
+    // Nothing was dropped: a client that reads late gets everything.
     replies_in_order(&mut deaf[0], 1..ASKED + 1);
     bystander.stop();
 }
 
-/// Events cannot wait: whoever lets 64 MiB of them lie is cut off.
+/// Events cannot wait: a client that lets 64 MiB of them lie is cut off.
 #[test]
 fn who_does_not_take_in_its_events_is_cut_off() {
     let ensemble = Setup::voters(1).line("maxSessionTimeout=60000").start();
@@ -184,7 +184,7 @@ fn requests_in_process_are_counted_in_bytes_too() {
     assert!(grown < 800 << 20, "{} MiB for {CLIENTS} clients", grown >> 20);
 }
 
-/// `maxClientCnxns`: so many connections from one address, words included.
+/// `maxClientCnxns` limits the connections from one address, words included.
 #[test]
 fn the_connections_of_one_address_are_counted() {
     // The last line counts.

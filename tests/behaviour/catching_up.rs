@@ -137,7 +137,7 @@ fn what_only_a_deposed_leader_logged_is_truncated() {
     client.create("/d", b"", CreateMode::Persistent).unwrap();
     client.create("/d/kept", b"1", CreateMode::Persistent).unwrap();
     ensemble.network().isolate(old);
-    // These reach the old leader's log and nobody else's.
+    // These reach the old leader's log and no other server's.
     for number in 0..5 {
         let path = format!("/d/never-{number}");
         assert!(lost(&client.create(&path, b"", CreateMode::Persistent)));

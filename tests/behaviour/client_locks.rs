@@ -44,7 +44,7 @@ fn contenders_hold_one_after_the_other_while_leaders_are_killed() {
                 let held = lock.acquire().await.unwrap();
                 let others = inside.fetch_add(1, Ordering::SeqCst);
                 tokio::time::sleep(Duration::from_millis(2)).await;
-                // Whoever is told that it still holds was alone.
+                // A client that is told that it still holds was alone.
                 if held.is_held() {
                     assert_eq!(others, 0, "two hold");
                     assert!(store.write(held.token().0.0), "an older token");

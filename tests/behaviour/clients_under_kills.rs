@@ -1,4 +1,4 @@
-//! Clients of another project while leaders are killed: their sessions, watches and ephemerals go on, and the
+//! Clients of another project while leaders are killed. Their sessions, watches and ephemerals go on, and the
 //! ephemerals of a client that died with its leader go.
 
 use std::future::Future;
@@ -120,7 +120,7 @@ async fn play(ensemble: &mut Ensemble) {
         for watches in watches {
             expect_events(watches, kill).await;
         }
-        // Everybody is back, and watches the tree. (This client does not take such watches along.)
+        // All clients are back, and watch the tree. (This client does not take such watches along.)
         let mut trees = Vec::new();
         for member in &members {
             member.is_still_who_it_was().await;
@@ -134,7 +134,7 @@ async fn play(ensemble: &mut Ensemble) {
         }
         ensemble.start(leader);
     }
-    // A session that is closed takes its ephemeral along, and nobody else's.
+    // A session that is closed takes its ephemeral along, and no other client's.
     let Member { client, name, .. } = members.remove(0);
     let (there, goes) = stubborn("exists", || members[0].client.check_and_watch_stat(&name)).await;
     assert!(there.is_some());

@@ -36,7 +36,7 @@ async fn write(client: &Client, stop: &AtomicBool, done: &Done) {
 
 fn kill_leaders(ensemble: &mut Ensemble, done: &Done) {
     for kill in 1..=KILLS {
-        // In full service: everybody follows, and writes go through.
+        // In full service: all servers follow, and writes go through.
         ensemble.await_serving(&ensemble.ids());
         let before = done.lock().unwrap().len();
         until("writes go through", || (done.lock().unwrap().len() >= before + 20).then_some(()));

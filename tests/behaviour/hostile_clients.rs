@@ -1,5 +1,5 @@
-//! Clients that talk nonsense: each gets the answer the protocol has for it, or the end of its
-//! connection; nobody else notices.
+//! Clients that talk nonsense: each gets the answer the protocol has for it, or the end of its connection; no
+//! other client notices.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::harness::{
     Bystander, Ensemble, Failure, RawClient, Rng, Setup, Wire, connect_request, contents, request_bytes, seed,
 };
 
-/// Three servers with somebody who uses them.
+/// Three servers with a client that uses them.
 fn used() -> (Ensemble, Bystander) {
     let ensemble = Setup::voters(3).line("maxSessionTimeout=60000").line("extendedTypesEnabled=true").start();
     let bystander = Bystander::start(&ensemble);
     (ensemble, bystander)
 }
 
-/// Nobody was disturbed.
+/// No server and no client was disturbed.
 fn undisturbed(ensemble: &mut Ensemble, bystander: Bystander) {
     bystander.stop();
     let good = contents(ensemble, 1, "/good");
@@ -33,7 +33,7 @@ fn undisturbed(ensemble: &mut Ensemble, bystander: Bystander) {
     }
 }
 
-/// Nobody was disturbed, and nothing was done.
+/// No server and no client was disturbed, and nothing was done.
 fn unharmed(mut ensemble: Ensemble, bystander: Bystander) {
     undisturbed(&mut ensemble, bystander);
     for id in ensemble.ids() {
@@ -303,7 +303,7 @@ fn a_wrong_password_and_a_session_that_never_was_are_refused() {
             assert!(matches!(refused, Err(Failure::Refused)), "server {id}: {refused:?}");
         }
     }
-    // Who knows a session's id can end its connection with the same server, as in ZooKeeper. The
+    // A client that knows a session's id can end its connection with the same server, as in ZooKeeper. The
     // session itself goes on.
     RawClient::connect(ensemble.server(1).client, &client.session).unwrap().close().unwrap();
     unharmed(ensemble, bystander);
@@ -318,7 +318,7 @@ fn half_open_connections_are_closed_in_time() {
     halves[1].say(&[0, 0]);
     halves[2].say(&[0, 0, 0, 45, 0, 0]);
     halves[3].say(&[0, 0, 0, 200, 0, 0]);
-    // Who says that it is done is closed at once, its session lives on.
+    // A client that says that it is done is closed at once, its session lives on.
     let mut client = Wire::client(port);
     client.frame(&[(-2i32).to_be_bytes(), 11i32.to_be_bytes()].concat());
     client.half_close();

@@ -1,5 +1,5 @@
-//! Peers that talk nonsense on the two server ports of a full ensemble, or are not who they say they
-//! are: they get the end of their connection, the servers go on, nothing is lost.
+//! Peers that talk nonsense on the two server ports of a full ensemble, or are not the servers they say they
+//! are. They get the end of their connection, the servers go on, nothing is lost.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -161,7 +161,7 @@ fn mutated_packets_and_votes_lose_nothing() {
     let (mut sent, end) = (0, Instant::now() + Duration::from_secs(4));
     while Instant::now() < end {
         let server = ensemble.server(rng.pick(&ids));
-        // In the name of a voter whose own connection this one may push out, or of nobody.
+        // In the name of a voter whose own connection this one may push out, or of no server.
         let name = rng.pick(&[1, 2, 3, 3, 4, -1]);
         let (port, mut first, then) = if rng.below(2) == 0 {
             let kind = rng.pick(&[PacketType::FollowerInfo, PacketType::ObserverInfo]);
@@ -226,7 +226,7 @@ fn introductions_that_are_not_true_harm_nobody() {
         }
         client.create(&format!("/w/{round}"), b"", CreateMode::Persistent).unwrap();
     }
-    assert_eq!(accepted_epochs(&ensemble), before, "nobody believed it");
+    assert_eq!(accepted_epochs(&ensemble), before, "no server believed it");
     assert_eq!(ensemble.await_leader(), leader);
     // In the name of a server that is away it may be let in, and moves the epoch a little.
     let away = followers[0];

@@ -1,5 +1,5 @@
-//! Somebody talks nonsense on a server port in the name of a server that is down: nobody else
-//! notices, and nothing is believed that must not be.
+//! A process talks nonsense on a server port in the name of a server that is down. The other servers and the
+//! clients notice nothing, and nothing is believed that must not be.
 
 use std::net::TcpListener;
 
@@ -32,7 +32,7 @@ impl TwoOfThree {
         TwoOfThree { ensemble, leader, client, epoch, writes: 0 }
     }
 
-    /// The same connection of the same client still works, in the same reign.
+    /// The client's old connection still works, in the same reign.
     #[track_caller]
     fn undisturbed(&mut self, after: &str) {
         let name = format!("/n/{}", self.writes);
@@ -79,7 +79,7 @@ fn nonsense_instead_of_votes_is_dropped() {
     let mut voter = Voter::dial(two.ensemble.server(1), 3);
     voter.frame(&vec![1; 600_000]);
     assert!(voter.is_closed());
-    // After all that a voter that looks for a leader is told who it is.
+    // After all that a voter that looks for a leader is told which server leads.
     for id in [1, 2] {
         let mut voter = Voter::dial(two.ensemble.server(id), 3);
         voter.vote(3, Zxid::new(9, 9), 9, 1);
@@ -92,7 +92,7 @@ fn nonsense_instead_of_votes_is_dropped() {
         let state = if id == two.leader { ServerState::Leading } else { ServerState::Following };
         assert_eq!((said.state, said.vote.leader), (state, ServerId(two.leader as i64)), "server {id}");
     }
-    two.undisturbed("a vote for somebody better");
+    two.undisturbed("a vote for a better server");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Cut wires: a server that nobody hears, and that hears nobody, but still has its clients.
+//! Cut wires: a server that no other server hears, and that hears no other, but still has its clients.
 
 use quorate_core::wire::client::CreateMode;
 
@@ -11,7 +11,7 @@ fn a_leader_that_is_cut_off_stops_and_the_others_go_on() {
     let mut client = ensemble.connect_for(old, 60_000);
     client.create("/d", b"", CreateMode::Persistent).unwrap();
     ensemble.network().isolate(old);
-    // Its clients still reach it, but there is nobody to agree.
+    // Its clients still reach it, but there is no server to agree.
     assert!(lost(&client.create("/d/never", b"never", CreateMode::Persistent)));
     until("it says that it does not serve", || ensemble.server(old).says_not_serving().then_some(()));
     let others: Vec<u64> = ensemble.ids().into_iter().filter(|id| *id != old).collect();

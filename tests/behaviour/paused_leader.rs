@@ -37,9 +37,9 @@ fn a_leader_that_wakes_up_acknowledges_nothing_old() {
     }
 }
 
-/// A server that stands still and is cut off from the others for longer than its lease, with a client of its
-/// own, whose session expires elsewhere: when it goes on it must not tell that client that the session and
-/// its lock are still there.
+/// A server stands still and is cut off from the others for longer than its lease. It has a client of its
+/// own, whose session expires elsewhere. When the server goes on it must not tell that client that the
+/// session and its lock are still there.
 fn goes_on_with_an_expired_session(leader: bool) {
     let ensemble = Setup::voters(3).line("maxSessionTimeout=60000").wired().start();
     let lead = ensemble.await_leader();

@@ -17,7 +17,7 @@ fn one_of_three_does_not_serve_until_a_second_is_back() {
     assert!(client.closed(), "the client of a server without quorum is told");
     for id in [survivor, 4] {
         until("srvr says that it does not serve", || ensemble.server(id).says_not_serving().then_some(()));
-        // Who connects is turned away without an answer.
+        // A client that connects is turned away without an answer.
         assert!(lost(&RawClient::connect(ensemble.server(id).client, &client.session)), "server {id}");
         assert!(ensemble.is_alive(id));
     }

@@ -4,7 +4,7 @@ use quorate_core::wire::client::CreateMode;
 
 use crate::harness::{Ensemble, Setup, check_acknowledged, lost, until};
 
-/// A write through each of these servers, and nobody lacks any of them.
+/// A write through each of these servers, and no server lacks any of them.
 fn serves(ensemble: &Ensemble, ids: &[u64], number: &mut u32) {
     ensemble.await_serving(ids);
     for id in ids {

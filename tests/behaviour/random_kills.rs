@@ -10,7 +10,7 @@ use crate::harness::{
     seed, until,
 };
 
-/// How many processes are killed unless somebody says otherwise.
+/// How many processes are killed unless the environment says otherwise.
 const KILLS: usize = 15;
 const WRITERS: usize = 3;
 /// The longest time between a fault and its repair (ms).
@@ -19,7 +19,7 @@ const LONGEST: u64 = 600;
 /// What happens to whom.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
-    /// kill -9 of whoever leads.
+    /// kill -9 of the leader.
     KillLeader,
     /// kill -9 of this server.
     Kill(u64),

@@ -1,4 +1,4 @@
-//! Read-only mode: who asked for it is served reads by a server that has lost the others.
+//! Read-only mode: a client that asked for it is served reads by a server that has lost the others.
 
 use std::fs;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ fn a_reader_goes_on_without_a_quorum_and_writes_again_with_one() {
     before.create("/kept", b"1", CreateMode::Persistent).unwrap();
     before.create("/mine", b"", CreateMode::Ephemeral).unwrap();
     assert_eq!(says(&ensemble, survivor, "isro"), "rw");
-    // Nobody waits for an observer.
+    // No write waits for an observer.
     let mut observed = RawClient::connect(ensemble.server(4).client, &Session::new(20_000)).unwrap();
     until("the observer has it, too", || observed.exists("/mine", false).unwrap());
     let gone: Vec<u64> = ensemble.voters().into_iter().filter(|id| *id != survivor).collect();
@@ -45,7 +45,7 @@ fn a_reader_goes_on_without_a_quorum_and_writes_again_with_one() {
     }
     assert!(before.closed());
 
-    // The observer, too: whoever knows no leader.
+    // The observer, too: every server that knows no leader.
     for id in [survivor, 4] {
         let mut client = reader(&ensemble, id);
         assert_eq!(client.get("/kept", true).unwrap().0, b"1");
@@ -58,7 +58,7 @@ fn a_reader_goes_on_without_a_quorum_and_writes_again_with_one() {
         assert!(srvr.contains("\nREAD-ONLY mode; serving only read-only clients\n"), "{srvr}");
         assert!(srvr.contains("\nMode: read-only\n"), "{srvr}");
     }
-    // Who needs more is turned away without an answer, and so is who has a session of the ensemble.
+    // A client that needs more, or has a session of the ensemble, is turned away without an answer.
     assert!(lost(&RawClient::connect(port, &Session::new(20_000))));
     assert!(lost(&RawClient::connect(port, &before.session)));
     // A session of this server alone outlives its connection.
@@ -86,7 +86,7 @@ fn a_reader_goes_on_without_a_quorum_and_writes_again_with_one() {
     let mut client = until("a new session", || RawClient::connect(port, &will_read()).ok());
     assert!(!client.read_only);
     client.set("/kept", b"3", 0).unwrap();
-    // Who was turned away still has what it had.
+    // The client that was turned away still has what it had.
     let mut before = until("the session goes on", || RawClient::connect(port, &before.session).ok());
     assert!(before.exists("/mine", false).unwrap().is_some());
     assert_eq!(says(&ensemble, survivor, "isro"), "rw");
@@ -133,7 +133,7 @@ fn a_server_that_starts_alone_serves_what_it_has() {
     // What is on its disk, and /zookeeper.
     assert_eq!(client.children("/", false).unwrap().len(), creates(&ensemble, leader).len() + 1);
     assert!(!client.children("/", false).unwrap().contains(&written.last().unwrap().2[1..].to_owned()));
-    // What it has shown is nobody's loss when it comes back with the others.
+    // What it has shown is lost to no client when it comes back with the others.
     for id in ensemble.voters() {
         if id != leader {
             ensemble.start(id);

@@ -9,14 +9,14 @@ use quorate_spec::replay::{ReplayError, replay};
 
 use crate::harness::{Ensemble, Setup, Writer, lost, number, quorate, until};
 
-/// Steps unless somebody says otherwise.
+/// Steps unless the environment says otherwise.
 const STEPS: u64 = 50_000;
 /// More bytes than a step of this load takes in a recording (some 110).
 const STEP: u64 = 150;
-/// A leader remembers so many transactions, once they are in a snapshot.
+/// The number of transactions that a leader remembers, once they are in a snapshot.
 const REMEMBERED: u32 = 200;
 
-/// Reads and writes with every server as fast as they are answered, so long.
+/// Reads and writes with every server as fast as they are answered, for this time.
 fn load(ensemble: &Ensemble, seconds: u64) {
     let cluster = ensemble.cluster(&ensemble.ids());
     let words = format!(
@@ -33,7 +33,7 @@ fn recorded(ensemble: &Ensemble) -> u64 {
     files.map(|file| file.and_then(|file| file.metadata()).expect("it is there").len()).sum()
 }
 
-/// Make so many znodes below `path` with whoever leads.
+/// Make `count` znodes below `path` with the leader.
 fn write(ensemble: &Ensemble, path: &str, count: u32) {
     let mut client = ensemble.connect_for(ensemble.await_leader(), 60_000);
     client.create(path, b"", CreateMode::Persistent).unwrap();
@@ -42,14 +42,14 @@ fn write(ensemble: &Ensemble, path: &str, count: u32) {
     }
 }
 
-/// A server misses so many transactions.
+/// A server misses `count` transactions.
 fn away(ensemble: &mut Ensemble, id: u64, path: &str, count: u32) {
     ensemble.kill(id);
     write(ensemble, path, count);
     ensemble.start_all();
 }
 
-/// A leader that cannot reach anybody logs what nobody else has.
+/// A leader that cannot reach any other server logs what no other server has.
 fn deposed(ensemble: &Ensemble) -> (u64, u64) {
     let old = ensemble.await_leader();
     let mut client = ensemble.connect_for(old, 60_000);
@@ -94,7 +94,7 @@ fn what_servers_did_can_be_run_again() {
     ensemble.start_all();
     let logs: String = ensemble.ids().iter().map(|id| ensemble.server(*id).log()).collect();
     for how in ["DIFF", "TRUNC", "SNAP"] {
-        assert!(logs.contains(&format!("by {how}")), "nobody was synchronised by {how}");
+        assert!(logs.contains(&format!("by {how}")), "no learner was synchronised by {how}");
     }
     let replayed = ensemble.replay();
     assert!(replayed.steps >= wanted, "{} steps, {wanted} are wanted", replayed.steps);

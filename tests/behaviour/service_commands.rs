@@ -78,7 +78,7 @@ fn failed_with(expected: i32, output: &Output) -> String {
 
 fn is_alive(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // Whoever is to ask after a process that has ended may not do so.
+    // The process that is to ask after one that has ended may not do so.
     stat.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim_start().starts_with('Z'))
 }
 
@@ -96,7 +96,7 @@ fn a_server_starts_answers_and_stops() {
     let pid = background.pid(0).unwrap();
     let port = ensemble.server(1).client;
     assert!(out.ends_with(&format!(": started as process {pid}, standalone at 127.0.0.1:{port}\n")), "{out}");
-    // It answers by now, and whoever started it is gone.
+    // It answers by now, and the process that started it is gone.
     let mut client = ensemble.connect(1);
     client.create("/kept", b"", CreateMode::Persistent).unwrap();
     let status = succeeded(&background.run(&["status"]));
@@ -175,7 +175,7 @@ fn a_member_without_a_quorum_is_up_and_does_not_serve() {
     assert!(ensemble.server(1).says_not_serving());
     let err = failed_with(1, &background.run_for(&[0], &["status"]));
     assert!(err.contains("is up") && err.contains("does not serve"), "{err}");
-    // Who says how long to wait wants to know.
+    // A user that says how long to wait wants to know.
     let err = failed_with(1, &background.run_for(&[0], &["restart", "--wait", "1"]));
     assert!(err.contains("does not serve after 1 s"), "{err}");
     let out = succeeded(&background.run_for(&[1], &["start", "--wait", "40"]));
@@ -351,7 +351,7 @@ fn a_rolling_restart_keeps_a_quorum() {
     let pids = [background.pid(0), background.pid(1)];
     let err = failed_with(1, &background.run_for(&[0, 1], &rolling));
     assert!(err.contains("no quorum would be left: server 3 does not serve"), "{err}");
-    assert_eq!([background.pid(0), background.pid(1)], pids, "nobody was stopped");
+    assert_eq!([background.pid(0), background.pid(1)], pids, "no server was stopped");
     // The one that is down may be part of it: it comes first, as nothing hangs on it.
     succeeded(&background.run(&rolling));
     assert_eq!(modes(&succeeded(&background.run(&["status"]))).len(), 3);
@@ -362,7 +362,7 @@ fn a_rolling_restart_keeps_a_quorum() {
     fs::write(&broken, "seven").unwrap();
     let (code, out, err) = said(&background.run(&rolling));
     assert!(code != Some(0) && err.contains("currentEpoch"), "{out}{err}");
-    assert_eq!([background.pid(0), background.pid(2)], [pids[0], pids[2]], "nobody else was stopped");
+    assert_eq!([background.pid(0), background.pid(2)], [pids[0], pids[2]], "no other server was stopped");
 }
 
 #[test]

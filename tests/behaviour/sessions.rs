@@ -36,7 +36,7 @@ fn a_silent_session_expires_and_a_pinged_one_does_not() {
     let timeout = Duration::from_millis(1000);
     assert!(gone_after + ensemble.tick() * 2 > timeout, "after {gone_after:?}");
     assert!(gone_after < timeout + slack, "after {gone_after:?}");
-    // Its connection is closed, and nobody takes the session any more.
+    // Its connection is closed, and no server takes the session any more.
     assert!(silent.closed());
     for id in ensemble.ids() {
         let again = RawClient::connect(ensemble.server(id).client, &silent.session);

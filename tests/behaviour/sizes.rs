@@ -8,12 +8,12 @@ use quorate_core::wire::record::Acl;
 
 use crate::harness::{Ensemble, Failure, RawClient, Setup, contents, until};
 
-/// Everybody still follows the same leader, in its first epoch, and all have the same.
+/// All servers still follow the same leader, in its first epoch, and all have the same.
 fn unmoved(ensemble: &mut Ensemble) {
     let mut client = ensemble.connect(1);
     client.create("/after", b"", CreateMode::Persistent).unwrap();
     let (_, stat) = client.get("/after", false).unwrap();
-    assert_eq!(stat.czxid.epoch(), 1, "nobody was elected again");
+    assert_eq!(stat.czxid.epoch(), 1, "no leader was elected again");
     let all = contents(ensemble, 1, "/");
     for id in ensemble.ids() {
         assert!(ensemble.is_alive(id), "server {id}");

@@ -10,7 +10,7 @@ fn three_voters_and_an_observer_elect_and_serve() {
     assert_eq!(ensemble.with_mode(&["leader"]).len(), 1);
     assert_eq!(ensemble.with_mode(&["follower"]).len(), 2);
     assert_eq!(ensemble.with_mode(&["observer"]), [4]);
-    // Every one of them takes a write, and everybody has it.
+    // Every one of them takes a write, and all servers have it.
     let mut first = ensemble.connect(1);
     first.create("/all", b"", CreateMode::Persistent).unwrap();
     for id in ensemble.ids() {

@@ -1,4 +1,4 @@
-//! Standard output and standard error that cannot be written: a reader that has gone is an ordinary end, a
+//! Standard output and standard error that cannot be written. A reader that has gone is an ordinary end, a
 //! full disk is an error that is said, and neither is a panic.
 
 use std::fs::{File, OpenOptions};
@@ -10,7 +10,7 @@ fn full() -> File {
     OpenOptions::new().write(true).open("/dev/full").expect("the system has it")
 }
 
-/// A command whose standard output nobody reads.
+/// A command whose standard output is not read.
 fn unread(command: &mut Command) -> Output {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
@@ -73,7 +73,7 @@ fn errors_that_cannot_be_said_change_nothing_else() {
     }
 }
 
-/// Nobody listens to it: it goes on.
+/// The reader of the ensemble's output has gone: the ensemble goes on.
 #[test]
 fn an_ensemble_outlives_its_reader() {
     let dir = tempfile::tempdir().unwrap();

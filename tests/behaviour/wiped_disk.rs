@@ -53,7 +53,7 @@ fn servers_without_data_and_without_permission_do_not_begin_an_ensemble() {
     let served = eventually(ensemble.tick() * 15, || {
         ensemble.ids().iter().any(|id| ensemble.server(*id).mode().is_some())
     });
-    assert!(!served, "somebody serves an empty tree that nobody asked for");
+    assert!(!served, "a server serves an empty tree that was not asked for");
     // The operator's word, to a majority.
     for id in [1, 2] {
         ensemble.stop(id);

@@ -74,7 +74,7 @@ fn creates_with_the_flags_of_another_operation() {
         }
         client.close().unwrap();
     }
-    // Containers did not go with the sessions, and nobody has another tree than was predicted.
+    // Containers did not go with the sessions, and no server has another tree than was predicted.
     for id in ensemble.ids() {
         let mut client = ensemble.connect(id);
         client.sync().unwrap();

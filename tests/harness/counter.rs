@@ -1,5 +1,5 @@
-//! A client that counts in one znode, whatever happens to the servers: every number is written on
-//! the condition that the one before it is there, so that a lost or doubled write is noticed at once.
+//! A client that counts in one znode, whatever happens to the servers. Every number is written on the
+//! condition that the one before it is there, so that a lost or doubled write is noticed at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -90,7 +90,7 @@ impl Counting {
                 Err(Failure::Code(ErrorCode::BadVersion)) => {
                     let before = self.count;
                     self.look(client)?;
-                    assert_eq!(self.count, before + 1, "{}: who else wrote?", self.path);
+                    assert_eq!(self.count, before + 1, "{}: another client wrote", self.path);
                 }
                 Err(other) => return Err(other),
             }

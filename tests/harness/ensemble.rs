@@ -83,7 +83,7 @@ impl Setup {
         Ensemble { setup: self, servers, network, recordings, stalling_disk: None, dir }
     }
 
-    /// All servers, serving.
+    /// Start all servers and wait until they serve.
     pub(crate) fn start(self) -> Ensemble {
         let mut ensemble = self.prepare();
         ensemble.start_all();
@@ -305,8 +305,8 @@ impl Ensemble {
         self.recordings.clone().expect("the servers record")
     }
 
-    /// Stop what runs, and run everything again that was recorded: the same steps must have the same
-    /// outcome, the shell must have kept its contract, the ensemble the properties of ZAB.
+    /// Stop what runs, and run everything again that was recorded. The same steps must have the same outcome,
+    /// the shell must have kept its contract, the ensemble the properties of ZAB.
     #[track_caller]
     pub(crate) fn replay(&mut self) -> Summary {
         for id in self.running() {
@@ -360,10 +360,10 @@ impl Ensemble {
     /// Wait until one of those that run leads, and say which.
     #[track_caller]
     pub(crate) fn await_leader(&self) -> u64 {
-        until("somebody leads", || self.with_mode(&["leader", "standalone"]).into_iter().next())
+        until("a server leads", || self.with_mode(&["leader", "standalone"]).into_iter().next())
     }
 
-    /// Running voters that do not lead, once somebody does and they serve.
+    /// Running voters that do not lead, once one leads and they serve.
     #[track_caller]
     pub(crate) fn await_followers(&self) -> Vec<u64> {
         let leader = self.await_leader();

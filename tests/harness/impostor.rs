@@ -1,4 +1,4 @@
-//! Somebody who pretends to be a server that is down: the two server ports, by hand.
+//! A process that pretends to be a server that is down: the two server ports, by hand.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};

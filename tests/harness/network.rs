@@ -44,8 +44,8 @@ impl Network {
         dialed
     }
 
-    /// Nothing passes between `server` and the others, in either direction. Connections stay open:
-    /// nobody is told.
+    /// Nothing passes between `server` and the others, in either direction. Connections stay open: no server
+    /// is told.
     pub(crate) fn isolate(&self, server: u64) {
         self.of(server).for_each(|wire| wire.cut.store(true, Ordering::Relaxed));
     }
@@ -79,7 +79,7 @@ impl Wire {
         while !self.over.load(Ordering::Relaxed) {
             match listener.accept() {
                 Ok((dialed, _)) if !self.cut.load(Ordering::Relaxed) => self.join(dialed),
-                // Who dials a wire that is cut hears nothing; the connection is reset when it heals.
+                // The dialer of a wire that is cut hears nothing; the connection is reset when it heals.
                 Ok((dialed, _)) => self.keep(dialed),
                 Err(_) => thread::sleep(PAUSE),
             }
@@ -88,7 +88,7 @@ impl Wire {
 
     /// Both directions of one connection.
     fn join(self: &Arc<Self>, dialed: TcpStream) {
-        // Nobody listens there: the dialer is told by the end of its connection.
+        // No process listens there: the dialer is told by the end of its connection.
         let Ok(reached) = TcpStream::connect(("127.0.0.1", self.to)) else { return };
         for (from, to) in [(&dialed, &reached), (&reached, &dialed)] {
             let (Ok(from), Ok(to)) = (from.try_clone(), to.try_clone()) else { return };

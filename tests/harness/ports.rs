@@ -3,8 +3,8 @@
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Below what operating systems hand out to outgoing connections, so that nobody takes the port of
-/// a server while it is down.
+/// Below what operating systems hand out to outgoing connections, so that no connection takes the port of a
+/// server while it is down.
 const FIRST: u32 = 10_000;
 const COUNT: u32 = 22_000;
 
@@ -24,7 +24,7 @@ fn free_port() -> u16 {
     }
 }
 
-/// The first of so many ports that this process has not given out before.
+/// The first of `count` ports that this process has not given out before.
 fn next(count: u16) -> u16 {
     // Processes that run at the same time begin in different places.
     let start = std::process::id().wrapping_mul(131) % COUNT;

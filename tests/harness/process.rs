@@ -14,7 +14,7 @@ use super::wait::{PATIENCE, eventually};
 pub(crate) struct Exit {
     /// The exit code; none after a signal.
     pub(crate) code: Option<i32>,
-    /// Standard error.
+    /// What it wrote to standard error.
     pub(crate) log: String,
 }
 

@@ -51,7 +51,7 @@ impl Session {
         }
     }
 
-    /// The same, of a client that puts up with a read-only server.
+    /// This session, of a client that puts up with a read-only server.
     pub(crate) fn or_only_reads(self) -> Session {
         Session { read_only: true, ..self }
     }
@@ -100,7 +100,7 @@ impl RawClient {
         Self::connect_within(ANSWER_LIMIT, port, session)
     }
 
-    /// The same; this and every later answer may take so long.
+    /// Connect as [`RawClient::connect`] does; this and every later answer may take `limit`.
     pub(crate) fn connect_within(
         limit: Duration,
         port: u16,
@@ -170,7 +170,7 @@ impl RawClient {
         while self.events.is_empty() {
             let frame = self.frame()?;
             let reply = self.reply(&frame)?;
-            assert!(reply.is_none(), "a reply that nobody waits for: {reply:?}");
+            assert!(reply.is_none(), "a reply that no request waits for: {reply:?}");
         }
         Ok(self.events.pop_front().expect("not empty").1)
     }

@@ -1,6 +1,6 @@
 //! Random numbers that a seed brings back (SplitMix64).
 
-/// A generator.
+/// A generator of random numbers.
 #[derive(Debug)]
 pub(crate) struct Rng(u64);
 
@@ -24,7 +24,7 @@ impl Rng {
         self.next() % bound
     }
 
-    /// One of these.
+    /// One of these values, at random.
     pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(of.len() as u64) as usize]
     }

@@ -40,24 +40,24 @@ impl Wire {
         wire
     }
 
-    /// The same, if the other side has a place for it.
+    /// A client's connection with a new session, if the other side has a place for it.
     pub(crate) fn try_client(port: u16) -> Option<Wire> {
         let mut wire = Wire::dial(port);
         wire.frame(&connect_request());
         wire.next_frame().map(|_| wire)
     }
 
-    /// The same connection a second time, to speak on while the other listens.
+    /// A second handle of this connection, to speak on while the other listens.
     pub(crate) fn twin(&self) -> Wire {
         Wire(self.0.try_clone().expect("a descriptor is free"))
     }
 
-    /// These bytes as they are; the other side may have closed already.
+    /// Send bytes as they are; the other side may have closed already.
     pub(crate) fn say(&mut self, bytes: &[u8]) {
         let _ = self.0.write_all(bytes);
     }
 
-    /// These bytes behind their length.
+    /// Send bytes behind their length.
     pub(crate) fn frame(&mut self, body: &[u8]) {
         let mut frame = (body.len() as i32).to_bytes();
         frame.extend_from_slice(body);

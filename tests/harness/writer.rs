@@ -1,5 +1,5 @@
-//! A client that writes on and on, whatever happens to the servers, and remembers what was
-//! acknowledged; and the check that all of that is everywhere.
+//! A client that writes on and on, whatever happens to the servers, and remembers what was acknowledged. It
+//! also checks that all of that is everywhere.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -133,7 +133,7 @@ impl Program {
     }
 }
 
-/// The arguments of the program `name`, if this piece of code runs it: as a shell has them, without
+/// The arguments of the program `name`, if this piece of code runs it. They are as a shell has them, without
 /// a comment, a redirection or another program behind it.
 fn arguments(code: &str, name: &str) -> Option<Vec<String>> {
     let code = code.trim().trim_start_matches("$ ");

@@ -8,8 +8,8 @@ use crate::wire::record::Id;
 /// The most identities of one connection, its address included.
 pub const MAX_IDENTITIES: usize = 64;
 
-/// The most bytes that a connection's identities take together where a server sends them to its
-/// leader: two lengths of four bytes, the scheme and the id of each.
+/// The most bytes that a connection's identities take together where a server sends them to its leader. An
+/// identity takes two lengths of four bytes, its scheme and its id.
 ///
 /// This limit is far below what a leader reads with one request, so a learner never sends more than its
 /// leader accepts. It also bounds what one entry of the scheme `auth` in an ACL is replaced by.
@@ -72,7 +72,7 @@ mod tests {
         assert!(with_proved(&full[1..], vec![full[0].clone()]).unwrap().is_some());
         assert_eq!(with_proved(&full, vec![Id::new("digest", "one:more")]), Err(TooMany));
         assert_eq!(with_proved(&full, vec![full[5].clone()]), Ok(None));
-        // Two at once (a user who is the administrator, too) are two.
+        // Two at once (a user that is the administrator, too) are two.
         assert_eq!(with_proved(&full[1..], vec![full[0].clone(), Id::new("super", "")]), Err(TooMany));
     }
 

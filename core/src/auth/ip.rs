@@ -1,7 +1,7 @@
 //! The `ip` scheme: where a connection comes from (`IPAuthenticationProvider`).
 //!
-//! Addresses are read by ZooKeeper's rules, which are not the standard library's: numbers may have
-//! leading zeros and a sign, and IPv6 addresses no dotted part and no zone.
+//! Addresses are read by ZooKeeper's rules, which are not the standard library's. Numbers may have leading
+//! zeros and a sign, and IPv6 addresses no dotted part and no zone.
 
 /// An address, left-aligned in 128 bits, and how many of its bits there are (32 or 128).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

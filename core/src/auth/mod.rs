@@ -58,8 +58,8 @@ fn is_named(named: &Id, ids: &[Id]) -> bool {
 /// without repetitions, `auth` replaced by everything the client has proved to be.
 ///
 /// # Errors
-/// INVALIDACL for an empty list, an unknown scheme, an id its scheme does not know, and `auth`
-/// from a client that has proved nothing (an address is no proof). MARSHALLINGERROR as soon as the
+/// INVALIDACL for an empty list, for an unknown scheme, and for an id its scheme does not know. Also for
+/// `auth` from a client that has proved nothing (an address is no proof). MARSHALLINGERROR as soon as the
 /// list takes more than `limit` bytes: no more than that is ever made of it.
 pub fn fix_acl(asked: &[Acl], ids: &[Id], limit: usize) -> Result<Vec<Acl>, ErrorCode> {
     let mut fixed = Fixed { list: Vec::new(), left: limit };

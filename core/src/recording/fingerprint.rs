@@ -1,6 +1,6 @@
 //! Fingerprints of outputs, packets and states: 64 bits that differ when what they are of differs.
 //!
-//! An image counts as where it stands, its tree's digest, the number of its znodes, and its sessions: a walk
+//! An image counts as where it stands, its tree's digest, the number of its znodes, and its sessions. A walk
 //! over the whole tree at every snapshot would be noticed.
 
 use core::hash::{Hash, Hasher};

@@ -37,7 +37,8 @@ impl Serialize for TreeImage {
 impl<'de> Deserialize<'de> for TreeImage {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored = Stored::deserialize(deserializer)?;
-        // Which server's it is is not known here: whoever knows reads it again, with its settings.
+        // The image's server is not known here. A reader that knows it reads the image again, with its
+        // settings.
         let mut builder = ImageBuilder::new(&Settings::new(ServerId(0), 1));
         for (session, timeout_ms) in stored.sessions {
             builder.session(session, timeout_ms);

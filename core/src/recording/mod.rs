@@ -1,10 +1,10 @@
 //! A recording: what one process of a server was told, and fingerprints of what it made of that.
 //!
 //! The shell writes it, and a program that reads it can run the same steps through the same
-//! [`QuorumPeer::step`](crate::QuorumPeer::step) again. It is a sequence of *frames* (`frame.rs`) behind
-//! eight bytes that say what it is; each frame holds one [`Record`] in the form of the crate `postcard`. The
-//! first is a [`Record::Header`], which nothing else is; [`Record::End`] is the last one if the process ended
-//! in order. A process that is killed leaves whole frames and perhaps a part of one.
+//! [`QuorumPeer::step`](crate::QuorumPeer::step) again. A recording begins with eight bytes that say what it
+//! is. A sequence of *frames* (`frame.rs`) follows; each frame holds one [`Record`] in the form of the crate
+//! `postcard`. The first is a [`Record::Header`], which nothing else is; [`Record::End`] is the last one if
+//! the process ended in order. A process that is killed leaves whole frames and perhaps a part of one.
 //!
 //! Fingerprints ([`fingerprint`]) are the same on every 64-bit machine, for the same version of this crate.
 
@@ -56,7 +56,7 @@ pub enum Record {
         dialed: bool,
         /// This end's address.
         local: SocketAddr,
-        /// The other end's.
+        /// The other end's address.
         remote: SocketAddr,
     },
     /// Up to this ticket everything was synced when the next input was handed over. The log
@@ -96,7 +96,7 @@ pub fn begin_step(out: &mut Vec<u8>, now: Now, input: &Input<ClientTxn>) -> usiz
     at
 }
 
-/// Append the rest.
+/// Append the rest of a step that was begun.
 pub fn finish_step(out: &mut Vec<u8>, at: usize, outputs: u64) {
     put(out, &outputs);
     end_frame(out, at);

@@ -79,7 +79,7 @@ impl AclTable {
         }
     }
 
-    /// One user less.
+    /// One znode less uses this list; a list that no znode uses is forgotten.
     pub fn release(&mut self, id: AclId) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         entry.users -= 1;

@@ -63,7 +63,7 @@ pub struct Owned {
 }
 
 impl Owned {
-    /// A znode came.
+    /// A znode was created: note it if it has an owner.
     pub fn add(&mut self, owner: Owner, path: &str) {
         let new = match owner {
             Owner::Nobody => return,
@@ -78,7 +78,7 @@ impl Owned {
         new.insert(path.into());
     }
 
-    /// A znode went.
+    /// A znode was deleted: forget what was noted of it.
     pub fn remove(&mut self, owner: Owner, path: &str) {
         match owner {
             Owner::Nobody => {}

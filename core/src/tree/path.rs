@@ -3,7 +3,7 @@
 /// Why a string is no path (`PathUtils.validatePath`; answered with BADARGUMENTS).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum PathError {
-    /// The empty string.
+    /// The string is empty.
     Empty,
     /// The path does not start with `/`.
     NotAbsolute,
@@ -19,8 +19,8 @@ pub enum PathError {
 
 /// Whether a znode may have this path.
 ///
-/// Control characters, surrogates (and so everything outside the basic plane), the private area up
-/// to U+F8FF and U+FFF0 to U+FFFF are refused, as `PathUtils.validatePath` refuses them.
+/// Control characters and surrogates (and so everything outside the basic plane) are refused. So are the
+/// private area up to U+F8FF and U+FFF0 to U+FFFF. `PathUtils.validatePath` refuses the same.
 pub fn validate(path: &str) -> Result<(), PathError> {
     if path.is_empty() {
         return Err(PathError::Empty);

@@ -28,8 +28,8 @@ impl DataTree {
         self.acls.release(old);
     }
 
-    /// After a create (type 1) found its znode: the parent may have been written to the snapshot
-    /// before it, and still lacks the child's creation in its cversion (ZOOKEEPER-3249).
+    /// After a create (type 1) found its znode. The parent may have been written to the snapshot before the
+    /// znode, and still lacks the child's creation in its cversion (ZOOKEEPER-3249).
     pub fn mend_parent(&mut self, path: &str, parent_cversion: i32, zxid: Zxid) {
         let Some(parent) = parent(path) else { return };
         if let Some(id) = self.store.find(parent) {

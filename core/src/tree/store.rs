@@ -1,23 +1,28 @@
 //! The container of znodes: compact, indexed by full path, with children lists and cheap consistent views.
 //!
 //! This is the container only. What a create or a delete means for versions, zxids, ephemerals, quotas,
-//! watches or the digest is decided above; the store keeps what it is told, and keeps track of who is whose
-//! child.
+//! watches or the digest is decided above. The store keeps what it is told, and knows the parent and the
+//! children of each znode.
 //!
 //! ```text
-//!   path ─ hash ─► index ─► id ─┬► pages   name, data, Meta, parent, number of children      shared with views, copied on write
-//!                               └► links   children lists, hashes, free ids                  the owner's alone
+//!   path ─ hash ─► index ─► id ─┬► pages   name, data, Meta, parent, number of children
+//!                               │          shared with views, copied on write
+//!                               └► links   children lists, hashes, free ids
+//!                                          the owner's alone
 //! ```
 //!
-//! - **Names are stored once.** A znode knows its parent and its last path component. A look-up hashes the full path, and then compares
-//!   component by component upwards.
-//! - **No operation takes long.** Nothing is ever rebuilt as a whole: the index grows table by table, pages and links chunk by chunk,
-//!   a child is added to or removed from a million others in constant time.
-//! - **[`Store::view`] stops nobody.** It shares the pages (one reference count per 2,048 znodes). A later write first copies the page
-//!   of 16 znodes it touches. Creates and deletes touch two pages: the znode's and its parent's.
-//! - **Peaks are remembered.** Pages of removed znodes are freed; links (16 bytes per znode) and index (about 11) of the greatest number of
-//!   znodes there ever were are kept for the next ones.
-//! - **No randomness inside.** The key of the hash is given. Nothing observable depends on it: [`Children`] come in order of creation.
+//! - **Names are stored once.** A znode knows its parent and its last path component. A look-up hashes the
+//!   full path, and then compares component by component upwards.
+//! - **No operation takes long.** Nothing is ever rebuilt as a whole. The index grows table by table, pages
+//!   and links chunk by chunk. A child is added to or removed from a million others in constant time.
+//! - **[`Store::view`] stops no other work.** It shares the pages (one reference count per 2,048 znodes). A
+//!   later write first copies the page of 16 znodes it touches. Creates and deletes touch two pages: the
+//!   znode's and its parent's.
+//! - **Peaks are remembered.** Pages of removed znodes are freed. Links (16 bytes per znode) and index (about
+//!   11 bytes) are kept for the next znodes. They stay as large as the greatest number of znodes has made
+//!   them.
+//! - **No randomness inside.** The key of the hash is given. Nothing observable depends on it: [`Children`]
+//!   come in order of creation.
 //!
 //! Equality and [`Hash`] look at contents (paths, [`Meta`], data), never at ids or at the order in which the
 //! contents came to be.
@@ -72,7 +77,7 @@ pub enum RemoveError {
     NoNode,
     /// The znode has children.
     NotEmpty,
-    /// The root stays.
+    /// The root cannot be removed.
     Root,
 }
 

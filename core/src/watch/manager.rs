@@ -15,7 +15,7 @@ pub struct Told<'a> {
     pub conn: ConnId,
     /// What it is told.
     pub event: EventType,
-    /// About which znode.
+    /// The path of the znode that it is about.
     pub path: &'a str,
 }
 

@@ -13,9 +13,9 @@ use crate::tree::path_map::PathMap;
 /// How long a watch lasts and how far it sees.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Mode {
-    /// Fires once.
+    /// The watch fires once.
     Standard,
-    /// Stays until removed.
+    /// The watch stays until it is removed.
     Persistent,
     /// Stays until removed, and sees every descendant.
     PersistentRecursive,
@@ -30,7 +30,7 @@ impl Modes {
     /// Every mode.
     pub const ALL: Modes = Modes(7);
 
-    /// Just this one.
+    /// The set of this mode alone.
     pub const fn only(mode: Mode) -> Self {
         Modes(1 << mode as u8)
     }
@@ -281,8 +281,8 @@ fn size(path: &str) -> usize {
     path.len() + OVERHEAD
 }
 
-/// A walk over a table by path, which may be left and gone on with while the table changes: what
-/// is there from its beginning to its end is visited once.
+/// A walk over a table by path. The walk may be left and gone on with while the table changes. What is there
+/// from its beginning to its end is visited once.
 ///
 /// The paths are only kept per connection in order; this merges them.
 #[derive(Clone, Debug)]

@@ -44,12 +44,12 @@ pub enum FileKind {
 /// How a file's content is compressed, as its name says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Compression {
-    /// Not at all.
+    /// The content is not compressed.
     #[default]
     None,
-    /// `.gz`.
+    /// Compressed by gzip: `.gz`.
     Gzip,
-    /// `.snappy`.
+    /// Compressed by Snappy: `.snappy`.
     Snappy,
 }
 
@@ -159,7 +159,7 @@ pub fn txn_zxid_and_type(payload: &[u8]) -> Option<(Zxid, i32)> {
 /// The tree's digest in a snapshot (`ZxidDigest`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct SnapshotDigest {
-    /// The last transaction the snapshot contains effects of: in a snapshot that Java wrote while
+    /// The last transaction the snapshot contains effects of. In a snapshot that Java wrote while
     /// transactions were applied it can be greater than the zxid the snapshot stands at.
     pub zxid: Zxid,
     /// How the digest was computed.
@@ -283,7 +283,7 @@ pub enum LayoutError {
     Unsealed,
     /// A seal does not match.
     Checksum {
-        /// What was sealed.
+        /// The part of the file that was sealed.
         of: &'static str,
         /// The checksum in the file.
         stored: i64,
@@ -292,7 +292,7 @@ pub enum LayoutError {
     },
     /// A seal does not end with "/".
     Mark {
-        /// What was sealed.
+        /// The part of the file that was sealed.
         of: &'static str,
     },
     /// The digest is not a number.

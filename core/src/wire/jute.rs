@@ -211,9 +211,9 @@ impl<'a> Reader<'a> {
         self.string(field)?.ok_or_else(|| before.error(field, Why::Null))
     }
 
-    /// The count of a vector: null and every other negative count read as an empty vector. The
-    /// count is a claim, not a size to allocate; each element takes at least one byte, and a
-    /// count that cannot be true is refused at once.
+    /// The count of a vector: null and every other negative count read as an empty vector. The count is a
+    /// claim, not a size to allocate. Each element takes at least one byte, and a count that cannot be true
+    /// is refused at once.
     pub fn count(&mut self, field: &'static str) -> Result<usize, WireError> {
         let before = self.clone();
         let count = usize::try_from(self.int(field)?).unwrap_or(0);
@@ -239,9 +239,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A string's text. Java's reader replaces what is not UTF-8 by U+FFFD and so does this one, with
-/// one exception: a character outside of the basic plane that was written as two surrogates
-/// (CESU-8), which is how Java's writer and [`write_string`] write it, is read as what it is.
+/// A string's text. Java's reader replaces what is not UTF-8 by U+FFFD and so does this one, with one
+/// exception. A character outside of the basic plane that was written as two surrogates (CESU-8) is read as
+/// what it is. Java's writer and [`write_string`] write it so.
 pub fn decode_string(bytes: &[u8]) -> Cow<'_, str> {
     match core::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),

@@ -11,15 +11,15 @@ use crate::ids::Zxid;
 pub mod perms {
     /// Read data and list children.
     pub const READ: i32 = 1;
-    /// Set data.
+    /// Set the znode's data.
     pub const WRITE: i32 = 1 << 1;
     /// Create children.
     pub const CREATE: i32 = 1 << 2;
     /// Delete children.
     pub const DELETE: i32 = 1 << 3;
-    /// Set the ACL.
+    /// Set the znode's ACL.
     pub const ADMIN: i32 = 1 << 4;
-    /// All of them.
+    /// All permissions.
     pub const ALL: i32 = READ | WRITE | CREATE | DELETE | ADMIN;
 }
 
@@ -65,7 +65,7 @@ record! {
     pub struct Acl {
         /// Bits of [`perms`].
         pub perms: i32,
-        /// Who.
+        /// The identity that may do it.
         pub id: Id,
     }
 }

@@ -29,7 +29,7 @@ pub enum SnapshotItem {
     Acl(i64, Vec<Acl>),
     /// A znode.
     Node(SnapshotNode),
-    /// That was all.
+    /// The last item has been read.
     End,
 }
 

@@ -16,7 +16,7 @@ use crate::ids::{SessionId, Zxid};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "recording", derive(serde::Serialize, serde::Deserialize))]
 pub enum Reach {
-    /// There are none.
+    /// The snapshot has no effects of later transactions.
     #[default]
     Exact,
     /// Of transactions up to this one.
@@ -66,7 +66,7 @@ where
 /// A copy of one that was given nothing begins another state. One file may turn out to be damaged and the
 /// next one be read; one connection may bring several states.
 pub trait SnapshotBuilder: Clone {
-    /// What results.
+    /// The state that the items make.
     type Snapshot;
     /// What can be wrong with the items.
     type Error: Error + Send + Sync + 'static;

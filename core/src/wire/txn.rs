@@ -15,7 +15,7 @@ use super::record::Acl;
 use crate::ids::{SessionId, Zxid};
 
 record! {
-    /// Starts every transaction.
+    /// The header at the beginning of every transaction.
     #[derive(Copy)]
     pub struct TxnHeader {
         /// The session that asked for it; 0 for the leader's own.
@@ -63,8 +63,8 @@ pub struct CreateTxn {
     pub acl: Vec<Acl>,
     /// Whether the header's session owns it. Containers do not have the field.
     pub ephemeral: bool,
-    /// The parent's persisted cversion from now on; −1: one more than it is, which is also what
-    /// logs of ZooKeeper 3.3 mean, where the field is missing.
+    /// The parent's persisted cversion from now on. −1: one more than it is. The same is meant in logs of
+    /// ZooKeeper 3.3, where the field is missing.
     pub parent_cversion: i32,
 }
 
@@ -155,9 +155,9 @@ pub enum TxnBody {
 /// A transaction.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Txn {
-    /// Whose, when, which.
+    /// Whose transaction it is, when it was made, and its place.
     pub header: TxnHeader,
-    /// What it does.
+    /// What the transaction does.
     pub body: TxnBody,
     /// The tree's digest after it; not every server says so, and none for `Error`.
     pub digest: Option<TxnDigest>,
@@ -169,7 +169,7 @@ pub struct TxnError {
     /// The header, if at least that is in order. Then the transaction has a place and is to be
     /// treated as one that fails: it must not take the server down at every replay.
     pub header: Option<TxnHeader>,
-    /// What is wrong.
+    /// What is wrong with the bytes.
     pub error: WireError,
 }
 

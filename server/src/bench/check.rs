@@ -27,7 +27,7 @@ pub enum Asked {
 pub(super) struct Outstanding {
     /// The request's xid.
     pub(super) xid: i32,
-    /// What it was.
+    /// What was asked for.
     pub(super) asked: Asked,
     /// When it was due or sent, in ns since the run began.
     pub(super) since: u64,
@@ -36,16 +36,16 @@ pub(super) struct Outstanding {
 /// What is wrong with a reply.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Wrong {
-    /// Nothing was asked.
+    /// A reply arrived although no request was outstanding.
     #[error("a reply with xid {xid} although nothing was asked")]
     Unasked {
-        /// The reply's.
+        /// The xid in the reply.
         xid: i32,
     },
     /// Another request is older.
     #[error("a reply with xid {xid} although {expected} is the oldest request")]
     Order {
-        /// The reply's.
+        /// The xid in the reply.
         xid: i32,
         /// The oldest outstanding one's.
         expected: i32,
@@ -53,9 +53,9 @@ pub enum Wrong {
     /// The server refused.
     #[error("error {code} ({name}) for {asked:?}")]
     Refused {
-        /// The code.
+        /// The error code in the reply.
         code: i32,
-        /// The znode's name.
+        /// The name of the error.
         name: String,
         /// What was asked.
         asked: Asked,
@@ -63,7 +63,7 @@ pub enum Wrong {
     /// The session went back in time.
     #[error("zxid 0x{zxid:x} after 0x{seen:x}")]
     WentBack {
-        /// The reply's.
+        /// The zxid in the reply.
         zxid: i64,
         /// The newest seen before.
         seen: i64,
@@ -81,15 +81,15 @@ pub enum Wrong {
     /// The value is not one of the key asked for.
     #[error("the value is none of key {key}")]
     Value {
-        /// The key.
+        /// The key that was asked for.
         key: u64,
     },
     /// The Stat says another size than the data has.
     #[error("dataLength {found} in the Stat of {expected} bytes")]
     DataLength {
-        /// The Stat's.
+        /// The size that the Stat says, in bytes.
         found: i32,
-        /// The value's.
+        /// The size of the value, in bytes.
         expected: usize,
     },
     /// Shorter than a header, or longer than any reply.

@@ -75,7 +75,7 @@ fn a_reply_nobody_asked_for() {
 fn a_reply_out_of_order() {
     let found = judge(&frame(2, 100, 0, &Response::Stat(stat(64))));
     assert_eq!(found, Err(Wrong::Order { xid: 2, expected: 1 }));
-    // A watch event nobody set a watch for.
+    // A watch event for which no watch was set.
     let found = judge(&frame(xid::NOTIFICATION, 100, 0, &Response::Empty));
     assert_eq!(found, Err(Wrong::Order { xid: -1, expected: 1 }));
 }

@@ -274,8 +274,8 @@ fn connect(server: &Server, timeout: Duration) -> Result<Client, Failure> {
 }
 
 fn lines(figures: &Figures) -> Vec<String> {
-    let killed = figures.killed.as_deref().unwrap_or("nobody");
-    let leader = figures.leader.as_deref().unwrap_or("nobody");
+    let killed = figures.killed.as_deref().unwrap_or("no server");
+    let leader = figures.leader.as_deref().unwrap_or("no server");
     vec![
         format!("killed: {killed}; {leader} leads now"),
         format!(

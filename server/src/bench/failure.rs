@@ -11,15 +11,15 @@ use super::check::Wrong;
 /// Why a run ends without a result. Every one of them is printed, and the exit code is 1.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// No server there.
+    /// No server answers at this address.
     #[error("{server} cannot be reached: {why}")]
     Connect {
-        /// Where.
+        /// The address.
         server: String,
         /// The system's reason.
         why: io::Error,
     },
-    /// The connection ended.
+    /// A connection ended before its time.
     #[error("the connection to {server} was lost: {why}")]
     Lost {
         /// Which server.
@@ -50,7 +50,7 @@ pub enum Failure {
         connection: usize,
         /// Which server.
         server: String,
-        /// How long.
+        /// How long nothing has been answered.
         seconds: u64,
     },
     /// A guarantee was broken.
@@ -73,7 +73,7 @@ pub enum Failure {
         server: String,
         /// The request.
         what: String,
-        /// What is wrong.
+        /// What is wrong with the bytes.
         why: WireError,
     },
     /// Something is in the way of the run.
@@ -85,7 +85,7 @@ pub enum Failure {
     /// A process cannot be looked at.
     #[error("process {pid} cannot be looked at: {why}")]
     Process {
-        /// The server's id.
+        /// The id of the server's process.
         pid: u32,
         /// The system's reason.
         why: io::Error,
@@ -93,7 +93,7 @@ pub enum Failure {
     /// A file cannot be read or written.
     #[error("{}: {why}", path.display())]
     File {
-        /// Which.
+        /// The file's path.
         path: PathBuf,
         /// The system's reason.
         why: io::Error,

@@ -21,7 +21,7 @@ use super::value::Values;
 /// How long nothing may happen while something is waited for.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// One session.
+/// A connection with a session.
 #[derive(Debug)]
 pub(super) struct Member {
     number: usize,
@@ -78,7 +78,7 @@ impl Member {
     }
 }
 
-/// All of them.
+/// The connections of a run, and what waits for their replies.
 #[derive(Debug)]
 pub(super) struct Fleet {
     poll: Poll,
@@ -165,7 +165,8 @@ impl Fleet {
         Err(Failure::Silent { connection, server, seconds: SILENCE.as_secs() })
     }
 
-    /// The same, but nothing may happen; whether something has.
+    /// Wait for something to happen, until the deadline at most, and hand over every frame that has arrived.
+    /// Returns whether anything has happened.
     ///
     /// # Errors
     /// What `arrived` says; a lost connection.

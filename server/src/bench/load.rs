@@ -28,7 +28,7 @@ const SHOW: Duration = Duration::from_millis(250);
 pub(super) struct Plan {
     /// Where the keys are.
     pub(super) paths: Paths,
-    /// What they contain.
+    /// The values of the keys.
     pub(super) values: Values,
     /// How many there are.
     pub(super) keys: u64,

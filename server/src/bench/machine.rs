@@ -28,7 +28,7 @@ pub(super) struct Spent {
     pub(super) wall: Duration,
     /// This process's processor time.
     pub(super) own: Duration,
-    /// Each server's.
+    /// The processor time of each server's process.
     pub(super) servers: Vec<Duration>,
     /// Cores that neither this process nor a server had.
     pub(super) other_cores: f64,
@@ -116,7 +116,7 @@ fn machine() -> io::Result<Duration> {
     busy(&fs::read_to_string("/proc/stat")?).map(ticks).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// Everything in the first line of `/proc/stat` but idle, iowait and the guests, who are in user already.
+/// Everything in the first line of `/proc/stat` but idle, iowait and the guests, which are in user already.
 fn busy(stat: &str) -> Option<u64> {
     let fields = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace();
     let fields: Vec<u64> = fields.map(|field| field.parse().ok()).collect::<Option<_>>()?;

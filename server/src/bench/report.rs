@@ -23,11 +23,11 @@ pub(super) fn histogram() -> Histogram<u64> {
 /// Latencies of one kind of request, in µs.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Latency {
-    /// How many.
+    /// How many requests were measured.
     pub(super) count: u64,
-    /// Per second.
+    /// Requests per second.
     pub(super) throughput: f64,
-    /// Their mean.
+    /// The mean latency.
     pub(super) mean_us: f64,
     /// Half are not longer.
     pub(super) p50_us: f64,
@@ -37,12 +37,12 @@ pub(super) struct Latency {
     pub(super) p99_us: f64,
     /// 99.9 % are not longer.
     pub(super) p999_us: f64,
-    /// The longest.
+    /// The longest latency.
     pub(super) max_us: f64,
 }
 
 impl Latency {
-    /// Of what was recorded in so many seconds; none if there is nothing.
+    /// The latency of what was recorded in `seconds` seconds; none if there is nothing.
     pub(super) fn of(histogram: &Histogram<u64>, seconds: f64) -> Option<Latency> {
         let at = |share: f64| us(histogram.value_at_quantile(share));
         (!histogram.is_empty()).then(|| Latency {
@@ -65,7 +65,7 @@ fn us(ns: u64) -> f64 {
 /// One server's process.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct ServerProcess {
-    /// The server's id.
+    /// The id of the server's process.
     pub(super) pid: u32,
     /// Processor time over the measured time, in cores.
     pub(super) cores: f64,
@@ -90,7 +90,7 @@ pub(super) struct MachineUse {
     pub(super) server_cpu_us_per_op: Option<f64>,
     /// All servers' resident memory at the end, bytes.
     pub(super) server_rss_bytes: Option<u64>,
-    /// The servers.
+    /// What each server's process took.
     pub(super) servers: Vec<ServerProcess>,
     /// Cores taken by all other processes; if no server's process was named they are in here.
     pub(super) other_cores: f64,
@@ -99,7 +99,7 @@ pub(super) struct MachineUse {
 }
 
 impl MachineUse {
-    /// What was spent on so many operations.
+    /// What was spent on this number of operations.
     ///
     /// # Errors
     /// A server's process is gone.

@@ -13,7 +13,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Where it is.
+    /// The address the server is reached at.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }

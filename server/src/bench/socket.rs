@@ -32,7 +32,7 @@ impl Socket {
         Socket { stream, partial: Vec::new(), unsent: Vec::new() }
     }
 
-    /// For registering it.
+    /// The stream, to be registered for events.
     pub(super) fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
     }

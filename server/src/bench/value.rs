@@ -1,8 +1,8 @@
 //! The values that are written, and how a value that was read is known to be the one of its key.
 //!
-//! A value names its key and its version (the eight bytes each at its start) and is filled up with a
-//! pattern that both of them choose: a value of another key, a mixture of two versions or a damaged one
-//! is recognised. Values shorter than 16 bytes carry as much of that as fits.
+//! A value names its key and its version, the eight bytes each at its start. It is filled up with a pattern
+//! that both of them choose. So a value of another key, a mixture of two versions or a damaged one is
+//! recognised. Values shorter than 16 bytes carry as much of that as fits.
 
 /// The bytes at the start that name key and version.
 const HEAD: usize = 16;

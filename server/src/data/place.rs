@@ -59,8 +59,8 @@ impl PlaceArgs {
         Ok(place)
     }
 
-    /// The same for directories that a `zoo.cfg` names and that may still have to be made. What the
-    /// command line names must be there: a mistyped name would otherwise become a directory.
+    /// The place, where directories that a `zoo.cfg` names may still have to be made. What the command line
+    /// names must be there: a mistyped name would otherwise become a directory.
     ///
     /// # Errors
     /// What is wrong with the `zoo.cfg`; a path that is not there.

@@ -7,8 +7,8 @@ use quorate_core::ids::Ticket;
 
 use crate::net::Pressure;
 
-/// Bytes waiting for the log above which a client is only read while nothing of it is in process. A leader then
-/// lets the requests of its learners wait, too.
+/// Bytes waiting for the log above which a client is only read while nothing of it is in process. A leader
+/// then lets the requests of its learners wait, too.
 pub(super) const BUSY: usize = 64 << 20;
 /// Bytes above which neither clients nor a learner's leader are read. Clients that begin to speak are, and so
 /// is every learner of a leader.
@@ -16,8 +16,8 @@ const OVERLOADED: usize = 256 << 20;
 /// After this long without any progress the disk is said not to answer; then after twice as long,
 /// and so on.
 const SILENCE: Duration = Duration::from_secs(10);
-/// While something waits the disk is looked after so often. When that is later than it should be, it was
-/// not the disk that stood still, but this process.
+/// While something waits, the disk is looked after once in this time. When that is later than it should be,
+/// it was not the disk that stood still, but this process.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The batches given to the log writer, oldest first.
@@ -45,22 +45,22 @@ struct Batch {
 /// The disk does not answer, or answers again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Word {
-    /// It does not answer.
+    /// The disk does not answer.
     Silent {
-        /// For so long.
+        /// How long it has not answered.
         time: Duration,
-        /// So many operations wait for it.
+        /// The number of operations that wait for it.
         operations: usize,
-        /// With so many bytes.
+        /// The size of these operations.
         bytes: usize,
     },
-    /// After so long.
+    /// The disk answers after this time.
     Answers(Duration),
 }
 
 impl Backlog {
-    /// A batch was given to the log writer: so many operations and bytes; `last` is the last of its
-    /// tickets.
+    /// A batch was given to the log writer, with this number of operations and bytes; `last` is the last of
+    /// its tickets.
     pub(super) fn given(&mut self, now: Instant, last: Ticket, operations: usize, bytes: usize) {
         if self.batches.is_empty() {
             self.progress = Some(now);

@@ -43,13 +43,13 @@ const HOLD: Duration = Duration::from_secs(3);
 /// What a thread has to say.
 #[derive(Debug)]
 pub(crate) enum Finished {
-    /// This operation and every earlier one is durable; the batch took so long.
+    /// This operation and every earlier one is durable; the batch took this time.
     Done(Ticket, Duration),
-    /// The snapshot is durable; it took so long.
+    /// The snapshot is durable; it took this time.
     SnapshotTaken(Duration),
     /// The snapshot was given up. Nothing is lost: the log has everything.
     SnapshotGivenUp {
-        /// It could not be written; otherwise it was not wanted any more.
+        /// Whether the snapshot could not be written. Otherwise it was not wanted any more.
         failed: bool,
     },
     /// The log cannot be written: the process must end.
@@ -204,7 +204,7 @@ struct Teller {
 
 impl Teller {
     fn tell(&self, finished: Finished) {
-        // If nobody listens any more the process is ending.
+        // If the driver listens no more the process is ending.
         let _ = self.outbox.send(finished);
         let _ = self.waker.wake();
     }
@@ -244,7 +244,7 @@ fn write_log<I: Snapshot>(
     if let Err(why) = storage.settle() {
         return teller.tell(Finished::LogFailed(why));
     }
-    // Nobody waits for it if the process ends for another reason.
+    // The driver does not wait for it if the process ends for another reason.
     let _ = close.send(storage);
 }
 
@@ -451,7 +451,7 @@ mod tests {
         (DiskThreads::start(storage, waker, None, SyncedUpTo::default()).unwrap(), poll)
     }
 
-    /// Its header names the transaction; it is an error transaction.
+    /// An append of an error transaction whose header names the transaction `n`.
     fn append(n: u64) -> StorageOp<Slow> {
         let mut txn = vec![0; 40];
         txn[12..20].copy_from_slice(&n.to_be_bytes());

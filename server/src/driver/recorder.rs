@@ -1,8 +1,8 @@
 //! Writes down every step: `--record`. What leaves the process is in the file before it leaves.
 //!
 //! The file is written once per turn, before the turn's packets are sent and its operations are handed to the
-//! disk. So a process that is killed has told nobody anything that is not in its recording. It is not synced:
-//! a power failure may take the end of it.
+//! disk. So a process that is killed has told nothing that is not in its recording. The file is not synced: a
+//! power failure may take the end of it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -23,10 +23,11 @@ use crate::error::{Error, system};
 /// The environment variable that says where servers record their steps.
 pub(crate) const RECORD: &str = "QUORATE_RECORD";
 
-/// The cheap part of the state is looked at after so many steps, all of it after so many, if the
-/// tree is not larger than this.
+/// After this number of steps the cheap part of the state is recorded.
 const CHEAP_EVERY: u64 = 256;
+/// After this number of steps all of the state is recorded, if the tree is not larger than [`WHOLE_LIMIT`].
 const WHOLE_EVERY: u64 = 16_384;
+/// The most znodes of a tree that is recorded as a whole.
 const WHOLE_LIMIT: usize = 10_000;
 /// What is collected within a turn before it is written anyway, in bytes.
 const CHUNK: usize = 1 << 20;
@@ -84,7 +85,7 @@ impl Recorder {
         };
         recording::write(&mut header, &Record::Header(Box::new(begin)));
         file.write_all(&header).map_err(&failed)?;
-        // Whoever is killed before has begun no recording.
+        // A process that is killed before has begun no recording.
         fs::rename(unfinished(&path), &path).map_err(&failed)?;
         let recorder = Recorder {
             path,
@@ -131,7 +132,7 @@ impl Recorder {
         self.frame = recording::begin_step(&mut self.buffer, now, input);
     }
 
-    /// It was taken.
+    /// The step was taken.
     pub(crate) fn after(&mut self, outputs: &[Output<ClientTxn>], peer: &QuorumPeer<ClientTxn>) {
         recording::finish_step(&mut self.buffer, self.frame, fingerprint::of_outputs(outputs));
         self.steps += 1;
@@ -177,8 +178,8 @@ fn unfinished(path: &Path) -> PathBuf {
     path.with_extension("unfinished")
 }
 
-/// A file that will be named after the server and the time, and is there for nobody else to read: it contains
-/// everything that clients say.
+/// A file that will be named after the server and the time. Only the server's own user may read it: it
+/// contains everything that clients say.
 fn create(dir: &Path, id: ServerId, wall_ms: i64) -> io::Result<(PathBuf, File)> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut at = wall_ms;

@@ -32,8 +32,8 @@ const COMMIT_LOG_BYTES: usize = 64 << 20;
 /// Bytes that one learner may have asked for while a leader's own disk is behind. A learner of ZooKeeper with
 /// a thousand requests of some hundred kilobytes each stays below.
 const MAX_PARKED: usize = 512 << 20;
-/// A learner that lacks more is sent the state: a third of it, as ZooKeeper's `snapshotSizeFactor`
-/// has it, or so little that it is sent in a moment.
+/// A learner that lacks more is sent the state. The limit is a third of the state, as ZooKeeper's
+/// `snapshotSizeFactor` has it, or a size that is sent in a moment.
 const DIFF_LIMIT: SizeLimit = SizeLimit { bytes: 16 << 20, percent: 33 };
 /// What the log may grow to after a snapshot where `snapSizeLimitInKb` is not given. A start holds it in
 /// memory, so it needs at most about twice what the tree takes.
@@ -177,7 +177,7 @@ fn settings(config: &ServerConfig) -> Settings {
         container_check_interval_ms: config.containers.check_interval_ms,
         container_max_per_check: config.containers.max_per_check,
         container_max_never_used_ms: config.containers.max_never_used_ms,
-        // Alone it has nobody to leave the clients to.
+        // Alone it has no other server to leave the clients to.
         leader_serves: config.leader_serves || config.is_standalone(),
         config: (!config.is_standalone()).then_some(ConfigNode { text, version: config.config_version }),
         ..Settings::new(ServerId(config.id.0), tick_ms)

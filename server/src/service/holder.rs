@@ -10,7 +10,7 @@ use crate::storage::{LOCK, StorageError, is_in_use};
 /// A live server on a data directory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Holder {
-    /// This process.
+    /// The process with this id.
     Process(i32),
     /// A process that the system does not name: in another container, most likely.
     Unknown,

@@ -12,7 +12,7 @@ const TAIL_BYTES: u64 = 16 << 10;
 /// A log, and where what a new process says will begin.
 #[derive(Debug)]
 pub(crate) struct LogFile {
-    /// Where it is.
+    /// The path of the log file.
     pub(crate) path: PathBuf,
     since: u64,
 }

@@ -18,7 +18,7 @@ pub(crate) enum Health {
     NotServing,
     /// Something answers that is no such server.
     Strange(String),
-    /// Nothing answers.
+    /// Nothing answers at the port.
     Silent(io::Error),
 }
 

@@ -21,8 +21,8 @@ const WORDS: usize = 16;
 /// The class that runs a ZooKeeper server: it keeps its pid in the same file.
 const JAVA_MAIN: &[u8] = b"org.apache.zookeeper.server.quorum.QuorumPeerMain";
 
-/// Whether the process is there and runs. One that has ended and that its parent has not asked
-/// after does not, once all of its threads have: until then its files are open and its locks held.
+/// Whether the process is there and runs. A process that has ended and that its parent has not asked after
+/// does not run, once all of its threads have ended. Until then its files are open and its locks held.
 pub(super) fn is_alive(pid: i32) -> bool {
     let Some(id) = Pid::from_raw(pid) else { return false };
     if test_kill_process(id) == Err(Errno::SRCH) {
@@ -40,9 +40,9 @@ fn threads(pid: i32) -> usize {
     fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
 }
 
-/// Whether the process runs and is a server with this configuration (an absolute path without
-/// links), or with another one that has the same `dataDir`: that is the same server. Where the system
-/// does not tell what a process was started with, every process is.
+/// Whether the process runs and is a server with this configuration (an absolute path without links). One
+/// with another configuration that has the same `dataDir` is the same server. Where the system does not tell
+/// what a process was started with, every process is.
 pub(super) fn runs(pid: i32, config: &Path, data_dir: &Path) -> bool {
     if !is_alive(pid) {
         return false;
@@ -150,7 +150,7 @@ mod tests {
             assert!(is_alive(pid));
             assert_eq!(runs(pid, &mine, &data), expected, "{words:?}");
             child.kill().unwrap();
-            // Ended, and nobody has asked after it.
+            // Ended, and its parent has not asked after it.
             assert!(gone_by(pid, Instant::now() + Duration::from_secs(10)));
             child.wait().unwrap();
             assert!(!runs(pid, &mine, &data));

@@ -48,7 +48,7 @@ pub(super) fn restart(
     // What has been restarted stays in the list: its client port is known.
     for done in 0..instances.len() {
         // What does not serve first: it may be missing for a quorum. The leader last: otherwise every restart
-        // could cause an election. Who leads may have changed.
+        // could cause an election. Another may lead by now.
         let rank = |instance: &Instance| match instance.health() {
             Some(Health::Serves(mode)) if mode == "leader" => 2,
             Some(Health::Serves(_)) | None => 1,

@@ -22,8 +22,8 @@ use crate::driver::recorder::RECORD;
 use crate::error::{Error, system};
 use crate::storage::StorageError;
 
-/// How long is waited for a server that is up to serve, if nothing is said: a whole ensemble (or a
-/// server that is alone) has to elect, a single member may have to wait for the others' operators.
+/// How long is waited for a server that is up to serve, if nothing is said. A whole ensemble (or a server
+/// that is alone) has to elect. A single member may have to wait for the others' operators.
 pub(super) const ALL_LIMIT: Duration = Duration::from_secs(60);
 const ONE_LIMIT: Duration = Duration::from_secs(5);
 /// How long a process may take to let go of its files after it has ended.
@@ -196,9 +196,8 @@ fn listen(index: usize, out: ChildStdout, teller: &Sender<News>) {
     let _ = teller.send(News::Ended(index));
 }
 
-/// Wait until every server serves or has ended. They may take `limit` for that, but the time until
-/// they are up counts only if `strictly`: there may be a lot of data to read. Answers with those that have
-/// ended.
+/// Wait until every server serves or has ended. They may take `limit` for that. The time until they are up
+/// counts only if `strictly`: there may be a lot of data to read. Answers with those that have ended.
 fn wait(
     launched: &mut [Launched<'_>],
     news: &Receiver<News>,

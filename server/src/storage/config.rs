@@ -23,7 +23,7 @@ pub struct StorageConfig {
 }
 
 impl StorageConfig {
-    /// ZooKeeper's defaults.
+    /// The defaults of ZooKeeper, for this data directory.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         StorageConfig {
             data_dir: data_dir.into(),

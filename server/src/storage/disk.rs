@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 /// A place to keep files.
 ///
-/// What a crash leaves behind: of a file, what was synced with [`Disk::sync`] and any part of what
-/// was done to it later; of a directory, what was synced with [`Disk::sync_dir`] and any of the
-/// later creations, renames and removals. Syncing a file does not sync its name.
+/// What a crash leaves behind of a file: what was synced with [`Disk::sync`] and any part of what was done to
+/// it later. Of a directory: what was synced with [`Disk::sync_dir`] and any of the later creations, renames
+/// and removals. Syncing a file does not sync its name.
 pub trait Disk: Send + Sync + 'static {
     /// An open file.
     type File: Send;
-    /// Held as long as it lives.
+    /// A lock that is taken as long as this value lives.
     type Lock: Send;
 
     /// The names of the files in a directory; directories in it are not ours, whatever they are called.
@@ -72,8 +72,8 @@ pub enum SyncPoint {
     /// The name of a directory that was there: a process that was killed may have made it and not
     /// synced it.
     DirectoryFound,
-    /// The names a start finds, before it acts on them: a rename that a killed process did not sync
-    /// is seen by the next one and lost in a power failure.
+    /// The names a start finds, before it acts on them. A rename that a killed process did not sync is seen
+    /// by the next one and lost in a power failure.
     NamesFound,
     /// The content of the files a start has read, before it is reported as recovered.
     ContentFound,
@@ -117,8 +117,8 @@ pub enum SyncPoint {
     InstallRetiredSnapshots,
     /// The final name of a snapshot that replaces everything, before the next transaction is logged.
     InstallDone,
-    /// What a start has settled, before anything else is written: the first snapshot, epochs that
-    /// were missing, the end of a half-saved `currentEpoch.tmp`, which could be taken for the epoch
+    /// What a start has settled, before anything else is written. That is the first snapshot, epochs that
+    /// were missing, and the end of a half-saved `currentEpoch.tmp`. Such a file could be taken for the epoch
     /// of what will be logged.
     StartSettled,
     /// The mark that a server with an empty disk must not vote, before anything is written that

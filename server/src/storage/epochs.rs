@@ -88,11 +88,10 @@ impl EpochFiles {
 
     /// The epochs of a server whose last transaction is `last`.
     ///
-    /// A missing file is made from `last`, as ZooKeeper does (servers that ran standalone have
-    /// none). A log that has reached a later epoch than `currentEpoch` is what a crash leaves
-    /// between the two: the history of an epoch is written before the epoch (ZOOKEEPER-4643). If
-    /// writing it had begun, it is completed (ZOOKEEPER-1653); a torn number is never taken for
-    /// one, because it must equal `acceptedEpoch`.
+    /// A missing file is made from `last`, as ZooKeeper does (servers that ran standalone have none). A log
+    /// that has reached a later epoch than `currentEpoch` is what a crash leaves between the two. The history
+    /// of an epoch is written before the epoch (ZOOKEEPER-4643). If writing it had begun, it is completed
+    /// (ZOOKEEPER-1653). A torn number is never taken for one, because it must equal `acceptedEpoch`.
     ///
     /// # Errors
     /// The files contradict each other or the log.
@@ -130,8 +129,8 @@ impl Settled {
         (self.accepted, self.current)
     }
 
-    /// Make the files say so. Returns whether the directory is to be synced: at most one file that
-    /// was there is replaced, so any part of it may survive a crash.
+    /// Make the files say so. Returns whether the directory is to be synced. At most one file that was there
+    /// is replaced, so any part of it may survive a crash.
     pub(super) fn write<D: Disk>(&self, disk: &D, paths: &Paths) -> Result<bool, StorageError> {
         let mut changed = false;
         if self.files.accepted != Some(self.accepted) {

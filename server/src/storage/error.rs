@@ -103,7 +103,7 @@ pub enum StorageError {
         .path.display()
     )]
     NoUsableSnapshot {
-        /// The newest one.
+        /// The newest snapshot.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
@@ -117,7 +117,7 @@ pub enum StorageError {
     SnapshotLost {
         /// The snapshot.
         path: PathBuf,
-        /// Where it stood.
+        /// The zxid at which the snapshot stands.
         zxid: Zxid,
         /// What is wrong with it.
         reason: String,

@@ -38,9 +38,9 @@ pub(crate) enum What {
 /// A file in `version-2`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct FoundFile {
-    /// Where it is.
+    /// The file's path.
     pub(crate) path: PathBuf,
-    /// What it is.
+    /// What the file is.
     pub(crate) what: What,
     /// The file's length, in bytes.
     pub(crate) len: u64,

@@ -1,5 +1,5 @@
-//! Reads the logs after a snapshot: which transactions there are, and whether any is missing. Whoever
-//! reads decides what is kept of them.
+//! Reads the logs after a snapshot: which transactions there are, and whether any is missing. The caller
+//! decides what is kept of them.
 //!
 //! Nothing is changed here: what has to be mended comes back as [`Mending`], to be done when
 //! everything else is known to be in order.

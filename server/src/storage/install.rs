@@ -1,21 +1,21 @@
 //! Replacing everything by a leader's snapshot: the old state whole or the new one, never a mix.
 //!
 //! A leader sends its state, the transactions that it ordered meanwhile, and NEWLEADER. Only then is the
-//! history of its epoch complete, and only then may it take the place of the old one, which this server
-//! has vouched for. So a snapshot is held ([`Held`]) under a name that is ignored, with the transactions
-//! after it, until `currentEpoch` is to be written; all three become the truth together. What ends the
-//! wait otherwise (another operation, or too much to hold) makes the truth of what is there.
+//! history of its epoch complete, and only then may it take the place of the old one. This server has vouched
+//! for the old one. So a snapshot is staged ([`Held`]) under a name that is ignored, with the transactions
+//! after it, until `currentEpoch` is to be written. All three become the truth together. What ends the wait
+//! otherwise (another operation, or too much to stage) makes the truth of what is there.
 //!
-//! The one step is the rename to `install.<zxid>-<epoch>-<tail>`: where the snapshot stands, the epoch
-//! that begins with it, and the first transaction of the log after it (0: none), all hexadecimal. That
-//! log is in `installing.<tail>`, in the directory of the logs. Only then is the old state removed and
-//! everything given the name ZooKeeper knows, the snapshot last. A start that finds the marker finishes
-//! the work. Old logs must be gone before the new name is there: their transactions after the
+//! The one step is the rename to `install.<zxid>-<epoch>-<tail>`. The name says where the snapshot stands and
+//! which epoch begins with it. It also says which transaction is the first of the log after it (0: none). All
+//! three are hexadecimal. That log is in `installing.<tail>`, in the directory of the logs. Only then is the
+//! old state removed and everything given the name ZooKeeper knows, the snapshot last. A start that finds the
+//! marker finishes the work. Old logs must be gone before the new name is there: their transactions after the
 //! snapshot's zxid would be replayed on top of it.
 //!
-//! ZooKeeper's state is fuzzy if it works while it sends. How far it reaches is known when it is held no
-//! longer: to the last transaction behind it. The file then says so, with the digest that this
-//! transaction carries, as ZooKeeper's own fuzzy snapshots do.
+//! ZooKeeper's state is fuzzy if it works while it sends. How far it reaches is known when it is staged no
+//! longer: to the last transaction behind it. The file then says so, with the digest that this transaction
+//! carries, as ZooKeeper's own fuzzy snapshots do.
 
 use bytes::Bytes;
 use quorate_core::ids::{Epoch, Ticket, Zxid};
@@ -31,7 +31,7 @@ use super::paths::{INSTALL, INSTALLING, Paths};
 use super::snapshot_file::Body;
 use quorate_core::wire::state::Snapshot;
 
-/// Longer transactions behind a snapshot are not held, in bytes.
+/// The most bytes of transactions that are staged behind a snapshot.
 const MOST_HELD: usize = 64 << 20;
 
 /// A leader's snapshot that is not the truth yet, and the transactions after it.
@@ -71,7 +71,7 @@ impl<D: Disk> Held<D> {
         self.zxid
     }
 
-    /// Add a transaction after it. Returns whether more can be held.
+    /// Add a transaction after it. Returns whether more can be staged.
     pub(super) fn append(&mut self, ticket: Ticket, zxid: Zxid, txn: Bytes) -> bool {
         self.bytes += txn.len();
         self.tail.push((zxid, txn));
@@ -111,7 +111,7 @@ impl<D: Disk> Held<D> {
     }
 }
 
-/// Write the log after a held snapshot beside everything, and make it and its name durable.
+/// Write the log after a staged snapshot beside everything, and make it and its name durable.
 fn write_tail<D: Disk>(
     disk: &D,
     paths: &Paths,

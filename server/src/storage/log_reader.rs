@@ -5,20 +5,20 @@
 //!
 //! # What an unfinished write leaves
 //!
-//! A batch of records is written behind the last one, where the file has zeros or ends, and then synced.
-//! Both this server and ZooKeeper do it like this. A process that is killed has written a first part of
-//! its batch. When the power fails, any of the batch's sectors may be on the disk and any may not: then
-//! the zeros that were there before are read. What is on the disk is what was written; nothing else
-//! comes into being.
+//! A batch of records is written behind the last one, where the file has zeros or ends, and then synced. Both
+//! this server and ZooKeeper do it like this. A process that is killed has written a first part of its batch.
+//! When the power fails, any of the batch's sectors may be on the disk and any may not. In place of a missing
+//! one the zeros that were there before are read. What is on the disk is what was written; nothing else comes
+//! into being.
 //!
 //! So the first record that is not whole is torn and was not acknowledged, if ([`Damage::torn`])
 //!
 //! * it ends before its end and zeros follow, or the file ends there, or
 //! * a whole sector of it is zeros.
 //!
-//! A record whose bytes are all there, and are not what its checksum says, was changed after it was
-//! written. It may have been acknowledged, and so may everything behind it. The same is true of a hole
-//! with an intact record behind it: it may be of the last batch, but no byte tells where that began.
+//! A record whose bytes are all there, and are not what its checksum says, was changed after it was written.
+//! It may have been acknowledged, and so may everything behind it. The same is true of a hole with an intact
+//! record behind it. It may be of the last batch, but no byte tells where that began.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ const TELLING: u64 = 5;
 pub(crate) struct Record {
     /// Where the record starts.
     pub(crate) at: u64,
-    /// Where it ends.
+    /// Where the record ends.
     pub(crate) end: u64,
     /// The transaction's zxid.
     pub(crate) zxid: Zxid,
@@ -62,7 +62,7 @@ pub(crate) struct Record {
 /// What comes after the last record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Ending {
-    /// Nothing, or zeros.
+    /// Nothing follows, or only zeros.
     Clean,
     /// Something that is no record.
     Damage(Damage),
@@ -71,12 +71,12 @@ pub(crate) enum Ending {
 /// Something that is no record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Damage {
-    /// Where.
+    /// Where the damage begins, in bytes.
     pub(crate) at: u64,
     /// What is wrong.
     pub(crate) what: String,
-    /// Whether it is what an unfinished write leaves. Then it was never synced, and nobody was told
-    /// that it is in the log.
+    /// Whether it is what an unfinished write leaves. Then it was never synced, and no server or client was
+    /// told that it is in the log.
     pub(crate) torn: bool,
     /// Where what is no transaction ends: behind it are zeros, or nothing.
     pub(crate) ends: u64,

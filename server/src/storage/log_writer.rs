@@ -19,9 +19,9 @@ use crate::mutation::mutated;
 
 /// This much is collected before it is written, in bytes.
 const CHUNK: usize = 1 << 20;
-/// Small batches are written into zeros that are on disk already, this much at a time, in bytes:
-/// then a sync has no new blocks to note (measured on ext4: 0.2 ms instead of 0.36 ms). Batches of
-/// more than an eighth of it are not worth writing everything twice.
+/// Small batches are written into zeros that are on disk already, this much at a time, in bytes. Then a sync
+/// has no new blocks to note (measured on ext4: 0.2 ms instead of 0.36 ms). Batches of more than an eighth of
+/// it are not worth writing everything twice.
 const ZEROS: usize = 1 << 20;
 /// A file is extended when less than this is left, in bytes (`FilePadding`).
 const MARGIN: u64 = 4096;

@@ -152,9 +152,9 @@ impl<D: Disk> Storage<D> {
         Ok((Storage { disk, paths, log, snapshots, held: None, failed: None, _locks: locks }, recovered))
     }
 
-    /// Carry out operations in order. When this returns, all of them are durable, except for those that
-    /// wait ([`Storage::is_holding`]): a leader's snapshot and what is appended after it become durable
-    /// with the next operation of another kind, or with [`Storage::settle`].
+    /// Carry out operations in order. When this returns, all of them are durable, except for those that wait
+    /// ([`Storage::is_holding`]). A leader's snapshot and what is appended after it become durable with the
+    /// next operation of another kind, or with [`Storage::settle`].
     ///
     /// # Errors
     /// After an error nothing more is done: which operations are durable is found out by the next
@@ -266,9 +266,9 @@ impl<D: Disk> Storage<D> {
         Ok(())
     }
 
-    /// While a leader's snapshot is held, transactions wait with it, and the epoch that begins with it
-    /// makes all of it the truth; with these nothing more is to be done. Any other operation comes back:
-    /// it is done after what was held. `done` is what is durable.
+    /// While a leader's snapshot is staged, transactions wait with it. The epoch that begins with it makes
+    /// all of it the truth. With these operations nothing more is to be done. Any other operation comes back:
+    /// it is done after what was staged. `done` is what is durable.
     fn hold<I>(
         &mut self,
         op: StorageOp<I>,

@@ -15,7 +15,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::disk::{Disk, SyncPoint};
 use super::real_disk::{file_names, next_data};
 
-/// See the module.
+/// A disk that takes changes and passes none of them on.
 #[derive(Default)]
 pub struct Overlay {
     /// What was changed; `None`: it was removed.

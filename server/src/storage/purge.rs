@@ -61,7 +61,7 @@ impl<D: Disk> Purger<D> {
         drop(known);
         let mut purged = Purged::default();
         for path in old {
-            // While this is held history is not replaced, nor has it been.
+            // While this lock is taken history is not replaced, nor has it been.
             let known = self.snapshots.lock();
             if known.generation() != generation {
                 break;
@@ -72,7 +72,7 @@ impl<D: Disk> Purger<D> {
     }
 }
 
-/// Purge the directories of a server that does not run: `retain` as in [`Purger::purge`], but every
+/// Purge the directories of a server that does not run. `retain` is as in [`Purger::purge`], but every
 /// snapshot that is to stay is read to its end.
 ///
 /// # Errors
@@ -164,8 +164,8 @@ fn remove<D: Disk>(disk: &D, path: PathBuf, purged: &mut Purged) -> Result<(), S
     Ok(())
 }
 
-/// Whether a snapshot begins and ends as a complete one does; of a compressed one only the beginning
-/// tells something, and one that cannot be read is of no use.
+/// Whether a snapshot begins and ends as a complete one does. Of a compressed one only the beginning tells
+/// something. One that cannot be read is of no use.
 fn looks_complete<D: Disk>(disk: &D, name: &SnapshotName) -> Result<bool, StorageError> {
     let look = || -> io::Result<bool> {
         let file = disk.open(&name.path)?;

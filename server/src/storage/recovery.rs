@@ -20,7 +20,7 @@
 //! ([`PassedOver`]). The first snapshot of all (`snapshot.0`) contains no transaction: if it is torn,
 //! the state before every transaction stands for it.
 //!
-//! **A fuzzy one that reaches beyond the log** has effects of transactions that cannot be named any more:
+//! **A fuzzy one that reaches beyond the log** has effects of transactions that cannot be named any more.
 //! ZooKeeper was killed before its log was flushed. It is treated like a damaged one, so an older one stands
 //! for it if the log contains what its name says. If there is no older one it is refused.
 //!
@@ -61,9 +61,9 @@ pub struct Recovered<I> {
     pub image: I,
     /// The log after it, oldest first, without a gap.
     pub entries: Vec<(Zxid, Bytes)>,
-    /// Whether the history is the truth even if it is empty: false on a server that came up with
-    /// an empty disk where `db.autocreate=false` and the `initialize` file was not made, until it
-    /// has a leader's complete history.
+    /// Whether the history is the truth even if it is empty. False on a server that came up with an empty
+    /// disk where `db.autocreate=false` and the `initialize` file was not made. Such a server's history is
+    /// the truth once it has a leader's complete history.
     pub trusted: bool,
 }
 
@@ -115,7 +115,7 @@ impl fmt::Display for PassedOver {
 pub(super) struct Opened<D: Disk, I> {
     pub(super) paths: Paths,
     pub(super) locks: Vec<D::Lock>,
-    /// Without the entries.
+    /// What was recovered, without the log's entries.
     pub(super) recovered: Recovered<I>,
     /// Snapshots that are torn.
     pub(super) passed_over: Vec<PassedOver>,
@@ -240,7 +240,7 @@ fn ensure_dir<D: Disk>(disk: &D, dir: &Path, create: bool) -> Result<(), Storage
     };
     if exists(disk, dir)? {
         return match disk.sync_dir(parent, SyncPoint::DirectoryFound) {
-            // Then it was somebody else who made it.
+            // Then another process has made it.
             Err(denied) if denied.kind() == ErrorKind::PermissionDenied => Ok(()),
             synced => synced.during("sync", parent),
         };

@@ -35,10 +35,10 @@ pub type ItemError = Box<dyn Error + Send + Sync>;
 
 /// This much is written or read at once, in bytes.
 const CHUNK: usize = 1 << 18;
-/// A file that ends with so many zeros was not written to its end: what a snapshot ends with is not
-/// zero, and a compressed one ends with a few at most. In bytes.
+/// A file that ends with this number of zeros, in bytes, was not written to its end. What a snapshot ends
+/// with is not zero, and a compressed one ends with a few zeros at most.
 const ZERO_TAIL: u64 = 512;
-/// What begins and ends compressed content takes at least so many bytes.
+/// The fewest bytes that begin and end compressed content.
 const GZIP_LEN: u64 = 18;
 
 /// Write a snapshot that stands at `zxid` to a file that will get its final name later, and make
@@ -58,7 +58,7 @@ pub(super) struct Body<D: Disk> {
     file: D::File,
     path: PathBuf,
     adler: Adler32,
-    /// Where it ends.
+    /// Where the file ends so far, in bytes.
     at: u64,
 }
 
@@ -211,15 +211,15 @@ pub(crate) fn read_items<D: Disk>(
 /// The longest end of a snapshot by which it is known: the mark before a section, a digest, a seal.
 const END: usize = END_MARK.len() + 20 + SEAL_LEN;
 
-/// Whether a file that ends like this was written to its end: with a seal, and the mark of what is
-/// before it in its place. What is before it is the tree, or a seal and a section of 8 or 20 bytes.
+/// Whether a file that ends like this was written to its end. Then there is a seal, and the mark of what is
+/// before it in its place. Before the seal is the tree, or another seal and a section of 8 or 20 bytes.
 fn is_an_end(end: &[u8; END]) -> bool {
     let has_mark = |at: usize| end[..at].ends_with(&END_MARK);
     has_mark(END) && [0, 8, 20].iter().any(|section| has_mark(END - SEAL_LEN - section))
 }
 
-/// The length of a file without the zeros at its end, if there are so many that they are none of its
-/// content.
+/// The length of a file without the zeros at its end, if there are too many of them to be a part of
+/// its content.
 fn written_len<D: Disk>(disk: &D, file: &D::File, len: u64) -> io::Result<u64> {
     let (mut end, mut block) = (len, vec![0; CHUNK]);
     while end > 0 {
@@ -357,6 +357,6 @@ pub(super) struct SnapshotName {
     pub(super) zxid: Zxid,
     /// How it is compressed.
     pub(super) compression: Compression,
-    /// Where it is.
+    /// The snapshot's path.
     pub(super) path: PathBuf,
 }

@@ -1,8 +1,8 @@
 //! Dropping the end of history: no transaction after a zxid may be left, in any file.
 //!
-//! The intent is written first (`truncate.<zxid>`), so that a crash leaves the history either as it
-//! was or, once the next start has finished the work, truncated. ZooKeeper keeps one transaction too
-//! many if the zxid is in no log, keeps snapshots that contain later ones, and syncs nothing.
+//! The intent is written first (`truncate.<zxid>`). So a crash leaves the history either as it was or, once
+//! the next start has finished the work, truncated. ZooKeeper keeps one transaction too many if the zxid is
+//! in no log, keeps snapshots that contain later ones, and syncs nothing.
 
 use std::path::{Path, PathBuf};
 

@@ -108,7 +108,7 @@ fn sorted(names: &[String]) -> Vec<String> {
     names
 }
 
-/// A stat.
+/// What the judge calls this Stat.
 pub fn stat(stat: &record::Stat) -> Stat {
     Stat {
         czxid: stat.czxid.0 as i64,
@@ -125,12 +125,12 @@ pub fn stat(stat: &record::Stat) -> Stat {
     }
 }
 
-/// A list.
+/// What the judge calls this access control list.
 pub fn grants(acl: &[Acl]) -> Vec<Grant> {
     acl.iter().map(|entry| Grant { perms: entry.perms, to: identity(&entry.id) }).collect()
 }
 
-/// An identity.
+/// What the judge calls this identity.
 pub fn identity(id: &Id) -> Identity {
     Identity { scheme: id.scheme.clone(), id: id.id.clone() }
 }

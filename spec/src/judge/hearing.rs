@@ -110,7 +110,7 @@ struct Connection {
     proofs: VecDeque<i32>,
 }
 
-/// One server's process.
+/// The clients of one server's process, as the judge follows them.
 #[derive(Debug)]
 pub struct Hearing {
     server: usize,

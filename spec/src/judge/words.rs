@@ -39,7 +39,7 @@ pub struct Identity {
 /// An entry of an ACL: bits 1 read, 2 write, 4 create, 8 delete, 16 admin.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Grant {
-    /// The bits.
+    /// The bits of the permissions.
     pub perms: i32,
     /// Whom they are given.
     pub to: Identity,

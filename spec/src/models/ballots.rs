@@ -1,5 +1,5 @@
-//! Elections in which a vote of an earlier round is for something that is no longer true: the histories have
-//! changed in between, by a synchronisation.
+//! Elections in which a vote of an earlier round is for something that is no longer true. A synchronisation
+//! has changed the histories in between.
 
 use quorate_core::config::ElectionMode;
 use quorate_core::election::ServerState;
@@ -37,13 +37,13 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
     ]
 }
 
-/// A disk of this epoch whose log holds so many transactions of the first.
+/// A disk of this epoch whose log holds the first `len` transactions of epoch 1.
 fn disk(epoch: u32, len: u32) -> Durable {
     let log = (1..=len).map(|c| Zxid::new(1, c)).map(|zxid| (zxid, Byte::logged(zxid))).collect();
     Durable { accepted_epoch: epoch, current_epoch: epoch, log, ..Durable::empty() }
 }
 
-/// Nobody hears another's vote, nobody gives up: what is between a leader and its learners happens.
+/// No server hears another's vote or gives its leader up: what is between a leader and its learners happens.
 fn quorum_port(action: &Action) -> bool {
     !matches!(action, Action::Vote { .. } | Action::Decide(_) | Action::PhaseLimit(_))
 }
@@ -68,19 +68,19 @@ fn votes(world: &World) -> Ensemble {
 fn four(disks: [Durable; 4], variant: Variant) -> Run {
     let members = (1..).map(ServerId).zip([1, 1, 1, 2]).collect();
     let verifier = QuorumVerifier::Hierarchical(vec![Group { members }]);
-    // A vote may also be late for who has a leader by then.
+    // A vote may also be late for a server that has a leader by then.
     let setting = Setting { eager: false, ..setting_of(&verifier, 0, ElectionMode::Fast, variant) };
     Run::start(setting, disks.into())
 }
 
-/// Who has waited long enough for a better vote decides.
+/// A server that has waited long enough for a better vote decides.
 fn decide(run: &mut Run, servers: &[usize]) {
     for i in servers.iter().filter(|i| run.0.armed(**i, Timer::ElectionDecide)).copied().collect::<Vec<_>>() {
         run.act(&Action::Decide(i));
     }
 }
 
-/// Server 1 has a tail that nobody else has, and 2 votes for it. But 4 is of a later epoch, led 1 and
+/// Server 1 has a tail that no other server has, and 2 votes for it. But 4 is of a later epoch, led 1 and
 /// truncated it, and then lost it without noticing; 3 followed 4 in vain.
 fn shrunk(variant: Variant) -> Ensemble {
     let mut run = four([disk(1, 2), disk(1, 1), disk(1, 1), disk(2, 1)], variant);

@@ -84,8 +84,8 @@ pub fn catalogue() -> Vec<ModelSpec> {
         },
         ModelSpec {
             name: "sync-faults",
-            composes: "as zab-sync, and somebody dies in the middle of DIFF, TRUNC and SNAP; window of committed \
-                       proposals too small",
+            composes: "as zab-sync, and a server dies in the middle of DIFF, TRUNC and SNAP; window of \
+                       committed proposals too small",
             bounds: "3 servers, 3 divergences of logs, 2 elections, 1 fault",
             unique: 270_151,
             expected: Expected::Holds,
@@ -136,8 +136,8 @@ pub fn catalogue() -> Vec<ModelSpec> {
         ModelSpec {
             name: "election-weights",
             composes: "as election, with hierarchical quorums",
-            bounds: "3 servers in one group, started in any order; weights 2, 1, 1 or 1, 1, 0; 2 assignments of (epoch, \
-                     last zxid) each; 2 rounds",
+            bounds: "3 servers in one group, started in any order. Weights 2, 1, 1 or 1, 1, 0; 2 assignments \
+                     of (epoch, last zxid) each; 2 rounds",
             unique: 86_557,
             expected: Expected::Holds,
             build: |variant| Box::new(groups::weights(variant)),
@@ -152,7 +152,7 @@ pub fn catalogue() -> Vec<ModelSpec> {
         },
         ModelSpec {
             name: "cut-off",
-            composes: "from every state of zab-oracle, all connections lead nowhere for good: everybody gives up",
+            composes: "from every state of zab-oracle, all connections lead nowhere for good: all servers give up",
             bounds: "3 servers, 1 election, 1 transaction, no fault before the cut",
             unique: 9_002,
             expected: Expected::Holds,
@@ -160,7 +160,7 @@ pub fn catalogue() -> Vec<ModelSpec> {
         },
         ModelSpec {
             name: "recovers",
-            composes: "from every state of zab-oracle, faults over: everybody can serve again",
+            composes: "from every state of zab-oracle, faults over: all servers can serve again",
             bounds: "3 servers, 1 election and 1 fault before, 1 election after",
             unique: 41_713,
             expected: Expected::Holds,
@@ -169,8 +169,8 @@ pub fn catalogue() -> Vec<ModelSpec> {
         ModelSpec {
             name: "whole",
             composes: "QuorumPeer whole: election, quorum port, disks with separate write and sync",
-            bounds: "3 servers, 2 epochs, 1 transaction, 1 fault (crash, cut, silence, timeout); in the first round \
-                     of an election the pause for a better vote may be too short",
+            bounds: "3 servers, 2 epochs, 1 transaction, 1 fault (crash, cut, silence, timeout). In the \
+                     first round of an election the pause for a better vote may be too short",
             unique: 3_770_886,
             expected: Expected::Holds,
             build: |variant| {

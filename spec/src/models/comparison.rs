@@ -24,8 +24,9 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
         ModelSpec {
             name: "zab-order",
             composes: "as zab-oracle, with two transactions outstanding: the workload of multi-two",
-            bounds: "3 servers, 1 fault; an established leader, 2 transactions, 2 more elections; or the logs of the \
-                     primaries that multi-two's counterexample has at its third, 1 election, 1 transaction",
+            bounds: "3 servers, 1 fault. An established leader, 2 transactions, 2 more elections. Or the \
+                     logs of the primaries that multi-two's counterexample has at its third, 1 election, 1 \
+                     transaction",
             unique: 498_400,
             expected: Expected::Holds,
             build: |variant| Box::new(zab_order(variant)),
@@ -72,7 +73,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
         },
         ModelSpec {
             name: "fast",
-            composes: "Fast Paxos: 2 clients ask the acceptors directly; a collision is followed by a fast round",
+            composes: "Fast Paxos: 2 clients ask the acceptors directly. A collision is followed by a fast round",
             bounds: "3 acceptors, any number of rounds",
             unique: 327,
             expected: Expected::Livelock(6, 7),
@@ -110,7 +111,7 @@ fn paxos<P: Protocol>(protocol: P, variant: Variant) -> Box<dyn Searchable> {
     Box::new(Checked { protocol, salt: variant.salt })
 }
 
-/// A leader of epoch 1 that everybody follows and that has nothing to do; then transactions and a fault.
+/// A leader of epoch 1 that all servers follow and that has nothing to do; then transactions and a fault.
 fn order(variant: Variant, invariants: &'static [Invariant]) -> Ensemble {
     let quiet = Budget { elections: 1, ..Budget::default() };
     let mut ensemble = zab(3, ElectionMode::Oracle, quiet, vec![Durable::empty(); 3], variant);
@@ -120,7 +121,8 @@ fn order(variant: Variant, invariants: &'static [Invariant]) -> Ensemble {
     Ensemble { invariants, ..ensemble }
 }
 
-/// The same, and what two primaries have left behind when multi-Paxos with a window of two fails.
+/// [`order`] with the properties of ZAB, and what two primaries have left behind when multi-Paxos with a
+/// window of two fails.
 fn zab_order(variant: Variant) -> Ensemble {
     let mut ensemble = order(variant, properties::ZAB);
     let left = |epoch, log: &[(u32, u32)]| {
@@ -147,7 +149,7 @@ const CLAIM_LOGGED: &[Invariant] = &[Invariant {
     },
 }];
 
-/// A restart of everybody after epoch 1.
+/// A restart of all servers after epoch 1.
 fn clock(variant: Variant) -> Ensemble {
     const CLAIM: &[Invariant] = &[Invariant {
         name: "EpochIsClock",

@@ -27,16 +27,16 @@ pub fn deep() -> Vec<DeepSpec> {
         DeepSpec {
             name: "election-5",
             composes: ELECTION,
-            bounds: "5 voters, one of which never starts; the others start in any order, all 16 assignments of last zxid \
-                     in {1, 2}; who has decided stays with it",
+            bounds: "5 voters, one of which never starts. The others start in any order, all 16 assignments \
+                     of last zxid in {1, 2}. A server that has decided stays with its leader",
             unique: Some(40_317_248),
             build: |variant| Box::new(four_of_five(variant)),
         },
         DeepSpec {
             name: "election-groups",
             composes: ELECTION,
-            bounds: "4 servers in groups {1}, {2}, {3, 4} with the same (epoch, last zxid), all started; who has a leader \
-                     answers at once and stays with it",
+            bounds: "4 servers in groups {1}, {2}, {3, 4} with the same (epoch, last zxid), all started. A \
+                     server that has a leader answers at once and stays with it",
             unique: Some(1_431_460),
             build: |variant| Box::new(groups::election(variant)),
         },

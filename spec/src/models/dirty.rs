@@ -1,6 +1,6 @@
 //! Synchronisation of a server whose state cannot be truncated: its snapshot has transactions that were never
-//! committed, as a ZooKeeper leader writes one when it starts, or was written while transactions were
-//! applied.
+//! committed. A ZooKeeper leader writes such a snapshot when it starts, and any server may write one while it
+//! applies transactions.
 
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
     vec![
         ModelSpec {
             name: "dirty",
-            composes: "as zab-oracle, begun when one server has a snapshot of more than was ever committed, or a \
-                       snapshot that may have some of it; what two servers have is committed",
+            composes: "as zab-oracle, begun when one server has a snapshot of more than was ever committed, \
+                       or a snapshot that may have some of it. What two servers have is committed",
             bounds: "3 servers, 7 beginnings, 2 elections, 1 transaction or 1 fault",
             unique: 545_508,
             expected: Expected::Holds,
@@ -75,7 +75,7 @@ fn lacks_committed(fuzzy: bool) -> Beginning {
     }
 }
 
-/// Server 1 has a snapshot of what a dead leader alone proposed; the others have begun an epoch without it,
+/// Server 1 has a snapshot of what a dead leader alone proposed. The others have begun an epoch without it,
 /// empty or with a transaction of its own.
 fn foreign(history: &[(Zxid, Byte)]) -> Beginning {
     let dirty = [txn(1, 1), txn(1, 2)];

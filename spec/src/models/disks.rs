@@ -1,5 +1,5 @@
-//! What disks do besides appending: a snapshot is written beside the log, in its own time; a disk is gone,
-//! and its server comes back with an empty one that nobody vouches for.
+//! What disks do besides appending: a snapshot is written beside the log, in its own time. A disk is gone,
+//! and its server comes back with an empty one that no configuration vouches for.
 
 use quorate_core::config::{Constant, ElectionMode, PeerConfig};
 use quorate_core::ids::Zxid;
@@ -14,8 +14,8 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
     vec![
         ModelSpec {
             name: "snapshots",
-            composes: "as zab-oracle, begun when everybody serves; everybody begins a snapshot after every transaction, \
-                       which is on disk before the log has that transaction, or long after",
+            composes: "as zab-oracle, begun when all servers serve. Each begins a snapshot after every \
+                       transaction, which is on disk before the log has that transaction, or long after",
             bounds: "3 servers, 2 transactions, 1 fault, 1 more election",
             unique: 938_632,
             expected: Expected::Holds,
@@ -23,8 +23,8 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
         },
         ModelSpec {
             name: "lost-disk",
-            composes: "as whole and as zab-oracle, begun when everybody serves; the disk of one server is gone when its \
-                       process dies",
+            composes: "as whole and as zab-oracle, begun when all servers serve; the disk of one server is \
+                       gone when its process dies",
             bounds: "3 servers, of which the leader or a follower is the one, 1 transaction, 1 fault, 2 rounds or 1 more \
                      election",
             unique: 440_326,
@@ -59,7 +59,7 @@ fn snapshots(variant: Variant) -> Ensemble {
     }
 }
 
-/// A leader that everybody follows, and this to come.
+/// A leader that all servers follow, and this to come.
 fn served(setting: Setting, budget: Budget) -> World {
     let disks = vec![Durable::empty(); setting.configs.len()];
     let mut run = Run::start(setting, disks);

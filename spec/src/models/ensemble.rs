@@ -8,7 +8,7 @@ use stateright::{Model, Property};
 /// [`World::next`].
 #[derive(Clone, Debug)]
 pub struct Ensemble {
-    /// Where it begins.
+    /// The initial states.
     pub init: Vec<World>,
     /// What must hold in every state.
     pub invariants: &'static [Invariant],
@@ -39,7 +39,7 @@ pub struct Reachable {
 }
 
 impl Ensemble {
-    /// This model, whose states are told apart by who is who only where that makes a difference.
+    /// This model, in which states that differ only in the names of interchangeable servers count as one.
     #[must_use]
     pub fn with_symmetry(self) -> Ensemble {
         Ensemble { init: self.init.iter().map(World::with_symmetry).collect(), ..self }

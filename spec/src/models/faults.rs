@@ -14,7 +14,7 @@ use crate::byte::Byte;
 use crate::properties::invariant::Invariant;
 use crate::world::{Action, Budget, QuorumPort, Setting, World};
 
-/// The rounds after which nobody gives a leader up any more.
+/// The rounds after which no server gives a leader up any more.
 const ROUNDS: u8 = 2;
 
 /// Servers die and start again; a follower whose leader does not lead looks for another, and one may without
@@ -72,7 +72,7 @@ pub(super) fn reconnecting(variant: Variant) -> Ensemble {
     }
 }
 
-/// Whoever has a leader that does not lead looks for another, up to the bound on rounds.
+/// A server whose leader does not lead looks for another, up to the bound on rounds.
 pub(super) fn imagining(ensemble: Ensemble) -> Ensemble {
     let imagined = |world: &World| world.with_quorum_port(QuorumPort::Imagined);
     Ensemble {
@@ -103,8 +103,8 @@ const LEADER: ServerId = ServerId(4);
 /// The index of the one that claims to lead without being followed.
 const STALE: usize = 4;
 
-/// Servers 2, 3 and 4 have a leader, 5 was their leader before and does not know that it is no more; what
-/// they said to it has yet to arrive. Then 1 comes, or an observer.
+/// Servers 2, 3 and 4 have a leader. Server 5 was their leader before and does not know that it is no more;
+/// what they said to it has yet to arrive. Then 1 comes, or an observer.
 pub(super) fn late(variant: Variant) -> Ensemble {
     let voters = QuorumVerifier::Majority((1..=5).map(ServerId).collect());
     let budget = Budget { elections: u8::MAX, ..Budget::default() };
@@ -138,7 +138,7 @@ fn joined(world: &World, i: usize) -> bool {
     world.peers().any(|(j, p)| j == i && p.status().leader == Some(LEADER))
 }
 
-/// Start those who are down, and let these servers talk among themselves until they have decided.
+/// Start the servers that are down, and let these servers talk among themselves until they have decided.
 fn drive(world: &mut World, servers: &[usize]) {
     for i in servers {
         if world.peers().all(|(j, _)| j != *i) {

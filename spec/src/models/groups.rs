@@ -14,8 +14,8 @@ use super::worlds::{
 };
 use crate::world::{Budget, Durable, Setting, World};
 
-/// Servers 1 and 2 alone in a group each, 3 and 4 together: {1, 2} is a quorum though it is half of the
-/// servers, {1, 3} and {2, 4} are none, and no majority helps {3, 4} without 1 or 2.
+/// Servers 1 and 2 alone in a group each, 3 and 4 together. {1, 2} is a quorum though it is half of the
+/// servers; {1, 3} and {2, 4} are none. No majority helps {3, 4} without 1 or 2.
 fn verifier() -> QuorumVerifier {
     let group = |ids: &[i64]| Group { members: ids.iter().map(|id| (ServerId(*id), 1)).collect() };
     QuorumVerifier::Hierarchical(vec![group(&[1]), group(&[2]), group(&[3, 4])])
@@ -68,7 +68,7 @@ pub(super) fn weights(variant: Variant) -> Ensemble {
     }
 }
 
-/// With an oracle.
+/// ZAB with groups and an election oracle.
 pub(super) fn zab(variant: Variant) -> Ensemble {
     zab_within(Budget { faults: 0, txns: 1, elections: 2, resends: 0 }, variant)
 }

@@ -34,7 +34,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
     ]
 }
 
-/// With an oracle.
+/// ZAB with an election oracle, where servers are spared nothing but older votes.
 pub(super) fn zab(budget: Budget, variant: Variant) -> Ensemble {
     let harsh = Harsh { older_votes: 0, ..Harsh::ALL };
     let setting = Setting { harsh, ..setting(3, ElectionMode::Oracle, variant) };

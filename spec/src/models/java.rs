@@ -40,7 +40,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
         },
         ModelSpec {
             name: "java-sync",
-            composes: "as java-one, from logs that have diverged: DIFF, TRUNC and SNAP both ways, and somebody dies",
+            composes: "as java-one, from logs that have diverged: DIFF, TRUNC and SNAP both ways, and a server dies",
             bounds: "3 servers of which the second or the third is the one, 3 divergences of logs, 2 elections, 1 fault",
             unique: 520_895,
             expected: Expected::Holds,
@@ -48,8 +48,8 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
         },
         ModelSpec {
             name: "java-dirty",
-            composes: "as java-one, begun when the one has led twice and has a snapshot of more than was ever committed; or a \
-                       Quorate server starts on its disk",
+            composes: "as java-one, begun when the one has led twice and has a snapshot of more than was \
+                       ever committed. Or a Quorate server starts on its disk",
             bounds: "3 servers, 2 elections, 1 transaction or 1 fault",
             unique: 244_257,
             expected: Expected::Holds,
@@ -57,8 +57,9 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
         },
         ModelSpec {
             name: "java-named",
-            composes: "as java-two, begun when a Quorate leader that was not established has sent an observer its state and \
-                       died: the state has, or lacks, what the next leader lacks, or has",
+            composes: "as java-two, begun when a Quorate leader that was not established has sent an \
+                       observer its state and died. The state has, or lacks, what the next leader lacks, or \
+                       has",
             bounds: "3 voters of which two behave as ZooKeeper does, an observer that does or does not, 1 election, \
                      1 transaction",
             unique: 249_082,
@@ -78,8 +79,8 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
         },
         ModelSpec {
             name: "java-old-acks",
-            composes: "as java-two, with a ZooKeeper leader that counts acknowledgements of earlier connections, begun when \
-                       everybody serves",
+            composes: "as java-two, with a ZooKeeper leader that counts acknowledgements of earlier \
+                       connections, begun when all servers serve",
             bounds: "3 servers, the second leads and the third behaves as it does, 1 transaction, 1 fault, no election",
             unique: 3_122,
             expected: Expected::Violates("CommittedSurvives", 11),
@@ -224,8 +225,8 @@ fn diverged(places: &[&[usize]], flaws: Flaws, variant: Variant) -> Ensemble {
     }
 }
 
-/// The third server behaves as ZooKeeper does. It has begun to lead with a transaction that it alone has, and has
-/// a snapshot of it. What the first server lacks is committed. All are up and look for a leader.
+/// The third server behaves as ZooKeeper does. It has begun to lead with a transaction that it alone has, and
+/// has a snapshot of it. What the first server lacks is committed. All are up and look for a leader.
 fn dirty(flaws: Flaws, variant: Variant) -> Ensemble {
     let mut run = Run::start(mixed(&[2], flaws, variant), vec![Durable::empty(); 3]);
     run.act(&Action::Lead(2));
@@ -243,7 +244,7 @@ fn dirty(flaws: Flaws, variant: Variant) -> Ensemble {
     run.0.submit(2, Byte(b'c'));
     run.act(&Action::Crash(1, 0));
     run.act(&Action::Crash(2, 1));
-    // It leads again, and dies before anybody follows.
+    // It leads again, and dies before any server follows.
     run.act(&Action::Start(2));
     run.act(&Action::Lead(2));
     run.act(&Action::Crash(2, 1));
@@ -333,8 +334,8 @@ fn reads_history(w: &World, action: &Action, learner: usize) -> bool {
     connection.learner == learner && !matches!(first, Some(Packet::LeaderInfo { .. }))
 }
 
-/// Where nothing can happen any more, all servers that serve have everything that was delivered, and one of them
-/// is an established leader. Or there is none, and the bound on elections is used up.
+/// Where nothing can happen any more, all servers that serve have everything that was delivered, and one of
+/// them is an established leader. Or there is none, and the bound on elections is used up.
 fn quiet_mixed_ensemble_agrees(w: &World) -> bool {
     let java = || w.java_peers().filter(|(_, java)| java.serving());
     let agrees = java().all(|(_, java)| {

@@ -1,6 +1,5 @@
-//! What takes one wrong step to go wrong where everything else is well: servers that come to an ensemble
-//! which does without them, an election that one proposal of long ago could turn, a client that asks too
-//! early.
+//! What takes one wrong step to go wrong where everything else is well. Servers come to an ensemble which
+//! does without them; one proposal of long ago could turn an election; a client asks too early.
 
 use quorate_core::ZabState;
 use quorate_core::config::ElectionMode;
@@ -16,8 +15,8 @@ use crate::world::{Action, Budget, Durable, Side, World};
 pub(super) fn catalogue() -> Vec<ModelSpec> {
     vec![ModelSpec {
         name: "joins",
-        composes: "as zab-oracle, begun when two servers serve and the third comes to them: with a tail that was given \
-                   up, or new; and when a leader is asked before it is established",
+        composes: "as zab-oracle, begun when two servers serve and the third comes to them, with a tail that \
+                   was given up, or new. Also begun when a leader is asked before it is established",
         bounds: "3 servers, 1 fault; or 1 election with a tail of an epoch before the run; or no fault",
         unique: 1_344,
         expected: Expected::Holds,
@@ -43,12 +42,12 @@ fn joins(variant: Variant) -> Ensemble {
     ensemble
 }
 
-/// Everything that has to happen happens, but that this server follows anybody.
+/// Everything that has to happen happens, but that this server follows a leader.
 fn without(run: &mut Run, server: usize) {
     run.go_on(|_, a| !concerns(a, server), |_| false);
 }
 
-/// The first leader has logged a proposal that nobody else has, and the next has delivered another.
+/// The first leader has logged a proposal that no other server has, and the next has delivered another.
 fn with_tail(variant: Variant) -> World {
     let mut run = oracle(variant);
     run.act(&Action::Lead(0));

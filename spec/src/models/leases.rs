@@ -1,11 +1,11 @@
-//! Time where it decides: who may serve, when processes stand still and servers are cut off.
+//! Time where it decides: which servers may serve, when processes stand still and servers are cut off.
 //!
 //! Three whole servers with one clock, which moves half a tick at a time. Between two moves everything
-//! happens that can: packets arrive, disks answer, alarms that are due fire; but not at a server that stands
-//! still, and not across a cut. What was sent to a server that stands still is read when it goes on. A
-//! learner may leave its connection unread, as one does whose disk is far behind, and a disk may stop to
-//! answer. Whether a server answers a read is asked in every state: also of one that has gone on and has read
-//! nothing yet.
+//! happens that can: packets arrive, disks answer, alarms that are due fire. Nothing happens at a server that
+//! stands still, and nothing crosses a cut. What was sent to a server that stands still is read when it goes
+//! on. A learner may leave its connection unread, as one does whose disk is far behind, and a disk may stop
+//! to answer. Whether a server answers a read is asked in every state: also of one that has gone on and has
+//! read nothing yet.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,8 +27,9 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
     vec![ModelSpec {
         name: "leases",
         composes: "QuorumPeer with an election oracle and a clock: pings, silence, pauses of any length, one server cut off",
-        bounds: "3 servers, syncLimit 1, 1 more election at any time; 8 ticks with 1 pause and 1 cut, 6 with 2 pauses, 8 with \
-                 1 learner that does not read for a time and 1 cut, or 6 with 1 disk that does not answer and 2 writes",
+        bounds: "3 servers, syncLimit 1, 1 more election at any time. 8 ticks with 1 pause and 1 cut, or 6 \
+                 with 2 pauses. 8 with 1 learner that does not read for a time and 1 cut. 6 with 1 disk that \
+                 does not answer and 2 writes",
         unique: 418_369,
         expected: Expected::Holds,
         build: |variant| Box::new(Checked { protocol: Leases { variant }, salt: variant.salt }),
@@ -44,7 +45,7 @@ const SYNC_LIMIT: u64 = 2;
 /// How long a server serves after the last sign it counts, half ticks: `syncLimit` is 1.
 const TERM: u64 = 4;
 const SERVERS: usize = 3;
-/// The alarms that come back: after so many half ticks.
+/// The alarms that come back, and after how many half ticks.
 const PERIODS: [(Timer, u64); 2] = [(Timer::Ping, 1), (Timer::Liveness, 2)];
 
 /// The model.
@@ -58,11 +59,11 @@ pub(super) struct Leases {
 #[derive(Clone, Debug)]
 pub(super) struct State {
     world: World,
-    /// Half ticks since everybody serves.
+    /// Half ticks since all servers serve.
     clock: u64,
-    /// Who stands still.
+    /// Whether each server stands still.
     paused: [bool; SERVERS],
-    /// Who is cut off from the others.
+    /// The server that is cut off from the others.
     cut: Option<usize>,
     /// What had arrived by then and is still to be read: how many packets, by the connection's place and end.
     arrived: BTreeMap<(usize, usize, u32, bool), usize>,
@@ -135,8 +136,8 @@ impl Hash for State {
 pub(super) enum Step {
     /// Half a tick passes.
     Pass,
-    /// Half a tick passes, and a server stands still as soon as its alarms have fired: it has sent, and reads no
-    /// answer.
+    /// Half a tick passes, and a server stands still as soon as its alarms have fired: it has sent, and reads
+    /// no answer.
     PassInto(usize),
     /// A server stands still.
     Pause(usize),
@@ -205,7 +206,7 @@ impl Protocol for Leases {
     }
 
     fn steps(&self, state: &State, steps: &mut Vec<Step>) {
-        // Whoever has just gone on is asked before it reads, and then does what is due.
+        // A server that has just gone on is asked before it reads, and then does what is due.
         if state.clock < state.left.until {
             steps.push(Step::Pass);
         }
@@ -373,7 +374,7 @@ impl State {
         self.cut != Some(i) && self.cut != Some(j)
     }
 
-    /// Everybody who looks for a leader and can reach the one that is named follows it.
+    /// Every server that looks for a leader and can reach the one that is named follows it.
     fn follow(&mut self) {
         let mut actions = Vec::new();
         self.world.actions(&mut actions);
@@ -537,7 +538,7 @@ const CLAIMS: &[Claim<State>] = &[
     },
     Claim {
         name: "HealthyEnsembleServes",
-        says: "where nothing stands still and nothing is cut, everybody serves on",
+        says: "where nothing stands still and nothing is cut, all servers serve on",
         holds: |s| !s.left.calm || (0..SERVERS).all(|i| s.answers(i)),
     },
 ];

@@ -1,8 +1,8 @@
 //! The election connection of two servers: both ends of the shipped link, with the sockets between them.
 //!
 //! Both may dial at any moment, what is under way may arrive at any moment, connections break, attempts fail,
-//! servers die and start again. A pause is longer than it takes to read an introduction; nothing else is known
-//! of time.
+//! servers die and start again. A pause is longer than it takes to read an introduction; nothing else is
+//! known of time.
 
 use std::fmt;
 
@@ -57,7 +57,7 @@ struct Conn {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct State {
     ends: [End; 2],
-    /// Oldest first.
+    /// The connections, oldest first.
     conns: Vec<Conn>,
     votes: u8,
     faults: u8,

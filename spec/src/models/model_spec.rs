@@ -6,7 +6,7 @@ use crate::search::Searchable;
 pub struct ModelSpec {
     /// The model's name.
     pub name: &'static str,
-    /// What is composed.
+    /// What the model is composed of.
     pub composes: &'static str,
     /// The model's bounds in words.
     pub bounds: &'static str,
@@ -14,7 +14,7 @@ pub struct ModelSpec {
     pub unique: usize,
     /// What must come out.
     pub expected: Expected,
-    /// The model.
+    /// How the model is built.
     pub build: fn(Variant) -> Box<dyn Searchable>,
 }
 
@@ -25,8 +25,8 @@ pub enum Expected {
     Holds,
     /// This property is violated, at best in this number of steps; the others hold.
     Violates(&'static str, usize),
-    /// All properties hold, but a way of so many steps leads into a cycle of so many that reaches no goal,
-    /// though every message on it is delivered.
+    /// All properties hold, but a way leads into a cycle that reaches no goal, though every message on it is
+    /// delivered. The numbers are the steps of the way and of the cycle.
     Livelock(usize, usize),
 }
 
@@ -50,7 +50,7 @@ impl Variant {
         }
     }
 
-    /// One rule broken.
+    /// A variant in which this rule is broken.
     #[cfg(feature = "mutants")]
     pub fn broken(mutation: quorate_core::Mutation) -> Self {
         Variant { salt: 0, mutation: Some(mutation) }
@@ -61,12 +61,12 @@ impl Variant {
 pub struct DeepSpec {
     /// The model's name.
     pub name: &'static str,
-    /// What is composed.
+    /// What the model is composed of.
     pub composes: &'static str,
     /// The model's bounds in words.
     pub bounds: &'static str,
     /// How many unique states it has, where a search has come to its end.
     pub unique: Option<usize>,
-    /// The model.
+    /// How the model is built.
     pub build: fn(Variant) -> Box<dyn Searchable>,
 }

@@ -1,4 +1,4 @@
-//! Observers: they ask who leads, see what is committed, in order, and are never counted.
+//! Observers: they ask for the leader, see what is committed, in order, and are never counted.
 
 use quorate_core::config::ElectionMode;
 use quorate_core::ids::ServerId;
@@ -20,7 +20,7 @@ fn voters() -> QuorumVerifier {
 pub(super) fn election(variant: Variant) -> Ensemble {
     let voters = QuorumVerifier::Majority((1..=2).map(ServerId).collect());
     let setting = Setting { eager: false, ..setting_of(&voters, 1, ElectionMode::Fast, variant) };
-    // Nobody tells the observer of the decision if it does not ask again.
+    // No server tells the observer of the decision if it does not ask again.
     let budget = Budget { elections: u8::MAX, resends: 1, ..Budget::default() };
     Ensemble {
         sometimes: &[
@@ -37,7 +37,7 @@ fn known(world: &World, leader: usize) -> bool {
     leads(world, leader) && world.peers().count() == 3
 }
 
-/// A leader that everybody follows, the observer too; then a write anywhere, a fault, another election.
+/// A leader that all servers follow, the observer too; then a write anywhere, a fault, another election.
 pub(super) fn zab(variant: Variant) -> Ensemble {
     let mut setting = setting_of(&voters(), 1, ElectionMode::Oracle, variant);
     setting.submit_anywhere = true;

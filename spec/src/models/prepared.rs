@@ -1,5 +1,5 @@
-//! Small models that begin in the middle of a run. What takes many steps to get to is gone through once,
-//! by the rules and in one order; everything that can happen from there is searched.
+//! Small models that begin in the middle of a run. What takes many steps to get to is gone through once, by
+//! the rules and in one order. Everything that can happen from there is searched.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
     vec![
         ModelSpec {
             name: "in-service",
-            composes: "as zab-oracle, begun when everybody serves and has one transaction",
+            composes: "as zab-oracle, begun when all servers serve and have one transaction",
             bounds: "3 servers, leader with and without a window, 1 or 2 transactions, at most 1 fault, no election",
             unique: 40_084,
             expected: Expected::Holds,
@@ -54,7 +54,7 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
         },
         ModelSpec {
             name: "four",
-            composes: "as zab-oracle, begun when the leader synchronises, and when everybody serves",
+            composes: "as zab-oracle, begun when the leader synchronises, and when all servers serve",
             bounds: "4 servers, of which 2 are no quorum, 1 transaction, no fault",
             unique: 468,
             expected: Expected::Holds,
@@ -102,7 +102,7 @@ const PLENTY: Budget = Budget { faults: 9, txns: 9, elections: 9, resends: 0 };
 pub(super) struct Run<P: Modelled = Byte>(pub(super) World<P>);
 
 impl<P: Modelled> Run<P> {
-    /// Everybody starts.
+    /// All servers start.
     pub(super) fn start(setting: Setting<P>, disks: Vec<Durable<P>>) -> Self {
         let servers = 0..disks.len();
         let mut run = Run(World::new(Arc::new(setting), disks, NOTHING));
@@ -124,7 +124,7 @@ impl<P: Modelled> Run<P> {
     ) {
         self.0.allow(NOTHING);
         let mut possible = Vec::new();
-        // Who breaks a rule may do so for ever.
+        // A server that breaks a rule may do so for ever.
         for _ in 0..1000 {
             possible.clear();
             self.0.actions(&mut possible);
@@ -169,7 +169,7 @@ pub(super) fn ensemble(init: Vec<World>) -> Ensemble {
     }
 }
 
-/// Everybody serves, and has delivered one transaction.
+/// All servers serve, and have delivered one transaction.
 fn serving(leader: usize, variant: Variant) -> Run {
     let mut run = oracle(variant);
     run.act(&Action::Lead(leader));
@@ -218,7 +218,7 @@ fn one_behind(variant: Variant) -> Ensemble {
     ensemble(vec![run.end(Budget { faults: 1, elections: 2, ..NOTHING }), again])
 }
 
-/// Servers 1 and 2 have committed what server 3 lacks; everybody looks for a leader.
+/// Servers 1 and 2 have committed what server 3 lacks; every server looks for a leader.
 fn all_but_one(mut run: Run) -> Run {
     run.act(&Action::Lead(1));
     run.settle();
@@ -232,7 +232,7 @@ fn all_but_one(mut run: Run) -> Run {
     run
 }
 
-/// Server 3 chose epoch 1 when server 2 had introduced itself; then server 2 promised epoch 1 to server 1,
+/// Server 3 chose epoch 1 when server 2 had introduced itself. Then server 2 promised epoch 1 to server 1,
 /// lost it before it was synchronised, and is with server 3 again.
 fn two_leaders(variant: Variant) -> Ensemble {
     let mut run = oracle(variant);
@@ -366,7 +366,7 @@ fn rounds(variant: Variant) -> Ensemble {
         invariants: properties::ELECTION,
         sometimes: &[],
         terminal: |w| {
-            // Nobody looks any more, and a quorum follows one that leads.
+            // No server looks any more, and a quorum follows one that leads.
             w.peers().all(|(_, p)| p.state() != ServerState::Looking) && quorum_follows(w)
         },
         goal: None,

@@ -34,17 +34,17 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// Where it wants to get, if that is claimed.
     const GOAL: Option<Goal<Self::State>> = None;
 
-    /// Where it begins.
+    /// The initial states.
     fn begin(&self) -> Vec<Self::State>;
     /// The steps that are possible and change something.
     fn steps(&self, state: &Self::State, steps: &mut Vec<Self::Step>);
     /// The state after a step, which must be possible.
     fn after(&self, state: &Self::State, step: &Self::Step) -> Self::State;
-    /// Who takes part, as a story has it: its columns. None, and a story is a list of steps.
+    /// The processes that take part, as a story has them: its columns. None, and a story is a list of steps.
     fn lanes(&self) -> Vec<String> {
         Vec::new()
     }
-    /// Tell a step that has begun ([`Teller::step`]): who does it, what it reads and sends.
+    /// Tell a step that has begun ([`Teller::step`]): the process that does it, what it reads and sends.
     fn tell(&self, _: &mut Teller, _before: &Self::State, _: &Self::Step, _after: &Self::State) {}
 
     /// Whether nothing more needs to happen in a state in which nothing can.
@@ -53,7 +53,7 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     }
 }
 
-/// So many of a kind, numbered from 1.
+/// `n` names of a kind, numbered from 1.
 pub(super) fn numbered(kind: &str, n: usize) -> impl Iterator<Item = String> {
     (1..=n).map(move |i| format!("{kind} {i}"))
 }

@@ -1,4 +1,5 @@
-//! What is reached from everywhere: nobody leads without a network, everybody serves once faults are over.
+//! What is reached from everywhere: no server leads without a network, all servers serve once faults are
+//! over.
 
 use std::collections::HashSet;
 
@@ -10,7 +11,7 @@ use super::model_spec::Variant;
 use super::worlds::zab;
 use crate::world::{Budget, Durable, QuorumPort, World};
 
-/// From every state of a small ensemble the network is gone for good: everybody looks for a leader in the
+/// From every state of a small ensemble the network is gone for good: all servers look for a leader in the
 /// end.
 pub(super) fn cut_off(variant: Variant) -> Ensemble {
     let budget = Budget { faults: 0, txns: 1, elections: 1, resends: 0 };
@@ -39,7 +40,8 @@ fn all_look(world: &World) -> bool {
     world.peers().all(|(_, p)| p.state() == ServerState::Looking)
 }
 
-/// From every state of a small ensemble with faults, there are no faults any more: everybody can serve again.
+/// From every state of a small ensemble with faults, there are no faults any more: all servers can serve
+/// again.
 pub(super) fn recovers(variant: Variant) -> Ensemble {
     let budget = Budget { faults: 1, txns: 0, elections: 1, resends: 0 };
     let ensemble = zab(3, ElectionMode::Oracle, budget, vec![Durable::empty(); 3], variant);

@@ -46,7 +46,8 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
         ModelSpec {
             name: "clients",
             composes: "services over an atomic broadcast; clients that watch, write, go from server to server, expire",
-            bounds: "2 servers, 2 clients, 2 znodes; watches: 2 requests each, 1 cut; sessions: 2 and 1, 1 cut, 1 silence; order: 3 and 1; recursive watch: 1 and 2, 1 cut",
+            bounds: "2 servers, 2 clients, 2 znodes. Watches: 2 requests each, 1 cut; sessions: 2 and 1, 1 \
+                     cut, 1 silence; order: 3 and 1; recursive watch: 1 and 2, 1 cut",
             unique: 375_969,
             expected: Expected::Holds,
             build: |variant| {

@@ -30,7 +30,7 @@ impl Served {
         Self::proposing(server, tick_ms, DEFAULT_MAX_FIELD, variant)
     }
 
-    /// The same; it proposes no transaction that is longer than `max_txn` bytes.
+    /// A service that proposes no transaction longer than `max_txn` bytes.
     pub fn proposing(server: i64, tick_ms: u32, max_txn: usize, variant: Variant) -> Self {
         let settings = Settings {
             max_txn,
@@ -81,7 +81,7 @@ impl Hash for Served {
     }
 }
 
-/// A time at which both clocks stand at so many milliseconds, and the wall's is so many ahead.
+/// A time at which both clocks stand at `ms` milliseconds, and the wall's is `wall_ahead` ahead.
 pub fn at(ms: u64, wall_ahead: i64) -> Now {
     Now { elapsed_ms: ms, wall_ms: ms as i64 + wall_ahead }
 }
@@ -99,7 +99,7 @@ pub fn connect(session: SessionId, timeout_ms: i32, seen: Zxid) -> ClientEvent {
     ClientEvent::Connect { frame: request.to_bytes().into(), address: IpAddr::V4(Ipv4Addr::LOCALHOST) }
 }
 
-/// A later frame.
+/// A frame of a connection that has a session.
 pub fn frame(xid: i32, request: &Request) -> ClientEvent {
     let mut frame = RequestHeader { xid, op: request.op().to_i32() }.to_bytes();
     frame.extend_from_slice(&request.body());

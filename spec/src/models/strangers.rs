@@ -1,4 +1,4 @@
-//! Strangers: whoever reaches the quorum port can introduce itself in the name of a member and claim
+//! Strangers: any process that reaches the quorum port can introduce itself in the name of a member and claim
 //! anything.
 
 use quorate_core::config::ElectionMode;
@@ -13,10 +13,10 @@ use crate::world::{Action, Budget, Durable, Forged, Setting, World};
 pub(super) fn catalogue() -> Vec<ModelSpec> {
     vec![ModelSpec {
         name: "strangers",
-        composes: "as zab-oracle; a stranger introduces itself in the name of a member, at any moment, and claims to have \
-                   promised the last epoch but one",
-        bounds: "3 servers, 1 stranger in the name of the third or 1 other fault, 2 elections, no transaction; or begun when \
-                 everybody serves, 2 of them, 1 more election, 1 transaction",
+        composes: "as zab-oracle. A stranger introduces itself in the name of a member, at any moment, and \
+                   claims to have promised the last epoch but one",
+        bounds: "3 servers, 1 stranger in the name of the third or 1 other fault, 2 elections, no \
+                 transaction. Or begun when all servers serve, 2 of them, 1 more election, 1 transaction",
         unique: 459_937,
         expected: Expected::Holds,
         build: |variant| Box::new(strangers(variant)),

@@ -1,4 +1,4 @@
-//! Synchronisation: DIFF, TRUNC and SNAP, from every divergence of logs, and with somebody dying in the
+//! Synchronisation: DIFF, TRUNC and SNAP, from every divergence of logs, and with a server dying in the
 //! middle.
 
 use quorate_core::config::ElectionMode;
@@ -36,7 +36,7 @@ pub(super) fn everywhere(variant: Variant) -> Ensemble {
         let log = |i: u32| logs[code / logs.len().pow(i) % logs.len()];
         let (a, b, c) = (log(0), log(1), log(2));
         if agree(a, b) && agree(b, c) && agree(a, c) {
-            // The third has promised an epoch that nobody was established in.
+            // The third has promised an epoch in which no leader was established.
             let disks = vec![disk(a, 0, 0), disk(b, 2, 0), disk(c, 3, 0)];
             ensemble.init.extend(zab(3, ElectionMode::Oracle, budget, disks, variant).init);
         }
@@ -53,7 +53,7 @@ pub(super) fn everywhere(variant: Variant) -> Ensemble {
     ensemble
 }
 
-/// The third server is brought up to date by DIFF, TRUNC or SNAP, and anybody may die meanwhile.
+/// The third server is brought up to date by DIFF, TRUNC or SNAP, and any server may die meanwhile.
 pub(super) fn interrupted(variant: Variant) -> Ensemble {
     let both: &[(u32, u32)] = &[(1, 1), (1, 2)];
     let one: &[(u32, u32)] = &[(1, 1)];
@@ -111,7 +111,7 @@ fn dead(world: &World) -> impl Iterator<Item = &Server> {
     world.servers().filter(|s| s.peer.is_none())
 }
 
-/// It has promised the new epoch and has the first transaction but not the rest of the history.
+/// The server has promised the new epoch and has the first transaction but not the rest of the history.
 fn halfway(server: &Server) -> bool {
     let disk = &server.disk.durable;
     let first = disk.log.len() == 1 && disk.snapshot.is_none();

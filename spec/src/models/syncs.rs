@@ -13,7 +13,8 @@ pub(super) fn catalogue() -> Vec<ModelSpec> {
     vec![
         ModelSpec {
             name: "syncs",
-            composes: "as zab-oracle, begun when everybody serves; clients write at the leader and ask everybody for sync",
+            composes: "as zab-oracle, begun when all servers serve; clients write at the leader and ask \
+                       every server for sync",
             bounds: "3 servers, 4 transactions and syncs together, or 2 of them and 1 fault; no election",
             unique: 501_923,
             expected: Expected::Holds,

@@ -19,7 +19,7 @@ pub(crate) fn setting(n: usize, election: ElectionMode, variant: Variant) -> Set
     setting_of(&voters, 0, election, variant)
 }
 
-/// Voters who decide like this, numbered from 1, and so many observers after them.
+/// Voters that decide like this, numbered from 1, and `observers` observers after them.
 pub(crate) fn setting_of(
     verifier: &QuorumVerifier,
     observers: usize,
@@ -78,7 +78,7 @@ pub fn election(n: usize, budget: Budget, variant: Variant) -> Ensemble {
     election_in(setting, budget, &codes)
 }
 
-/// The same of any shape.
+/// An election of an ensemble of any shape.
 pub(crate) fn election_in(mut setting: Setting, budget: Budget, codes: &[usize]) -> Ensemble {
     setting.quorum_port = QuorumPort::Absent;
     let n = setting.configs.len();
@@ -115,9 +115,9 @@ pub(crate) fn led_by_quorum(w: &World) -> bool {
     leaders.any(|(_, l)| l.membership().is_quorum(|id| follows(id, l.config().id)))
 }
 
-/// Not everybody looks for a leader in silence. Where nobody gives up, this is all that can be asked of more
-/// than three: who leads without a quorum, or follows one that does not lead (ZOOKEEPER-3109), stays where it
-/// is, and those who look wait for it.
+/// At least one server has a leader or leads. Where no server gives up, this is all that can be asked of more
+/// than three. A server that leads without a quorum, or follows one that does not lead (ZOOKEEPER-3109),
+/// stays where it is. Servers that look for a leader wait for it.
 pub(crate) fn somebody_has_a_leader(w: &World) -> bool {
     w.peers().any(|(_, p)| p.state() != ServerState::Looking)
 }
@@ -130,7 +130,7 @@ pub(crate) fn leads(world: &World, i: usize) -> bool {
     world.peers().any(|(j, p)| j == i && leading(p.state())) && world.peers().all(follows)
 }
 
-/// Everybody has been started, and nothing has arrived yet.
+/// All servers have been started, and nothing has arrived yet.
 pub(crate) fn all_started(ensemble: Ensemble) -> Ensemble {
     let start = |mut world: World| {
         (0..world.servers().count()).for_each(|i| world.act(&Action::Start(i)));
@@ -139,7 +139,7 @@ pub(crate) fn all_started(ensemble: Ensemble) -> Ensemble {
     Ensemble { init: ensemble.init.into_iter().map(start).collect(), ..ensemble }
 }
 
-/// A whole ensemble, everybody up, that elects, synchronises and broadcasts.
+/// A whole ensemble, all servers up, that elects, synchronises and broadcasts.
 pub fn zab(
     n: usize,
     election: ElectionMode,
@@ -150,7 +150,7 @@ pub fn zab(
     ensemble(setting(n, election, variant), disks, budget)
 }
 
-/// The same of any shape.
+/// A whole ensemble of any shape, all servers up, that elects, synchronises and broadcasts.
 pub(crate) fn ensemble(setting: Setting, disks: Vec<Durable>, budget: Budget) -> Ensemble {
     let n = disks.len();
     let mut world = World::new(Arc::new(setting), disks, budget);
@@ -164,7 +164,7 @@ pub(crate) fn ensemble(setting: Setting, disks: Vec<Durable>, budget: Budget) ->
     }
 }
 
-/// The first that may lead does, the others follow, and nobody has anything to do any more.
+/// The first that may lead does, the others follow, and no server has anything to do any more.
 pub(crate) fn lead_undisturbed(world: &mut World) {
     let mut actions = Vec::new();
     loop {
@@ -178,7 +178,7 @@ pub(crate) fn lead_undisturbed(world: &mut World) {
     }
 }
 
-/// The beginning, without faults and without timeouts: whoever is elected comes to lead.
+/// The beginning, without faults and without timeouts: a server that is elected comes to lead.
 pub(crate) fn quiet(variant: Variant) -> Ensemble {
     let setting = Arc::new(setting(3, ElectionMode::Fast, variant));
     Ensemble {
@@ -214,8 +214,8 @@ pub(crate) const ZAB_REACHES: &[Reachable] = &[
     Reachable { name: "everybody serves", reached: |w| w.servers().all(|s| s.serving()) },
 ];
 
-/// Where nothing can happen any more, everybody who serves has everything that was delivered, an
-/// established leader among them; or there is none, and the bound on elections is used up.
+/// Where nothing can happen any more, every server that serves has everything that was delivered, and one of
+/// them is an established leader. Or there is none, and the bound on elections is used up.
 pub(crate) fn quiet_ensemble_agrees(w: &World) -> bool {
     (led(w) || w.elections_used_up()) && serving_agree(w)
 }
@@ -224,7 +224,7 @@ pub(crate) fn led(w: &World) -> bool {
     w.peers().any(|(_, p)| p.established_epoch().is_some())
 }
 
-/// Everybody who serves has delivered the same, and whoever leads has committed what it proposed.
+/// Every server that serves has delivered the same, and a leader has committed what it proposed.
 pub(crate) fn serving_agree(w: &World) -> bool {
     let mut serving = w.peers().filter(|(_, p)| p.serving());
     let outstanding = |p: &QuorumPeer<Byte>| p.history().last() != p.history().applied();

@@ -12,7 +12,7 @@ property! {
 }
 
 fn holds(_: &Ensemble, world: &World) -> bool {
-    // `None` for who never came to be: nobody decides with its help.
+    // `None` for a server that never came to be: no server decides with its help.
     let key = |i: i64| {
         let disk = &world.servers().nth((i - 1) as usize)?.disk.durable;
         Some((disk.current_epoch, disk.last(), i))

@@ -6,7 +6,7 @@ use crate::world::World;
 
 property! {
     LEADER_IS_IN_CONFIG = "LeaderIsInConfig":
-        "Nobody follows a server that is no voter of its own configuration, or one of weight 0.",
+        "No server follows one that is no voter of the follower's configuration, or that has weight 0 there.",
     source: "ZOOKEEPER-2988; QuorumHierarchical, weight 0",
     over worlds: holds
 }

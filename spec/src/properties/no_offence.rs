@@ -6,7 +6,7 @@ use super::scene::Scene;
 property! {
     /// That is a packet outside its phase, a proposal after a gap, a commit out of order.
     NO_OFFENCE = "NoOffence":
-        "Among Quorate servers nobody ever sends what the receiver must refuse.",
+        "Among Quorate servers none ever sends what the receiver must refuse.",
     source: "Zab.tla ShouldNotBeTriggered; ZOOKEEPER-4394, 4925",
     over scenes: holds
 }

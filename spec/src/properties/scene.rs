@@ -17,8 +17,8 @@ pub trait Scene {
     /// What is looked back on.
     fn ghost(&self) -> &Ghost<Self::Txn>;
 
-    /// So many of the delivered transactions satisfied the properties in an earlier moment of the
-    /// same run and need not be looked at again.
+    /// The number of delivered transactions, from the first one on, that satisfied the properties in an
+    /// earlier moment of the same run. They need not be looked at again.
     fn judged(&self) -> usize {
         0
     }
@@ -43,8 +43,8 @@ pub trait Scene {
     /// `acceptedEpoch` and `currentEpoch` on this server's disk.
     fn epochs_on_disk(&self, i: usize) -> (Epoch, Epoch);
 
-    /// Whether this server's disk begins with everything that was ever delivered; or is known to have lost
-    /// what it had, so that its server has no say in what becomes of it.
+    /// Whether this server's disk begins with everything that was ever delivered. Also true of a disk that is
+    /// known to have lost what it had: then its server has no say in what becomes of it.
     fn disk_has_delivered(&self, i: usize) -> bool;
 
     /// Whether what this server has applied begins with everything that was ever delivered.
@@ -101,12 +101,12 @@ impl<P: Modelled> Scene for Searched<'_, P> {
         };
         let learners = status.map(|status| status.learners).unwrap_or_default();
         let named = learners.into_iter().map(|learner| (learner.id.0 as usize - 1, learner));
-        // Who has no connection any more is no learner, whatever the leader thinks.
+        // A server that has no connection any more is no learner, whatever the leader thinks.
         let connected = |j: usize| {
             let open = |c: &Connection<P>| (c.learner, c.leader) == (j, i) && c.leader_end == End::Open;
             self.1.connections().iter().any(open)
         };
-        // Where every connection leads nowhere nobody is told.
+        // Where every connection leads nowhere no server is told.
         let told = self.1.quorum_port() != QuorumPort::Dead;
         named.filter(|(j, _)| !told || connected(*j)).collect()
     }

@@ -4,7 +4,7 @@ use super::invariant::property;
 use super::scene::Scene;
 
 property! {
-    /// That is everything that anybody has delivered, as long as that leader has not been replaced without
+    /// That is everything that any server has delivered, as long as the leader has not been replaced without
     /// knowing it: a sync asks no quorum.
     SYNC_FLUSHES = "SyncFlushes":
         "A sync is answered once its server has applied all that its leader had proposed when it was asked.",

@@ -29,7 +29,7 @@ struct MadeUp {
 }
 
 impl MadeUp {
-    /// Server 1 leads epoch 2 with server 2 in service; everybody has one transaction of epoch 1, which a
+    /// Server 1 leads epoch 2 with server 2 in service. Every server has one transaction of epoch 1, which a
     /// disk held from the start, and one of epoch 2.
     fn good() -> Self {
         let mut ghost = Ghost::default();

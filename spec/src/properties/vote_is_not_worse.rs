@@ -8,7 +8,7 @@ property! {
     /// quorum votes for is then the best of that quorum, as long as no history has changed since. So this
     /// can be said of any run, and ElectedIsBestOfQuorum of elections only.
     VOTE_IS_NOT_WORSE = "VoteIsNotWorse":
-        "Nobody votes for a server with less than it has itself.",
+        "No server votes for one that has less than the voter has.",
     source: "FastLeaderElection.totalOrderPredicate",
     over scenes: holds
 }

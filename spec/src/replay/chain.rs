@@ -53,7 +53,7 @@ impl Chain {
         Some(self.entries[at]).filter(|(z, _)| *z == zxid)
     }
 
-    /// The first so many.
+    /// The first `len` transactions of this history.
     pub(super) fn beginning(&self, len: usize) -> Chain {
         Chain { entries: self.entries[..len].to_vec(), beginnings: self.beginnings[..len].to_vec() }
     }

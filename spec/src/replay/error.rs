@@ -28,22 +28,22 @@ pub enum ReplayError {
     Missing(ServerId),
     /// Two recordings are of different ensembles.
     OtherEnsemble(PathBuf, PathBuf),
-    /// Something is broken.
+    /// A recording breaks a rule or a property.
     Failed(Box<Failure>),
 }
 
 /// The first thing that is broken, and what led to it.
 #[derive(Debug)]
 pub struct Failure {
-    /// What.
+    /// What is broken.
     pub broken: Broken,
-    /// Of which server.
+    /// The server whose step broke it.
     pub server: ServerId,
     /// Which of its starts, from 1.
     pub start: usize,
     /// Which step of this start, from 1.
     pub step: u64,
-    /// The recording.
+    /// The path of the recording.
     pub path: PathBuf,
     /// Where in it, in bytes.
     pub offset: usize,

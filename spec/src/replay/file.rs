@@ -16,7 +16,7 @@ const SUFFIX: &str = "qrec";
 /// The recording of one start.
 #[derive(Debug)]
 pub struct Recording {
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
     /// What the start began with.
     pub header: Header,
@@ -41,7 +41,7 @@ pub(super) struct Opened {
 }
 
 impl Recording {
-    /// Whose it is.
+    /// The id of the recorded server.
     pub fn id(&self) -> ServerId {
         self.header.config.id
     }
@@ -55,7 +55,7 @@ impl Recording {
         Recording::parse(path, bytes)
     }
 
-    /// The same for a file that was read.
+    /// Check all of a recording whose bytes were read before.
     ///
     /// # Errors
     /// [`ReplayError::Unreadable`].

@@ -24,7 +24,7 @@ use super::wires::{Phase, Sent, Wires};
 use crate::properties::{Invariant, Predicate, zab_in};
 use crate::world::{Ghost, answers_needlessly, is_oversized, promises, votes, votes_for_less};
 
-/// So many steps are told when something is broken.
+/// The number of steps that are told when something is broken.
 const STORY: usize = 40;
 /// The longest line of it.
 const LINE: usize = 300;
@@ -37,12 +37,12 @@ pub(super) enum Happened {
 
 /// Where the recordings of one server are being read.
 struct Reader<'a> {
-    /// Its recordings that have not begun, and the one that has.
+    /// The recordings of this server that have not begun, and the one that has.
     waiting: VecDeque<usize>,
     current: Option<(usize, Frames<'a>)>,
     /// The next record and where it begins.
     next: Option<(usize, Record)>,
-    /// When it happened.
+    /// The wall-clock time of the step, ms.
     wall_ms: i64,
 }
 

@@ -5,12 +5,12 @@
 //! - *the replay*: every input leads to the outputs and the state that it led to in the server
 //!   (fingerprints);
 //! - *the shell's contract*: a link delivers, in order, exactly what the other end sent, and nothing after
-//!   its end; a vote that is heard was said; a completion comes after the sync; a start finds on disk the
+//!   its end. A vote that is heard was said; a completion comes after the sync. A start finds on disk the
 //!   effect of a prefix of what was asked of it;
 //! - *the properties of ZAB* ([`properties`](crate::properties)), over the states of all servers together.
-//!   The recordings are merged so that everything is sent before it is received; among the orders that leave
-//!   open, the one of the servers' clocks is taken. Besides: servers that have applied the same transactions
-//!   have the same tree;
+//!   The recordings are merged so that everything is sent before it is received. Among the orders that this
+//!   leaves open, the one of the servers' clocks is taken. Besides: servers that have applied the same
+//!   transactions have the same tree;
 //! - *the answers*: each client is told what the independent [`judge`](crate::judge) says, which does the
 //!   delivered transactions' requests; in the end each server has its znodes.
 //! - *the clients*: each reply and event that left a server, against what had arrived and what is committed

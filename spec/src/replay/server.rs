@@ -77,7 +77,7 @@ pub(super) struct Process {
     synced: u64,
     done: u64,
     pub(super) steps: u64,
-    /// How often its quorum check has come round since it heard of anybody.
+    /// How often the server's quorum check has come round since it last heard of another server.
     unheard: u32,
 }
 
@@ -205,8 +205,8 @@ impl Server {
         Ok(appended)
     }
 
-    /// After a step: how far it has applied, and whether memory is what was asked of the disk. With
-    /// `all` every transaction in memory is looked at, otherwise only the last so many.
+    /// After a step: how far it has applied, and whether memory is what was asked of the disk. With `all`
+    /// every transaction in memory is looked at, otherwise only the last `appended` ones.
     pub(super) fn look(&mut self, appended: usize, all: bool, floor: Zxid) {
         let Some(Process { peer, .. }) = &self.up else { return };
         let history = peer.history();
@@ -240,8 +240,8 @@ impl Server {
         acknowledges_what_is_durable(packet, accepted, (durable.accepted, durable.current), all_up_to, has)
     }
 
-    /// Whether it leads though its quorum check has found nobody too often: `checked` if it has just looked,
-    /// `heard` if it has just heard of somebody.
+    /// Whether the server leads though too many of its quorum checks have found no other server. `checked`:
+    /// it has just looked; `heard`: it has just heard of another server.
     pub(super) fn leads_unheard(&mut self, checked: bool, heard: bool) -> bool {
         let Some(Process { peer, unheard, .. }) = &mut self.up else { return false };
         let established = peer.established_epoch().is_some();
@@ -364,7 +364,7 @@ mod tests {
         assert!(server.matches, "memory is what is on disk");
     }
 
-    /// A leader that hears of nobody may have its quorum check come round `syncLimit` times.
+    /// A leader that hears of no other server may have its quorum check come round `syncLimit` times.
     #[test]
     fn who_leads_unheard_is_noticed() {
         let mut server = Server::default();
@@ -390,7 +390,7 @@ mod tests {
         assert_eq!(peer.established_epoch(), Some(2));
         let mut judged = |checked, heard| server.leads_unheard(checked, heard);
         assert!(!judged(false, true) && !judged(true, false), "once");
-        assert!(!judged(false, true) && !judged(true, false), "once since it heard of somebody");
+        assert!(!judged(false, true) && !judged(true, false), "once since it heard of another server");
         assert!(judged(true, false));
     }
 

@@ -8,11 +8,11 @@ use quorate_core::recording::Record;
 /// What was replayed without anything being broken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Summary {
-    /// Servers.
+    /// How many servers were replayed.
     pub servers: usize,
     /// Starts of their processes.
     pub starts: usize,
-    /// Steps.
+    /// How many steps were replayed.
     pub steps: u64,
     /// States whose fingerprints were compared.
     pub states: u64,

@@ -44,14 +44,14 @@ pub(super) enum Phase {
     /// Core was not told of it.
     #[default]
     New,
-    /// In use.
+    /// The end is in use.
     Open,
     /// Core was told of its end, or has closed it.
     Closed,
 }
 
-/// A connection may seem to have been accepted so much before it was dialed, in milliseconds: clocks
-/// differ, and a turn has one time for all that happens in it.
+/// The milliseconds by which a connection may seem to have been accepted before it was dialed. Clocks differ,
+/// and a turn has one time for all that happens in it.
 const SLACK: i64 = 20;
 
 /// Bring dialers and accepters with the same key together.
@@ -69,7 +69,7 @@ fn pair<K: Ord>(wires: &mut BTreeMap<End, Wire>, ends: &[(End, Opened)], key: im
         let mut dialed = dialed.into_iter().peekable();
         for (when, other) in accepted {
             let Some((_, mut one)) = dialed.next() else { break };
-            // Dials that nobody noticed before the next one.
+            // Dials that the other end did not notice before the next one.
             while let Some((_, next)) = dialed.next_if(|(next, _)| *next <= when + SLACK) {
                 one = next;
             }
@@ -87,7 +87,7 @@ fn port(opened: &Opened) -> Option<u16> {
     }
 }
 
-/// All of them.
+/// The connections of all recordings, by their ends.
 pub(super) struct Wires(BTreeMap<End, Wire>);
 
 impl Wires {
@@ -118,7 +118,7 @@ impl Wires {
         Wires(wires)
     }
 
-    /// Connections that were accepted from who knows where, from one of these servers.
+    /// How many connections one of these servers accepted of which no recording has the other end.
     pub(super) fn unpaired(&self, recordings: &[Recording]) -> usize {
         let accepted = recordings.iter().enumerate().flat_map(|(r, recording)| {
             recording.opened.iter().filter(|opened| !opened.dialed).map(move |opened| (r, opened.link))
@@ -126,7 +126,7 @@ impl Wires {
         accepted.filter(|end| self.0.get(end).is_none_or(|wire| wire.other.is_none())).count()
     }
 
-    /// Who is at the other end.
+    /// The other end of this connection, if it was recorded.
     pub(super) fn other(&self, end: End) -> Option<End> {
         self.0.get(&end)?.other
     }
@@ -139,7 +139,7 @@ impl Wires {
         self.0.entry(end).or_default().phase = phase;
     }
 
-    /// Something was sent.
+    /// This end has sent something.
     pub(super) fn send(&mut self, end: End, sent: Sent) {
         if let Some(wire) = self.0.get_mut(&end).filter(|wire| wire.other.is_some()) {
             wire.sent.push_back(sent);
@@ -151,7 +151,7 @@ impl Wires {
         self.0.get_mut(&end)?.one_by_one.sent(packet)
     }
 
-    /// Whether something is under way to this end; `None`: nobody knows.
+    /// Whether something is under way to this end; `None` if the other end was not recorded.
     pub(super) fn arrives(&self, end: End) -> Option<bool> {
         let other = self.other(end)?;
         Some(self.0.get(&other).is_some_and(|wire| !wire.sent.is_empty()))

@@ -1,12 +1,14 @@
 //! Random walks through the same [`World`] at sizes that no search exhausts.
 //!
 //! A walk has two halves. In the first one everything may happen that the models know, at rates drawn anew
-//! for every walk: crashes with any part of the pending writes done or with the disk gone, broken
-//! connections, timeouts, partitions (what crosses them waits), slow disks, slow servers, processes that
-//! stand still. Learners give up leaders that are well, and the last words of a process arrive. Seeds differ
-//! in the ensemble too: observers, groups, writes and `sync` at every server. In the second half no fault
-//! happens any more, and the ensemble has to heal: every server serves and has delivered the same, and one
-//! more transaction reaches all of them. After every step every property is checked.
+//! for every walk. Processes crash, with any part of the pending writes done or with the disk gone, or stand
+//! still. Connections break, timeouts pass, and what crosses a partition waits; disks and servers are slow.
+//! Learners give up leaders that are well, and the last words of a process arrive. Seeds differ in the
+//! ensemble too: observers, groups, writes and `sync` at every server.
+//!
+//! In the second half no fault happens any more, and the ensemble has to heal. Every server comes to serve
+//! and to have delivered the same, and one more transaction reaches all of them. After every step every
+//! property is checked.
 //!
 //! A walk is a function of its seed; a failing one is a list of actions, which [`shrink`] shortens.
 
@@ -25,7 +27,7 @@ use crate::world::{Action, Budget, Durable, Forged, Harsh, Setting, World};
 
 pub use shrink::{shrink, states, story};
 
-/// A snapshot is taken after so many transactions.
+/// The number of transactions after which a snapshot is taken.
 const SNAPSHOT_AFTER: u64 = 5;
 
 /// Of how many groups a quorum is a part, where servers decide by groups.
@@ -71,9 +73,10 @@ pub struct Failure {
 }
 
 impl Plan {
-    /// The ensemble that the walk of this seed goes through: everybody up, on new disks; with every other
-    /// seed one server's disk, if there are three or more, is gone whenever it dies; with every third,
-    /// strangers introduce themselves in the name of one. Nothing is spared them ([`Harsh`]).
+    /// The ensemble that the walk of this seed goes through: every server is up, on a new disk. With every
+    /// other seed one server's disk, if there are three or more, is gone whenever that server dies. With
+    /// every third seed strangers introduce themselves in the name of one server. Nothing is spared the
+    /// servers ([`Harsh`]).
     pub fn ensemble(&self, seed: u64) -> Ensemble {
         let mut setting = self.setting(seed);
         for config in &mut setting.configs {
@@ -82,7 +85,7 @@ impl Plan {
         // The others must be able to do without it.
         let fragile = seed % 2 == 1 && self.servers > 2;
         setting.fragile = fragile.then(|| (seed / 2) as usize % self.servers);
-        // Strangers take the name of one, and claim what nobody has promised.
+        // Strangers take the name of one, and claim what no server has promised.
         let forged =
             || Forged { server: ServerId((seed / 3) as i64 % self.servers as i64 + 1), accepted_epoch: 40 };
         setting.forged = seed.is_multiple_of(3).then(forged);
@@ -144,7 +147,7 @@ fn calm() -> Budget {
     Budget { faults: 0, txns: 0, elections: u8::MAX, resends: 1 }
 }
 
-/// The same, and this besides.
+/// What has to happen, and one fault.
 fn with_fault() -> Budget {
     Budget { faults: 1, ..calm() }
 }
@@ -270,7 +273,7 @@ impl<'a> Walker<'a> {
         self.heal(plan)
     }
 
-    /// Without faults everybody comes to serve and to have everything.
+    /// Without faults every server comes to serve and to have everything.
     fn heal(&mut self, plan: &Plan) -> Option<Broken> {
         self.rates = Rates::steady(self.rooms.len());
         self.rooms.fill(false);
@@ -342,7 +345,7 @@ impl<'a> Walker<'a> {
         let count = same.clone().count();
         let action = same.nth(pick % count).expect("one of them").clone();
         let done = self.act(action);
-        // A timeout of somebody who waits in vain needed none.
+        // A timeout of a server that waits in vain needed none.
         self.faults += u64::from(self.world.budget().faults == 0);
         Some(done)
     }

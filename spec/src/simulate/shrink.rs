@@ -68,7 +68,7 @@ fn replay(ensemble: &Ensemble, path: &[Action]) -> Option<(Broken, Vec<Action>)>
     None
 }
 
-/// The end of a walk to what is broken, at most so many actions of it, told.
+/// The story of the end of a walk, up to what is broken: at most `most` actions.
 pub fn story(ensemble: &Ensemble, failure: &Failure, most: usize) -> Story {
     let mut world = ensemble.init[0].clone();
     let (mut submitted, mut teller) = (0, ensemble::teller(&world));

@@ -32,8 +32,11 @@ impl Story {
             let _ = writeln!(out, "<p>To see it again: <code>{}</code></p>", escape(&self.again));
         }
         if !self.lanes.is_empty() {
-            let _ =
-                writeln!(out, "<h2>Who sent what to whom</h2>\n<div class='diagram'>{}</div>", self.svg());
+            let _ = writeln!(
+                out,
+                "<h2>Which messages went where</h2>\n<div class='diagram'>{}</div>",
+                self.svg()
+            );
             out += "<p class='key'><span>● a step</span><span>■ a write is durable</span><span>✗ a fault, or a \
                     message that is lost</span><span>thick green: leads; blue: follows; broken yellow: looks for a \
                     leader; dotted: down</span></p>\n";

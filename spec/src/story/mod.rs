@@ -1,4 +1,4 @@
-//! A way through a model as something to read: who did what, what went to disk, which message went where.
+//! A way through a model as something to read: what each process did, what went to disk, where messages went.
 //!
 //! A [`Story`] is told by a model ([`Subject::tell`](crate::search::Subject::tell)) to a [`Teller`], step by
 //! step. Then it is shown as text with a diagram ([`Story::text`]), as a sequence diagram ([`Story::svg`]) or

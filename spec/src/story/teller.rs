@@ -13,17 +13,17 @@ pub struct Story {
     pub path: Vec<usize>,
     /// How to see it again, if a command does that.
     pub again: String,
-    /// Who takes part: the columns of the diagram. Empty if the model does not say.
+    /// The processes that take part: the columns of the diagram. Empty if the model does not say.
     pub lanes: Vec<String>,
     /// How they look at first.
     pub looks: Vec<Look>,
     /// The first state.
     pub first: Vec<String>,
-    /// What happens.
+    /// The actions of the way.
     pub steps: Vec<Step>,
     /// The rows of the diagram.
     pub beats: Vec<Beat>,
-    /// The messages.
+    /// The arrows of the diagram: the messages.
     pub arrows: Vec<Arrow>,
     /// The step (from 0) before which a state stands that the last step leads back to.
     pub cycle: Option<usize>,
@@ -32,7 +32,7 @@ pub struct Story {
 /// One action.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// What happens.
+    /// What happens in this action.
     pub headline: String,
     /// The state afterwards.
     pub after: Vec<String>,
@@ -43,9 +43,9 @@ pub struct Step {
 pub struct Beat {
     /// Index of the step it belongs to.
     pub step: usize,
-    /// Whose it is.
+    /// The column of the process that does it.
     pub lane: usize,
-    /// Of what kind.
+    /// The kind of thing that happens.
     pub kind: Kind,
     /// What happens: a line, then what comes of it, further in.
     pub lines: Vec<String>,
@@ -72,11 +72,11 @@ pub enum Look {
     /// Nothing is said about it.
     #[default]
     Plain,
-    /// Not running.
+    /// The process does not run.
     Down,
-    /// Without a leader.
+    /// The process looks for a leader.
     Looking,
-    /// With a leader.
+    /// The process has a leader.
     Following,
     /// A leader, by its own account.
     Leading,
@@ -85,11 +85,11 @@ pub enum Look {
 /// A message.
 #[derive(Clone, Debug)]
 pub struct Arrow {
-    /// Who sent it.
+    /// The process that sent the message.
     pub from: usize,
     /// Whom it is for.
     pub to: usize,
-    /// What it says.
+    /// What the message says.
     pub what: String,
     /// The beat at which it was sent; `None` if before the first.
     pub sent: Option<usize>,
@@ -135,7 +135,7 @@ impl fmt::Display for NoSuchPath {
 impl std::error::Error for NoSuchPath {}
 
 impl Teller {
-    /// Nothing has happened yet: who takes part, how they look (as far as it is said), the first state.
+    /// Nothing has happened yet: the processes, how they look (as far as the model says it), the first state.
     pub fn new(lanes: Vec<String>, looks: Vec<Look>, first: Vec<String>) -> Self {
         let looks: Vec<Look> =
             (0..lanes.len()).map(|lane| looks.get(lane).copied().unwrap_or_default()).collect();
@@ -149,14 +149,14 @@ impl Teller {
         self.story.steps.push(Step { headline: headline.into(), after: Vec::new() });
     }
 
-    /// Somebody does something; what is sent and read next is sent and read by this.
+    /// The process of this column does something. What is sent and read next is sent and read by it.
     pub fn beat(&mut self, lane: usize, kind: Kind, lines: Vec<String>, notes: Vec<String>) {
         let step = self.story.steps.len() - 1;
         self.story.beats.push(Beat { step, lane, kind, lines, notes, look: self.looks[lane] });
     }
 
-    /// Somebody reads messages, does something (`notes`), and sends messages: each with the other side, the
-    /// number of the channel between them, and what it says.
+    /// A process reads messages, does something (`notes`), and sends messages. Each message comes with the
+    /// other side, the number of the channel between them, and what it says.
     pub fn act(
         &mut self,
         lane: usize,
@@ -178,14 +178,14 @@ impl Teller {
         }
     }
 
-    /// Who acts looks like this from now on.
+    /// The process that acts looks like this from now on.
     pub fn look(&mut self, look: Look) {
         let beat = self.story.beats.last_mut().expect("somebody acts");
         beat.look = look;
         self.looks[beat.lane] = look;
     }
 
-    /// Who acts sends this.
+    /// The process that acts sends this.
     pub fn send(&mut self, channel: Channel, what: impl Into<String>) {
         let sent = self.story.beats.len().checked_sub(1);
         self.under_way.push((channel, self.story.arrows.len()));
@@ -193,7 +193,7 @@ impl Teller {
         self.story.arrows.push(Arrow { from, to, what: what.into(), sent, fate: Fate::UnderWay });
     }
 
-    /// Who acts reads the oldest message of this channel; if none was told of, this one.
+    /// The process that acts reads the oldest message of this channel; if none was told of, this one.
     pub fn read(&mut self, channel: Channel, what: impl Into<String>) {
         let beat = self.story.beats.len() - 1;
         let at = self.under_way.iter().position(|(c, _)| *c == channel);
@@ -245,7 +245,7 @@ impl Teller {
         self.story.steps.last_mut().expect("a step has begun").after = state;
     }
 
-    /// The end.
+    /// The story is complete.
     pub fn end(self) -> Story {
         self.story
     }

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::teller::NoSuchPath;
 use crate::subject::Subject;
 
-/// The shortest way to a state that is wanted, as numbers; `None` if the model has none, or none
-/// within so many states.
+/// The shortest way to a state that is wanted, as numbers. `None` if the model has none, or if the limit on
+/// states comes first.
 pub fn way_to<M: Subject>(
     model: &M,
     states: usize,

@@ -14,9 +14,9 @@
 //! read as a difference. Commands are listed at [`Stage::command`]. After every step the properties of ZAB
 //! are evaluated: a transcript that breaks one is refused, whatever it says.
 //!
-//! Servers are known by their ids, transactions by a letter, zxids as `epoch:counter`. Nothing
-//! happens unless a command says so: `settle` is "and now everything that can happen without a
-//! fault, votes first, then packets, then disks, and time passes only when all is quiet".
+//! Servers are known by their ids, transactions by a letter, zxids as `epoch:counter`. Nothing happens unless
+//! a command says so. `settle` is "and now everything that can happen without a fault". Votes come first,
+//! then packets, then disks; time passes only when all is quiet.
 
 mod perform;
 mod script;

@@ -19,9 +19,9 @@ use crate::world::{Action, Budget, Durable, Flaws, World};
 /// How many states are searched for what went before a path that begins in the middle.
 const PRELUDE: usize = 200_000;
 
-/// The transcript of a path, with what comes of each command. One that ends in a broken property of
-/// ZAB cannot be performed to its end as long as core is as it is: the rest is then without output,
-/// and a comment says where and why.
+/// The transcript of a path, with what comes of each command. A path that ends in a broken property of ZAB
+/// cannot be performed to its end as long as core is as it is. The rest is then without output, and a comment
+/// says where and why.
 ///
 /// # Errors
 /// There is no such path; or the ensemble has something that no transcript has a command for.
@@ -166,7 +166,7 @@ fn calm() -> Budget {
     Budget { faults: 0, txns: 0, elections: u8::MAX, resends: 0 }
 }
 
-/// The disks and the actions that a world came from: everybody down, everybody just started, or a
+/// The disks and the actions that a world came from: every server down, every server just started, or a
 /// shortest way from empty disks.
 fn prelude(world: &World) -> Option<(Vec<Durable>, Vec<Action>)> {
     let setting = std::sync::Arc::new(world.setting().clone());

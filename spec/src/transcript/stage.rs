@@ -57,14 +57,14 @@ type Said = Result<Vec<String>, String>;
 impl Stage {
     /// Do what one command says.
     ///
-    /// * `servers N [observers M] [remember K] [diff K] [groups 1,2,3/4,5,6/7,8,9] [oracle] [eager]`
-    ///   begins: N voters, all down, with empty disks; each remembers K committed transactions for
-    ///   those who are behind, and sends at most K of them one by one. With `oracle` nobody votes:
-    ///   leaders are named. With `eager`, deliveries that only their receiver can notice happen at
-    ///   once, as in the models. With either of them, who cannot connect tries again at once
-    /// * `config I [remember K] [diff K] [snapshots K] [loses disk] [forged E] [like zookeeper]` one server
-    ///   is different in this: it begins a snapshot after K transactions; its disk is gone when it dies;
-    ///   strangers take its name, and claim epoch E; it behaves as ZooKeeper does (with `oracle`)
+    /// * `servers N [observers M] [remember K] [diff K] [groups 1,2,3/4,5,6/7,8,9] [oracle] [eager]` begins:
+    ///   N voters, all down, with empty disks. Each remembers K committed transactions for learners that are
+    ///   behind, and sends at most K of them one by one. With `oracle` no server votes: leaders are named.
+    ///   With `eager`, deliveries that only their receiver can notice happen at once, as in the models. With
+    ///   either of them, a server that cannot connect tries again at once
+    /// * `config I [remember K] [diff K] [snapshots K] [loses disk] [forged E] [like zookeeper]` makes one
+    ///   server different. It begins a snapshot after K transactions. Its disk is gone when it dies.
+    ///   Strangers take its name, and claim epoch E. It behaves as ZooKeeper does (with `oracle`)
     /// * `disk I epochs ACCEPTED/CURRENT [snapshot Z=x…] [reaches Z] [log Z=x…] [lost]` what a server has
     ///   before; the snapshot may contain what is up to `reaches`
     /// * `start I…`, `crash I [keeping N]`: a process; of the pending writes the first N take effect
@@ -210,7 +210,7 @@ impl Stage {
         let i = self.index(i)?;
         let play = self.play.take().ok_or(NO_SERVERS)?;
         if play.world.peers().next().is_some() {
-            return Err("servers are configured before anybody starts".to_owned());
+            return Err("servers are configured before any of them starts".to_owned());
         }
         let mut setting = Setting::clone(&play.setting);
         let mut config = PeerConfig::clone(&setting.configs[i]);
@@ -264,7 +264,7 @@ impl Stage {
         }
         let play = self.play.take().ok_or(NO_SERVERS)?;
         if play.world.peers().next().is_some() {
-            return Err("disks are given before anybody starts".to_owned());
+            return Err("disks are given before a server starts".to_owned());
         }
         let mut disks: Vec<Durable> = play.world.servers().map(|s| s.disk.durable.clone()).collect();
         disks[i] = disk;
@@ -482,8 +482,7 @@ impl Stage {
 
     /// The world as it is.
     ///
-    /// # Errors
-    /// Nobody has said how many servers there are.
+    /// # Errors No command has said yet how many servers there are.
     pub fn world(&self) -> Result<&World, String> {
         self.play.as_ref().map(|play| &play.world).ok_or_else(|| NO_SERVERS.to_owned())
     }

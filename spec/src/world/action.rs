@@ -16,9 +16,9 @@ pub enum Action {
     Follow(usize, usize),
     /// A vote arrives.
     Vote {
-        /// Who voted.
+        /// The server that voted.
         from: usize,
-        /// Who hears it.
+        /// The server that hears the vote.
         to: usize,
     },
     /// The pause for a better vote is over.

@@ -2,8 +2,8 @@
 //!
 //! Fault model: operations become durable one after the other, in order; a crash leaves the effect of some
 //! prefix of those that were pending. A torn record at the end of the log counts as not written (recovery
-//! cuts it). A snapshot taken in the background is written beside the log, in its own time: it may be on disk
-//! before the log has what is in it, and a crash leaves nothing of one that is not complete.
+//! cuts it). A snapshot taken in the background is written beside the log, in its own time. So it may be on
+//! disk before the log has what is in it. A crash leaves nothing of a snapshot that is not complete.
 
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};

@@ -51,7 +51,7 @@ impl<P: Modelled> World<P> {
         let oracle = peer.config().election == ElectionMode::Oracle;
         match peer.state() {
             ServerState::Looking if oracle => {
-                // Nobody elects a server that has lost its disk.
+                // No server that has lost its disk is elected.
                 let eligible = peer.membership().is_voter(peer.config().id) && !server.disk.durable.lost;
                 if self.budget.elections > 0 && eligible {
                     actions.push(Action::Lead(i));
@@ -131,14 +131,14 @@ impl<P: Modelled> World<P> {
         }
     }
 
-    /// Whether a leader has a reason to make way for a later epoch, once it has led for long enough: only
-    /// then it makes a difference how long that is.
+    /// Whether a leader has a reason to make way for a later epoch, once it has led for long enough. Only
+    /// then does it make a difference how long the leader has led.
     pub(super) fn may_make_way(&self, leader: &QuorumPeer<P>) -> bool {
         let ahead = |peer: &QuorumPeer<P>| Some(peer.status().accepted_epoch) > leader.established_epoch();
         self.peers().any(|(_, peer)| ahead(peer))
     }
 
-    /// Whether somebody would give its leader up, if it were not for the bound on rounds.
+    /// Whether a server would give its leader up, if it were not for the bound on rounds.
     pub fn bound_holds_somebody(&self) -> bool {
         self.peers().any(|(i, peer)| {
             let has_leader = peer.state() != ServerState::Looking && self.armed(i, Timer::PhaseLimit);
@@ -165,8 +165,9 @@ impl<P: Modelled> World<P> {
         (self.votes[slot].waiting().is_some() || !self.older_votes[slot].is_empty()) && hears()
     }
 
-    /// A leader that too few others follow or that has heard everything and is still not
-    /// established, a learner whose leader is no leader: for these a timeout is no fault.
+    /// Whether a timeout of this server is no fault. That is so for a leader that too few others follow, or
+    /// that has heard everything and is still not established. It is also so for a learner whose leader is no
+    /// leader.
     pub(super) fn waits_in_vain(&self, i: usize, peer: &QuorumPeer<P>) -> bool {
         let me = ServerId(i as i64 + 1);
         match (peer.state(), self.setting.quorum_port) {
@@ -214,7 +215,7 @@ impl<P: Modelled> World<P> {
                 };
                 self.servers[i].dialing.is_some_and(|leader| !receives(leader))
             }
-            // Whoever waits for it to win: if it could, it would.
+            // The server that waits for it to win: if it could, it would.
             ServerState::Looking => {
                 let deciding = self.servers[i].alarms & bit(Timer::ElectionDecide) != 0;
                 !deciding && self.has_heard_everything(i)
@@ -222,8 +223,8 @@ impl<P: Modelled> World<P> {
         }
     }
 
-    /// Who the server it dials is, if that one would accept. A refused attempt leads back to the
-    /// same state by way of an alarm, so it is no transition.
+    /// The server that this one dials, if that one would accept. A refused attempt leads back to the same
+    /// state by way of an alarm, so it is no transition.
     pub(super) fn dial_succeeds(&self, i: usize) -> Option<usize> {
         let leader = index(self.servers[i].dialing?);
         let accepts = match &self.servers[leader].java {

@@ -1,4 +1,4 @@
-//! What nobody in the ensemble knows but the properties need: what was proposed, committed, dropped.
+//! What no server of the ensemble knows but the properties need: what was proposed, committed, dropped.
 
 use quorate_core::ids::{Epoch, Zxid};
 
@@ -50,7 +50,7 @@ pub struct Broken {
     pub needless_answer: bool,
     /// A leader that was not established sent a state under the start of its epoch.
     pub premature_name: bool,
-    /// A server that introduced itself took something from others, whoever it really was.
+    /// A server that introduced itself, in its own name or in another's, took something from others.
     pub harmful_introduction: bool,
     /// A leader stepped down because of what an observer had promised.
     pub observer_deposed: bool,
@@ -71,8 +71,8 @@ impl<T> Default for Ghost<T> {
 }
 
 impl<T: Copy + Eq> Ghost<T> {
-    /// A serving server's delivered sequence, of which so many are known to be the first of what is
-    /// delivered.
+    /// Take down what a serving server has delivered. The first `known` of these transactions are known to be
+    /// the first that were delivered at all.
     pub fn deliver(&mut self, known: usize, applied: &[(Zxid, T)]) {
         let common = self.delivered.len().min(applied.len());
         if self.delivered[known..common] != applied[known..common] {

@@ -1,8 +1,8 @@
 //! A connection of the quorum port: two queues that break like TCP.
 //!
-//! What one end sent before it closed still arrives, then the other end sees the connection down.
-//! A cut loses what is under way in both directions: every prefix of it may have arrived, because
-//! each delivery could have happened before the cut.
+//! What one end sent before it closed still arrives, then the other end sees the connection down. A cut loses
+//! what is under way in both directions. Every prefix of it may have arrived, because each delivery could
+//! have happened before the cut.
 
 use std::collections::VecDeque;
 
@@ -30,8 +30,9 @@ pub struct Connection<P: Marked = Byte> {
     pub leader_end: End,
     /// The connection is broken; both ends have yet to see it.
     pub cut: bool,
-    /// Where the clock moves: how many packets are still to be read of those that had arrived at the last mark,
-    /// for the learner's end and for the leader's. A mark says that everything before it is read.
+    /// Where the clock moves: how many packets that had arrived at the last mark are still to be read. The
+    /// first number is the learner's end, the second the leader's. A mark says that everything before it is
+    /// read.
     pub unread: [usize; 2],
 }
 
@@ -40,7 +41,7 @@ pub struct Connection<P: Marked = Byte> {
 pub enum End {
     /// Accepted, nothing read yet: the peer has not been told.
     Unannounced,
-    /// In use.
+    /// The end is in use.
     Open,
     /// Closed, or its owner died.
     Closed,
@@ -71,12 +72,12 @@ impl<P: Marked> Connection<P> {
         }
     }
 
-    /// Its place among all connections.
+    /// This connection's place among all connections.
     pub(super) fn place(&self) -> (usize, usize, u32) {
         (self.learner, self.leader, self.generation)
     }
 
-    /// Who sits at an end.
+    /// The server at an end.
     pub fn owner(&self, side: Side) -> usize {
         match side {
             Side::Learner => self.learner,
@@ -129,7 +130,7 @@ impl<P: Marked> Connection<P> {
         self.to_learner.clear();
     }
 
-    /// Break it.
+    /// Break the connection.
     pub fn cut(&mut self) {
         self.to_leader.clear();
         self.to_learner.clear();
@@ -155,7 +156,7 @@ impl<P: Marked> Connection<P> {
         mine == End::Open && other == End::Closed && !queue.is_empty()
     }
 
-    /// Whether nobody holds anything of it any more. An end that was never announced has nothing
+    /// Whether no server has an end of this connection any more. An end that was never announced has nothing
     /// to lose.
     pub fn gone(&self) -> bool {
         let leader_gone = match self.leader_end {

@@ -13,7 +13,7 @@ pub type AppliedOf<P> = Arc<Vec<(Zxid, <P as Marked>::Mark)>>;
 
 /// A payload whose transactions can be told apart. What its service has applied can be looked at.
 pub trait Marked: Payload {
-    /// Tells transactions apart.
+    /// What tells transactions apart.
     type Mark: Copy + Eq + Ord + Hash + Debug + Send + Sync;
 
     /// This transaction's mark.

@@ -13,9 +13,9 @@ use super::ghost::Broken;
 use super::modelled::Modelled;
 use super::state::{World, index};
 
-/// Whether a packet says no more than what is on its sender's disk: `accepted` is the epoch it has
-/// promised, `on_disk` acceptedEpoch and currentEpoch, `all_up_to` tells whether its whole history up to a
-/// zxid is on disk, `has` whether one transaction is.
+/// Whether a packet says no more than what is on its sender's disk. `accepted` is the epoch that the sender
+/// has promised; `on_disk` is its acceptedEpoch and currentEpoch. `all_up_to` tells whether the sender's
+/// whole history up to a zxid is on disk, `has` whether one transaction is.
 pub(crate) fn acknowledges_what_is_durable<P: Payload>(
     packet: &Packet<P>,
     accepted: Epoch,
@@ -54,7 +54,7 @@ pub(crate) fn promises<P: Payload>(packet: &Packet<P>) -> bool {
     matches!(packet, Packet::AckEpoch { current_epoch: Some(_), .. })
 }
 
-/// Whether the vote of somebody who looks for a leader is for less than it has itself.
+/// Whether the vote of a server that looks for a leader is for less than that server has itself.
 pub(crate) fn votes_for_less<P: Payload>(peer: &QuorumPeer<P>, said: &Notification) -> bool {
     let status = peer.status();
     let zxid = Some(status.last_zxid);
@@ -96,8 +96,8 @@ pub(crate) fn is_oversized<P: Payload>(peer: &QuorumPeer<P>, sent: usize) -> boo
     sent > peer.config().diff_limit.of(peer.service().size())
 }
 
-/// Whether an established leader leads on though its quorum check has found nobody so often. Who is enough
-/// alone may; one that is not established waits for initLimit.
+/// Whether an established leader leads on though its last `checks` quorum checks have found no other server.
+/// A server that is a quorum by itself may; a leader that is not established waits for initLimit.
 pub(crate) fn leads_unheard<P: Payload>(peer: &QuorumPeer<P>, checks: u32) -> bool {
     let config = peer.config();
     let enough = peer.membership().is_quorum(|server| server == config.id);
@@ -217,7 +217,7 @@ impl<P: Modelled> World<P> {
         self.note(overtaken, |broken| broken.sync_overtaken = true);
     }
 
-    /// Who looks for a leader says nothing worse than its own vote.
+    /// A server that looks for a leader says nothing worse than its own vote.
     pub(super) fn check_vote(&mut self, i: usize, said: &Notification) {
         if votes(said) {
             self.check_say(i);
@@ -240,7 +240,7 @@ impl<P: Modelled> World<P> {
     pub(super) fn observe(&mut self, i: usize) {
         let peer = self.servers[i].peer.as_ref().expect("it is up");
         if !peer.serving() {
-            // Nobody answers any more.
+            // The server answers no more.
             if !self.servers[i].asked.is_empty() {
                 self.servers[i].change().asked.clear();
             }

@@ -247,7 +247,7 @@ impl<P: Modelled> World<P> {
         connection.learner_end = End::Closed;
     }
 
-    /// A connection of these two, of which nobody knows yet; its generation.
+    /// Open a connection of these two, of which neither end knows yet. Returns its generation.
     fn open(&mut self, learner: usize, leader: usize) -> u32 {
         let used = |generation: &u32| {
             let pair = |c: &Connection<P>| (c.learner, c.leader);

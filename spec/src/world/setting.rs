@@ -15,8 +15,8 @@ pub struct Budget {
     pub faults: u8,
     /// Transactions that clients submit.
     pub txns: u8,
-    /// How often the oracle names a leader; with Fast Leader Election, the last round in which
-    /// the pause for a better vote may be too short, and in which a server may run into a timeout.
+    /// How often the oracle names a leader. With Fast Leader Election it is a round. Up to that round the
+    /// pause for a better vote may be too short, and a server may run into a timeout.
     pub elections: u8,
     /// Repetitions of a vote.
     pub resends: u8,
@@ -27,12 +27,12 @@ pub struct Budget {
 pub enum QuorumPort {
     /// They are made, carry packets and break.
     Open,
-    /// There are none, and nobody minds: whoever has decided stays with it.
+    /// There are none, and no server minds: a server that has decided stays with its leader.
     Absent,
-    /// There are none, but servers act as if: who follows a server that does not lead, and who leads without
-    /// a quorum, may look for another leader; anybody may as a fault.
+    /// There are none, but servers act as if there were. A server that follows one that does not lead, or
+    /// that leads without a quorum, may look for another leader. Any server may do so as a fault.
     Imagined,
-    /// They lead nowhere for good: nothing arrives, nobody is told, every alarm about it may fire.
+    /// They lead nowhere for good: nothing arrives, no server is told, every alarm about it may fire.
     Dead,
 }
 
@@ -74,8 +74,8 @@ pub struct Setting<P: Marked = Byte> {
     /// a step. Otherwise the alarm waits for [`World::fire`](super::World::fire).
     pub redials: bool,
     /// Whether votes wait for a server that is down, as on the election port. When the server comes back, the
-    /// last vote that it may have lost is sent again. Otherwise both are lost: the servers that look say their
-    /// votes again.
+    /// last vote that it may have lost is sent again. Otherwise both are lost: the servers that look say
+    /// their votes again.
     pub votes_wait: bool,
     /// The server, by index, whose disk is gone when its process dies.
     pub fragile: Option<usize>,
@@ -104,7 +104,7 @@ impl<P: Marked> Setting<P> {
 /// An introduction that is not true.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Forged {
-    /// In whose name.
+    /// The server in whose name it is made.
     pub server: ServerId,
     /// The acceptedEpoch that is claimed.
     pub accepted_epoch: Epoch,

@@ -10,10 +10,10 @@ use super::{Action, End, Modelled, Side, World, bit};
 impl<P: Modelled> World<P> {
     /// One delivery that commutes with everything else, if there is one.
     ///
-    /// * A learner sees its connection down as soon as nothing is left to read: until then it
-    ///   could do nothing that others notice, and afterwards it can do more.
-    /// * A leader reads a newcomer's first packet at once: a connection that nobody has read from
-    ///   is the same as none.
+    /// * A learner sees its connection down as soon as nothing is left to read. Until then it could do
+    ///   nothing that others notice, and afterwards it can do more.
+    /// * A leader reads a newcomer's first packet at once: a connection from which no packet was read is the
+    ///   same as none.
     /// * DIFF, and COMMIT before UPTODATE, change one note in the learner and nothing on disk.
     /// * A vote that reaches a server which has a leader is answered at once. Late votes of this
     ///   kind, which may reach it when it looks again, are the election models' business.

@@ -26,7 +26,7 @@ pub struct Server<P: Modelled = Byte> {
     pub peer: Option<QuorumPeer<P>>,
     /// The process of a server that behaves as ZooKeeper does; such a server has no other.
     pub java: Option<JavaPeer>,
-    /// Survives.
+    /// The disk, which survives the process.
     pub disk: Disk<P>,
     pub(super) alarms: u8,
     pub(super) dialing: Option<ServerId>,
@@ -56,7 +56,7 @@ pub struct World<P: Modelled = Byte> {
     pub(super) ghost: Arc<Ghost<P::Mark>>,
     /// What the disks held before anything happened. No part of the state's identity.
     pub(super) preloaded: Arc<[(Zxid, P::Mark)]>,
-    /// Every step so far, if somebody wants to know. No part of the state's identity.
+    /// Every step so far, if they are to be recorded. No part of the state's identity.
     pub(super) trace: Option<Vec<Event<P>>>,
     /// What servers have said to clients outside of the world, which have not heard it yet. Between steps
     /// there is nothing.
@@ -162,7 +162,7 @@ impl<P: Modelled> World<P> {
         self.budget = budget;
     }
 
-    /// It is this time from now on.
+    /// Set the clock: `now` is the time from now on.
     pub fn set_clock(&mut self, now: Now) {
         self.now = now;
     }
@@ -172,7 +172,7 @@ impl<P: Modelled> World<P> {
         self.setting.quorum_port
     }
 
-    /// The same ensemble with another quorum port from now on. If it is not open, nothing is left of its
+    /// This ensemble with another quorum port from now on. If it is not open, nothing is left of its
     /// connections.
     pub fn with_quorum_port(&self, quorum_port: QuorumPort) -> Self {
         let mut world = self.with(|setting| setting.quorum_port = quorum_port);
@@ -182,8 +182,8 @@ impl<P: Modelled> World<P> {
         world
     }
 
-    /// The same ensemble, in which deliveries that only their receiver can notice happen at once from now on,
-    /// or not.
+    /// This ensemble, in which deliveries that only their receiver can notice happen at once from now on, or
+    /// not.
     pub fn with_eager(&self, eager: bool) -> Self {
         self.with(|setting| setting.eager = eager)
     }
@@ -206,7 +206,7 @@ impl<P: Modelled> World<P> {
             || self.peers().any(|(_, p)| p.status().round >= u64::from(self.budget.elections))
     }
 
-    /// What never changes.
+    /// What never changes in a run.
     pub fn setting(&self) -> &Setting<P> {
         &self.setting
     }
@@ -289,7 +289,7 @@ impl<P: Modelled> Server<P> {
         self.asked.len()
     }
 
-    /// Its phase of ZAB; `None` while it is down.
+    /// The server's phase of ZAB; `None` while the server is down.
     pub fn zab(&self) -> Option<ZabState> {
         match &self.java {
             Some(java) => Some(java.zab()),

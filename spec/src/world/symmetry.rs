@@ -1,9 +1,9 @@
 //! Symmetry: servers that differ in nothing but their id may change places.
 //!
-//! With an election oracle no rule looks at ids, so what can happen to a world and what can happen to the
-//! same world with two such servers exchanged differ in names alone. A model that says so in its [`Setting`]
-//! counts all of them as one state. States stay what they are, only their fingerprint is one that all of them
-//! share: paths are real.
+//! With an election oracle no rule looks at ids. So what can happen to a world, and to the same world with
+//! two such servers exchanged, differs in names alone. A model that says so in its [`Setting`] counts all of
+//! them as one state. States stay what they are, only their fingerprint is one that all of them share: paths
+//! are real.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::{Connection, Modelled, Server, Setting, World, id, index};
 use crate::hash::{Printed, fingerprint};
 
 impl<P: Modelled> Setting<P> {
-    /// The same ensemble, whose states are told apart by who is who only where that makes a difference.
+    /// This ensemble, in which states that differ only in the names of interchangeable servers count as one.
     #[must_use]
     pub fn symmetric(mut self) -> Self {
         let n = self.configs.len();
@@ -52,14 +52,14 @@ impl<P: Modelled> Setting<P> {
 }
 
 impl<P: Modelled> World<P> {
-    /// The same ensemble, whose states are told apart by who is who only where that makes a difference.
+    /// This ensemble, in which states that differ only in the names of interchangeable servers count as one.
     #[must_use]
     pub fn with_symmetry(&self) -> Self {
         let setting = Arc::new(Setting::clone(&self.setting).symmetric());
         World { setting, ..self.clone() }
     }
 
-    /// The same world in which server `i` is called `names[i]`.
+    /// This world with server `i` called `names[i]`.
     #[must_use]
     pub fn renamed(&self, names: &[usize]) -> Self {
         let n = self.servers.len();
@@ -144,7 +144,7 @@ impl<P: Modelled> World<P> {
         });
     }
 
-    /// What a server looks like to somebody who cannot read names.
+    /// What a server looks like to a reader that cannot read names.
     fn looks(&self, i: usize) -> u64 {
         let server = &self.servers[i];
         let peer = server.peer.as_ref().map(|peer| {

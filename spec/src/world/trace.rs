@@ -1,4 +1,4 @@
-//! What happened in a world, step by step, for those who want to read it. No part of a state.
+//! What happened in a world, step by step, to be read. No part of a state.
 
 use std::sync::Arc;
 

@@ -187,7 +187,7 @@ impl Ensemble {
                         *mine = None;
                     }
                 }
-                Effect::Revalidate(_) => return Err("nobody comes back to a session".into()),
+                Effect::Revalidate(_) => return Err("no client comes back to a session".into()),
             }
         }
         Ok(())

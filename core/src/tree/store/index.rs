@@ -1,8 +1,8 @@
 //! The path index: from the hash of a full path to the ids of the znodes that have it.
 //!
-//! Linear hashing over small tables: one more table is split off as the index grows, so that no insert ever
-//! moves more than a couple of thousand entries. (One big table would stop the owner for tens of milliseconds
-//! at each doubling.) Entries are four bytes; the caller compares the path.
+//! Linear hashing over small tables: one more table is split off as the index grows. So no insert ever moves
+//! more than a couple of thousand entries. (One big table would stop the owner for tens of milliseconds at
+//! each doubling.) Entries are four bytes; the caller compares the path.
 
 use alloc::vec::Vec;
 use core::mem;

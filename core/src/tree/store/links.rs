@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-/// No znode.
+/// The id that stands for no znode.
 pub(super) const NONE: u32 = u32::MAX;
 
 /// Links per chunk. Chunks, so that growing never moves old links.

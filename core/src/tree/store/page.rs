@@ -2,9 +2,10 @@
 //! exists.
 //!
 //! ```text
-//!   records  [meta|parent|children|span] x SLOTS      fixed size, addressed by slot
-//!   heap     name data name data name data …          one allocation, no gaps, spans point into it
-//!   large    slot → Arc<name data>                    only for blobs above INLINE_MAX; shared by copies of the page
+//!   records  [meta|parent|children|span] x SLOTS   fixed size, addressed by slot
+//!   heap     name data name data name data …       one allocation, no gaps, spans point into it
+//!   large    slot → Arc<name data>                 only for blobs above INLINE_MAX; copies of the page share
+//!                                                  it
 //! ```
 //!
 //! Packing saves an allocation (and its malloc header) per znode and makes a copy of the page two `memcpy`s.
@@ -111,7 +112,7 @@ impl Page {
         record
     }
 
-    /// As [`Page::record`].
+    /// As [`Page::record`], to be changed.
     pub(super) fn record_mut(&mut self, slot: usize) -> &mut Record {
         let record = &mut self.records[slot];
         assert!(record.span.place != Place::Free, "slot {slot} holds no znode");

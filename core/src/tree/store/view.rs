@@ -9,8 +9,8 @@ use super::pages::{Chunk, IDS_PER_CHUNK};
 
 /// The store as it was when [`super::Store::view`] was called. `Send`: hand it to another thread.
 ///
-/// A view costs nothing by itself. Each page the owner writes to afterwards is kept twice until the view, or
-/// the [`Walk`] that came from it, lets go of the old copy.
+/// A view costs nothing by itself. A page that the owner writes to afterwards is kept twice. It is so until
+/// the view lets go of the old copy, or the [`Walk`] that came from it does.
 #[derive(Clone)]
 pub struct View {
     chunks: Vec<Arc<Chunk>>,
@@ -49,8 +49,8 @@ impl View {
 
 /// A walk through a [`View`]. It can be left at any point, so the consumer sets the pace.
 ///
-/// The order is that of ids, which is nearly that of memory; only where a parent has a higher id than its
-/// child (because it reuses a freed id) is the parent visited early.
+/// The order is that of ids, which is nearly that of memory. Only a parent with a higher id than its child
+/// (because it reuses a freed id) is visited early.
 pub struct Walk {
     /// Chunks not passed yet.
     chunks: Vec<Option<Arc<Chunk>>>,

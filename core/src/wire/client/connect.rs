@@ -13,7 +13,7 @@ pub const PASSWORD_LEN: usize = 16;
 /// Asks for a new session, or for one that exists.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ConnectRequest {
-    /// 0; ignored.
+    /// Always 0; servers ignore it.
     pub protocol_version: i32,
     /// The newest zxid the client has seen; a server that is behind it does not answer.
     pub last_zxid_seen: i64,
@@ -55,7 +55,7 @@ impl Jute for ConnectRequest {
 /// Gives a session, or refuses it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ConnectResponse {
-    /// 0.
+    /// Always 0.
     pub protocol_version: i32,
     /// The session timeout in force, ms; 0: the session does not exist (any more).
     pub timeout_ms: i32,

@@ -1,9 +1,9 @@
 //! Creates whose flags are those of another operation, in the form that every leader understands alike.
 //!
-//! The operation decides what is created: `create` and `create2` never make a container,
-//! `createContainer` makes nothing else. A ZooKeeper leader computes the tree's digest from the flags
-//! instead, and one of 3.8 makes what the flags say of a part of a multi. So a request that is
-//! forwarded to a leader asks with the flags that belong to its operation.
+//! The operation decides what is created: `create` and `create2` never make a container, `createContainer`
+//! makes nothing else. A ZooKeeper leader computes the tree's digest from the flags instead. A leader of 3.8
+//! makes of a part of a multi what the flags say. So a request that is forwarded to a leader asks with the
+//! flags that belong to its operation.
 
 use alloc::vec::Vec;
 

@@ -29,15 +29,15 @@ int_enum! {
 int_enum! {
     /// The connection's state, as an event carries it. A server sends `SyncConnected`.
     pub enum KeeperState {
-        /// Not connected.
+        /// The client has no connection.
         Disconnected = 0,
-        /// Connected.
+        /// The client has a connection.
         SyncConnected = 3,
         /// Authentication failed.
         AuthFailed = 4,
         /// Connected to a read-only server.
         ConnectedReadOnly = 5,
-        /// Authenticated by SASL.
+        /// The client has authenticated itself by SASL.
         SaslAuthenticated = 6,
         /// Closed by the client.
         Closed = 7,
@@ -53,7 +53,7 @@ record! {
         pub event: EventType,
         /// The connection's state.
         pub state: KeeperState,
-        /// To which znode.
+        /// The path of the znode that it happened to.
         pub path: String,
     }
 }

@@ -104,9 +104,8 @@ impl MultiOp {
     }
 
     /// What a part of one of the three creates without time to live comes to, as in ZooKeeper 3.9
-    /// (`MultiOperationRecord`): a container for `createContainer`, whatever its flags, and for the
-    /// flags of one, whatever the operation. `None` for flags that are none or that ask for a time
-    /// to live.
+    /// (`MultiOperationRecord`). It is a container for `createContainer`, whatever its flags, and for the
+    /// flags of one, whatever the operation. `None` for flags that are none or that ask for a time to live.
     fn create(op: OpCode, request: CreateRequest) -> Option<Self> {
         match (CreateMode::from_i32(request.flags)?, op) {
             (mode, _) if mode.is_ttl() => None,

@@ -113,8 +113,9 @@ const fn row(kind: OpKind, asker: Asker, name: &'static str, short: &'static str
 
 impl OpCode {
     /// The operation's row. `createSession` and `closeSession` are writes for sessions of the whole ensemble
-    /// only. Clients may not ask for `deleteContainer`, which would delete without an ACL check, nor for
-    /// `check` outside of a multi: older servers log it and then cannot read their log (ZOOKEEPER-2623).
+    /// only. Clients may not ask for `deleteContainer`, which would delete without an ACL check. Nor may they
+    /// ask for `check` outside of a multi: older servers log it and then cannot read their log
+    /// (ZOOKEEPER-2623).
     pub const fn operation(self) -> Operation {
         use Asker::{Client, Part, Server};
         use OpKind::{Connection, Read, Write};

@@ -59,7 +59,7 @@ int_enum! {
         Children = 1,
         /// Watches on the data or on the existence.
         Data = 2,
-        /// All of them.
+        /// Watches of every kind.
         Any = 3,
         /// Persistent watches (since 3.9).
         Persistent = 4,
@@ -207,7 +207,7 @@ record! {
 record! {
     /// auth.
     pub struct AuthPacket {
-        /// 0; ignored.
+        /// Always 0; servers ignore it.
         pub auth_type: i32,
         /// The scheme.
         pub scheme: String,

@@ -14,7 +14,7 @@ pub const OBSERVER_ID: ServerId = ServerId(i64::MAX);
 /// The longest text of addresses that is accepted, in bytes.
 pub const MAX_INITIAL_ADDRESSES: usize = 2048;
 
-/// One address.
+/// Marks an initial message with one address.
 const PROTOCOL_VERSION_V1: i64 = -65536;
 /// Several addresses, with `|` between them.
 const PROTOCOL_VERSION_V2: i64 = -65535;

@@ -143,7 +143,7 @@ fn write_snapshot(items: &[SnapshotItem], out: &mut Vec<u8>) {
     write_snapshot_trailer(out);
 }
 
-/// Who said it, by the text above the bytes, and to whom: a learner to the leader?
+/// Whether a learner sent the packet to the leader, by the text above the bytes.
 fn from_learner(recorded: &Recorded, java_leads: bool) -> bool {
     let java = recorded.label.starts_with("peer") || java_leads && recorded.label.starts_with("SNAP payload");
     java != java_leads

@@ -37,7 +37,7 @@ pub(super) struct Ways {
 }
 
 impl Ways {
-    /// Nothing is cut.
+    /// The ways between this number of parties, none of them cut.
     pub(super) fn new(parties: usize) -> Arc<Ways> {
         let ways = (0..parties * parties).map(|_| Way::default()).collect();
         Arc::new(Ways { parties, ways, over: AtomicBool::new(false) })
@@ -63,7 +63,7 @@ impl Ways {
         self.way(from, to).delay_ms.store(ms, Ordering::Relaxed);
     }
 
-    /// Everything passes.
+    /// Nothing is cut or delayed any more.
     pub(super) fn heal(&self) {
         for way in &self.ways {
             way.cuts.store(0, Ordering::Relaxed);

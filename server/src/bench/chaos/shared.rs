@@ -24,9 +24,9 @@ pub(super) fn shared_path(key: usize) -> String {
 pub(super) struct Shared {
     /// The servers, as the clients reach them.
     pub(super) servers: Vec<Server>,
-    /// What happened.
+    /// What has happened so far, with times.
     pub(super) story: Story,
-    /// No more requests.
+    /// Set when no client may send another request.
     pub(super) stop: AtomicBool,
     /// The newest zxid of an acknowledged write.
     newest: AtomicI64,

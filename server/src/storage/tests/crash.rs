@@ -1,6 +1,5 @@
-//! Random work, crashes or a full disk anywhere (also during recovery), and what must be true
-//! afterwards: the state is that after a first part of the operations, and everything reported as
-//! durable is in it.
+//! Random work, crashes or a full disk anywhere (also during recovery), and what must be true afterwards. The
+//! state is that after a first part of the operations, and everything reported as durable is in it.
 //!
 //! And the check of the check: with any one of the syncs left out, this must fail.
 
@@ -60,7 +59,7 @@ struct Run {
     floor: Zxid,
     tickets: u64,
     initialized: bool,
-    /// A machine has stopped and left a hole in the last batch with an intact record behind it: a start
+    /// A machine has stopped and left a hole in the last batch with an intact record behind it. A start
     /// cannot tell it from damage, and leaves it to the operator.
     is_refused: bool,
 }

@@ -140,7 +140,7 @@ fn any_sectors_of_the_last_batch_may_be_missing() {
                     assert!(found >= synced, "{count} of {extra}, seed {seed}: {found} of {synced}");
                     cut += 1;
                 }
-                // That may be anybody's hole.
+                // Nothing shows what made that hole.
                 Err(StorageError::DamagedLog { what, .. }) => {
                     assert!(what.contains("an intact transaction follows"), "seed {seed}: {what}");
                     held += 1;

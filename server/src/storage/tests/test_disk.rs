@@ -1,12 +1,12 @@
 //! A disk in memory that forgets what was not synced.
 //!
-//! Of a file survive: what was synced; and of what was done to it later either a first part, whose last write
-//! may be torn (a first part of its bytes), or any of its sectors. Of a directory survive: the names as they
-//! were synced, changed by an arbitrary subset of what was done later; a rename is kept or lost as a whole.
-//! Syncing a file does not sync its name. A failing process writes nothing more.
+//! Of a file, what was synced survives. Of what was done to it later survives either a first part, or any of
+//! its sectors. The last write of a first part may be torn (a first part of its bytes). Of a directory the
+//! names as they were synced survive, changed by an arbitrary subset of what was done later. A rename is kept
+//! or lost as a whole. Syncing a file does not sync its name. A failing process writes nothing more.
 //!
-//! It may also become full: then a first part of what is written is there and an error is returned;
-//! or, where room is looked for late, everything seems to be written and syncing it fails.
+//! It may also become full. Then a first part of what is written is there and an error is returned. Or, where
+//! room is looked for late, everything seems to be written and syncing it fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -106,12 +106,12 @@ struct State {
 /// When the disk is full.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) enum Room {
-    /// Never.
+    /// The disk is never full.
     #[default]
     Enough,
-    /// After so many more creations and writes.
+    /// After this number of further creations and writes.
     Writes(u64),
-    /// After so many more syncs of a file.
+    /// After this number of further syncs of a file.
     Syncs(u64),
 }
 
@@ -120,7 +120,7 @@ fn full() -> io::Error {
     io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error())
 }
 
-/// See the module.
+/// A disk in memory that forgets what was not synced.
 #[derive(Clone, Debug)]
 pub(super) struct TestDisk(Arc<Mutex<State>>);
 

@@ -46,7 +46,7 @@ fn gz(bytes: &[u8]) -> Vec<u8> {
     gz.finish().unwrap()
 }
 
-/// It is said that the newest is torn, and the older one and its log stand for it.
+/// The start says that the newest is torn, and the older one and its log stand for it.
 fn assert_passed_over(found: Result<Found, StorageError>, name: &str, case: &str) {
     let (recovered, passed_over) = found.unwrap_or_else(|error| panic!("{case}: {error}"));
     assert_eq!((recovered.snapshot.zxid, recovered.last()), (Zxid(1), Zxid(3)), "{case}");

@@ -43,7 +43,7 @@ pub const NOT_EARLY: Claim<State> = Claim {
     holds: |s| !s.seen.iter().any(|seen| seen.touched && early(seen)),
 };
 
-/// A leader that has just begun has heard of nobody yet.
+/// A leader that has just begun has heard of no session yet.
 pub const FULL_TIMEOUT: Claim<State> = Claim {
     name: "FullTimeout",
     says: "a new leader gives every session its full timeout",

@@ -40,9 +40,9 @@ pub struct Buckets {
 /// A session as an onlooker sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Seen {
-    /// Whose.
+    /// The session's id.
     pub session: SessionId,
-    /// Negotiated, ms.
+    /// The negotiated timeout, ms.
     pub timeout_ms: u64,
     /// When this leader last heard of it, or began to lead.
     pub heard: u64,
@@ -85,7 +85,7 @@ pub enum Step {
     Commit,
     /// The other server begins to lead; what was only proposed is gone.
     Reign,
-    /// Somebody sets the wall clock forward.
+    /// The wall clock is set forward.
     SetWall,
 }
 

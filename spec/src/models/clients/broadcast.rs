@@ -1,9 +1,9 @@
 //! Atomic broadcast, abstracted: one sequence of transactions, which every server applies at its own pace.
 //!
-//! What a leader proposes is chosen in order, whenever; the leader applies it then, and every other
-//! server later, in order. Between a server and the leader there is one FIFO channel each way, as TCP
-//! is one: requests and questions about sessions go up; commits, answers to `sync` and answers about
-//! sessions come down. `tests/abstraction.rs` checks that the ensembles of the ZAB models do no more.
+//! What a leader proposes is chosen in order, whenever; the leader applies it then, and every other server
+//! later, in order. Between a server and the leader there is one FIFO channel each way, as TCP is one.
+//! Requests and questions about sessions go up. Commits, answers to `sync` and answers about sessions come
+//! down. `tests/abstraction.rs` checks that the ensembles of the ZAB models do no more.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -30,9 +30,9 @@ pub enum Change {
 /// A transaction of the sequence.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Chosen {
-    /// Its place.
+    /// The transaction's place in the sequence.
     pub zxid: Zxid,
-    /// Its bytes.
+    /// The transaction, as a server applies it.
     pub txn: ClientTxn,
     /// What it does; nothing if it failed.
     pub changes: Vec<Change>,
@@ -67,9 +67,9 @@ impl Chosen {
 /// From a server to the leader.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Up {
-    /// REQUEST.
+    /// A client's request to be proposed: REQUEST.
     Request(ClientRequest),
-    /// REVALIDATE.
+    /// Whether a session is still there: REVALIDATE.
     Revalidate(Touch),
 }
 
@@ -78,7 +78,7 @@ pub enum Up {
 pub enum Down {
     /// The next transaction of the sequence is chosen.
     Commit,
-    /// SYNC.
+    /// A `sync` is answered: SYNC.
     Synced(ClientRequest),
     /// The answer to REVALIDATE.
     Revalidated(SessionId, bool),
@@ -95,9 +95,9 @@ pub struct Broadcast {
     pub applied: Vec<usize>,
     /// `sync` requests (of which server) that wait for the last proposal before them.
     pub syncs: VecDeque<(Zxid, usize, ClientRequest)>,
-    /// To the leader.
+    /// What is under way from each server to the leader.
     pub up: Vec<VecDeque<Up>>,
-    /// From the leader.
+    /// What is under way from the leader to each server.
     pub down: Vec<VecDeque<Down>>,
     last: Zxid,
 }
@@ -158,8 +158,8 @@ impl Broadcast {
     }
 }
 
-/// What may become of (how many are chosen, how many each server has applied) in one step, with `most` chosen
-/// at most: the abstraction without services, for comparison with the ensembles.
+/// What may become of (how many are chosen, how many each server has applied) in one step, with at most
+/// `most` chosen. This is the abstraction without services, for comparison with the ensembles.
 pub fn moves(chosen: usize, applied: &[usize], most: usize) -> Vec<(Move, usize, Vec<usize>)> {
     let mut moves = Vec::new();
     if chosen < most {

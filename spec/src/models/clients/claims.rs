@@ -100,14 +100,14 @@ pub const SEQUENTIAL_CONSISTENCY: Claim<State> = Claim {
     holds: |s| never(s, Wrong::Inconsistent),
 };
 
-/// Across all servers.
+/// No client goes back in time, across all servers.
 pub const NEVER_BACK: Claim<State> = Claim {
     name: "NeverBack",
     says: "a client never sees a state before one that it has seen, whichever servers it goes to",
     holds: |s| never(s, Wrong::WentBack),
 };
 
-/// The event first.
+/// An event arrives before the data that it announces.
 pub const EVENT_BEFORE_DATA: Claim<State> = Claim {
     name: "EventBeforeData",
     says: "a watch has told of a change before any answer shows it",
@@ -150,11 +150,11 @@ pub const OLD_SERVER_REFUSED: Claim<State> = Claim {
     holds: |s| never(s, Wrong::OldServerSpoke),
 };
 
-/// Exactly as long.
+/// Ephemerals live exactly as long as their sessions.
 pub const EPHEMERALS_LIVE_WITH_SESSION: Claim<State> = Claim {
     name: "EphemeralsLiveWithSession",
-    says: "on every server, a session that is open owns what it created and nobody deleted, and one that has ended \
-           owns nothing",
+    says: "on every server, a session that is open owns what it created and no client deleted, and one that \
+           has ended owns nothing",
     holds: |s| {
         s.servers.iter().zip(&s.broadcast.applied).all(|(served, applied)| {
             s.clients.iter().all(|client| {
@@ -166,7 +166,7 @@ pub const EPHEMERALS_LIVE_WITH_SESSION: Claim<State> = Claim {
     },
 };
 
-/// Which znodes are a session's after so many transactions.
+/// The znodes that are a session's after the first `applied` transactions.
 fn ephemerals(state: &State, session: SessionId, applied: usize) -> BTreeSet<String> {
     let mut paths = BTreeSet::new();
     for chosen in state.broadcast.chosen.iter().take(applied) {
@@ -196,7 +196,7 @@ pub const ENDS_FOR_A_REASON: Claim<State> = Claim {
     },
 };
 
-/// Nobody is left in a session that has ended.
+/// No client is left in a session that has ended.
 pub const END_IS_TOLD: Claim<State> = Claim {
     name: "EndIsTold",
     says: "no server keeps a connection, or lets one in, of a session whose end it has applied",
@@ -209,7 +209,7 @@ pub const END_IS_TOLD: Claim<State> = Claim {
     },
 };
 
-/// Every request is answered, and whoever's session has ended knows it.
+/// Every request is answered, and every client whose session has ended knows it.
 pub fn may_end(state: &State) -> bool {
     state.clients.iter().all(|client| match client.link {
         Link::Up(..) => client.waiting.is_empty() && ended(state, client.session).is_none(),
@@ -333,7 +333,7 @@ mod tests {
     }
 
     /// ZooKeeper's own gap: a creation and a deletion while a client is away are no event for a watch for the
-    /// creation, and that is seen.
+    /// creation. Such a state is reached.
     #[test]
     fn what_came_and_went_is_a_gap() {
         let model = Clients { servers: 2, themes: THEMES, variant: Variant::default() };

@@ -16,13 +16,13 @@ use super::broadcast::{Change, Chosen};
 /// Where a client stands with the servers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Link {
-    /// It has no connection.
+    /// The client has no connection.
     Nowhere,
-    /// It has asked this server for its session.
+    /// The client has asked this server for its session.
     Greeting(usize, ConnId),
-    /// It speaks to this server.
+    /// The client speaks to this server.
     Up(usize, ConnId),
-    /// It was told that its session is over, or has closed it.
+    /// The client was told that its session is over, or has closed it.
     Over,
 }
 
@@ -44,7 +44,7 @@ pub enum Kind {
     Data,
     /// A znode that is not there.
     Exist,
-    /// The children.
+    /// The children of a znode.
     Child,
     /// Everything, until further notice.
     Persistent,
@@ -55,7 +55,7 @@ pub enum Kind {
 /// A watch as the client knows it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Armed {
-    /// At which path.
+    /// The path that is watched.
     pub path: String,
     /// What it looks at.
     pub kind: Kind,
@@ -100,7 +100,7 @@ pub enum Wrong {
 pub struct Wrongs(u16);
 
 impl Wrongs {
-    /// Note this.
+    /// Note that this went wrong.
     pub fn note(&mut self, wrong: Wrong) {
         self.0 |= 1 << wrong as u16;
     }
@@ -116,7 +116,7 @@ impl Wrongs {
 pub struct Client {
     /// The client's session.
     pub session: SessionId,
-    /// Where it stands.
+    /// The client's connection.
     pub link: Link,
     /// How many connections it has had.
     pub links: u64,
@@ -136,7 +136,7 @@ pub struct Client {
     pub wrong: Wrongs,
 }
 
-/// Without a session.
+/// A client without a session.
 impl Default for Client {
     fn default() -> Self {
         Client {
@@ -170,7 +170,7 @@ impl Client {
         })
     }
 
-    /// The connection is gone, and nobody knows what became of the requests.
+    /// The connection is gone, and the client does not know what became of the requests.
     pub fn lose(&mut self) {
         if self.link != Link::Over {
             self.link = if self.closes && self.waiting.is_empty() { Link::Over } else { Link::Nowhere };
@@ -339,7 +339,7 @@ fn all<C: Borrow<Chosen>>(chosen: &[C]) -> impl Iterator<Item = &Chosen> {
     chosen.iter().map(Borrow::borrow)
 }
 
-/// The event that a transaction is to those who watch `path`.
+/// The event that a transaction is to clients that watch `path`.
 fn event_of(chosen: &Chosen, path: &str) -> Option<EventType> {
     let below = |child: &str| child.rsplit_once('/').is_some_and(|(parent, _)| parent == path);
     chosen.changes.iter().find_map(|change| match change {

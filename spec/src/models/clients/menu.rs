@@ -10,13 +10,13 @@ use super::theme::Theme;
 
 /// A request.
 pub struct Ask {
-    /// In words.
+    /// The request in words.
     pub words: &'static str,
     /// The request.
     pub request: fn() -> Request,
 }
 
-/// What there is before anybody asks.
+/// What there is before any client asks.
 pub const BEGIN: fn() -> Request = || new("/a", 0);
 
 fn new(path: &str, flags: i32) -> Request {

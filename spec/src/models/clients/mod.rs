@@ -334,7 +334,7 @@ impl State {
         let mut txn = None;
         self.servers[0].step(|service, _| txn = Some(service.prepare(now, zxid, &request, origin(from))));
         let chosen = Chosen::new(zxid, txn.expect("it is prepared"));
-        // A session's end is its client's wish or the leader's, whoever passes it on.
+        // A session's end is its client's wish or the leader's, whichever server passes it on.
         let is_end = request.op == OpCode::CloseSession.to_i32();
         if let Some(c) = self.clients.iter().position(|client| client.session == request.session)
             && self.owners[c] != from

@@ -37,7 +37,7 @@ pub struct Vote<V> {
 pub struct Acceptor<V> {
     /// The highest ballot it answered.
     pub promised: Ballot,
-    /// Its last vote.
+    /// The acceptor's last vote.
     pub accepted: Option<Vote<V>>,
 }
 

@@ -1,9 +1,9 @@
-//! Duelling proposers: nothing is lost, everybody is up and answers, and nothing is ever chosen.
+//! Duelling proposers: nothing is lost, every process is up and answers, and nothing is ever chosen.
 //!
-//! A ballot is a time stamp, higher than all before it. Only the order of ballots matters, so that
-//! a state keeps their ranks: the graph is finite, and a way through it is a run of any length. A
-//! proposer hears all three acceptors before it goes on, and begins anew only when it was refused.
-//! With a distinguished proposer the others begin no ballot any more.
+//! A ballot is a time stamp, higher than all before it. Only the order of ballots matters, so a state keeps
+//! their ranks. The graph is finite, and a way through it is a run of any length. A proposer hears all three
+//! acceptors before it goes on, and begins anew only when it was refused. With a distinguished proposer the
+//! others begin no ballot any more.
 
 use std::fmt;
 
@@ -19,20 +19,20 @@ pub const PROPOSERS: usize = 2;
 #[derive(Clone, Copy, Debug)]
 pub struct Duel;
 
-/// The same from every state that a duel can be in, once one proposer is distinguished.
+/// A duel from every state that it can be in, once one proposer is distinguished.
 #[derive(Clone, Copy, Debug)]
 pub struct Distinguished;
 
 /// What is under way between a proposer and an acceptor; about the proposer's present ballot.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Message {
-    /// 1a.
+    /// The proposer asks for a promise (1a).
     Prepare,
     /// 1b, with the acceptor's last vote.
     Promise(Option<Vote<u8>>),
-    /// 2a.
+    /// The proposer asks for a vote (2a).
     Accept,
-    /// 2b.
+    /// The acceptor has voted (2b).
     Accepted,
     /// The acceptor has promised to take part in higher ballots only.
     Refused,
@@ -41,13 +41,13 @@ pub enum Message {
 /// Where a proposer stands.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Phase {
-    /// It has no ballot: not yet, or it was refused.
+    /// The proposer has no ballot: not yet, or it was refused.
     Idle,
-    /// Phase 1.
+    /// Phase 1: the proposer waits for promises.
     Preparing,
     /// A majority has promised.
     Ready,
-    /// Phase 2.
+    /// Phase 2: the proposer waits for votes.
     Asking,
     /// A majority has accepted.
     Done,
@@ -62,7 +62,7 @@ pub struct Proposer {
     answered: Set,
     agreed: Set,
     best: Option<Vote<u8>>,
-    /// Who has voted in its ballot, for the properties.
+    /// The acceptors that have voted in its ballot, for the properties.
     voted: Set,
 }
 
@@ -72,7 +72,7 @@ pub struct State {
     proposers: [Proposer; PROPOSERS],
     acceptors: [Acceptor<u8>; ACCEPTORS],
     links: [[Option<Message>; ACCEPTORS]; PROPOSERS],
-    /// Who alone may begin a ballot.
+    /// The proposer that alone may begin a ballot.
     pub distinguished: Option<u8>,
     /// The values that a majority voted for in one ballot.
     pub chosen: Set,
@@ -301,7 +301,7 @@ impl State {
         }
     }
 
-    /// Every ballot that somebody knows of.
+    /// Every ballot that a process knows of.
     fn ballots(&mut self) -> Vec<Ballot> {
         let mut ballots = Vec::new();
         self.each_ballot(|ballot| ballots.push(*ballot));

@@ -1,10 +1,10 @@
 //! Fast Paxos: clients ask the acceptors directly, and may collide again and again.
 //!
-//! Three acceptors, of whom all three are a fast quorum and any two a classic one. Two clients send
-//! their values to all acceptors; each acceptor votes in a fast round for the value that reaches it
-//! first. If they differ, the round has failed, and the next fast round begins from the votes of a
-//! classic quorum: if these agree their value may have been chosen and is kept, otherwise any value
-//! may be voted for again (uncoordinated recovery). Source: Lamport, "Fast Paxos" (2006), §2.2, §3.2.
+//! Three acceptors, of whom all three are a fast quorum and any two a classic one. Two clients send their
+//! values to all acceptors; each acceptor votes in a fast round for the value that reaches it first. If they
+//! differ, the round has failed, and the next fast round begins from the votes of a classic quorum. If these
+//! agree, their value may have been chosen and is kept; otherwise any value may be voted for again
+//! (uncoordinated recovery). Source: Lamport, "Fast Paxos" (2006), §2.2, §3.2.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ pub struct Fast;
 pub struct State {
     /// What this round's votes must be for, if not for anything.
     kept: Option<u8>,
-    /// Who voted for what.
+    /// The value that each acceptor voted for.
     pub votes: [Option<u8>; ACCEPTORS],
     /// Which clients' requests are under way to each acceptor.
     under_way: [Set; ACCEPTORS],

@@ -1,13 +1,13 @@
 //! Multi-Paxos: a sequence of instances (slots), one ballot per primary for all of them.
 //!
-//! A primary prepares all slots at once and then has up to a window of proposals outstanding. Every
-//! slot is safe by itself. What a window of two loses is *primary order*: the second proposal of a
-//! primary may be chosen, and the first never (Junqueira, Reed and Serafini, DSN'11 §I, Fig. 1).
-//! Channels are FIFO, as TCP's are, and lose a suffix; so reordering on the way is not what does it.
+//! A primary prepares all slots at once and then has up to a window of proposals outstanding. Every slot is
+//! safe by itself. What a window of two loses is *primary order* (Junqueira, Reed and Serafini, DSN'11 §I,
+//! Fig. 1). The second proposal of a primary may be chosen, and the first never. Channels are FIFO, as TCP's
+//! are, and lose a suffix; so reordering on the way is not what does it.
 //!
-//! Every primary has asked for promises from the start: what is lost or late is what does not arrive
-//! yet. A primary reads the promises of a majority, and the votes of one, in one step: it might have
-//! done so at any time after they were there, so no behaviour is lost.
+//! Every primary has asked for promises from the start: what is lost or late is what does not arrive yet. A
+//! primary reads the promises of a majority, and the votes of one, in one step. It might have done so at any
+//! time after they were there, so no behaviour is lost.
 
 use std::fmt;
 
@@ -62,7 +62,7 @@ pub struct Primary {
     pub asked: Vec<Value>,
     /// How many of these it knows to be chosen.
     pub known: u8,
-    /// Who voted for each, in its ballot.
+    /// The acceptors that voted for each, in its ballot.
     pub votes: Vec<Set>,
 }
 
@@ -145,7 +145,7 @@ impl Protocol for Multi {
             if primary.leads && asked < self.slots && asked - known < self.window {
                 steps.push(Step::Propose(p));
             }
-            // To know is of use to those who wait for it.
+            // To know is of use to a process that waits for it.
             let waits = asked < self.slots && self.window < self.slots || self.learners > 0;
             if waits && known < asked && majority(primary.votes[known]) {
                 steps.push(Step::Know(p));

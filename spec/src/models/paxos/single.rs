@@ -1,9 +1,9 @@
 //! Single-decree Paxos: proposers, acceptors and learners agree on one value.
 //!
-//! The network is the set of all messages ever sent, and none is ever taken out: one that is lost
-//! is one that never arrives, one that arrives twice is one that is delivered again (which changes
-//! nothing, so it is no step), and any may overtake any other. A proposer may give a ballot up at
-//! any time, and has forgotten it then: that is its crash. Each proposer has ballots of its own.
+//! The network is the set of all messages ever sent, and none is ever taken out. One that is lost is one that
+//! never arrives. One that arrives twice is one that is delivered again (which changes nothing, so it is no
+//! step). Any message may overtake any other. A proposer may give a ballot up at any time, and has forgotten
+//! it then: that is its crash. Each proposer has ballots of its own.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -62,7 +62,7 @@ pub struct State {
     pub learned: Vec<Option<u8>>,
     /// Every message ever sent.
     pub sent: BTreeSet<Message>,
-    /// Who has voted in each ballot, for the properties.
+    /// The acceptors that have voted in each ballot, for the properties.
     votes: Vec<Set>,
     /// The values that a majority voted for in one ballot, for the properties.
     pub chosen: Set,

@@ -1,8 +1,8 @@
 //! Messages and delays of Paxos, multi-Paxos and ZAB, counted while their models run.
 //!
-//! Nothing is lost, and everything takes the same time: in each round everything that is under way
-//! arrives, and what a server does about it, disks included, takes no time. A server is proposer,
-//! acceptor and learner at once; what it says to itself is no message.
+//! Nothing is lost, and everything takes the same time. In each round everything that is under way arrives,
+//! and what a server does about it, disks included, takes no time. A server is proposer, acceptor and learner
+//! at once; what it says to itself is no message.
 
 use quorate_core::Output;
 

@@ -11,7 +11,7 @@ use quorate_core::wire::record::Acl;
 pub struct Ask {
     /// Whose: 0 or 1.
     pub client: usize,
-    /// In words.
+    /// The request in words.
     pub words: &'static str,
     /// The request.
     pub request: fn() -> Request,
@@ -60,8 +60,8 @@ fn read_only(version: i32) -> Request {
 const EPHEMERAL: i32 = 1;
 const SEQUENTIAL: i32 = 2;
 
-/// What there is before anybody asks: `/p`, which has had three children, `/p/a` of version 0 and the second
-/// client's ephemeral `/p/e` among them, and lost one; and two more of its ephemerals, with long names.
+/// What there is before any client asks. `/p` has had three children and lost one; `/p/a` of version 0 and
+/// the second client's ephemeral `/p/e` are left. Two more of that client's ephemerals have long names.
 pub const BEGIN: &[Ask] = &[
     ask(0, "", || Request::Create(new("/p", 0))),
     ask(0, "", || Request::Create(new("/p/gone", 0))),

@@ -1,9 +1,9 @@
 //! The road of a request through a leader, next to one on which every request travels alone.
 //!
-//! Two real services get the same frames. One prepares up to three requests before it applies the
-//! first, as a leader does whose proposals wait for a quorum; the other applies each before it takes
-//! the next. What the first predicts, answers and comes to is what the second does: nobody can tell
-//! that requests overlap. What a change must do at all is claimed of what is seen before and after it.
+//! Two real services get the same frames. One prepares up to three requests before it applies the first, as a
+//! leader does whose proposals wait for a quorum. The other applies each before it takes the next. What the
+//! first predicts, answers and comes to is what the second does: no client can tell that requests overlap.
+//! What a change must do at all is claimed of what is seen before and after it.
 
 pub mod claims;
 pub mod menu;
@@ -60,7 +60,7 @@ struct Proposed {
 pub struct Applied {
     /// Which request of the menu it was.
     pub ask: usize,
-    /// Its zxid.
+    /// The zxid of the transaction.
     pub zxid: Zxid,
     /// How long it is, bytes.
     pub size: usize,

@@ -170,14 +170,14 @@ pub const ACKNOWLEDGED_SURVIVES: Claim<State> = Claim {
     },
 };
 
-/// Linearizable writes.
+/// Writes are linearizable.
 pub const WRITES_IN_REAL_TIME: Claim<State> = Claim {
     name: "WritesInRealTime",
     says: "a write that is sent after another was answered OK has a higher zxid, whichever clients and servers",
     holds: |s| !s.unordered,
 };
 
-/// Nothing is forgotten.
+/// No request is forgotten.
 pub const EVERY_REQUEST_ANSWERED: Claim<State> = Claim {
     name: "EveryRequestAnswered",
     says: "a request, also for a session, is answered or its connection closed: where nothing is under way between the \
@@ -203,7 +203,7 @@ fn is_under_way(world: &World<Deed>) -> bool {
     })
 }
 
-/// What is visible.
+/// What was delivered is visible.
 pub const SERVERS_SHOW_DELIVERED: Claim<State> = Claim {
     name: "ServersShowDelivered",
     says: "a server that serves has the znodes and the sessions of what was delivered up to the zxid it shows",
@@ -258,7 +258,7 @@ pub const LEADER_TRACKS_OPEN_SESSIONS: Claim<State> = Claim {
     },
 };
 
-/// Exactly as long.
+/// Ephemerals live exactly as long as their sessions.
 pub const EPHEMERALS_LIVE_WITH_SESSION: Claim<State> = Claim {
     name: "EphemeralsLiveWithSession",
     says: "on every server that serves, a session that is open owns what it created, and one that has ended owns nothing",

@@ -256,7 +256,7 @@ impl State {
     /// Everything that has to happen happens.
     fn settle(&mut self) {
         let mut actions = Vec::new();
-        // Who breaks a rule may do so for ever.
+        // A server that breaks a rule may do so for ever.
         for _ in 0..1000 {
             actions.clear();
             self.world.actions(&mut actions);

@@ -52,13 +52,13 @@ const DISKS: &[Theme] = &[
 /// A fault, while both write and the first is silent for too long.
 const TIME: &[Theme] = &[Theme { passes: true, ..FAULT }];
 
-/// Everything.
+/// Faults, time and disks together.
 const WHOLE: &[Theme] = &[Theme { passes: true, pings: 1, instant: false, ..FAULT }];
 
 const COMPOSES: &str = "QuorumPeer with an election oracle, quorum port, and the real service on every server; clients that watch, write, \
                         move and expire";
 
-/// The models.
+/// The models `sessions` of the everyday tier.
 pub(in crate::models) fn catalogue() -> Vec<ModelSpec> {
     vec![ModelSpec {
         name: "sessions",
@@ -76,7 +76,7 @@ fn build(themes: &'static [Theme], variant: Variant) -> Box<dyn Searchable> {
     Box::new(Checked { protocol: Sessions { themes, variant }, salt: variant.salt })
 }
 
-/// Larger ones.
+/// The models `sessions-*` of the deep tier.
 pub(in crate::models) fn deep() -> Vec<DeepSpec> {
     vec![
         DeepSpec {

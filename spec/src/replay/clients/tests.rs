@@ -195,7 +195,7 @@ fn only_what_is_committed_is_acknowledged() {
     }
     stage.lost.push(z(7));
     refused(stage.write(0, BOB, 1, z(7)), &ONLY_COMMITTED, "not on the disks of a quorum");
-    // What fails is not promised to anybody.
+    // What fails is not promised to any client.
     stage.ask(0, BOB, 2, OpCode::Create);
     stage.fail(0, BOB, 2, z(7).0 as i64, ErrorCode::NoNode.to_i32()).unwrap();
     // A server without a leader ends its own sessions.

@@ -24,11 +24,11 @@ pub(super) struct Known {
 /// What was looked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Found {
-    /// The transaction.
+    /// The transaction is known.
     Known(Known),
     /// One so old that it was forgotten.
     Forgotten,
-    /// There is none.
+    /// There is no such transaction.
     Nothing,
 }
 

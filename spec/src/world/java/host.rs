@@ -31,8 +31,8 @@ impl World {
         self.servers.iter().enumerate().filter_map(|(i, s)| Some((i, s.java.as_ref()?)))
     }
 
-    /// An ensemble like this, with Quorate servers on the disks of those that behave as ZooKeeper does; all of
-    /// these are down.
+    /// An ensemble like this, with Quorate servers on the disks of those that behave as ZooKeeper does; all
+    /// of these are down.
     #[must_use]
     pub fn without_java(&self) -> World {
         assert!(self.java_peers().next().is_none(), "they are down");

@@ -213,7 +213,7 @@ impl Leader {
         m.config.membership.is_quorum(|id| id == m.config.id || self.handlers.get(&id).is_some_and(&has))
     }
 
-    /// `getEpochToPropose`.
+    /// A learner has introduced itself: `getEpochToPropose`.
     fn introduced(&mut self, m: &mut Member, cx: &mut Context<'_>, link: Link, accepted: Epoch) {
         let handler = self.handlers.get_mut(&link.server).expect("the packet's learner");
         handler.voter = m.config.membership.is_voter(link.server);

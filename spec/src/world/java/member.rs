@@ -29,7 +29,7 @@ pub(super) struct Member {
     pub(super) flaws: Flaws,
     pub(super) accepted_epoch: Epoch,
     pub(super) current_epoch: Epoch,
-    /// The state.
+    /// The transactions in the state.
     pub(super) tree: Applied,
     /// Where the state is said to stand.
     pub(super) last_processed: Zxid,

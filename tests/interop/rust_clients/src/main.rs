@@ -2,8 +2,8 @@
 //!
 //!     rust-clients blocking|asynchronous HOST:PORT,HOST:PORT,…
 //!
-//! A line that begins with `> ` asks for the death of the servers' leader. The program goes on at the next line of
-//! its input.
+//! A line that begins with `> ` asks for the death of the servers' leader. The program goes on at the next
+//! line of its input.
 
 mod asynchronous;
 mod blocking;
