@@ -90,8 +90,9 @@ pub(super) fn believes_leader_alone(config: &PeerConfig<impl Payload>, heard: &N
     mutated!(config, LeaderBelievedAlone) && heard.state == ServerState::Leading
 }
 
-/// The votes among which a leader of another round must say itself that it leads: those of servers that have
-/// a leader, not those `received` in this round (ZOOKEEPER-3537).
+/// The votes among which a leader of another round must say itself that it leads (ZOOKEEPER-3537).
+///
+/// They are those of servers that have a leader, not those `received` in this round.
 #[inline]
 pub(super) fn leader_confirms_among<'a, T>(
     config: &PeerConfig<impl Payload>,

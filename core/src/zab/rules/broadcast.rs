@@ -103,9 +103,10 @@ pub(crate) fn answers_one_sync(config: &PeerConfig<impl Payload>) -> bool {
 
 /// The proposal that the answer to a learner's question about a session waits for, if any.
 ///
-/// An observer hears of no proposal before it is committed. When it lets a client in, it has been informed of all
-/// that the leader had proposed for the session before: none of that can be taken for the answer to a request that
-/// the client sends from now on. A follower has those proposals, and needs not wait. ZooKeeper answers at once.
+/// An observer hears of no proposal before it is committed. When it lets a client in, it has been informed of
+/// all that the leader had proposed for the session before. None of that can be taken for the answer to a
+/// request that the client sends from now on. A follower has those proposals, and needs not wait. ZooKeeper
+/// answers at once.
 #[inline]
 pub(crate) fn revalidation_waits_for<P: Payload>(m: &Member<P>, voter: bool) -> Option<Zxid> {
     let last = m.history.last();

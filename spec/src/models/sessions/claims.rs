@@ -350,6 +350,7 @@ mod tests {
         cuts: 0,
         passes: false,
         pings: 0,
+        observer: false,
         instant: true,
     };
 

@@ -27,7 +27,7 @@ const FAULT: Theme = Theme { homes: [1, 0], faults: 1, elections: 1, instant: tr
 /// The first client loses its connection and writes again.
 const AGAIN: Theme = Theme { asks: [2, 1], creates: false, cuts: 1, instant: true, ..QUIET };
 
-/// The same with an observer, to which the client may move: it hears of no transaction before it is committed.
+/// A client that writes again may move to an observer, which hears of no transaction before it is committed.
 const OBSERVED: Theme = Theme { observer: true, ..AGAIN };
 
 /// The first client, at the leader, is silent for too long; the leader may die over it.
