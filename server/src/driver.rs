@@ -15,6 +15,7 @@ use quorate_core::{Input, Output, Outputs, QuorumPeer, Status};
 use tracing::{info, warn};
 
 use crate::admin::answers::Answers;
+use crate::admin::desk::{self, Desk, Drain, Drained, PIECE, Question};
 use crate::admin::facts;
 use crate::admin::four_letter::{self, Reset, View};
 use crate::admin::metrics::{Metrics, micros};
@@ -51,6 +52,8 @@ pub(crate) struct Driver {
     shown: Option<(ServerState, Option<Mode>)>,
     metrics: Metrics,
     answers: Answers,
+    /// Where other threads' questions are answered.
+    desk: Option<Desk>,
     recorder: Option<Recorder>,
     /// Until this server has served for the first time.
     announcer: Option<Announcer>,
@@ -64,14 +67,18 @@ impl Driver {
         }
         self.announcer = announcer;
         let (at, now) = self.clock.now();
+        let mut turn_began = at;
         self.step(at, now, Input::Start);
         loop {
             self.end_turn();
+            self.metrics.turns.record(micros(turn_began.elapsed()));
             let due = self.alarms.next_due().into_iter().chain(self.disk.next_due()).min();
             match self.net.wait(due)? {
-                Wake::Go => self.turn()?,
+                Wake::Go => {}
                 Wake::Stop => break,
             }
+            turn_began = Instant::now();
+            self.turn()?;
         }
         info!("stopping");
         let Driver { net, disk, peer, recorder, .. } = self;
@@ -94,6 +101,7 @@ impl Driver {
             let input = match finished {
                 Finished::Done(ticket, took) => {
                     self.metrics.syncs.record(micros(took));
+                    self.metrics.slow_syncs += u64::from(took > self.config.files.fsync_warning);
                     Input::Done(ticket)
                 }
                 Finished::SnapshotTaken(took) => {
@@ -108,6 +116,9 @@ impl Driver {
                 Finished::SnapshotFailed(why) => return Err(Error::Snapshot(why)),
             };
             self.step(at, now, input);
+        }
+        for wait in self.disk.waits() {
+            self.metrics.log_waits.record(micros(wait));
         }
         self.disk.watch(at);
         let mut clients_began = None;
@@ -135,23 +146,49 @@ impl Driver {
             self.step(at, now, Input::Alarm(timer));
         }
         self.answer_words(at, now);
+        self.answer_question(at, now);
         Ok(())
+    }
+
+    /// Answer one question of another thread. What it comes to is bounded, so it never holds up a turn.
+    fn answer_question(&mut self, at: Instant, now: Now) {
+        let Some(question) = self.desk.as_ref().and_then(Desk::next) else { return };
+        let began = Instant::now();
+        let changes = desk::look(question, &self.view(at, now), || self.net.links());
+        match changes {
+            Some(Question::Reset(what, reply)) => {
+                self.reset(what);
+                let _ = reply.send(());
+            }
+            Some(Question::Drain(drain, reply)) => {
+                let (seen, closed, next) = self.net.client.drain(drain.from, PIECE, |n| drain.picks(n));
+                let rest = next.map(|from| Drain { from, seen: drain.seen + seen, ..drain });
+                let _ = reply.send(Drained { closed, rest });
+            }
+            _ => {}
+        }
+        self.metrics.answers.record(micros(began.elapsed()));
     }
 
     /// A connection asks a four-letter word.
     fn asked(&mut self, at: Instant, now: Now, conn: ConnId, word: Word) {
         let (answer, reset) = four_letter::answer(word, &self.view(at, now));
-        match reset {
-            Some(Reset::Server) => {
-                self.net.client.reset_totals();
-                self.metrics.proposal_sizes = Sizes::default();
-            }
-            Some(Reset::Connections) => self.net.client.reset_connections(),
-            Some(Reset::TraceMask(mask)) => self.metrics.trace_mask = Some(mask),
-            None => {}
+        if let Some(what) = reset {
+            self.reset(what);
         }
         self.answers.begin(conn, answer);
         self.send_piece(at, now, conn);
+    }
+
+    fn reset(&mut self, what: Reset) {
+        match what {
+            Reset::Server => {
+                self.net.client.reset_totals();
+                self.metrics.proposal_sizes = Sizes::default();
+            }
+            Reset::Connections => self.net.client.reset_connections(),
+            Reset::TraceMask(mask) => self.metrics.trace_mask = Some(mask),
+        }
     }
 
     /// Every connection that has taken in what it was sent of an answer gets the next piece.
@@ -183,7 +220,10 @@ impl Driver {
         if let Some(recorder) = &mut self.recorder {
             recorder.flush();
         }
-        self.disk.submit();
+        if let Some(operations) = self.disk.submit() {
+            self.metrics.batches.record(operations as u64);
+        }
+        self.metrics.backlog = self.disk.backlog();
         let learns = matches!(self.peer.state(), ServerState::Following | ServerState::Observing);
         self.net.set_pressure(self.disk.pressure(), learns);
         let now = Instant::now();

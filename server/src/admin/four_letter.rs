@@ -9,8 +9,10 @@ use quorate_core::pipeline::ClientTxn;
 use quorate_core::watch::WalkByPath;
 
 use super::answer::{Answer, Part, Source};
+use super::figures::figures;
 use super::metrics::Metrics;
 use super::mode::Mode;
+use super::reading::Reading;
 use super::{facts, monitor};
 use crate::config::ServerConfig;
 use crate::net::ClientPort;
@@ -89,14 +91,14 @@ pub(crate) fn answer(word: Word, view: &View<'_>) -> (Answer, Option<Reset>) {
 fn serving(word: &str, mode: Mode, view: &View<'_>) -> Answer {
     let service = view.peer.service();
     match word {
-        "srvr" => (header(mode) + &figures(mode, view)).into(),
+        "srvr" => (header(mode) + &summary(mode, view)).into(),
         "stat" => Answer::of([
             Part::Text(format!("{}Clients:\n", header(mode))),
             Part::Connections { brief: true, from: 0 },
-            Part::Text(format!("\n{}", figures(mode, view))),
+            Part::Text(format!("\n{}", summary(mode, view))),
         ]),
         "cons" => Answer::of([Part::Connections { brief: false, from: 0 }, Part::Text("\n".to_owned())]),
-        "mntr" => monitor::answer(view, mode).into(),
+        "mntr" => monitor::lines(&figures(&Reading::take(view), view.config)).into(),
         "conf" => facts::configuration(view.config, mode).into(),
         "dirs" => {
             let (data, log) = facts::directories(view.config);
@@ -127,7 +129,7 @@ fn header(mode: Mode) -> String {
     format!("Zookeeper version: {}\n{}", facts::VERSION, if mode == Mode::ReadOnly { read_only } else { "" })
 }
 
-fn figures(mode: Mode, view: &View<'_>) -> String {
+fn summary(mode: Mode, view: &View<'_>) -> String {
     let (service, totals) = (view.peer.service().status(), view.port.totals());
     let mut text = format!(
         "Latency min/avg/max: {}/{}/{}\nReceived: {}\nSent: {}\nConnections: {}\nOutstanding: {}\n\

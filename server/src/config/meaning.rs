@@ -7,7 +7,7 @@ use super::error::Mistake;
 use super::keys::name;
 use super::member::{ClientAddress, LearnerType, Member};
 use super::typed::Typed;
-use super::{Containers, ServerConfig, Whitelist, files, membership, myid};
+use super::{Containers, ServerConfig, Whitelist, admin, files, membership, myid};
 use crate::word::Word;
 
 /// What the settings mean together. `None` if something without which there is no meaning is
@@ -35,6 +35,7 @@ pub(super) fn mean(typed: &mut Typed) -> Option<ServerConfig> {
         typed.warn(&place, "ACLs are not checked: every client may do everything");
     }
     let four_letter_words = whitelist(typed);
+    let admin = admin::settings(typed);
     let (id, membership) = (id?, membership?);
     let voters = membership.verifier.voters().count();
     let jute_max_buffer = typed.number(name::JUTE_MAXBUFFER) as usize;
@@ -92,6 +93,7 @@ pub(super) fn mean(typed: &mut Typed) -> Option<ServerConfig> {
             ),
             max_never_used_ms: typed.number(name::ZNODE_CONTAINER_MAX_NEVER_USED_INTERVAL_MS),
         },
+        admin,
     })
 }
 

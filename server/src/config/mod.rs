@@ -4,6 +4,7 @@
 //! contradictions found (`meaning.rs`, `membership.rs`). Keys, defaults and limits are in one table
 //! (`keys/`).
 
+mod admin;
 mod check;
 mod error;
 mod files;
@@ -25,6 +26,7 @@ use quorate_core::ids::{ServerId, Zxid};
 use quorate_core::quorum::QuorumVerifier;
 use quorate_core::wire::jute::DEFAULT_MAX_FIELD;
 
+pub use admin::AdminSettings;
 pub(crate) use check::ConfigCommand;
 pub use error::{ConfigError, ConfigErrors, Mistake, Warning};
 pub(crate) use files::Directories;
@@ -118,6 +120,8 @@ pub struct ServerConfig {
     pub digest: bool,
     /// When containers and TTL znodes are deleted.
     pub containers: Containers,
+    /// What is offered over HTTP.
+    pub admin: AdminSettings,
 }
 
 /// `znode.container.*`.

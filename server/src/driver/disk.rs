@@ -109,19 +109,31 @@ impl<I: Image> DiskThreads<I> {
         self.batch.push(op);
     }
 
-    /// Hand this turn's batch to the log writer.
-    pub(crate) fn submit(&mut self) {
+    /// Hand this turn's batch to the log writer; says how many operations that were, if there is a batch.
+    pub(crate) fn submit(&mut self) -> Option<usize> {
         if self.batch.is_empty() {
-            return;
+            return None;
         }
         let batch = std::mem::take(&mut self.batch);
         if let Some(last) = batch.iter().rev().find_map(StorageOp::ticket) {
             let bytes = batch.iter().map(StorageOp::size).sum();
             self.backlog.given(Instant::now(), last, batch.len(), bytes);
         }
+        let operations = batch.len();
         if let Some(ops) = &self.ops {
             self.gone |= ops.send(batch).is_err();
         }
+        Some(operations)
+    }
+
+    /// How long the batches that are done had waited, since this was asked last.
+    pub(crate) fn waits(&mut self) -> impl Iterator<Item = Duration> {
+        self.backlog.waits()
+    }
+
+    /// Operations and bytes that are not durable yet.
+    pub(crate) fn backlog(&self) -> (usize, usize) {
+        self.backlog.amount()
     }
 
     /// The next thing a thread has to say.

@@ -1,9 +1,11 @@
 //! From a configuration to a running server: ports, data directory, peer, threads.
 
 use std::collections::hash_map::RandomState;
+use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use quorate_core::config::{Constant, ElectionMode, PeerConfig, SizeLimit};
 use quorate_core::ids::ServerId;
@@ -18,7 +20,8 @@ use super::backlog::BUSY;
 use super::disk::DiskThreads;
 use super::recorder::Recorder;
 use crate::admin::answers::Answers;
-use crate::admin::metrics::Metrics;
+use crate::admin::http;
+use crate::admin::metrics::{Metrics, micros};
 use crate::clock::Clock;
 use crate::config::{ServerConfig, SnapSizeLimit, Strictness};
 use crate::error::Error;
@@ -56,19 +59,29 @@ pub(crate) fn run(
     for warning in warnings {
         warn!("{warning}");
     }
-    start(config, stop_on_stdin_eof, record)?.serve(announcer)
+    // Read again only to be shown: what it means is known.
+    let initial = fs::read_to_string(zoo_cfg).unwrap_or_default();
+    start(config, initial, stop_on_stdin_eof, record)?.serve(announcer)
 }
 
 /// Take the ports and the data directory; nothing is sent before [`Driver::serve`].
-fn start(config: ServerConfig, stop_on_stdin_eof: bool, record: Option<&Path>) -> Result<Driver, Error> {
+fn start(
+    config: ServerConfig,
+    initial: String,
+    stop_on_stdin_eof: bool,
+    record: Option<&Path>,
+) -> Result<Driver, Error> {
     let settings = settings(&config);
     // Said before the ports are tried: that server has them, too.
     refuse_if_in_use(&config)?;
     let net = Net::bind(&config, snapshot_body, TravellingImage::new(&settings), stop_on_stdin_eof)?;
     let blank = StoredImage::new(&settings);
-    let initial = || TreeService::new(&settings, None).snapshot();
+    let empty = || TreeService::new(&settings, None).snapshot();
     let disk = RealDisk::new(config.files.fsync_warning);
-    let (storage, recovered) = Storage::open(disk, &storage_config(&config), &blank, initial)?;
+    let began = Instant::now();
+    let (storage, recovered) = Storage::open(disk, &storage_config(&config), &blank, empty)?;
+    let mut metrics = Metrics::default();
+    metrics.load.record(micros(began.elapsed()));
     let last = recovered.last();
     let recovered = Recovered::<ClientTxn> {
         accepted_epoch: recovered.accepted_epoch,
@@ -95,6 +108,7 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool, record: Option<&Path>) -
     let synced = recorder.as_ref().map(Recorder::synced).unwrap_or_default();
     let disk = DiskThreads::start(storage, net.waker(), config.files.autopurge, synced)?;
     let peer = QuorumPeer::new(Constant::new(peer_config), recovered);
+    let desk = http::start(&config, initial, net.waker())?;
     Ok(Driver {
         config,
         peer,
@@ -106,8 +120,9 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool, record: Option<&Path>) -
         clock,
         outputs: Vec::new(),
         shown: None,
-        metrics: Metrics::default(),
+        metrics,
         answers: Answers::default(),
+        desk,
         recorder,
         announcer: None,
     })

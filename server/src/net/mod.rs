@@ -36,11 +36,12 @@ use quorate_core::{Input, Reason};
 use crate::error::{Error, system};
 use crate::word::Word;
 use client::Happened;
-pub(crate) use client::{ClientPort, ConnectionExpiry};
+pub(crate) use client::{ClientPort, ConnectionExpiry, ConnectionFacts, Operations, Totals};
 use dial::{Asker, Resolver};
 use election::ElectionPort;
+pub(crate) use listener::listen;
 use quorum::QuorumPort;
-pub(crate) use quorum::SnapshotBody;
+pub(crate) use quorum::{LinkReading, SnapshotBody};
 use signals::{Requests, stdin_ended};
 use token::{PortKind, Source};
 
@@ -208,6 +209,11 @@ impl Net {
     /// The addresses of a connection of the quorum port: this end's, the other end's.
     pub(crate) fn ends(&self, link: Link) -> Option<(SocketAddr, SocketAddr)> {
         self.quorum.ends(link)
+    }
+
+    /// The connections of the quorum port, for operators.
+    pub(crate) fn links(&self) -> Vec<LinkReading> {
+        self.quorum.readings()
     }
 
     /// Write each socket that has something to say, once.

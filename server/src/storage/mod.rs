@@ -55,7 +55,7 @@ pub use real_disk::RealDisk;
 pub(crate) use recovery::PassedOver;
 pub use recovery::Recovered;
 pub use snapshot_file::SnapshotInfo;
-pub(crate) use snapshot_file::read_items;
+pub(crate) use snapshot_file::{encode as encode_snapshot, read_items};
 pub use snapshots::{Outcome, SnapshotJob};
 
 use install::Held;

@@ -8,6 +8,7 @@ mod budget;
 mod conn;
 mod flow;
 mod id;
+mod operations;
 mod output;
 mod report;
 mod stats;
@@ -33,8 +34,8 @@ pub(crate) use admission::ConnectionLimits;
 pub(crate) use conn::Happened;
 use conn::{Client, Stage};
 use flow::Flow;
-pub(crate) use stats::ConnectionExpiry;
-use stats::Totals;
+pub(crate) use operations::Operations;
+pub(crate) use stats::{ConnectionExpiry, ConnectionFacts, Totals};
 
 /// How often connections are looked at for having been silent too long.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -63,6 +64,7 @@ pub(crate) struct ClientPort {
     admission: Admission,
     flow: Flow,
     totals: Totals,
+    operations: Operations,
     began: Instant,
     /// Connections that have taken in a piece of an answer and are to get the next.
     hungry: VecDeque<ConnId>,
@@ -79,6 +81,7 @@ impl ClientPort {
             admission: Admission::new(settings.connections),
             flow: Flow::new(settings.outstanding_limit, settings.memory),
             totals: Totals::default(),
+            operations: Operations::default(),
             began: Instant::now(),
             hungry: VecDeque::new(),
             events: VecDeque::new(),

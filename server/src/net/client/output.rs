@@ -5,9 +5,10 @@ use std::time::Instant;
 use quorate_core::ids::ConnId;
 use quorate_core::pipeline::ClientReply;
 
-use super::conn::Stage;
+use super::conn::{Client, Stage};
 use super::{ClientPort, find};
 use crate::mutation::mutated;
+use crate::net::engine::Conn;
 
 impl ClientPort {
     /// Append an answer or an event to what a client is sent.
@@ -26,6 +27,7 @@ impl ClientPort {
             self.flow.answered(&answered.waiting);
             let us = now.duration_since(answered.waiting.since).as_micros() as u64;
             self.totals.answered(answered.waiting.op, us);
+            self.operations.record(answered.waiting.op, us);
             conn.counts.answered(&answered, us, now.duration_since(self.began).as_millis());
         }
         self.flow.account(conn);
@@ -58,6 +60,28 @@ impl ClientPort {
             self.totals.shed += 1;
             self.lost(held.index);
         }
+    }
+
+    /// Close those of the clients' connections that are picked, so that their clients go to another server.
+    /// It looks at so many from this place on. `picks` is told how many were looked at before. Says how many
+    /// were looked at and closed, and where the next one is.
+    pub(crate) fn drain(
+        &mut self,
+        from: usize,
+        most: usize,
+        picks: impl Fn(usize) -> bool,
+    ) -> (usize, usize, Option<usize>) {
+        let open = |(_, conn): &(usize, &Conn<Client>)| matches!(conn.stage, Stage::Open(_));
+        let mut places: Vec<usize> =
+            self.engine.iter_from(from).filter(open).map(|(index, _)| index).take(most + 1).collect();
+        let next = if places.len() > most { places.pop() } else { None };
+        let picked: Vec<usize> =
+            places.iter().enumerate().filter(|(n, _)| picks(*n)).map(|(_, index)| *index).collect();
+        for index in &picked {
+            self.totals.drained += 1;
+            self.lost(*index);
+        }
+        (places.len(), picked.len(), next)
     }
 
     /// Close a connection after what was sent to it.

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::ClientPort;
 use super::conn::Client;
+use super::operations::Operations;
 use super::stats::{ConnectionExpiry, ConnectionLine, Counts, Totals};
 use crate::net::engine::Conn;
 
@@ -21,6 +22,11 @@ impl ClientPort {
     /// The sums over all connections.
     pub(crate) fn totals(&self) -> Totals {
         self.totals
+    }
+
+    /// How long requests took, operation by operation.
+    pub(crate) fn operations(&self) -> &Operations {
+        &self.operations
     }
 
     /// Begin the sums anew.

@@ -8,7 +8,7 @@ use quorate_core::pipeline::{ClientEvent, ClientReply};
 use quorate_core::wire::client::OpCode;
 
 use super::conn::{Answered, Happened};
-use crate::stats::{Sizes, Times};
+use crate::stats::{Distribution, Sizes, Times};
 
 /// Sums over all connections.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -20,13 +20,17 @@ pub(crate) struct Totals {
     /// How long requests took.
     pub(crate) latency: Times,
     /// Those that only read.
-    pub(crate) reads: Times,
+    pub(crate) reads: Distribution,
     /// Those that change something.
-    pub(crate) updates: Times,
+    pub(crate) updates: Distribution,
     /// Sizes of replies, with their length.
     pub(crate) reply_sizes: Sizes,
     /// Bytes of received frames.
     pub(crate) bytes_received: u64,
+    /// Bytes of replies.
+    pub(crate) response_bytes: u64,
+    /// Bytes of events of watches.
+    pub(crate) watch_bytes: u64,
     /// Connections that asked for a session.
     pub(crate) connection_requests: u64,
     /// Connections that were not accepted.
@@ -35,6 +39,8 @@ pub(crate) struct Totals {
     pub(crate) sessionless_expired: u64,
     /// Connections that were closed because all together held too much.
     pub(crate) shed: u64,
+    /// Connections that an operator had closed.
+    pub(crate) drained: u64,
 }
 
 impl Totals {
@@ -49,8 +55,13 @@ impl Totals {
     /// A client is sent an answer or an event of this size.
     pub(super) fn said(&mut self, reply: &ClientReply, size: usize) {
         self.sent += 1;
-        if matches!(reply, ClientReply::Reply { .. }) {
-            self.reply_sizes.record(size);
+        match reply {
+            ClientReply::Reply { .. } => {
+                self.reply_sizes.record(size);
+                self.response_bytes += size as u64;
+            }
+            ClientReply::Notification { .. } => self.watch_bytes += size as u64,
+            ClientReply::Connect(_) => {}
         }
     }
 
@@ -66,14 +77,15 @@ impl Totals {
 
     /// What `srst` begins anew.
     pub(super) fn reset(&mut self) {
-        let Totals { bytes_received, connection_requests, rejected, sessionless_expired, shed, .. } = *self;
+        let kept = *self;
         *self = Totals {
-            bytes_received,
-            connection_requests,
-            rejected,
-            sessionless_expired,
-            shed,
-            ..Totals::default()
+            received: 0,
+            sent: 0,
+            latency: Times::default(),
+            reads: Distribution::default(),
+            updates: Distribution::default(),
+            reply_sizes: Sizes::default(),
+            ..kept
         };
     }
 }
@@ -143,6 +155,60 @@ impl ConnectionLine<'_> {
         }
         out.push_str(")\n");
     }
+}
+
+impl ConnectionLine<'_> {
+    /// The same as values that outlive the connection.
+    pub(crate) fn facts(&self) -> ConnectionFacts {
+        let Counts { received, sent, latency, last, last_xid, answered_ms } = self.counts;
+        let (session, timeout_ms) = self.session.unwrap_or_default();
+        ConnectionFacts {
+            peer: self.peer,
+            interest: self.interest,
+            queued: self.queued,
+            received: *received,
+            sent: *sent,
+            session,
+            timeout_ms,
+            established_ms: self.established_ms,
+            operation: last.map_or("NA", |(op, _)| name(op)),
+            zxid: last.map_or(-1, |(_, zxid)| zxid),
+            xid: last_xid.unwrap_or(-1),
+            answered_ms: *answered_ms,
+            latency: *latency,
+        }
+    }
+}
+
+/// One connection, as the admin server shows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectionFacts {
+    /// The client's address.
+    pub(crate) peer: SocketAddr,
+    /// Whether the connection is read (1) and written (4) at the moment.
+    pub(crate) interest: u8,
+    /// Requests that are not answered yet.
+    pub(crate) queued: usize,
+    /// Frames received.
+    pub(crate) received: u64,
+    /// Frames sent.
+    pub(crate) sent: u64,
+    /// 0 without a session.
+    pub(crate) session: i64,
+    /// The session's timeout, ms.
+    pub(crate) timeout_ms: i32,
+    /// Milliseconds since 1970 when the connection was made.
+    pub(crate) established_ms: i64,
+    /// The short name of the last request that was answered.
+    pub(crate) operation: &'static str,
+    /// The zxid of that answer; −1 without one.
+    pub(crate) zxid: i64,
+    /// The xid of the last request that has one of its own; −1 without one.
+    pub(crate) xid: i32,
+    /// When the last request was answered, ms since the port was opened.
+    pub(crate) answered_ms: u128,
+    /// How long requests took.
+    pub(crate) latency: Times,
 }
 
 /// A connection and when it is closed if it stays silent, as `dump` shows it.

@@ -11,6 +11,7 @@ use quorate_core::wire::quorum::{PeerDecoder, Side as End, WirePayload, write_sn
 use quorate_core::zab::Packet;
 use tracing::info;
 
+use super::counts::LinkCounts;
 #[cfg(feature = "mutants")]
 use crate::mutation::mutated;
 use crate::net::between::{Greets, Stage};
@@ -50,6 +51,8 @@ pub(super) struct Peer<P: WirePayload> {
     mark_due: Instant,
     /// Until UPTODATE: when core is told next that bytes move.
     progress: Option<Instant>,
+    /// What is counted of it.
+    pub(super) counts: LinkCounts,
     /// What came last.
     #[cfg(feature = "mutants")]
     pub(super) latest: Option<Packet<P>>,
@@ -177,6 +180,7 @@ impl<P: WirePayload> Peer<P> {
             mark_pause,
             mark_due: now,
             progress: None,
+            counts: LinkCounts::begin(),
             #[cfg(feature = "mutants")]
             latest: None,
             #[cfg(feature = "mutants")]
@@ -223,6 +227,7 @@ impl<P: WirePayload> Peer<P> {
             info!("quorum port: synchronised by server {} by {how}", link.server);
         }
         self.note_stage(now, &packet);
+        self.counts.received(&packet);
         #[cfg(feature = "mutants")]
         {
             self.latest = Some(packet.clone());
