@@ -56,7 +56,7 @@ impl Times {
     }
 }
 
-/// The upper ends of the buckets of a [`Distribution`], in microseconds. What is longer is in one more bucket.
+/// The upper ends of the buckets of a [`Distribution`], in microseconds. One more bucket has what is longer.
 pub(crate) const BUCKETS_US: [u64; 17] = [
     50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
     2_500_000, 5_000_000, 10_000_000,

@@ -1,5 +1,6 @@
 //! What users of a running ensemble may rely on: one module per behaviour.
 
+mod admin_http;
 mod back_pressure;
 mod bench;
 mod catching_up;

@@ -22,7 +22,7 @@ use crate::net::{ConnectionFacts, LinkReading};
 /// The most entries of a list that one answer has.
 pub(crate) const PIECE: usize = 1000;
 
-/// Where an answer goes. Nobody may wait for it any more.
+/// Where an answer goes. The asker may have stopped waiting for it.
 pub(crate) type Reply<T> = oneshot::Sender<T>;
 
 /// What the loop can be asked.
@@ -30,13 +30,11 @@ pub(crate) type Reply<T> = oneshot::Sender<T>;
 pub(crate) enum Question {
     /// Every figure.
     Reading(Reply<Reading>),
-    /// The connections of the quorum port.
-    Links(Reply<Vec<LinkReading>>),
     /// The tree's digest after every 128th transaction.
     Digests(Reply<Vec<(Zxid, i64)>>),
     /// A piece of a list.
     List(List, Reply<Piece>),
-    /// Who may do what to the root.
+    /// The root's ACL.
     RootAcl(Reply<Arc<[Acl]>>),
     /// The state, and where it stands; `None` while clients are not served.
     Image(Reply<Option<(Zxid, TreeImage)>>),
@@ -57,7 +55,7 @@ pub(crate) enum List {
     Ephemerals(Option<(SessionId, Arc<str>)>),
     /// Watches of data and existence, by connection.
     Watches(Option<(ConnId, Arc<str>)>),
-    /// The same by path. The walk is begun with the first piece.
+    /// Watches of data and existence, by path. The walk is begun with the first piece.
     WatchesByPath(Option<WalkByPath>),
 }
 
@@ -160,10 +158,7 @@ pub(crate) fn look(
     let service = view.peer.service();
     match question {
         Question::Reading(reply) => {
-            let _ = reply.send(Reading::take(view));
-        }
-        Question::Links(reply) => {
-            let _ = reply.send(links());
+            let _ = reply.send(Reading { links: links(), ..Reading::take(view) });
         }
         Question::Digests(reply) => {
             let _ = reply.send(service.digests().collect());

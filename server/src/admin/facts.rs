@@ -88,7 +88,7 @@ pub(super) fn directories(config: &ServerConfig) -> (u64, u64) {
     sizes(&config.data_dir, &config.data_log_dir)
 }
 
-/// The same of the directories themselves.
+/// Bytes of these two directories.
 pub(super) fn sizes(data_dir: &Path, log_dir: &Path) -> (u64, u64) {
     let size = |dir: &Path| {
         let entries = fs::read_dir(dir.join(crate::storage::VERSION_DIR)).into_iter().flatten().flatten();

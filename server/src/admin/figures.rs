@@ -26,7 +26,7 @@ pub(crate) enum Value {
     Text(String),
     /// A number that goes up and down.
     Gauge(i64),
-    /// The same with decimals.
+    /// A number with decimals that goes up and down.
     Real(f64),
     /// A number that only grows.
     Counter(u64),

@@ -1,14 +1,13 @@
 //! Figures in the text format that Prometheus reads (version 0.0.4).
 //!
-//! It is written by hand: ZooKeeper's names must come out as they are, counters without `_total` and times as
-//! summaries, and the crates for OpenMetrics have neither.
+//! The text is written by hand. ZooKeeper's names must come out as they are: counters without `_total`, and
+//! times as summaries. The crates for OpenMetrics have neither.
 
 use std::fmt::{Display, Write};
 
 use super::figures::{Figure, Value};
 use super::process::Process;
 use super::reading::Reading;
-use crate::net::LinkReading;
 use crate::stats::{BUCKETS_US, Distribution};
 
 /// What `Content-Type` says of the text.
@@ -69,20 +68,15 @@ fn seconds(us: u64) -> f64 {
 }
 
 /// The whole page.
-pub(crate) fn page(
-    figures: &[Figure],
-    reading: &Reading,
-    links: &[LinkReading],
-    process: &Process,
-) -> String {
+pub(crate) fn page(figures: &[Figure], reading: &Reading, process: &Process) -> String {
     let mut page = Page(String::with_capacity(32 * 1024));
     for Figure { name, value } in figures {
         zookeepers(&mut page, name, value);
     }
     state(&mut page, reading);
     times(&mut page, reading);
-    memory(&mut page, reading, links);
-    learners(&mut page, reading, links);
+    memory(&mut page, reading);
+    learners(&mut page, reading);
     whole_process(&mut page, process);
     page.0
 }
@@ -172,10 +166,10 @@ fn times(page: &mut Page, reading: &Reading) {
     }
 }
 
-fn memory(page: &mut Page, reading: &Reading, links: &[LinkReading]) {
+fn memory(page: &mut Page, reading: &Reading) {
     let name = "quorate_memory_bytes";
     page.family(name, "gauge", "accounted memory by kind; the tree's is that of its paths and data");
-    let links = links.iter().map(|link| link.unsent as u64).sum();
+    let links = reading.links.iter().map(|link| link.unsent as u64).sum();
     for (kind, bytes) in [
         ("tree", reading.service.data_size),
         ("watches", reading.watch_bytes as u64),
@@ -187,14 +181,15 @@ fn memory(page: &mut Page, reading: &Reading, links: &[LinkReading]) {
     }
 }
 
-fn learners(page: &mut Page, reading: &Reading, links: &[LinkReading]) {
+fn learners(page: &mut Page, reading: &Reading) {
     let (learners, last) = (&reading.status.learners, reading.status.last_zxid);
     let name = "quorate_learner_in_service";
     page.family(name, "gauge", "leader: 1 for a learner that is in service");
     for learner in learners {
         page.sample(name, &label(learner.id), u8::from(learner.in_service));
     }
-    let links = || links.iter().filter(|link| learners.iter().any(|learner| learner.id == link.server));
+    let links =
+        || reading.links.iter().filter(|link| learners.iter().any(|learner| learner.id == link.server));
     let name = "quorate_learner_lag_transactions";
     page.family(name, "gauge", "leader: transactions that a voter has not acknowledged");
     for link in links() {

@@ -1,5 +1,5 @@
-//! What a server is like at one moment, as plain values: the loop hands them over, and whoever shows them
-//! needs nothing else of the loop.
+//! What a server is like at one moment, as plain values: the loop hands them over. What shows them needs
+//! nothing else of the loop.
 
 use quorate_core::Status;
 use quorate_core::pipeline::ServiceStatus;
@@ -8,7 +8,7 @@ use super::facts;
 use super::four_letter::View;
 use super::metrics::Metrics;
 use super::mode::Mode;
-use crate::net::{Operations, Totals};
+use crate::net::{LinkReading, Operations, Totals};
 
 /// The figures of one moment.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub(crate) struct Reading {
     pub(crate) watch_summary: [usize; 3],
     /// For how long the server serves, ms.
     pub(crate) uptime_ms: u64,
+    /// The connections of the quorum port, where they are asked for.
+    pub(crate) links: Vec<LinkReading>,
 }
 
 impl Reading {
@@ -57,6 +59,7 @@ impl Reading {
             watch_bytes: service.watch_bytes(),
             watch_summary: [watches.watcher_count(), watches.path_count(), watches.len()],
             uptime_ms: u64::try_from(view.metrics.uptime_ms(view.at)).unwrap_or(u64::MAX),
+            links: Vec::new(),
         }
     }
 

@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     batches: VecDeque<Batch>,
-    /// How long the batches that are done had waited; whoever asks takes them.
+    /// How long the batches that are done had waited, until this is asked for.
     waits: Vec<Duration>,
     operations: usize,
     bytes: usize,

@@ -11,13 +11,13 @@ use super::super::reading::Reading;
 
 /// How long the loop may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Figures that are no older than this are shown to whoever reads them often.
+/// Figures that are no older than this are shown to readers that come often.
 const FRESH: Duration = Duration::from_millis(100);
 
 /// The way to the loop.
 pub(super) struct Asker {
     bell: Bell,
-    /// Whoever holds it may ask; the figures that came last.
+    /// A request that holds this may ask. In it are the figures that came last.
     turn: Turn<Option<(Instant, Arc<Reading>)>>,
     /// Since when the loop has not answered.
     silent_since: Mutex<Option<Instant>>,

@@ -1,4 +1,5 @@
-//! Who may have a snapshot sent or connections closed: the header `Authorization: <scheme> <credentials>`.
+//! Which requests may have a snapshot sent or connections closed: those whose header `Authorization` has the
+//! credentials, `<scheme> <credentials>`.
 
 use std::net::IpAddr;
 
@@ -14,7 +15,7 @@ pub(super) enum Denied {
     Missing,
     /// The header proves nothing.
     NotAuthenticated,
-    /// Whoever it is may not do it.
+    /// The identity may not do it.
     NotAllowed,
 }
 
@@ -29,7 +30,7 @@ impl Denied {
     }
 }
 
-/// Whose the header is: `digest user:password`, or `ip` for the address of the connection.
+/// The identity that the header proves: `digest user:password`, or `ip` for the address of the connection.
 pub(super) fn identity(headers: &HeaderMap, peer: IpAddr) -> Result<Id, Denied> {
     let header = headers.get(AUTHORIZATION).ok_or(Denied::Missing)?.as_bytes();
     let end = header.iter().position(|byte| *byte == b' ').unwrap_or(header.len());
@@ -41,7 +42,7 @@ pub(super) fn identity(headers: &HeaderMap, peer: IpAddr) -> Result<Id, Denied> 
     }
 }
 
-/// Whether it may do everything to the root, each thing by an entry that names it.
+/// Whether an identity may do everything to the root, each thing by an entry that names it.
 ///
 /// An entry for the whole world does not count: a snapshot holds what the lists of other znodes protect.
 ///

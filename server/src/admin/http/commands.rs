@@ -1,4 +1,4 @@
-//! The commands: their names, who may give them, and how each is answered.
+//! The commands: their names, the credentials they need, and how each is answered.
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
@@ -90,17 +90,17 @@ impl Command {
         Some((*command, names[0]))
     }
 
-    /// Whether it is answered only to whoever may do everything.
+    /// Whether the command needs the credentials of an identity that may do everything.
     pub(super) fn is_guarded(self) -> bool {
         matches!(self, Command::Snapshot | Command::Restore | Command::ShedConnections)
     }
 
-    /// Whether it is posted.
+    /// Whether the command is posted.
     pub(super) fn is_posted(self) -> bool {
         matches!(self, Command::Restore | Command::ShedConnections)
     }
 
-    /// Whether it is answered while clients are not served.
+    /// Whether the command is answered while clients are not served.
     fn is_always_answered(self) -> bool {
         matches!(
             self,
@@ -118,7 +118,7 @@ pub(super) const NOT_SERVING: &str = "This ZooKeeper instance is not currently s
 
 /// What a command comes to.
 pub(super) enum Outcome {
-    /// These members.
+    /// An object's members.
     Members(Members),
     /// A list.
     List(Plan),
@@ -181,7 +181,7 @@ async fn answer(command: Command, query: &str, shared: &Shared) -> Result<Outcom
         Command::LastSnapshot => last_snapshot(shared).await,
         Command::Leader => ensemble::leader(shared, &reading),
         Command::Monitor => Outcome::Members(monitor::members(&figures(&reading, &shared.config))),
-        Command::Observers => ensemble::observers(&reading, &shared.asker.ask(Question::Links).await?),
+        Command::Observers => ensemble::observers(&reading),
         Command::ServerStats => Outcome::Members(server_stats(shared, &reading, mode).await),
         Command::Stats => {
             let stats = server_stats(shared, &reading, mode).await;

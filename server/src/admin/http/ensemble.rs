@@ -1,4 +1,4 @@
-//! The commands about the ensemble: who leads, who votes, how far its members are.
+//! The commands about the ensemble: its leader, its voters, how far its members are.
 
 use quorate_core::election::ServerState;
 use serde_json::{Map, Value, json};
@@ -32,7 +32,7 @@ pub(super) fn leader(shared: &Shared, reading: &Reading) -> Outcome {
 }
 
 /// `observers`: those that a leader has in service.
-pub(super) fn observers(reading: &Reading, links: &[LinkReading]) -> Outcome {
+pub(super) fn observers(reading: &Reading) -> Outcome {
     let synced = |link: &&LinkReading| {
         reading.status.learners.iter().any(|l| l.id == link.server && !l.voter && l.in_service)
     };
@@ -50,7 +50,7 @@ pub(super) fn observers(reading: &Reading, links: &[LinkReading]) -> Outcome {
             "last_zxid": link.last_sent.0,
         })
     };
-    let observers: Vec<Value> = links.iter().filter(synced).map(one).collect();
+    let observers: Vec<Value> = reading.links.iter().filter(synced).map(one).collect();
     members(json!({"synced_observers": observers.len(), "observers": observers}))
 }
 

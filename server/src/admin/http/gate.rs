@@ -1,8 +1,9 @@
 //! Which requests are answered at all.
 //!
 //! A page in a browser that can reach the server must neither read its answers nor set something off. So a
-//! request must call the server by an address or a known name (DNS rebinding), and must not come from a page
-//! of another origin. Browsers always send a Host header; a probe may send none. No header says where a request comes from but the connection.
+//! request must call the server by an address or a known name, against DNS rebinding. It must not come from a
+//! page of another origin. Browsers always send a Host header; a probe may send none. No header says where a
+//! request comes from but the connection.
 
 use std::fs;
 use std::net::IpAddr;

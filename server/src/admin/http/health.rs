@@ -11,10 +11,10 @@ use super::body::{Answer, text};
 use super::json::{Members, object};
 use super::shared::Shared;
 
-/// A loop that has owed an answer for so long does not come back by itself.
+/// A loop that has owed an answer for this time does not come back by itself.
 const STUCK: Duration = Duration::from_secs(60);
 
-/// The process runs and its loop turns. Whether it serves does not matter: a restart would help nobody.
+/// The process runs and its loop turns. Whether it serves does not matter: a restart would not help.
 pub(super) async fn live(shared: &Shared) -> Answer {
     // The answer is not waited for: what counts is since when there was none.
     let _ = tokio::time::timeout(Duration::from_millis(200), shared.asker.recent_reading()).await;

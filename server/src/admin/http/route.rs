@@ -90,19 +90,11 @@ fn wrong_method(method: &Method, posted: bool) -> Option<Answer> {
 }
 
 async fn metrics(shared: &Shared) -> Answer {
-    let asked = async {
-        let reading = shared.asker.recent_reading().await?;
-        let links = match reading.status.learners.is_empty() {
-            true => Vec::new(),
-            false => shared.asker.ask(Question::Links).await?,
-        };
-        Ok::<_, super::asker::NoAnswer>((reading, links))
-    };
-    let Ok((reading, links)) = asked.await else {
+    let Ok(reading) = shared.asker.recent_reading().await else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "the server has not answered in time");
     };
     let (figures, process) = (figures(&reading, &shared.config), Process::now(shared.started));
-    text(StatusCode::OK, prometheus::CONTENT_TYPE, prometheus::page(&figures, &reading, &links, &process))
+    text(StatusCode::OK, prometheus::CONTENT_TYPE, prometheus::page(&figures, &reading, &process))
 }
 
 /// A page of links, as ZooKeeper's.
@@ -148,7 +140,7 @@ async fn command(shared: &Arc<Shared>, peer: IpAddr, name: &str, request: Reques
     }
 }
 
-/// Why whoever asks may not do everything, if so.
+/// Why the request's identity may not do everything, if it may not.
 async fn denied(shared: &Shared, peer: IpAddr, request: &Request<Incoming>) -> Option<Outcome> {
     let id = authorization::identity(request.headers(), peer);
     let checked = match &id {

@@ -1,7 +1,7 @@
 //! Sends the state as a snapshot file: one at a time, and seldom.
 //!
-//! The state is a view that the loop hands over. It is encoded twice on a thread of its own, first for its
-//! size, then to be sent, so it is never in memory as a file.
+//! The state is a view that the loop hands over. A thread of its own encodes the view twice: first for its
+//! size, then to be sent. So the file is never in memory.
 
 use std::io;
 use std::sync::{Arc, PoisonError};

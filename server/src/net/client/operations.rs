@@ -20,7 +20,7 @@ impl Default for Operations {
 }
 
 impl Operations {
-    /// A request of this kind was answered after so many microseconds.
+    /// A request of this kind was answered after this number of microseconds.
     pub(super) fn record(&mut self, op: i32, us: u64) {
         let known = OpCode::from_i32(op).map_or(UNKNOWN, OpCode::to_i32);
         if let Some(place) = self.0.get_mut(usize::try_from(known - UNKNOWN).unwrap_or(0)) {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use quorate_core::ids::ConnId;
 use quorate_core::pipeline::ClientReply;
+use quorate_core::wire::client::OpCode;
 
 use super::conn::{Client, Stage};
 use super::{ClientPort, find};
@@ -26,9 +27,12 @@ impl ClientPort {
         if let Some(answered) = conn.answered(reply) {
             self.flow.answered(&answered.waiting);
             let us = now.duration_since(answered.waiting.since).as_micros() as u64;
-            self.totals.answered(answered.waiting.op, us);
             self.operations.record(answered.waiting.op, us);
-            conn.counts.answered(&answered, us, now.duration_since(self.began).as_millis());
+            // As in ZooKeeper, what proves an identity is no request of the session.
+            if !is_authentication(answered.waiting.op) {
+                self.totals.answered(answered.waiting.op, us);
+                conn.counts.answered(&answered, us, now.duration_since(self.began).as_millis());
+            }
         }
         self.flow.account(conn);
         self.engine.mark_dirty(index);
@@ -63,8 +67,8 @@ impl ClientPort {
     }
 
     /// Close those of the clients' connections that are picked, so that their clients go to another server.
-    /// It looks at so many from this place on. `picks` is told how many were looked at before. Says how many
-    /// were looked at and closed, and where the next one is.
+    /// From this place on, `most` connections are looked at; `picks` is told how many were looked at before.
+    /// Says how many were looked at and closed, and where the next one is.
     pub(crate) fn drain(
         &mut self,
         from: usize,
@@ -123,4 +127,8 @@ impl ClientPort {
         self.flow.account(conn);
         self.engine.mark_dirty(index);
     }
+}
+
+fn is_authentication(op: i32) -> bool {
+    matches!(OpCode::from_i32(op), Some(OpCode::Auth | OpCode::Sasl))
 }

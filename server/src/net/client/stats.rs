@@ -158,7 +158,7 @@ impl ConnectionLine<'_> {
 }
 
 impl ConnectionLine<'_> {
-    /// The same as values that outlive the connection.
+    /// What the line shows, as values that outlive the connection.
     pub(crate) fn facts(&self) -> ConnectionFacts {
         let Counts { received, sent, latency, last, last_xid, answered_ms } = self.counts;
         let (session, timeout_ms) = self.session.unwrap_or_default();
@@ -308,7 +308,8 @@ mod tests {
         totals.answered(OpCode::Create.to_i32(), 2000);
         totals.answered(OpCode::Exists.to_i32(), 1000);
         totals.answered(OpCode::Ping.to_i32(), 1000);
-        assert_eq!((totals.reads.count(), totals.updates.count(), totals.latency.count()), (1, 1, 3));
+        let counts = (totals.reads.times().count(), totals.updates.times().count(), totals.latency.count());
+        assert_eq!(counts, (1, 1, 3));
         totals.reset();
         assert_eq!(totals, Totals { bytes_received: 99, ..Totals::default() });
     }

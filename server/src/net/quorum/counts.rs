@@ -46,7 +46,7 @@ impl LinkCounts {
         }
     }
 
-    /// The same as values that outlive the connection.
+    /// The counts as values that outlive the connection.
     pub(super) fn reading(&self, server: ServerId, peer: SocketAddr, unsent: usize) -> LinkReading {
         let LinkCounts { established_ms, received, sent, requests, last_sent, acked } = *self;
         LinkReading { server, peer, established_ms, received, sent, requests, unsent, last_sent, acked }
