@@ -38,7 +38,7 @@ pub(super) const KEYS: &[Key] = &[
         name::ADMIN_SNAPSHOT_ENABLED,
         Kind::Bool,
         "true",
-        "The admin server sends a snapshot to whoever may do everything to `/` by name.",
+        "The admin server sends a snapshot to identities that the ACL of `/` names with all permissions.",
     ),
     Key::new(
         name::QUORATE_ADMIN_HOSTS,
