@@ -3,6 +3,8 @@
 mod backlog;
 mod disk;
 mod recorder;
+mod reload;
+mod slow;
 mod start;
 mod turned_away;
 
@@ -15,14 +17,15 @@ use quorate_core::{Input, Output, Outputs, QuorumPeer, Status};
 use tracing::{info, warn};
 
 use crate::admin::answers::Answers;
-use crate::admin::desk::{self, Desk, Drain, Drained, PIECE, Question};
+use crate::admin::desk::{self, Bell, Desk, Drain, Drained, PIECE, Question};
 use crate::admin::facts;
 use crate::admin::four_letter::{self, Reset, View};
 use crate::admin::metrics::{Metrics, micros};
 use crate::admin::mode::Mode;
 use crate::clock::Clock;
-use crate::config::ServerConfig;
+use crate::config::{Changes, ServerConfig};
 use crate::error::Error;
+use crate::logging;
 use crate::net::{Net, Occurrence, Wake};
 use crate::service::{Announcer, Progress};
 use crate::stats::Sizes;
@@ -30,6 +33,8 @@ use crate::timer::{Alarms, Durations};
 use crate::word::Word;
 use disk::{DiskThreads, Finished, Op};
 use recorder::Recorder;
+pub(crate) use reload::Reload;
+use slow::SlowRequests;
 
 pub(crate) use start::run;
 
@@ -53,7 +58,11 @@ pub(crate) struct Driver {
     metrics: Metrics,
     answers: Answers,
     /// Where other threads' questions are answered.
-    desk: Option<Desk>,
+    desk: Desk,
+    /// Where this loop is asked, also by what it starts itself.
+    bell: Bell,
+    reload: Reload,
+    slow: SlowRequests,
     recorder: Option<Recorder>,
     /// Until this server has served for the first time.
     announcer: Option<Announcer>,
@@ -119,6 +128,7 @@ impl Driver {
         }
         for wait in self.disk.waits() {
             self.metrics.log_waits.record(micros(wait));
+            self.slow.log_waited(at, wait);
         }
         self.disk.watch(at);
         let mut clients_began = None;
@@ -147,12 +157,15 @@ impl Driver {
         }
         self.answer_words(at, now);
         self.answer_question(at, now);
+        if self.net.asked_to_reload() {
+            self.reload.begin(&self.bell);
+        }
         Ok(())
     }
 
     /// Answer one question of another thread. What it comes to is bounded, so it never holds up a turn.
     fn answer_question(&mut self, at: Instant, now: Now) {
-        let Some(question) = self.desk.as_ref().and_then(Desk::next) else { return };
+        let Some(question) = self.desk.next() else { return };
         let began = Instant::now();
         let changes = desk::look(question, &self.view(at, now), || self.net.links());
         match changes {
@@ -164,6 +177,10 @@ impl Driver {
                 let (seen, closed, next) = self.net.client.drain(drain.from, PIECE, |n| drain.picks(n));
                 let rest = next.map(|from| Drain { from, seen: drain.seen + seen, ..drain });
                 let _ = reply.send(Drained { closed, rest });
+            }
+            Some(Question::Follow(changes, reply)) => {
+                self.follow(&changes);
+                let _ = reply.send(());
             }
             _ => {}
         }
@@ -178,6 +195,22 @@ impl Driver {
         }
         self.answers.begin(conn, answer);
         self.send_piece(at, now, conn);
+    }
+
+    /// Follow what has changed in the configuration and can be followed.
+    fn follow(&mut self, changes: &Changes) {
+        let new = &changes.config;
+        logging::change(new.log.as_ref());
+        self.net.client.set_limits(new);
+        self.disk.set_autopurge(new.files.autopurge);
+        let own = &mut self.config;
+        own.four_letter_words = new.four_letter_words.clone();
+        own.slow_request = new.slow_request;
+        // What is shown is what is in force.
+        (own.max_client_cnxns, own.max_cnxns) = (new.max_client_cnxns, new.max_cnxns);
+        (own.client_memory, own.outstanding_limit) = (new.client_memory, new.outstanding_limit);
+        own.sessionless_timeout = new.sessionless_timeout;
+        own.files.autopurge = new.files.autopurge;
     }
 
     fn reset(&mut self, what: Reset) {
@@ -260,7 +293,11 @@ impl Driver {
     /// Each output is for the network, the disk or the clock.
     fn perform(&mut self, at: Instant, output: Output<ClientTxn>) {
         match output {
-            Output::Reply(conn, reply) => self.net.client.reply(at, conn, &reply),
+            Output::Reply(conn, reply) => {
+                if let Some(slow) = self.net.client.reply(at, conn, &reply, self.config.slow_request) {
+                    self.slow.tell(at, &slow, &self.metrics);
+                }
+            }
             Output::CloseClient(conn) => self.net.client.close(at, conn),
             Output::Elect(server, vote) => self.net.elect(at, server, vote),
             Output::Dial(server) => self.net.dial(at, server),

@@ -25,6 +25,7 @@ mod driver;
 mod ensemble;
 pub mod error;
 mod glue;
+pub mod logging;
 mod mutation;
 mod net;
 mod output;

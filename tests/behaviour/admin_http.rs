@@ -24,21 +24,21 @@ fn hand_overs(port: u16) -> f64 {
 fn the_loop_hands_over_what_it_is_asked_for_and_nothing_else() {
     let (mut ensemble, ports) = with_admin_servers(Setup::voters(1));
     ensemble.start_all();
-    let before = hand_overs(ports[0]);
+    let port = ports[0];
+    let before = hand_overs(port);
     // Figures that were handed over a moment ago are shown again without a question.
     thread::sleep(Duration::from_millis(300));
-    assert_eq!(hand_overs(ports[0]), before + 1.0, "one for the figures themselves");
+    assert_eq!(hand_overs(port), before + 1.0, "one for the figures themselves");
     thread::sleep(Duration::from_millis(300));
     let began = Instant::now();
-    let askers: Vec<_> =
-        (0..100).map(|_| thread::spawn(move || http_get(ports[0], "/metrics").status)).collect();
+    let askers: Vec<_> = (0..100).map(|_| thread::spawn(move || http_get(port, "/metrics").status)).collect();
     for asker in askers {
         assert_eq!(asker.join().expect("it does not panic"), 200);
     }
     thread::sleep(Duration::from_millis(300));
     // Ten times in a second at most, however many want them.
     let most = 3.0 + began.elapsed().as_secs_f64() * 10.0;
-    let asked = hand_overs(ports[0]) - before - 1.0;
+    let asked = hand_overs(port) - before - 1.0;
     assert!(asked <= most, "{asked} questions, {most} would do");
 }
 
@@ -297,20 +297,21 @@ fn the_commands_of_the_guide_work_as_they_are_written() {
     ensemble.start_all();
     for line in lines {
         let (mut head, mut body, mut url) = (Vec::new(), String::new(), String::new());
+        let mut method = "GET".to_owned();
         let mut arguments = words(line).into_iter().skip(1);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "-H" => head.extend(arguments.next()),
-                "-d" => body = arguments.next().unwrap_or_default(),
+                "-d" => (method, body) = ("POST".to_owned(), arguments.next().unwrap_or_default()),
+                "-X" => method = arguments.next().unwrap_or_default(),
                 "-o" => drop(arguments.next()),
                 _ => url = argument,
             }
         }
         let path = url.strip_prefix("http://127.0.0.1:8080").unwrap_or_else(|| panic!("{line}"));
         let head: Vec<&str> = head.iter().map(String::as_str).collect();
-        let method = if body.is_empty() { "GET" } else { "POST" };
         let answer =
-            http(ports[0], method, path, &head, &body).unwrap_or_else(|| panic!("no answer to {line}"));
+            http(ports[0], &method, path, &head, &body).unwrap_or_else(|| panic!("no answer to {line}"));
         assert_eq!(answer.status, 200, "{line}: {}", answer.body);
         assert_ne!(answer.body.len(), 0, "{line}");
         let error = answer.member("error");

@@ -28,6 +28,7 @@ mod quorums;
 mod random_kills;
 mod read_only;
 mod recorded;
+mod reload;
 mod restarts;
 mod service_commands;
 mod sessions;

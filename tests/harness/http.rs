@@ -92,7 +92,7 @@ pub(crate) fn with_admin_servers(setup: Setup) -> (Ensemble, Vec<u16>) {
 }
 
 /// Give a server that does not run an admin server.
-pub(crate) fn admin_server(ensemble: &Ensemble, id: u64) -> u16 {
+fn admin_server(ensemble: &Ensemble, id: u64) -> u16 {
     let [port] = free_ports();
     let mut config = OpenOptions::new().append(true).open(ensemble.config(id)).expect("there is a zoo.cfg");
     writeln!(config, "admin.enableServer=true\nadmin.serverPort={port}").expect("it can be written to");

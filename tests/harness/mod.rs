@@ -24,7 +24,7 @@ pub(crate) use bystander::Bystander;
 pub(crate) use counter::Counter;
 pub(crate) use ensemble::{Ensemble, Setup};
 pub(crate) use facts::contents;
-pub(crate) use http::{HttpAnswer, admin_server, http, http_get, http_raw, with_admin_servers};
+pub(crate) use http::{HttpAnswer, http, http_get, http_raw, with_admin_servers};
 pub(crate) use impostor::{Peer, Voter};
 pub(crate) use ports::{ensemble_ports, free_ports};
 pub(crate) use process::{Process, drain, quorate};

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::four_letter::{Reset, View};
 use super::reading::Reading;
+use crate::config::Changes;
 use crate::net::{ConnectionFacts, LinkReading};
 
 /// The most entries of a list that one answer has.
@@ -40,6 +41,8 @@ pub(crate) enum Question {
     Image(Reply<Option<(Zxid, TreeImage)>>),
     /// Begin counts anew, or set the mask of the trace.
     Reset(Reset, Reply<()>),
+    /// Follow what has changed in the configuration.
+    Follow(Box<Changes>, Reply<()>),
     /// Close a part of the connections, see [`Drain`].
     Drain(Drain, Reply<Drained>),
 }
@@ -175,7 +178,7 @@ pub(crate) fn look(
             let serves = view.peer.serving();
             let _ = reply.send(serves.then(|| (service.status().applied, service.snapshot())));
         }
-        Question::Reset(..) | Question::Drain(..) => return Some(question),
+        Question::Reset(..) | Question::Drain(..) | Question::Follow(..) => return Some(question),
     }
     None
 }

@@ -15,6 +15,7 @@ mod membership;
 mod myid;
 mod properties;
 mod reference;
+mod reload;
 mod typed;
 mod value;
 
@@ -34,7 +35,10 @@ pub use files::{Autopurge, FileSettings, MIN_RETAINED, SnapSizeLimit};
 #[cfg(test)]
 pub(crate) use keys::is_key;
 pub use member::{ClientAddress, HostPort, LearnerType, Member};
+pub(crate) use reload::{Changes, Reloader};
 use typed::Typed;
+
+use crate::logging::Levels;
 
 /// Everything a server needs to know before it starts.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -122,6 +126,10 @@ pub struct ServerConfig {
     pub containers: Containers,
     /// What is offered over HTTP.
     pub admin: AdminSettings,
+    /// Which lines of the log are written; `None`: those that the command line says.
+    pub log: Option<Levels>,
+    /// A request that takes longer is worth a line in the log; `None`: none is.
+    pub slow_request: Option<Duration>,
 }
 
 /// `znode.container.*`.

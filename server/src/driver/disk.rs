@@ -3,8 +3,8 @@
 //!
 //! Group commit needs no timer: whatever was queued while the last sync ran is the next batch.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// under way.
 const HOLD: Duration = Duration::from_secs(3);
 
+/// How often the snapshot thread looks whether older files are to be removed.
+const PURGE_LOOK: Duration = Duration::from_secs(5);
+
 /// What a thread has to say.
 #[derive(Debug)]
 pub(crate) enum Finished {
@@ -67,6 +70,8 @@ pub(crate) struct DiskThreads<I = TreeImage> {
     closed: Receiver<Storage<RealDisk>>,
     batch: Vec<StorageOp<I>>,
     backlog: Backlog,
+    /// When older files are removed; the snapshot thread looks at it.
+    purges: Arc<Mutex<Option<Autopurge>>>,
     /// The log writer is gone.
     gone: bool,
 }
@@ -84,7 +89,8 @@ impl<I: Image> DiskThreads<I> {
         let (outbox, finished) = channel();
         let (close, closed) = channel();
         let tell = Teller { outbox, waker };
-        let purges = autopurge.map(|when| Purges { purger: storage.purger(), when, due: Instant::now() });
+        let when = Arc::new(Mutex::new(autopurge));
+        let purges = Purges { purger: storage.purger(), when: Arc::clone(&when), last: None };
         let teller = tell.clone();
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             thread::Builder::new().name(name.into()).spawn(run).map_err(system("starting a disk thread"))
@@ -100,6 +106,7 @@ impl<I: Image> DiskThreads<I> {
             closed,
             batch: Vec::new(),
             backlog: Backlog::default(),
+            purges: when,
             gone: false,
         })
     }
@@ -129,6 +136,11 @@ impl<I: Image> DiskThreads<I> {
     /// How long the batches that are done had waited, since this was asked last.
     pub(crate) fn waits(&mut self) -> impl Iterator<Item = Duration> {
         self.backlog.waits()
+    }
+
+    /// Remove older files at other times, or never.
+    pub(crate) fn set_autopurge(&self, autopurge: Option<Autopurge>) {
+        *self.purges.lock().unwrap_or_else(PoisonError::into_inner) = autopurge;
     }
 
     /// Operations and bytes that are not durable yet.
@@ -288,21 +300,23 @@ fn next_batch<I: Image>(
     inbox.recv().ok()
 }
 
-/// Old files, and when they are removed next.
+/// Old files, and when they are removed.
 struct Purges {
     purger: Purger<RealDisk>,
-    when: Autopurge,
-    due: Instant,
+    when: Arc<Mutex<Option<Autopurge>>>,
+    /// When they were removed last.
+    last: Option<Instant>,
 }
 
 impl Purges {
     /// Remove them if it is time. What fails is tried again the next time: nothing depends on it.
     fn run_if_due(&mut self) {
-        if Instant::now() < self.due {
+        let Some(when) = *self.when.lock().unwrap_or_else(PoisonError::into_inner) else { return };
+        if self.last.is_some_and(|last| last.elapsed() < when.interval) {
             return;
         }
-        self.due = Instant::now() + self.when.interval;
-        match self.purger.purge(self.when.retain) {
+        self.last = Some(Instant::now());
+        match self.purger.purge(when.retain) {
             Ok(purged) if purged.removed.is_empty() => {}
             Ok(purged) => {
                 for path in &purged.removed {
@@ -316,11 +330,10 @@ impl Purges {
 }
 
 /// The next snapshot to be taken, `None` when there will be none; removes old files meanwhile.
-fn next_job<I>(inbox: &Receiver<Job<I>>, purges: &mut Option<Purges>) -> Option<Job<I>> {
+fn next_job<I>(inbox: &Receiver<Job<I>>, purges: &mut Purges) -> Option<Job<I>> {
     loop {
-        let Some(purges) = purges else { return inbox.recv().ok() };
         purges.run_if_due();
-        match inbox.recv_timeout(purges.due.saturating_duration_since(Instant::now())) {
+        match inbox.recv_timeout(PURGE_LOOK) {
             Ok(job) => return Some(job),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return None,
@@ -350,7 +363,7 @@ impl Pause {
     }
 }
 
-fn write_snapshots<I: Image>(inbox: &Receiver<Job<I>>, teller: &Teller, mut purges: Option<Purges>) {
+fn write_snapshots<I: Image>(inbox: &Receiver<Job<I>>, teller: &Teller, mut purges: Purges) {
     let mut pause = Pause::default();
     while let Some(job) = next_job(inbox, &mut purges) {
         let began = Instant::now();
@@ -399,7 +412,6 @@ fn write_snapshot<I: Image>(job: Job<I>, began: Instant, pause: &mut Pause) -> F
 mod tests {
     use std::fs;
     use std::path::Path;
-    use std::sync::Mutex;
 
     use mio::Poll;
     use quorate_core::wire::files::Sections;

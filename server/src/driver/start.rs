@@ -19,13 +19,16 @@ use super::Driver;
 use super::backlog::BUSY;
 use super::disk::DiskThreads;
 use super::recorder::Recorder;
+use super::reload::Reload;
+use super::slow::SlowRequests;
 use crate::admin::answers::Answers;
-use crate::admin::http;
 use crate::admin::metrics::{Metrics, micros};
+use crate::admin::{desk, http};
 use crate::clock::Clock;
-use crate::config::{ServerConfig, SnapSizeLimit, Strictness};
+use crate::config::{Reloader, ServerConfig, SnapSizeLimit, Strictness};
 use crate::error::Error;
 use crate::glue::{StoredImage, snapshot_body};
+use crate::logging;
 use crate::net::Net;
 use crate::service::Announcer;
 use crate::storage::{LOCK, RealDisk, Storage, StorageConfig, StorageError, is_in_use};
@@ -59,15 +62,18 @@ pub(crate) fn run(
     for warning in warnings {
         warn!("{warning}");
     }
+    logging::change(config.log.as_ref());
     // Read again only to be shown: what it means is known.
     let initial = fs::read_to_string(zoo_cfg).unwrap_or_default();
-    start(config, initial, stop_on_stdin_eof, record)?.serve(announcer)
+    let reload = Reload::new(Reloader::new(zoo_cfg, strictness));
+    start(config, initial, reload, stop_on_stdin_eof, record)?.serve(announcer)
 }
 
 /// Take the ports and the data directory; nothing is sent before [`Driver::serve`].
 fn start(
     config: ServerConfig,
     initial: String,
+    reload: Reload,
     stop_on_stdin_eof: bool,
     record: Option<&Path>,
 ) -> Result<Driver, Error> {
@@ -108,7 +114,8 @@ fn start(
     let synced = recorder.as_ref().map(Recorder::synced).unwrap_or_default();
     let disk = DiskThreads::start(storage, net.waker(), config.files.autopurge, synced)?;
     let peer = QuorumPeer::new(Constant::new(peer_config), recovered);
-    let desk = http::start(&config, initial, net.waker())?;
+    let (bell, desk) = desk::open(net.waker());
+    http::start(&config, initial, bell.clone(), reload.clone())?;
     Ok(Driver {
         config,
         peer,
@@ -123,6 +130,9 @@ fn start(
         metrics,
         answers: Answers::default(),
         desk,
+        bell,
+        reload,
+        slow: SlowRequests::default(),
         recorder,
         announcer: None,
     })

@@ -36,7 +36,7 @@ use quorate_core::{Input, Reason};
 use crate::error::{Error, system};
 use crate::word::Word;
 use client::Happened;
-pub(crate) use client::{ClientPort, ConnectionExpiry, ConnectionFacts, Operations, Totals};
+pub(crate) use client::{ClientPort, ConnectionExpiry, ConnectionFacts, Operations, Slow, Totals};
 use dial::{Asker, Resolver};
 use election::ElectionPort;
 pub(crate) use listener::listen;
@@ -209,6 +209,11 @@ impl Net {
     /// The addresses of a connection of the quorum port: this end's, the other end's.
     pub(crate) fn ends(&self, link: Link) -> Option<(SocketAddr, SocketAddr)> {
         self.quorum.ends(link)
+    }
+
+    /// Whether the configuration is to be read again, since this was asked last.
+    pub(crate) fn asked_to_reload(&mut self) -> bool {
+        self.signals.asked_to_reload()
     }
 
     /// The connections of the quorum port, for operators.

@@ -7,6 +7,7 @@ mod log_file;
 mod pid_file;
 mod probe;
 mod process;
+mod reload;
 mod rolling;
 mod start;
 mod status;
@@ -15,17 +16,17 @@ mod stop;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use tracing::level_filters::LevelFilter;
-
 use crate::cli::{RestartArgs, ServiceArgs};
 use crate::config::{ConfigErrors, ServerConfig, Strictness};
 use crate::error::{EXIT_USAGE, Error, system};
+use crate::logging::LogOptions;
 use crate::output;
 
 pub(crate) use announce::{Announcer, Progress};
 use holder::{Holder, holder};
 pub(crate) use log_file::LogFile;
 pub(crate) use probe::{Health, health};
+pub(crate) use reload::reload;
 pub(crate) use start::start;
 pub(crate) use status::status;
 pub(crate) use stop::stop;
@@ -131,7 +132,7 @@ fn complain_of(wrong: &ConfigErrors) -> u8 {
 ///
 /// # Errors
 /// A configuration that no server can start with; then none is stopped.
-pub(crate) fn restart(args: &RestartArgs, log: LevelFilter) -> Result<u8, Error> {
+pub(crate) fn restart(args: &RestartArgs, log: &LogOptions) -> Result<u8, Error> {
     let instances = Instance::load_all(&args.service)?;
     if args.rolling {
         return rolling::restart(instances, args, log);

@@ -7,7 +7,6 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use quorate_core::ids::ServerId;
-use tracing::level_filters::LevelFilter;
 
 use super::start::{ALL_LIMIT, start_all};
 use super::stop::stop_all;
@@ -15,6 +14,7 @@ use super::{DONE, FAILED, Health, Instance, complain, health, probe, say};
 use crate::cli::RestartArgs;
 use crate::config::{HostPort, LearnerType, Member};
 use crate::error::Error;
+use crate::logging::LogOptions;
 
 /// How long connecting to another server may take.
 const DIAL_LIMIT: Duration = Duration::from_secs(2);
@@ -41,7 +41,7 @@ enum Seen {
 pub(super) fn restart(
     mut instances: Vec<Instance>,
     args: &RestartArgs,
-    log: LevelFilter,
+    log: &LogOptions,
 ) -> Result<u8, Error> {
     // What has been restarted stays in the list: its client port is known.
     for done in 0..instances.len() {

@@ -34,6 +34,7 @@ pub(super) enum Command {
     Monitor,
     ObserverConnectionStatReset,
     Observers,
+    Reload,
     Restore,
     Ruok,
     ServerStats,
@@ -67,6 +68,7 @@ pub(super) const COMMANDS: &[(Command, &[&str])] = &[
     (Command::Monitor, &["monitor", "mntr"]),
     (Command::ObserverConnectionStatReset, &["observer_connection_stat_reset", "orst"]),
     (Command::Observers, &["observers", "obsr"]),
+    (Command::Reload, &["reload"]),
     (Command::Restore, &["restore", "rest"]),
     (Command::Ruok, &["ruok"]),
     (Command::ServerStats, &["server_stats", "srvr"]),
@@ -92,12 +94,12 @@ impl Command {
 
     /// Whether the command needs the credentials of an identity that may do everything.
     pub(super) fn is_guarded(self) -> bool {
-        matches!(self, Command::Snapshot | Command::Restore | Command::ShedConnections)
+        matches!(self, Command::Snapshot | Command::Restore | Command::ShedConnections | Command::Reload)
     }
 
     /// Whether the command is posted.
     pub(super) fn is_posted(self) -> bool {
-        matches!(self, Command::Restore | Command::ShedConnections)
+        matches!(self, Command::Restore | Command::ShedConnections | Command::Reload)
     }
 
     /// Whether the command is answered while clients are not served.
@@ -200,7 +202,7 @@ async fn answer(command: Command, query: &str, shared: &Shared) -> Result<Outcom
         Command::Watches => Outcome::List(Plan::paths("session_id_to_watched_paths", List::Watches(None))),
         Command::WatchesByPath => Outcome::List(Plan::sessions("path_to_session_ids")),
         Command::ZabState => ensemble::zab_state(shared, &reading),
-        Command::Restore | Command::Snapshot | Command::ShedConnections => {
+        Command::Restore | Command::Snapshot | Command::ShedConnections | Command::Reload => {
             Outcome::Failed(StatusCode::NOT_IMPLEMENTED, "it is not carried out here".to_owned())
         }
     })
@@ -349,4 +351,22 @@ pub(super) async fn shed(body: &[u8], shared: &Shared) -> Outcome {
         }
     }
     members([("connections_shed", json!(closed)), ("percentage_requested", json!(percent))])
+}
+
+/// Read the configuration again.
+pub(super) async fn reload(shared: &Shared) -> Outcome {
+    let reload = shared.reload.clone();
+    let changes = match tokio::task::spawn_blocking(move || reload.read()).await {
+        Ok(Ok(changes)) => changes,
+        Ok(Err(errors)) => return Outcome::Failed(StatusCode::CONFLICT, errors.to_string()),
+        Err(_) => {
+            let why = "the configuration could not be read".to_owned();
+            return Outcome::Failed(StatusCode::INTERNAL_SERVER_ERROR, why);
+        }
+    };
+    let (followed, later) = (json!(changes.followed), json!(changes.later));
+    match shared.asker.ask(|reply| Question::Follow(Box::new(changes), reply)).await {
+        Ok(()) => members([("changed", followed), ("needs_restart", later)]),
+        Err(no_answer) => no_answer.into(),
+    }
 }

@@ -132,6 +132,7 @@ async fn command(shared: &Arc<Shared>, peer: IpAddr, name: &str, request: Reques
             Ok(body) => commands::shed(&body, shared).await,
             Err(refused) => return refused,
         },
+        Command::Reload => commands::reload(shared).await,
         _ => commands::run(command, &query, shared).await,
     };
     match outcome {

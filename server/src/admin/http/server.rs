@@ -13,17 +13,17 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use mio::Waker;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tracing::{debug, error, info};
 
-use super::super::desk::{self, Desk};
+use super::super::desk::Bell;
 use super::asker::Asker;
 use super::connection::Watched;
 use super::route::{self, Offer};
 use super::shared::Shared;
 use crate::config::{HostPort, ServerConfig};
+use crate::driver::Reload;
 use crate::error::{Error, system};
 use crate::net::listen;
 
@@ -44,18 +44,14 @@ const BACKLOG: i32 = 128;
 /// The pause after connections could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Listen where the configuration says, on a thread of its own; `None` where it names nothing. `waker` wakes
-/// the loop, whose end of the questions is returned. `initial` is the text of the configuration file.
+/// Listen where the configuration says, on a thread of its own. Questions go to the loop by `bell`. `initial`
+/// is the text of the configuration file, and `reload` reads it again.
 ///
 /// A port that is taken is an error in the log: clients are served all the same, as ZooKeeper does it.
 ///
 /// # Errors
 /// The thread cannot be started.
-pub(crate) fn start(
-    config: &ServerConfig,
-    initial: String,
-    waker: Arc<Waker>,
-) -> Result<Option<Desk>, Error> {
+pub(crate) fn start(config: &ServerConfig, initial: String, bell: Bell, reload: Reload) -> Result<(), Error> {
     let places = [(&config.admin.server, Offer::Admin), (&config.admin.metrics, Offer::Metrics)];
     let mut listeners = Vec::new();
     for (place, offer) in places {
@@ -67,7 +63,7 @@ pub(crate) fn start(
         }
     }
     if listeners.is_empty() {
-        return Ok(None);
+        return Ok(());
     }
     let failed = system("starting the admin server's thread");
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -76,11 +72,10 @@ pub(crate) fn start(
         .max_blocking_threads(4)
         .build()
         .map_err(&failed)?;
-    let (bell, desk) = desk::open(waker);
-    let shared = Arc::new(Shared::new(config.clone(), initial, Asker::new(bell)));
+    let shared = Arc::new(Shared::new(config.clone(), initial, Asker::new(bell), reload));
     let run = move || runtime.block_on(serve(listeners, shared));
     thread::Builder::new().name("admin".into()).spawn(run).map_err(&failed)?;
-    Ok(Some(desk))
+    Ok(())
 }
 
 fn open(what: &'static str, place: &HostPort) -> Result<Vec<std::net::TcpListener>, Error> {

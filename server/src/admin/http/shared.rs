@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::asker::Asker;
 use crate::config::ServerConfig;
+use crate::driver::Reload;
 
 /// Lists that are written at the same time.
 const LISTS: usize = 4;
@@ -18,6 +19,7 @@ pub(super) struct Shared {
     /// The configuration file as it was at the start.
     pub(super) initial: String,
     pub(super) asker: Asker,
+    pub(super) reload: Reload,
     pub(super) started: SystemTime,
     /// Places for lists that are written.
     pub(super) lists: Semaphore,
@@ -30,12 +32,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(config: ServerConfig, initial: String, asker: Asker) -> Shared {
+    pub(super) fn new(config: ServerConfig, initial: String, asker: Asker, reload: Reload) -> Shared {
         let names = super::gate::names(&config);
         Shared {
             config,
             initial,
             asker,
+            reload,
             names,
             started: SystemTime::now(),
             lists: Semaphore::new(LISTS),

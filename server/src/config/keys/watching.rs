@@ -54,6 +54,19 @@ pub(super) const KEYS: &[Key] = &[
         "A server that knows of more transactions than this which it has not applied is not ready (`/health/ready`).",
     ),
     Key::new(
+        name::QUORATE_LOG,
+        Kind::Text("levels"),
+        "",
+        "Which lines of the log are written: a level, and others for single modules, `info,quorate::net=debug`. \
+         Without it the command line says so.",
+    ),
+    Key::new(
+        name::QUORATE_SLOW_REQUEST,
+        number(0, INT, "ms"),
+        "5000",
+        "A request that takes longer is a line in the log, with where the time went; `0`: none is.",
+    ),
+    Key::new(
         "admin.restore.enabled",
         Kind::Bool,
         "true",

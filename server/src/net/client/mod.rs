@@ -29,12 +29,14 @@ use super::engine::{Conn, Engine, Next};
 use super::listener::Port;
 use super::socket::Spare;
 use super::token::PortKind;
+use crate::config::ServerConfig;
 use admission::Admission;
 pub(crate) use admission::ConnectionLimits;
 pub(crate) use conn::Happened;
 use conn::{Client, Stage};
 use flow::Flow;
 pub(crate) use operations::Operations;
+pub(crate) use output::Slow;
 pub(crate) use stats::{ConnectionExpiry, ConnectionFacts, Totals};
 
 /// How often connections are looked at for having been silent too long.
@@ -89,6 +91,15 @@ impl ClientPort {
             next_sweep: None,
             settings,
         }
+    }
+
+    /// Follow the limits of a configuration that was read again. Connections that are there stay.
+    pub(crate) fn set_limits(&mut self, config: &ServerConfig) {
+        self.settings.sessionless = config.sessionless_timeout;
+        self.settings.outstanding_limit = config.outstanding_limit;
+        self.settings.memory = config.client_memory;
+        self.admission.set_limits(config.max_client_cnxns, config.max_cnxns);
+        self.flow.set_limits(config.outstanding_limit, config.client_memory);
     }
 
     /// The listener is readable.

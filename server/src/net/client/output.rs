@@ -1,6 +1,8 @@
 //! What is sent to clients, and which of them are closed.
 
-use std::time::Instant;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use quorate_core::ids::ConnId;
 use quorate_core::pipeline::ClientReply;
@@ -13,8 +15,16 @@ use crate::net::engine::Conn;
 
 impl ClientPort {
     /// Append an answer or an event to what a client is sent.
-    pub(crate) fn reply(&mut self, now: Instant, id: ConnId, reply: &ClientReply) {
-        let Some((index, conn)) = find(&mut self.engine, id) else { return };
+    /// Says how long the request took that is answered, if it is one that was slow.
+    pub(crate) fn reply(
+        &mut self,
+        now: Instant,
+        id: ConnId,
+        reply: &ClientReply,
+        slow: Option<Duration>,
+    ) -> Option<Slow> {
+        let (index, conn) = find(&mut self.engine, id)?;
+        let mut slowly = None;
         self.spare.lend(&mut conn.socket);
         let out = conn.socket.out();
         let before = out.len();
@@ -28,6 +38,16 @@ impl ClientPort {
             self.flow.answered(&answered.waiting);
             let us = now.duration_since(answered.waiting.since).as_micros() as u64;
             self.operations.record(answered.waiting.op, us);
+            let took = Duration::from_micros(us);
+            if slow.is_some_and(|limit| took >= limit) {
+                slowly = Some(Slow {
+                    took,
+                    op: answered.waiting.op,
+                    xid: answered.xid,
+                    session: conn.session(),
+                    peer: conn.peer,
+                });
+            }
             // As in ZooKeeper, what proves an identity is no request of the session.
             if !is_authentication(answered.waiting.op) {
                 self.totals.answered(answered.waiting.op, us);
@@ -41,6 +61,7 @@ impl ClientPort {
             self.flush();
             self.shed(now, 0, |_| 0);
         }
+        slowly
     }
 
     /// Close the connections that hold the most, if all together hold more than they may. `others` is what
@@ -131,4 +152,23 @@ impl ClientPort {
 
 fn is_authentication(op: i32) -> bool {
     matches!(OpCode::from_i32(op), Some(OpCode::Auth | OpCode::Sasl))
+}
+
+/// A request that took long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slow {
+    /// From its arrival to its answer.
+    pub(crate) took: Duration,
+    op: i32,
+    xid: i32,
+    session: i64,
+    peer: SocketAddr,
+}
+
+impl fmt::Display for Slow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Slow { took, op, xid, session, peer } = self;
+        let name = OpCode::from_i32(*op).map_or("unknown", |op| op.operation().name);
+        write!(f, "{name} (xid {xid}) of session {session:#x} at {peer} took {} ms", took.as_millis())
+    }
 }
