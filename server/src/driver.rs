@@ -3,7 +3,6 @@
 mod backlog;
 mod disk;
 mod recorder;
-mod reload;
 mod slow;
 mod start;
 mod turned_away;
@@ -19,9 +18,11 @@ use tracing::{info, warn};
 use crate::admin::answers::Answers;
 use crate::admin::desk::{self, Bell, Desk, Drain, Drained, PIECE, Question};
 use crate::admin::facts;
-use crate::admin::four_letter::{self, Reset, View};
+use crate::admin::four_letter;
 use crate::admin::metrics::{Metrics, micros};
 use crate::admin::mode::Mode;
+use crate::admin::reload::Reload;
+use crate::admin::view::{Reset, View};
 use crate::clock::Clock;
 use crate::config::{Changes, ServerConfig};
 use crate::error::Error;
@@ -33,7 +34,6 @@ use crate::timer::{Alarms, Durations};
 use crate::word::Word;
 use disk::{DiskThreads, Finished, Op};
 use recorder::Recorder;
-pub(crate) use reload::Reload;
 use slow::SlowRequests;
 
 pub(crate) use start::run;
@@ -220,6 +220,7 @@ impl Driver {
                 self.metrics.proposal_sizes = Sizes::default();
             }
             Reset::Connections => self.net.client.reset_connections(),
+            Reset::Links => self.net.reset_links(),
             Reset::TraceMask(mask) => self.metrics.trace_mask = Some(mask),
         }
     }

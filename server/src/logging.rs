@@ -83,7 +83,7 @@ impl FromStr for Levels {
             let (module, level) = part.split_once('=').unwrap_or(("", part));
             let is_module = module.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'));
             if !is_module || level.parse::<LevelFilter>().is_err() {
-                let wanted = "a level (off, error, warn, info, debug, trace) or module=level, with commas between them";
+                let wanted = "a level (off, error, warn, info, debug, trace) or module=level";
                 return Err(format!("{part:?} is not {wanted}"));
             }
         }

@@ -20,6 +20,17 @@ impl Times {
         self.count += 1;
     }
 
+    /// Count all that the other one has counted. The last one stays this one's.
+    fn add(&mut self, other: &Times) {
+        if other.count == 0 {
+            return;
+        }
+        self.min_us = if self.count == 0 { other.min_us } else { self.min_us.min(other.min_us) };
+        self.max_us = self.max_us.max(other.max_us);
+        self.sum_us += other.sum_us;
+        self.count += other.count;
+    }
+
     /// How many.
     pub(crate) fn count(&self) -> u64 {
         self.count
@@ -74,6 +85,12 @@ impl Distribution {
     pub(crate) fn record(&mut self, us: u64) {
         self.times.record(us);
         self.buckets[BUCKETS_US.partition_point(|end| *end < us)] += 1;
+    }
+
+    /// Count all that the other one has counted.
+    pub(crate) fn add(&mut self, other: &Distribution) {
+        self.times.add(&other.times);
+        self.buckets.iter_mut().zip(other.buckets).for_each(|(mine, more)| *mine += more);
     }
 
     /// Count, sum, least, most.
@@ -182,6 +199,12 @@ mod tests {
         assert_eq!((distribution.buckets()[0], distribution.buckets()[1], *longer), (1, 1, 1));
         assert_eq!((distribution.quantile_ms(0.5), distribution.quantile_ms(0.8)), (1, 10));
         assert_eq!(distribution.quantile_ms(0.999), 11_000);
+        let mut sum = Distribution::default();
+        sum.add(&Distribution::default());
+        sum.add(&distribution);
+        let (times, of) = (sum.times(), distribution.times());
+        assert_eq!((times.min_ms(), times.max_ms(), times.count()), (of.min_ms(), of.max_ms(), of.count()));
+        assert_eq!((sum.buckets(), sum.quantile_ms(0.8)), (distribution.buckets(), 10));
         assert_eq!(distribution.buckets().iter().sum::<u64>(), distribution.times().count());
     }
 

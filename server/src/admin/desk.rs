@@ -15,8 +15,8 @@ use quorate_core::watch::WalkByPath;
 use quorate_core::wire::record::Acl;
 use tokio::sync::oneshot;
 
-use super::four_letter::{Reset, View};
 use super::reading::Reading;
+use super::view::{Reset, View};
 use crate::config::Changes;
 use crate::net::{ConnectionFacts, LinkReading};
 

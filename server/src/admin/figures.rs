@@ -178,6 +178,6 @@ fn counters(table: &mut Table, reading: &Reading) {
     table.times("snapshottime", &metrics.snapshots);
     table.add("sync_processor_batch_size", Value::Amounts(metrics.batches));
     table.add("sync_processor_queue_and_flush_time_ms", Value::Quantiles(Box::new(metrics.log_waits)));
-    table.add("readlatency", Value::Quantiles(Box::new(totals.reads)));
-    table.add("updatelatency", Value::Quantiles(Box::new(totals.updates)));
+    table.add("readlatency", Value::Quantiles(Box::new(reading.operations.reads())));
+    table.add("updatelatency", Value::Quantiles(Box::new(reading.operations.updates())));
 }

@@ -13,6 +13,7 @@ use super::figures::figures;
 use super::metrics::Metrics;
 use super::mode::Mode;
 use super::reading::Reading;
+use super::view::{Reset, View};
 use super::{facts, monitor};
 use crate::config::ServerConfig;
 use crate::net::ClientPort;
@@ -21,41 +22,6 @@ use crate::word::Word;
 
 /// What is answered while no leader is known.
 const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
-
-/// What an answer is made from, at one moment.
-#[derive(Clone, Copy)]
-pub(crate) struct View<'a> {
-    /// The configuration.
-    pub(crate) config: &'a ServerConfig,
-    /// The state machine.
-    pub(crate) peer: &'a QuorumPeer<ClientTxn>,
-    /// The client port.
-    pub(crate) port: &'a ClientPort,
-    /// What the loop has counted.
-    pub(crate) metrics: &'a Metrics,
-    /// The time, for sockets.
-    pub(crate) at: Instant,
-    /// The time, for sessions.
-    pub(crate) now: Now,
-}
-
-impl<'a> View<'a> {
-    /// What lists are read from.
-    pub(crate) fn source(&self) -> Source<'a> {
-        Source { service: self.peer.service(), port: self.port, now: self.now }
-    }
-}
-
-/// What the loop is to set, mostly back to zero.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Reset {
-    /// The server's totals.
-    Server,
-    /// Those of every connection.
-    Connections,
-    /// The mask of the trace, to this.
-    TraceMask(i64),
-}
 
 /// The answer to `word`, and what it has set back.
 pub(crate) fn answer(word: Word, view: &View<'_>) -> (Answer, Option<Reset>) {

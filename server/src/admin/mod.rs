@@ -15,3 +15,5 @@ mod monitor;
 mod process;
 mod prometheus;
 mod reading;
+pub(crate) mod reload;
+pub(crate) mod view;

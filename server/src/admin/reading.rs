@@ -5,9 +5,9 @@ use quorate_core::Status;
 use quorate_core::pipeline::ServiceStatus;
 
 use super::facts;
-use super::four_letter::View;
 use super::metrics::Metrics;
 use super::mode::Mode;
+use super::view::View;
 use crate::net::{LinkReading, Operations, Totals};
 
 /// The figures of one moment.
@@ -37,6 +37,8 @@ pub(crate) struct Reading {
     pub(crate) watch_summary: [usize; 3],
     /// For how long the server serves, ms.
     pub(crate) uptime_ms: u64,
+    /// `maxClientCnxns` as it is in force.
+    pub(crate) max_client_cnxns: usize,
     /// The connections of the quorum port, where they are asked for.
     pub(crate) links: Vec<LinkReading>,
 }
@@ -59,6 +61,7 @@ impl Reading {
             watch_bytes: service.watch_bytes(),
             watch_summary: [watches.watcher_count(), watches.path_count(), watches.len()],
             uptime_ms: u64::try_from(view.metrics.uptime_ms(view.at)).unwrap_or(u64::MAX),
+            max_client_cnxns: view.config.max_client_cnxns,
             links: Vec::new(),
         }
     }

@@ -216,6 +216,11 @@ impl Net {
         self.signals.asked_to_reload()
     }
 
+    /// Begin anew to count the packets of the quorum port's connections.
+    pub(crate) fn reset_links(&mut self) {
+        self.quorum.reset_counts();
+    }
+
     /// The connections of the quorum port, for operators.
     pub(crate) fn links(&self) -> Vec<LinkReading> {
         self.quorum.readings()

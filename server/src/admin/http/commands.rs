@@ -5,16 +5,17 @@ use serde_json::{Value, json};
 
 use super::super::desk::{Drain, List, Question};
 use super::super::figures::figures;
-use super::super::four_letter::Reset;
 use super::super::mode::Mode;
 use super::super::reading::Reading;
+use super::super::view::Reset;
 use super::super::{facts, monitor};
 use super::asker::NoAnswer;
 use super::ensemble;
 use super::json::Members;
 use super::lists::Plan;
+use super::outcome::{NOT_SERVING, Outcome, failed, members};
+use super::query::parameter;
 use super::shared::Shared;
-use crate::net::ConnectionFacts;
 
 /// What a command's name stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,34 +116,6 @@ impl Command {
     }
 }
 
-/// What is answered while clients are not served.
-pub(super) const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
-
-/// What a command comes to.
-pub(super) enum Outcome {
-    /// An object's members.
-    Members(Members),
-    /// A list.
-    List(Plan),
-    /// An error, with this status.
-    Failed(StatusCode, String),
-}
-
-impl From<NoAnswer> for Outcome {
-    fn from(NoAnswer: NoAnswer) -> Outcome {
-        Outcome::Failed(StatusCode::SERVICE_UNAVAILABLE, "the server has not answered in time".to_owned())
-    }
-}
-
-/// An error of the kind that ZooKeeper answers with status 200.
-pub(super) fn failed(why: impl Into<String>) -> Outcome {
-    Outcome::Failed(StatusCode::OK, why.into())
-}
-
-fn members<const N: usize>(members: [(&str, Value); N]) -> Outcome {
-    Outcome::Members(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
-}
-
 /// Carry out a command that sends no snapshot. `query` is what follows the question mark.
 pub(super) async fn run(command: Command, query: &str, shared: &Shared) -> Outcome {
     match answer(command, query, shared).await {
@@ -157,11 +130,11 @@ async fn answer(command: Command, query: &str, shared: &Shared) -> Result<Outcom
         return Ok(failed(NOT_SERVING));
     };
     Ok(match command {
-        Command::Configuration => configuration(shared),
+        Command::Configuration => configuration(shared, &reading),
         Command::ConnectionStatReset => reset(shared, Reset::Connections).await?,
         Command::StatReset => reset(shared, Reset::Server).await?,
-        // What a leader counts of its learners' connections is counted from their beginning.
-        Command::ObserverConnectionStatReset | Command::Ruok => members([]),
+        Command::ObserverConnectionStatReset => reset(shared, Reset::Links).await?,
+        Command::Ruok => members([]),
         Command::Connections => Outcome::List(Plan::connections(Vec::new(), false)),
         Command::Dirs => {
             let (data, log) = directories(shared).await;
@@ -212,14 +185,14 @@ fn words(pairs: Vec<(String, String)>) -> Members {
     pairs.into_iter().map(|(name, value)| (name, json!(value))).collect()
 }
 
-fn configuration(shared: &Shared) -> Outcome {
+fn configuration(shared: &Shared, reading: &Reading) -> Outcome {
     let config = &shared.config;
     members([
         ("client_port", json!(config.client.as_ref().map_or(-1, |client| i32::from(client.port)))),
         ("data_dir", json!(config.data_dir.join(crate::storage::VERSION_DIR))),
         ("data_log_dir", json!(config.data_log_dir.join(crate::storage::VERSION_DIR))),
         ("tick_time", json!(u64::try_from(config.tick_time.as_millis()).unwrap_or(u64::MAX))),
-        ("max_client_cnxns", json!(config.max_client_cnxns)),
+        ("max_client_cnxns", json!(reading.max_client_cnxns)),
         ("min_session_timeout", json!(config.min_session_timeout_ms)),
         ("max_session_timeout", json!(config.max_session_timeout_ms)),
         ("server_id", json!(if config.is_standalone() { 0 } else { config.id.0 })),
@@ -238,15 +211,6 @@ async fn set_trace_mask(query: &str, shared: &Shared) -> Result<Outcome, NoAnswe
     let Ok(mask) = text.parse::<i64>() else { return Ok(failed(format!("{wants}, got {text}"))) };
     shared.asker.ask(|reply| Question::Reset(Reset::TraceMask(mask), reply)).await?;
     Ok(members([("tracemask", json!(mask))]))
-}
-
-/// A parameter of a query.
-pub(super) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value)
 }
 
 /// The sizes of the two directories. A disk that does not answer must not keep the thread.
@@ -305,34 +269,6 @@ async fn server_stats(shared: &Shared, reading: &Reading, mode: Mode) -> Members
     }
     stats.push(("node_count".to_owned(), json!(facts::znodes(&reading.service))));
     stats
-}
-
-/// A connection as `connections` shows it, or in brief as `stats` does.
-pub(super) fn connection(facts: &ConnectionFacts, brief: bool) -> Value {
-    let mut members = json!({
-        "remote_socket_address": facts.peer.to_string(),
-        "interest_ops": facts.interest,
-        "outstanding_requests": facts.queued,
-        "packets_received": facts.received,
-        "packets_sent": facts.sent,
-    });
-    if let (false, Value::Object(members)) = (brief, &mut members) {
-        let rest = [
-            ("session_id", json!(facts.session)),
-            ("last_operation", json!(facts.operation)),
-            ("established", json!(facts.established_ms)),
-            ("session_timeout", json!(facts.timeout_ms)),
-            ("last_cxid", json!(facts.xid)),
-            ("last_zxid", json!(facts.zxid)),
-            ("last_response_time", json!(u64::try_from(facts.answered_ms).unwrap_or(u64::MAX))),
-            ("last_latency", json!(facts.latency.last_ms())),
-            ("min_latency", json!(facts.latency.min_ms())),
-            ("avg_latency", json!(facts.latency.mean_ms() as u64)),
-            ("max_latency", json!(facts.latency.max_ms())),
-        ];
-        members.extend(rest.map(|(name, value)| (name.to_owned(), value)));
-    }
-    members
 }
 
 /// Close a part of the clients' connections: `{"percentage": 10}`.

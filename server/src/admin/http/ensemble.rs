@@ -4,7 +4,7 @@ use quorate_core::election::ServerState;
 use serde_json::{Map, Value, json};
 
 use super::super::reading::Reading;
-use super::commands::{Outcome, failed};
+use super::outcome::{Outcome, failed};
 use super::shared::Shared;
 use crate::config::{HostPort, LearnerType, Member};
 use crate::net::LinkReading;

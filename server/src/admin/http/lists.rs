@@ -2,18 +2,24 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use quorate_core::ids::SessionId;
+use serde_json::{Value, json};
 use tokio::sync::mpsc::Sender;
+use tokio::time::timeout;
 
 use super::super::desk::{Entries, List, Question};
 use super::asker::NoAnswer;
 use super::body::{Answer, Content, answer};
-use super::commands::connection;
 use super::json::{Members, indent, string, write};
 use super::shared::Shared;
+use crate::net::ConnectionFacts;
+
+/// How long writing the lists of an answer may take.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// An answer with lists: what comes before them, and the lists.
 pub(super) struct Plan {
@@ -92,11 +98,15 @@ enum Ended {
 }
 
 async fn send(plan: Plan, command: &'static str, shared: Arc<Shared>, pieces: Sender<io::Result<Bytes>>) {
-    let Ok(_place) = shared.lists.acquire().await else { return };
-    if let Err(Ended::Silent(NoAnswer)) = write_all(plan, command, &shared, &pieces).await {
-        // What was sent is not all, and must not look like it.
-        let _ = pieces.send(Err(io::Error::other("the server has not answered in time"))).await;
-    }
+    let Ok(place) = shared.lists.acquire().await else { return };
+    let why = match timeout(LIMIT, write_all(plan, command, &shared, &pieces)).await {
+        Ok(Ok(()) | Err(Ended::Left)) => return,
+        Ok(Err(Ended::Silent(NoAnswer))) => "the server has not answered in time",
+        Err(_) => "the list was taken in too slowly",
+    };
+    drop(place);
+    // What was sent is not all, and must not look like it.
+    let _ = timeout(LIMIT, pieces.send(Err(io::Error::other(why)))).await;
 }
 
 async fn write_all(
@@ -137,6 +147,34 @@ fn begin_member(name: &str, text: &mut String) {
 
 async fn give(text: &mut String, pieces: &Sender<io::Result<Bytes>>) -> Result<(), Ended> {
     pieces.send(Ok(std::mem::take(text).into())).await.map_err(|_| Ended::Left)
+}
+
+/// A connection as `connections` shows it, or in brief as `stats` does.
+fn connection(facts: &ConnectionFacts, brief: bool) -> Value {
+    let mut members = json!({
+        "remote_socket_address": facts.peer.to_string(),
+        "interest_ops": facts.interest,
+        "outstanding_requests": facts.queued,
+        "packets_received": facts.received,
+        "packets_sent": facts.sent,
+    });
+    if let (false, Value::Object(members)) = (brief, &mut members) {
+        let rest = [
+            ("session_id", json!(facts.session)),
+            ("last_operation", json!(facts.operation)),
+            ("established", json!(facts.established_ms)),
+            ("session_timeout", json!(facts.timeout_ms)),
+            ("last_cxid", json!(facts.xid)),
+            ("last_zxid", json!(facts.zxid)),
+            ("last_response_time", json!(u64::try_from(facts.answered_ms).unwrap_or(u64::MAX))),
+            ("last_latency", json!(facts.latency.last_ms())),
+            ("min_latency", json!(facts.latency.min_ms())),
+            ("avg_latency", json!(facts.latency.mean_ms() as u64)),
+            ("max_latency", json!(facts.latency.max_ms())),
+        ];
+        members.extend(rest.map(|(name, value)| (name.to_owned(), value)));
+    }
+    members
 }
 
 /// Writes a list. It knows the key under which the last entry was.
@@ -205,7 +243,6 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
 
     #[test]
     fn entries_with_one_key_are_one_list_however_they_are_cut() {

@@ -17,6 +17,8 @@ mod gate;
 mod health;
 mod json;
 mod lists;
+mod outcome;
+mod query;
 mod route;
 mod server;
 mod shared;

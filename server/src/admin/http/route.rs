@@ -17,8 +17,9 @@ use super::super::process::Process;
 use super::super::prometheus;
 use super::authorization::{self, Denied};
 use super::body::{Answer, refusal, text};
-use super::commands::{COMMANDS, Command, Outcome};
+use super::commands::{COMMANDS, Command};
 use super::json::{Members, object};
+use super::outcome::Outcome;
 use super::shared::Shared;
 use super::{commands, gate, health, snapshot};
 

@@ -18,19 +18,18 @@ use tokio::sync::Semaphore;
 use tracing::{debug, error, info};
 
 use super::super::desk::Bell;
+use super::super::reload::Reload;
 use super::asker::Asker;
 use super::connection::Watched;
 use super::route::{self, Offer};
 use super::shared::Shared;
 use crate::config::{HostPort, ServerConfig};
-use crate::driver::Reload;
 use crate::error::{Error, system};
+use crate::net::descriptors::for_http;
 use crate::net::listen;
 
-/// Connections of all clients together.
-const CONNECTIONS: usize = 256;
-/// Connections of one address.
-const PER_ADDRESS: usize = 128;
+/// One address may have all connections but this part: one in this many.
+const FOR_OTHERS: usize = 8;
 /// A connection is closed after this long, whatever moves on it.
 const LIFETIME: Duration = Duration::from_secs(3600);
 /// How long the head of a request may take.
@@ -90,8 +89,12 @@ fn open(what: &'static str, place: &HostPort) -> Result<Vec<std::net::TcpListene
 }
 
 async fn serve(listeners: Vec<(std::net::TcpListener, Offer)>, shared: Arc<Shared>) {
-    let places =
-        Arc::new(Places { all: Arc::new(Semaphore::new(CONNECTIONS)), by_address: Mutex::default() });
+    let connections = for_http();
+    let places = Arc::new(Places {
+        all: Arc::new(Semaphore::new(connections)),
+        per_address: connections - connections / FOR_OTHERS,
+        by_address: Mutex::default(),
+    });
     let mut running = Vec::new();
     for (listener, offer) in listeners {
         match TcpListener::from_std(listener) {
@@ -109,6 +112,7 @@ async fn serve(listeners: Vec<(std::net::TcpListener, Offer)>, shared: Arc<Share
 /// How many connections there are.
 struct Places {
     all: Arc<Semaphore>,
+    per_address: usize,
     by_address: Mutex<HashMap<IpAddr, usize>>,
 }
 
@@ -125,7 +129,7 @@ impl Places {
         let one_of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
         let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let count = by_address.entry(address).or_default();
-        if *count >= PER_ADDRESS {
+        if *count >= self.per_address {
             return None;
         }
         *count += 1;

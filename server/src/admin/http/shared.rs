@@ -6,9 +6,9 @@ use std::time::{Instant, SystemTime};
 
 use tokio::sync::Semaphore;
 
+use super::super::reload::Reload;
 use super::asker::Asker;
 use crate::config::ServerConfig;
-use crate::driver::Reload;
 
 /// Lists that are written at the same time.
 const LISTS: usize = 4;

@@ -18,7 +18,8 @@ use tracing::{info, warn};
 
 use super::super::desk::Question;
 use super::body::{Answer, Content, answer};
-use super::commands::{NOT_SERVING, Outcome, failed, parameter};
+use super::outcome::{NOT_SERVING, Outcome, failed};
+use super::query::parameter;
 use super::shared::Shared;
 use crate::storage::{Image, encode_snapshot};
 

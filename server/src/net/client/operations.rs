@@ -28,6 +28,24 @@ impl Operations {
         }
     }
 
+    /// Those that only read, as ZooKeeper counts them: without pings and what proves an identity.
+    pub(crate) fn reads(&self) -> Distribution {
+        let others = [OpCode::Ping, OpCode::Auth, OpCode::Sasl];
+        self.sum(|op| !op.is_write() && !others.contains(&op))
+    }
+
+    /// Those that change something.
+    pub(crate) fn updates(&self) -> Distribution {
+        self.sum(OpCode::is_write)
+    }
+
+    fn sum(&self, counts: impl Fn(OpCode) -> bool) -> Distribution {
+        let known = self.0.iter().zip(UNKNOWN..).filter(|(_, op)| OpCode::from_i32(*op).is_some_and(&counts));
+        let mut sum = Distribution::default();
+        known.filter_map(|(distribution, _)| distribution.as_deref()).for_each(|part| sum.add(part));
+        sum
+    }
+
     /// What there is, by the operation's name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &Distribution)> {
         self.0.iter().zip(UNKNOWN..).filter_map(|(distribution, op)| {
@@ -53,6 +71,9 @@ mod tests {
         let mut seen: Vec<(&str, u64)> =
             operations.iter().map(|(name, d)| (name, d.times().count())).collect();
         assert_eq!(seen.first(), Some(&("unknown", 6)));
+        let kinds = (operations.reads().times().count(), operations.updates().times().count());
+        let writes = OpCode::ALL.iter().filter(|op| op.is_write()).count();
+        assert_eq!(kinds, ((OpCode::ALL.len() - writes - 3) as u64, writes as u64));
         seen.sort_unstable();
         seen.dedup_by_key(|(name, _)| *name);
         assert_eq!(seen.len(), OpCode::ALL.len() + 1);

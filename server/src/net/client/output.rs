@@ -50,7 +50,7 @@ impl ClientPort {
             }
             // As in ZooKeeper, what proves an identity is no request of the session.
             if !is_authentication(answered.waiting.op) {
-                self.totals.answered(answered.waiting.op, us);
+                self.totals.answered(us);
                 conn.counts.answered(&answered, us, now.duration_since(self.began).as_millis());
             }
         }

@@ -32,6 +32,7 @@ impl ClientPort {
     /// Begin the sums anew.
     pub(crate) fn reset_totals(&mut self) {
         self.totals.reset();
+        self.operations = Operations::default();
     }
 
     /// Begin the counts of every connection anew.

@@ -8,7 +8,7 @@ use quorate_core::pipeline::{ClientEvent, ClientReply};
 use quorate_core::wire::client::OpCode;
 
 use super::conn::{Answered, Happened};
-use crate::stats::{Distribution, Sizes, Times};
+use crate::stats::{Sizes, Times};
 
 /// Sums over all connections.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -19,10 +19,6 @@ pub(crate) struct Totals {
     pub(crate) sent: u64,
     /// How long requests took.
     pub(crate) latency: Times,
-    /// Those that only read.
-    pub(crate) reads: Distribution,
-    /// Those that change something.
-    pub(crate) updates: Distribution,
     /// Sizes of replies, with their length.
     pub(crate) reply_sizes: Sizes,
     /// Bytes of received frames.
@@ -65,28 +61,16 @@ impl Totals {
         }
     }
 
-    /// A request of this kind was answered.
-    pub(super) fn answered(&mut self, op: i32, us: u64) {
+    /// A request was answered.
+    pub(super) fn answered(&mut self, us: u64) {
         self.latency.record(us);
-        match OpCode::from_i32(op) {
-            Some(OpCode::Ping) | None => {}
-            Some(op) if op.is_write() => self.updates.record(us),
-            Some(_) => self.reads.record(us),
-        }
     }
 
     /// What `srst` begins anew.
     pub(super) fn reset(&mut self) {
         let kept = *self;
-        *self = Totals {
-            received: 0,
-            sent: 0,
-            latency: Times::default(),
-            reads: Distribution::default(),
-            updates: Distribution::default(),
-            reply_sizes: Sizes::default(),
-            ..kept
-        };
+        *self =
+            Totals { received: 0, sent: 0, latency: Times::default(), reply_sizes: Sizes::default(), ..kept };
     }
 }
 
@@ -305,11 +289,8 @@ mod tests {
     #[test]
     fn a_reset_keeps_what_only_ever_grows() {
         let mut totals = Totals { received: 3, bytes_received: 99, ..Totals::default() };
-        totals.answered(OpCode::Create.to_i32(), 2000);
-        totals.answered(OpCode::Exists.to_i32(), 1000);
-        totals.answered(OpCode::Ping.to_i32(), 1000);
-        let counts = (totals.reads.times().count(), totals.updates.times().count(), totals.latency.count());
-        assert_eq!(counts, (1, 1, 3));
+        totals.answered(2000);
+        assert_eq!(totals.latency.count(), 1);
         totals.reset();
         assert_eq!(totals, Totals { bytes_received: 99, ..Totals::default() });
     }

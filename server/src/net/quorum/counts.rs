@@ -26,6 +26,11 @@ impl LinkCounts {
         LinkCounts { established_ms: wall_ms(), ..LinkCounts::default() }
     }
 
+    /// Begin anew to count packets.
+    pub(super) fn reset(&mut self) {
+        (self.received, self.sent, self.requests) = (0, 0, 0);
+    }
+
     /// A packet has come.
     pub(super) fn received<P: WirePayload>(&mut self, packet: &Packet<P>) {
         self.received += 1;

@@ -100,6 +100,11 @@ impl<P: WirePayload> QuorumPort<P> {
         self.engine.get(*self.links.get(&link)?)?.socket.ends()
     }
 
+    /// Begin anew to count packets, on every connection.
+    pub(crate) fn reset_counts(&mut self) {
+        self.engine.iter_mut().for_each(|conn| conn.counts.reset());
+    }
+
     /// The connections with servers that have introduced themselves.
     pub(crate) fn readings(&self) -> Vec<LinkReading> {
         let one = |(link, index): (&Link, &usize)| {

@@ -6,7 +6,7 @@ use std::thread;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
-use crate::admin::desk::{Bell, Question};
+use super::desk::{Bell, Question};
 use crate::config::{Changes, ConfigErrors, Reloader};
 
 /// What is needed to read the configuration again.
