@@ -1,4 +1,5 @@
-//! A configuration that is read again: what can change changes, what cannot is named, what is broken is not followed.
+//! A configuration that is read again: what can change changes, what cannot is named. A broken one changes
+//! nothing.
 
 use std::fs;
 
