@@ -107,6 +107,11 @@ impl Driver {
     fn turn(&mut self) -> Result<(), Error> {
         let (at, now) = self.clock.now();
         while let Some(finished) = self.disk.finished(at) {
+            // Before the step, which may answer what has waited.
+            for wait in self.disk.waits() {
+                self.metrics.log_waits.record(micros(wait));
+                self.slow.log_waited(at, wait);
+            }
             let input = match finished {
                 Finished::Done(ticket, took) => {
                     self.metrics.syncs.record(micros(took));
@@ -125,10 +130,6 @@ impl Driver {
                 Finished::SnapshotFailed(why) => return Err(Error::Snapshot(why)),
             };
             self.step(at, now, input);
-        }
-        for wait in self.disk.waits() {
-            self.metrics.log_waits.record(micros(wait));
-            self.slow.log_waited(at, wait);
         }
         self.disk.watch(at);
         let mut clients_began = None;

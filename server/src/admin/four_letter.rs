@@ -1,22 +1,14 @@
 //! The four-letter words: which ones are answered, and what with. The texts are those of ZooKeeper 3.9.
 
-use std::fmt::Write;
-use std::time::Instant;
-
-use quorate_core::QuorumPeer;
-use quorate_core::ids::Now;
-use quorate_core::pipeline::ClientTxn;
 use quorate_core::watch::WalkByPath;
+use std::fmt::Write;
 
-use super::answer::{Answer, Part, Source};
+use super::answer::{Answer, Part};
 use super::figures::figures;
-use super::metrics::Metrics;
 use super::mode::Mode;
 use super::reading::Reading;
 use super::view::{Reset, View};
 use super::{facts, monitor};
-use crate::config::ServerConfig;
-use crate::net::ClientPort;
 use crate::stats::decimal;
 use crate::word::Word;
 

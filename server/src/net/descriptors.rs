@@ -61,6 +61,6 @@ mod tests {
         let clients = raise_limit(false);
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
         assert_eq!(current, maximum);
-        assert_eq!(clients, for_clients(maximum));
+        assert_eq!(clients, for_clients(maximum, false));
     }
 }
