@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tracing::callsite::Identifier;
 use tracing::level_filters::LevelFilter;
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{Format, Full, Json, JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -198,7 +198,13 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        match self.verdict(event.metadata().callsite()) {
+        let metadata = event.metadata();
+        // DEBUG and TRACE are asked for, and wanted whole.
+        let verdict = match *metadata.level() <= Level::INFO {
+            true => self.verdict(metadata.callsite()),
+            false => Verdict::Written(0),
+        };
+        match verdict {
             Verdict::LeftOut => return Ok(()),
             Verdict::Written(0) => {}
             Verdict::Written(left_out) => writeln!(writer, "{}", F::left_out(left_out))?,

@@ -6,7 +6,7 @@ use std::fs;
 use quorate_core::wire::client::CreateMode;
 use rustix::process::Signal;
 
-use crate::harness::{Ensemble, Setup, http, until, with_admin_servers};
+use crate::harness::{Ensemble, Setup, http, quorate, until, with_admin_servers};
 
 /// The digest of `super:admin`.
 const SUPER: &str = "DigestAuthenticationProvider.superDigest=super:xQJmxLMiHGwaqBvst5y6rkB6HQs=";
@@ -88,4 +88,31 @@ fn a_slow_request_is_a_line_with_where_the_time_went() {
     let log = ensemble.server(1).log();
     let line = log.lines().find(|line| line.contains(" took ")).expect("it was found");
     assert!(line.contains("create (xid ") && line.contains("the log of this server was "), "{line}");
+}
+
+#[test]
+fn every_line_of_the_log_can_be_an_object() {
+    let ensemble = Setup::voters(1).line("admin.httpVersion=2").prepare();
+    let run = |format: &str, level: &str| {
+        let ran = quorate()
+            .args(["--log-format", format, "--log", level, "server", "--stop-on-stdin-eof"])
+            .arg(ensemble.config(1))
+            .stdin(std::process::Stdio::null())
+            .output()
+            .expect("the program can be started");
+        String::from_utf8(ran.stderr).expect("text")
+    };
+    let lines = run("json", "info");
+    let objects: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}")))
+        .collect();
+    assert!(objects.len() > 3, "{lines}");
+    for object in &objects {
+        assert!(object["timestamp"].is_string() && object["message"].is_string(), "{object}");
+    }
+    assert!(objects.iter().any(|object| object["level"] == "WARN"), "{lines}");
+    // Only one module is asked for.
+    let lines = run("text", "off,quorate::net=info");
+    assert!(lines.contains("listening on") && !lines.contains("admin.httpVersion"), "{lines}");
 }
