@@ -1,17 +1,17 @@
 //! The command line.
 
-use std::io::{ErrorKind, IsTerminal};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing::level_filters::LevelFilter;
 
 use crate::config::{ConfigCommand, Strictness};
 use crate::data::{DataCommand, LogCommand, SnapshotCommand};
 use crate::driver::recorder::RECORD;
 use crate::ensemble::EnsembleArgs;
 use crate::error::{EXIT_UNEXPECTED, EXIT_USAGE, Error};
+use crate::logging::LogOptions;
 use crate::service::args::{RestartArgs, ServiceArgs, StartOptions, StopOptions};
 use crate::{bench, driver, ensemble, output, panic_hook, service};
 
@@ -19,9 +19,8 @@ use crate::{bench, driver, ensemble, output, panic_hook, service};
 #[derive(Debug, Parser)]
 #[command(name = "quorate", version, long_version = LONG_VERSION, propagate_version = true)]
 struct Cli {
-    /// How much to log to stderr: error, warn, info, debug or trace.
-    #[arg(long, global = true, default_value = "info", value_name = "LEVEL")]
-    log: LevelFilter,
+    #[command(flatten)]
+    log: LogOptions,
     #[command(subcommand)]
     command: Command,
 }
@@ -36,6 +35,8 @@ enum Command {
     Stop(StopArgs),
     /// Stop servers that run in the background and start them again.
     Restart(RestartArgs),
+    /// Have servers that run in the background read their configuration again; their logs say what changed.
+    Reload(ServiceArgs),
     /// Print the mode of each server: standalone, leader, follower or observer.
     Status(ServiceArgs),
     /// Run a whole ensemble on this machine, for trying things out and for tests.
@@ -135,7 +136,7 @@ pub fn main() -> ExitCode {
         }
     };
     panic_hook::install();
-    start_logging(if cli.command.says_it_all() { cli.log.min(LevelFilter::ERROR) } else { cli.log });
+    cli.log.start(cli.command.says_it_all());
     let result = match cli.command {
         Command::Server(args) => {
             let announcer = args.background.then(service::Announcer::detach);
@@ -143,11 +144,12 @@ pub fn main() -> ExitCode {
             driver::run(&args.zoo_cfg, args.strictness(), args.stop_on_stdin_eof, record, announcer)
                 .map(|()| DONE)
         }
-        Command::Start(args) => service::start(&args.service, &args.start, cli.log),
+        Command::Start(args) => service::start(&args.service, &args.start, &cli.log),
         Command::Stop(args) => service::stop(&args.service, &args.stop),
-        Command::Restart(args) => service::restart(&args, cli.log),
+        Command::Restart(args) => service::restart(&args, &cli.log),
+        Command::Reload(args) => service::reload(&args),
         Command::Status(args) => service::status(&args),
-        Command::Ensemble(args) => ensemble::run(&args, cli.log),
+        Command::Ensemble(args) => ensemble::run(&args, &cli.log),
         Command::Bench(args) => bench::run(&args).map(|()| DONE).map_err(Error::from),
         Command::Config(command) => command.run().map(|()| DONE),
         Command::Data(command) => command.run(),
@@ -181,17 +183,6 @@ fn print_help(help_or_error: &clap::Error) -> u8 {
         }
         _ => DONE,
     }
-}
-
-fn start_logging(level: LevelFilter) {
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && output::is_colourful())
-        .with_target(false)
-        // Otherwise it says on stderr that stderr cannot be written, and that would be a panic.
-        .log_internal_errors(false)
-        .init();
 }
 
 #[cfg(test)]

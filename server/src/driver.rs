@@ -3,6 +3,7 @@
 mod backlog;
 mod disk;
 pub(crate) mod recorder;
+mod slow;
 mod start;
 mod turned_away;
 
@@ -15,13 +16,17 @@ use quorate_core::{Input, Output, Outputs, QuorumPeer, Status};
 use tracing::{info, warn};
 
 use crate::admin::answers::Answers;
+use crate::admin::desk::{self, Bell, Desk, Drain, Drained, PIECE, Question};
 use crate::admin::facts;
-use crate::admin::four_letter::{self, Reset, View};
+use crate::admin::four_letter;
 use crate::admin::metrics::{Metrics, micros};
 use crate::admin::mode::Mode;
+use crate::admin::reload::Reload;
+use crate::admin::view::{Reset, View};
 use crate::clock::Clock;
-use crate::config::ServerConfig;
+use crate::config::{Changes, ServerConfig};
 use crate::error::Error;
+use crate::logging;
 use crate::net::{Net, Occurrence, Wake};
 use crate::service::{Announcer, Progress};
 use crate::stats::Sizes;
@@ -29,6 +34,7 @@ use crate::timer::{Alarms, Durations};
 use crate::word::Word;
 use disk::{DiskThreads, Finished, Op};
 use recorder::Recorder;
+use slow::SlowRequests;
 
 pub(crate) use start::run;
 
@@ -51,6 +57,12 @@ pub(crate) struct Driver {
     shown: Option<(ServerState, Option<Mode>)>,
     metrics: Metrics,
     answers: Answers,
+    /// Where other threads' questions are answered.
+    desk: Desk,
+    /// Where this loop is asked, also by what it starts itself.
+    bell: Bell,
+    reload: Reload,
+    slow: SlowRequests,
     recorder: Option<Recorder>,
     /// Until this server has served for the first time.
     announcer: Option<Announcer>,
@@ -64,14 +76,18 @@ impl Driver {
         }
         self.announcer = announcer;
         let (at, now) = self.clock.now();
+        let mut turn_began = at;
         self.step(at, now, Input::Start);
         loop {
             self.end_turn();
+            self.metrics.turns.record(micros(turn_began.elapsed()));
             let due = self.alarms.next_due().into_iter().chain(self.disk.next_due()).min();
             match self.net.wait(due)? {
-                Wake::Go => self.turn()?,
+                Wake::Go => {}
                 Wake::Stop => break,
             }
+            turn_began = Instant::now();
+            self.turn()?;
         }
         info!("stopping");
         let Driver { net, disk, peer, recorder, .. } = self;
@@ -91,9 +107,15 @@ impl Driver {
     fn turn(&mut self) -> Result<(), Error> {
         let (at, now) = self.clock.now();
         while let Some(finished) = self.disk.finished(at) {
+            // Before the step, which may answer what has waited.
+            for wait in self.disk.waits() {
+                self.metrics.log_waits.record(micros(wait));
+                self.slow.log_waited(at, wait);
+            }
             let input = match finished {
                 Finished::Done(ticket, took) => {
                     self.metrics.syncs.record(micros(took));
+                    self.metrics.slow_syncs += u64::from(took > self.config.files.fsync_warning);
                     Input::Done(ticket)
                 }
                 Finished::SnapshotTaken(took) => {
@@ -138,23 +160,73 @@ impl Driver {
             self.step(at, now, Input::Alarm(timer));
         }
         self.answer_words(at, now);
+        self.answer_question(at, now);
+        if self.net.asked_to_reload() {
+            self.reload.begin(&self.bell);
+        }
         Ok(())
+    }
+
+    /// Answer one question of another thread. What it comes to is bounded, so it never holds up a turn.
+    fn answer_question(&mut self, at: Instant, now: Now) {
+        let Some(question) = self.desk.next() else { return };
+        let began = Instant::now();
+        let changes = desk::look(question, &self.view(at, now), || self.net.links());
+        match changes {
+            Some(Question::Reset(what, reply)) => {
+                self.reset(what);
+                let _ = reply.send(());
+            }
+            Some(Question::Drain(drain, reply)) => {
+                let (seen, closed, next) = self.net.client.drain(drain.from, PIECE, |n| drain.picks(n));
+                let rest = next.map(|from| Drain { from, seen: drain.seen + seen, ..drain });
+                let _ = reply.send(Drained { closed, rest });
+            }
+            Some(Question::Follow(changes, reply)) => {
+                self.follow(&changes);
+                let _ = reply.send(());
+            }
+            _ => {}
+        }
+        self.metrics.answers.record(micros(began.elapsed()));
     }
 
     /// A connection asks a four-letter word.
     fn asked(&mut self, at: Instant, now: Now, conn: ConnId, word: Word) {
         let (answer, reset) = four_letter::answer(word, &self.view(at, now));
-        match reset {
-            Some(Reset::Server) => {
-                self.net.client.reset_totals();
-                self.metrics.proposal_sizes = Sizes::default();
-            }
-            Some(Reset::Connections) => self.net.client.reset_connections(),
-            Some(Reset::TraceMask(mask)) => self.metrics.trace_mask = Some(mask),
-            None => {}
+        if let Some(what) = reset {
+            self.reset(what);
         }
         self.answers.begin(conn, answer);
         self.send_piece(at, now, conn);
+    }
+
+    /// Follow what has changed in the configuration and can be followed.
+    fn follow(&mut self, changes: &Changes) {
+        let new = &changes.config;
+        logging::change(new.log.as_ref());
+        self.net.client.set_limits(new);
+        self.disk.set_autopurge(new.files.autopurge);
+        let own = &mut self.config;
+        own.four_letter_words = new.four_letter_words.clone();
+        own.slow_request = new.slow_request;
+        // What is shown is what is in force.
+        (own.max_client_cnxns, own.max_cnxns) = (new.max_client_cnxns, new.max_cnxns);
+        (own.client_memory, own.outstanding_limit) = (new.client_memory, new.outstanding_limit);
+        own.sessionless_timeout = new.sessionless_timeout;
+        own.files.autopurge = new.files.autopurge;
+    }
+
+    fn reset(&mut self, what: Reset) {
+        match what {
+            Reset::Server => {
+                self.net.client.reset_totals();
+                self.metrics.proposal_sizes = Sizes::default();
+            }
+            Reset::Connections => self.net.client.reset_connections(),
+            Reset::Links => self.net.reset_links(),
+            Reset::TraceMask(mask) => self.metrics.trace_mask = Some(mask),
+        }
     }
 
     /// Every connection that has taken in what it was sent of an answer gets the next piece.
@@ -186,7 +258,10 @@ impl Driver {
         if let Some(recorder) = &mut self.recorder {
             recorder.flush();
         }
-        self.disk.submit();
+        if let Some(operations) = self.disk.submit() {
+            self.metrics.batches.record(operations as u64);
+        }
+        self.metrics.backlog = self.disk.backlog();
         let learns = matches!(self.peer.state(), ServerState::Following | ServerState::Observing);
         self.net.set_pressure(self.disk.pressure(), learns);
         let now = Instant::now();
@@ -223,7 +298,11 @@ impl Driver {
     /// Each output is for the network, the disk or the clock.
     fn perform(&mut self, at: Instant, output: Output<ClientTxn>) {
         match output {
-            Output::Reply(conn, reply) => self.net.client.reply(at, conn, &reply),
+            Output::Reply(conn, reply) => {
+                if let Some(slow) = self.net.client.reply(at, conn, &reply, self.config.slow_request) {
+                    self.slow.tell(at, &slow, &self.metrics);
+                }
+            }
             Output::CloseClient(conn) => self.net.client.close(at, conn),
             Output::Elect(server, vote) => self.net.elect(at, server, vote),
             Output::Dial(server) => self.net.dial(at, server),

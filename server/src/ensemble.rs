@@ -16,11 +16,11 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::signal_name;
-use tracing::level_filters::LevelFilter;
 
 use crate::config::{LearnerType, ServerConfig, Strictness};
 use crate::driver::recorder::RECORD;
 use crate::error::{Error, system};
+use crate::logging::LogOptions;
 use crate::output::{complain, say};
 use crate::service::{Health, LogFile, health};
 
@@ -72,7 +72,7 @@ struct Wish {
 }
 
 /// Run an ensemble until a signal ends it; returns the exit code.
-pub(crate) fn run(args: &EnsembleArgs, log: LevelFilter) -> Result<u8, Error> {
+pub(crate) fn run(args: &EnsembleArgs, log: &LogOptions) -> Result<u8, Error> {
     let plans = plan(args)?;
     check_ports(&plans)?;
     let wish = listen_to_signals()?;
@@ -232,7 +232,7 @@ impl Ensemble {
         args: &EnsembleArgs,
         plans: &[Plan],
         directory: &Path,
-        log: LevelFilter,
+        log: &LogOptions,
     ) -> Result<(), Error> {
         let program = std::env::current_exe().map_err(system("finding this program"))?;
         for plan in plans {
@@ -348,7 +348,7 @@ fn start_server(
     plans: &[Plan],
     plan: &Plan,
     home: &Path,
-    log: LevelFilter,
+    log: &LogOptions,
 ) -> Result<Server, Error> {
     let failed = system("preparing a server's directory");
     let data = home.join("data");
@@ -363,7 +363,8 @@ fn start_server(
     }
     let (log_file, stderr) = LogFile::open(&home.join("quorate.log")).map_err(&failed)?;
     let child = Command::new(program)
-        .args(["--log", &log.to_string(), "server", "--stop-on-stdin-eof"])
+        .args(log.arguments())
+        .args(["server", "--stop-on-stdin-eof"])
         .arg(&config)
         .envs(args.record.iter().map(|dir| (RECORD, dir)))
         .stdin(Stdio::piped())

@@ -24,6 +24,7 @@ mod data;
 mod driver;
 mod ensemble;
 pub mod error;
+pub mod logging;
 mod mutation;
 mod net;
 mod output;

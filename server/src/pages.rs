@@ -27,6 +27,7 @@ const OTHER_WORDS: &[&str] = &[
     "log.ZXID",
     "multiRead",
     "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider",
+    "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
     "purgeInterval",
     "quorate.lock",
     "quorate.models",
@@ -38,8 +39,10 @@ const OTHER_WORDS: &[&str] = &[
     "snapRetainCount",
     "snapshot.0",
     "snapshot.ZXID",
+    "streaming",
     "timeTick",
     "to",
+    "zookeeper.KEY",
     "zookeeper.X",
     "zookeeper_server.pid",
 ];

@@ -1,5 +1,6 @@
 //! What users of a running ensemble may rely on: one module per behaviour.
 
+mod admin_http;
 mod back_pressure;
 mod bench;
 mod catching_up;
@@ -27,6 +28,7 @@ mod quorums;
 mod random_kills;
 mod read_only;
 mod recorded;
+mod reload;
 mod restarts;
 mod service_commands;
 mod sessions;

@@ -421,7 +421,7 @@ impl Ensemble {
         self.server_mut(id).process.take().expect("the server runs")
     }
 
-    fn signal(&self, id: u64, signal: Signal) {
+    pub(crate) fn signal(&self, id: u64, signal: Signal) {
         self.server(id).process.as_ref().expect("the server runs").signal(signal);
     }
 }

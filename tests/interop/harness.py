@@ -431,8 +431,9 @@ class Ensemble:
             f"dataDir={server.data}",
             f"clientPort={server.client_port}",
             "clientPortAddress=127.0.0.1",
-            "admin.enableServer=false",
         ]
+        if "admin.enableServer" not in self.own.get(server.myid, {}):
+            lines.append("admin.enableServer=false")
         if server.role == "observer":
             lines.append("peerType=observer")
         if len(self.servers) > 1:

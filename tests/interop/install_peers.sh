@@ -12,10 +12,12 @@
 #   ZK39_CLASSPATH       the same for ZooKeeper 3.9
 #   ZK38_JAVA_OPTIONS, ZK39_JAVA_OPTIONS   options for java that go with them: logging, and a quicker start
 #   ZK39_FULL_CLASSPATH  ZooKeeper 3.9 with everything: TLS, zkCli, compressed snapshots
+#   ZK39_ADMIN_CLASSPATH ZooKeeper 3.9 with its admin server
 #   CURATOR_CLASSPATH    ZooKeeper 3.9's client, and Curator with all it needs
 #   KAZOO_PYTHON         a Python that has kazoo
 #   ZK_CLI_MT            the C client's shell (with --with-c-client, which also brings the library's header)
 #   NODE_MODULES         where node finds node-zookeeper-client (with --with-node-client)
+#   PROMETHEUS_PYTHON    a Python that has prometheus_client
 #   AIOZK_PYTHON         a Python that has aiozk, and pytest for its tests (with --with-aiozk)
 #
 # No service is started and nothing is configured to start at boot.
@@ -26,6 +28,7 @@ set -euo pipefail
 PYSPARK_VERSION=4.3.0
 ZOOKEEPER39_VERSION=3.9.5
 KAZOO_VERSION=2.11.0
+PROMETHEUS_VERSION=0.26.0
 NODE_CLIENT_VERSION=1.1.3
 AIOZK=(aiozk==0.32.0 pytest==9.2.0 pytest-asyncio==1.5.0)
 SYSTEM_JARS=/usr/share/java
@@ -78,6 +81,11 @@ if ! "$venv/bin/python" -c "import kazoo.version as v; assert v.__version__ == '
         python3 -m venv "$venv"
     fi
     "$venv/bin/python" -m pip install -q --disable-pip-version-check "kazoo==$KAZOO_VERSION"
+fi
+
+if ! "$venv/bin/python" -c "import prometheus_client" 2>/dev/null; then
+    say "installing prometheus_client $PROMETHEUS_VERSION"
+    "$venv/bin/python" -m pip install -q --disable-pip-version-check "prometheus_client==$PROMETHEUS_VERSION"
 fi
 
 if [ $with_aiozk = yes ] && ! "$venv/bin/python" -c "import aiozk.test, pytest_asyncio" 2>/dev/null; then
@@ -180,6 +188,11 @@ netty=(netty-buffer netty-codec netty-codec-base netty-common netty-handler nett
 zk39_full=$zk39:$(fetched_path "${netty[@]}" commons-cli commons-io jackson-annotations jackson-core jackson-databind)
 curator=$zk39:$(fetched_path curator-client curator-framework curator-recipes guava failureaccess "${netty[@]}")
 
+# The admin server's own jars come with the system's ZooKeeper.
+zk39_admin=$zk39:$(fetched_path jackson-annotations jackson-core jackson-databind)
+zk39_admin+=:$(system_path jetty9-server jetty9-servlet jetty9-http jetty9-io jetty9-util jetty9-security jetty9-util-ajax)
+zk39_admin+=:$(system_path servlet-api)
+
 zk38_options="-Dorg.slf4j.simpleLogger.showDateTime=true -Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS"
 zk39_options="-Dlog4j2.configurationFile=$dir/log4j2.properties"
 
@@ -214,7 +227,7 @@ make_archive "$dir/zk39.jsa" "$zk39_options" "$zk39"
     echo "# Written by install_peers.sh."
     printf '%s=%q\n' ZK38_CLASSPATH "$zk38" ZK38_JAVA_OPTIONS "$zk38_options" \
         ZK39_CLASSPATH "$zk39" ZK39_JAVA_OPTIONS "$zk39_options" ZK39_FULL_CLASSPATH "$zk39_full" \
-        CURATOR_CLASSPATH "$curator" KAZOO_PYTHON "$venv/bin/python"
+        ZK39_ADMIN_CLASSPATH "$zk39_admin" CURATOR_CLASSPATH "$curator" PROMETHEUS_PYTHON "$venv/bin/python" KAZOO_PYTHON "$venv/bin/python"
     [ ! -e "$node_modules" ] || printf 'NODE_MODULES=%q\n' "$node_modules"
     ! "$venv/bin/python" -c "import aiozk.test, pytest_asyncio" 2>/dev/null || printf 'AIOZK_PYTHON=%q\n' "$venv/bin/python"
     [ ! -x /usr/lib/zookeeper/bin/cli_mt ] || echo ZK_CLI_MT=/usr/lib/zookeeper/bin/cli_mt

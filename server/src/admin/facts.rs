@@ -1,7 +1,9 @@
 //! What words show of the configuration and of the process.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use quorate_core::QuorumPeer;
 use quorate_core::election::ServerState;
@@ -83,11 +85,57 @@ pub(super) fn configuration(config: &ServerConfig, mode: Mode) -> String {
 
 /// Bytes of the snapshot directory and of the log directory.
 pub(super) fn directories(config: &ServerConfig) -> (u64, u64) {
+    sizes(&config.data_dir, &config.data_log_dir)
+}
+
+/// Bytes of these two directories.
+pub(super) fn sizes(data_dir: &Path, log_dir: &Path) -> (u64, u64) {
     let size = |dir: &Path| {
         let entries = fs::read_dir(dir.join(crate::storage::VERSION_DIR)).into_iter().flatten().flatten();
         entries.filter_map(|entry| entry.metadata().ok()).map(|data| data.len()).sum()
     };
-    (size(&config.data_dir), size(&config.data_log_dir))
+    (size(data_dir), size(log_dir))
+}
+
+/// The newest snapshot: where it stands, and when it was written, in seconds since 1970.
+pub(super) fn last_snapshot(data_dir: &Path) -> Option<(u64, u64)> {
+    let entries = fs::read_dir(data_dir.join(crate::storage::VERSION_DIR)).into_iter().flatten().flatten();
+    let one = |entry: fs::DirEntry| {
+        let name = entry.file_name();
+        let hex = name.to_str()?.strip_prefix("snapshot.")?.split('.').next()?;
+        let written = entry.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some((u64::from_str_radix(hex, 16).ok()?, written.as_secs()))
+    };
+    entries.filter_map(one).max()
+}
+
+/// A configuration file, without the values that are secrets.
+pub(super) fn without_secrets(text: &str) -> String {
+    text.lines().map(|line| hidden(line) + "\n").collect()
+}
+
+fn hidden(line: &str) -> String {
+    let Some((key, _)) = line.split_once(['=', ':']) else { return line.to_owned() };
+    let folded = key.to_lowercase();
+    let secret = ["password", "passwd", "superdigest", "secret"].iter().any(|word| folded.contains(word));
+    if secret { format!("{key}=***") } else { line.to_owned() }
+}
+
+/// What ZooKeeper has as the properties of its Java machine: the system's, and the lines of the configuration
+/// file, each as `zookeeper.KEY`.
+pub(super) fn properties(text: &str) -> Vec<(String, String)> {
+    let same = ["os.name", "os.arch", "os.version", "user.name", "user.home", "user.dir"];
+    let mut all: Vec<_> = environment().into_iter().filter(|(key, _)| same.contains(&key.as_str())).collect();
+    for line in text.lines().map(str::trim).filter(|line| !line.starts_with(['#', '!'])) {
+        let line = hidden(line);
+        if let Some((key, value)) = line.split_once('=') {
+            all.push((format!("zookeeper.{}", key.trim()), value.trim().to_owned()));
+        }
+    }
+    // A key that comes again replaces the former, and no member of an object may come twice.
+    let mut last: BTreeMap<String, String> = BTreeMap::new();
+    last.extend(all);
+    last.into_iter().collect()
 }
 
 /// The lines of `envi`: the machine and the process.
@@ -111,6 +159,22 @@ pub(super) fn environment() -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_of_the_configuration_are_not_shown() {
+        let text = "tickTime=2000\nDigestAuthenticationProvider.superDigest=super:x=\n#note\ntickTime=3000\n\
+                    ssl.keyStore.password : p\n";
+        let shown = "tickTime=2000\nDigestAuthenticationProvider.superDigest=***\n#note\ntickTime=3000\n\
+                     ssl.keyStore.password =***\n";
+        assert_eq!(without_secrets(text), shown);
+        let properties = properties(text);
+        let of = |key: &str| {
+            properties.iter().filter(|(k, _)| k == key).map(|(_, v)| v.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(of("zookeeper.tickTime"), ["3000"]);
+        assert_eq!(of("zookeeper.DigestAuthenticationProvider.superDigest"), ["***"]);
+        assert!(!format!("{properties:?}").contains("super:x"));
+    }
 
     /// Collectors take everything before the last `-` for the version, the rest up to the comma for the
     /// revision, and read the date as `MM/DD/YYYY HH:MM ZONE`.

@@ -1,59 +1,19 @@
 //! The four-letter words: which ones are answered, and what with. The texts are those of ZooKeeper 3.9.
 
-use std::fmt::Write;
-use std::time::Instant;
-
-use quorate_core::QuorumPeer;
-use quorate_core::ids::Now;
-use quorate_core::pipeline::ClientTxn;
 use quorate_core::watch::WalkByPath;
+use std::fmt::Write;
 
-use super::answer::{Answer, Part, Source};
-use super::metrics::Metrics;
+use super::answer::{Answer, Part};
+use super::figures::figures;
 use super::mode::Mode;
+use super::reading::Reading;
+use super::view::{Reset, View};
 use super::{facts, monitor};
-use crate::config::ServerConfig;
-use crate::net::ClientPort;
 use crate::stats::decimal;
 use crate::word::Word;
 
 /// What is answered while no leader is known.
 const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
-
-/// What an answer is made from, at one moment.
-#[derive(Clone, Copy)]
-pub(crate) struct View<'a> {
-    /// The configuration.
-    pub(crate) config: &'a ServerConfig,
-    /// The state machine.
-    pub(crate) peer: &'a QuorumPeer<ClientTxn>,
-    /// The client port.
-    pub(crate) port: &'a ClientPort,
-    /// What the loop has counted.
-    pub(crate) metrics: &'a Metrics,
-    /// The time, for sockets.
-    pub(crate) at: Instant,
-    /// The time, for sessions.
-    pub(crate) now: Now,
-}
-
-impl<'a> View<'a> {
-    /// What lists are read from.
-    pub(crate) fn source(&self) -> Source<'a> {
-        Source { service: self.peer.service(), port: self.port, now: self.now }
-    }
-}
-
-/// What the loop is to set, mostly back to zero.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Reset {
-    /// The server's totals.
-    Server,
-    /// Those of every connection.
-    Connections,
-    /// The mask of the trace, to this.
-    TraceMask(i64),
-}
 
 /// The answer to `word`, and what it has set back.
 pub(crate) fn answer(word: Word, view: &View<'_>) -> (Answer, Option<Reset>) {
@@ -89,14 +49,14 @@ pub(crate) fn answer(word: Word, view: &View<'_>) -> (Answer, Option<Reset>) {
 fn serving(word: &str, mode: Mode, view: &View<'_>) -> Answer {
     let service = view.peer.service();
     match word {
-        "srvr" => (header(mode) + &figures(mode, view)).into(),
+        "srvr" => (header(mode) + &summary(mode, view)).into(),
         "stat" => Answer::of([
             Part::Text(format!("{}Clients:\n", header(mode))),
             Part::Connections { brief: true, from: 0 },
-            Part::Text(format!("\n{}", figures(mode, view))),
+            Part::Text(format!("\n{}", summary(mode, view))),
         ]),
         "cons" => Answer::of([Part::Connections { brief: false, from: 0 }, Part::Text("\n".to_owned())]),
-        "mntr" => monitor::answer(view, mode).into(),
+        "mntr" => monitor::lines(&figures(&Reading::take(view), view.config)).into(),
         "conf" => facts::configuration(view.config, mode).into(),
         "dirs" => {
             let (data, log) = facts::directories(view.config);
@@ -127,7 +87,7 @@ fn header(mode: Mode) -> String {
     format!("Zookeeper version: {}\n{}", facts::VERSION, if mode == Mode::ReadOnly { read_only } else { "" })
 }
 
-fn figures(mode: Mode, view: &View<'_>) -> String {
+fn summary(mode: Mode, view: &View<'_>) -> String {
     let (service, totals) = (view.peer.service().status(), view.port.totals());
     let mut text = format!(
         "Latency min/avg/max: {}/{}/{}\nReceived: {}\nSent: {}\nConnections: {}\nOutstanding: {}\n\

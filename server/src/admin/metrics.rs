@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use quorate_core::election::ServerState;
 
-use crate::stats::{Sizes, Times};
+use crate::stats::{Amounts, Distribution, Sizes};
 
 /// Counted from the start of the process on.
 #[derive(Clone, Debug, Default)]
@@ -12,10 +12,13 @@ pub(crate) struct Metrics {
     state: Option<ServerState>,
     looking_since: Option<Instant>,
     serving_since: Option<Instant>,
+    idle_since: Option<Instant>,
     /// How often this server began to look for a leader.
     pub(crate) looking: u64,
     /// From looking for a leader to having found one, or leading.
-    pub(crate) elections: Times,
+    pub(crate) elections: Distribution,
+    /// From not serving to serving.
+    pub(crate) unavailable: Distribution,
     /// Transactions proposed as the leader of an ensemble.
     pub(crate) proposals: u64,
     /// Their sizes, since the last reset.
@@ -23,11 +26,25 @@ pub(crate) struct Metrics {
     /// Transactions that a leader proposed to this server.
     pub(crate) received_proposals: u64,
     /// Writing and syncing one batch of the log.
-    pub(crate) syncs: Times,
+    pub(crate) syncs: Distribution,
+    /// From the hand-over of a batch to the log writer until it is durable.
+    pub(crate) log_waits: Distribution,
+    /// Syncs that took longer than `fsync.warningthresholdms`.
+    pub(crate) slow_syncs: u64,
+    /// Operations handed to the log writer in one turn.
+    pub(crate) batches: Amounts,
+    /// Operations and bytes that are not durable yet.
+    pub(crate) backlog: (usize, usize),
     /// Writing snapshots.
-    pub(crate) snapshots: Times,
+    pub(crate) snapshots: Distribution,
     /// Snapshots that could not be written.
     pub(crate) failed_snapshots: u64,
+    /// Reading the data directory at the start.
+    pub(crate) load: Distribution,
+    /// Turns of the loop, without the wait for something to do.
+    pub(crate) turns: Distribution,
+    /// Answers to other threads.
+    pub(crate) answers: Distribution,
     /// What `stmk` has set.
     pub(crate) trace_mask: Option<i64>,
 }
@@ -54,8 +71,12 @@ impl Metrics {
         }
         if serving {
             self.serving_since.get_or_insert(now);
+            if let Some(since) = self.idle_since.take() {
+                self.unavailable.record(micros(now.duration_since(since)));
+            }
         } else {
             self.serving_since = None;
+            self.idle_since.get_or_insert(now);
         }
     }
 
@@ -92,7 +113,9 @@ mod tests {
         metrics.observe(at(100), ServerState::Looking, false);
         metrics.observe(at(250), ServerState::Following, false);
         metrics.observe(at(300), ServerState::Following, true);
-        assert_eq!((metrics.looking, metrics.elections.count(), metrics.elections.last_ms()), (1, 1, 250));
+        let elections = metrics.elections.times();
+        assert_eq!((metrics.looking, elections.count(), elections.last_ms()), (1, 1, 250));
+        assert_eq!(metrics.unavailable.times().last_ms(), 300);
         assert_eq!(metrics.uptime_ms(at(1300)), 1000);
         metrics.observe(at(2000), ServerState::Looking, false);
         assert_eq!((metrics.looking, metrics.uptime_ms(at(3000))), (2, 0));

@@ -16,6 +16,10 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
+    /// Every one.
+    pub(crate) const ALL: [Mode; 5] =
+        [Mode::Standalone, Mode::Leader, Mode::Follower, Mode::Observer, Mode::ReadOnly];
+
     /// The word `srvr` shows.
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -51,7 +51,7 @@ use args::Mode;
 /// # Errors
 /// Anything that makes the run no result; where JSON is wanted, it says so too.
 pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
-    raise_limit();
+    raise_limit(false);
     if let Some(path) = args.mode.json() {
         report::try_file(path)?;
     }

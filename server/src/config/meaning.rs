@@ -7,7 +7,8 @@ use super::keys::name;
 use super::member::{ClientAddress, LearnerType, Member};
 use super::server_config::{Containers, ServerConfig, Whitelist};
 use super::typed::Typed;
-use super::{files, membership, myid};
+use super::{admin, files, membership, myid};
+use crate::logging::Levels;
 use crate::word::Word;
 
 /// What the settings mean together. `None` if something without which there is no meaning is
@@ -35,6 +36,8 @@ pub(super) fn mean(typed: &mut Typed) -> Option<ServerConfig> {
         typed.warn(&place, "ACLs are not checked: every client may do everything");
     }
     let four_letter_words = whitelist(typed);
+    let admin = admin::settings(typed);
+    let log = levels(typed);
     let (id, membership) = (id?, membership?);
     let voters = membership.verifier.voters().count();
     let jute_max_buffer = typed.number(name::JUTE_MAXBUFFER) as usize;
@@ -92,7 +95,19 @@ pub(super) fn mean(typed: &mut Typed) -> Option<ServerConfig> {
             ),
             max_never_used_ms: typed.number(name::ZNODE_CONTAINER_MAX_NEVER_USED_INTERVAL_MS),
         },
+        admin,
+        log,
+        slow_request: Some(milliseconds(typed, name::QUORATE_SLOW_REQUEST)).filter(|limit| !limit.is_zero()),
     })
+}
+
+fn levels(typed: &mut Typed) -> Option<Levels> {
+    let text = typed.text(name::QUORATE_LOG).filter(|text| !text.is_empty())?;
+    let levels = text.parse();
+    if let (Err(why), Some(place)) = (&levels, typed.place(name::QUORATE_LOG)) {
+        typed.error_at(&place, Mistake::Conflict(String::clone(why)));
+    }
+    levels.ok()
 }
 
 fn milliseconds(typed: &Typed, key: &str) -> Duration {

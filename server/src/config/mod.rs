@@ -4,6 +4,7 @@
 //! contradictions found (`meaning.rs`, `membership.rs`). Keys, defaults and limits are in one table
 //! (`keys/`).
 
+mod admin;
 mod check;
 pub(crate) mod error;
 mod files;
@@ -15,10 +16,12 @@ mod membership;
 mod myid;
 mod properties;
 mod reference;
+mod reload;
 mod server_config;
 mod typed;
 mod value;
 
+pub use admin::AdminSettings;
 pub(crate) use check::ConfigCommand;
 pub use error::{ConfigError, ConfigErrors, Mistake, Warning};
 pub(crate) use files::Directories;
@@ -26,6 +29,7 @@ pub use files::{Autopurge, FileSettings, MIN_RETAINED, SnapSizeLimit};
 #[cfg(test)]
 pub(crate) use keys::is_key;
 pub use member::{ClientAddress, HostPort, LearnerType, Member};
+pub(crate) use reload::{Changes, Reloader};
 pub use server_config::{Containers, ServerConfig, Strictness, Whitelist};
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Everything a server needs to know before it starts.
 
+use super::admin::AdminSettings;
 use crate::config::files::FileSettings;
 use crate::config::member::{ClientAddress, LearnerType, Member};
+use crate::logging::Levels;
 use quorate_core::ids::{ServerId, Zxid};
 use quorate_core::quorum::QuorumVerifier;
 use quorate_core::wire::jute::DEFAULT_MAX_FIELD;
@@ -93,6 +95,12 @@ pub struct ServerConfig {
     pub digest: bool,
     /// When containers and TTL znodes are deleted.
     pub containers: Containers,
+    /// What is offered over HTTP.
+    pub admin: AdminSettings,
+    /// Which lines of the log are written; `None`: those that the command line says.
+    pub log: Option<Levels>,
+    /// A request that takes longer is worth a line in the log; `None`: none is.
+    pub slow_request: Option<Duration>,
 }
 
 /// `znode.container.*`.

@@ -139,11 +139,20 @@ fn whatever_is_not_followed_is_named() {
             ],
         ),
         (
-            "metricsProvider.httpPort=7000",
+            "metricsProvider.className=com.example.Provider",
             &[
-                "3: metricsProvider.httpPort: not followed: there is no metrics endpoint; `mntr` gives figures one a line",
+                "3: metricsProvider.className: not followed: Java classes are not loaded; the one that is understood \
+               is org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
             ],
         ),
+        (
+            "metricsProvider.numWorkerThreads=5",
+            &[
+                "3: metricsProvider.numWorkerThreads: not followed: there are no threads and queues of a metrics \
+               provider to be set",
+            ],
+        ),
+        ("metricsProvider.httpPort=7000\nmetricsProvider.exportJvmInfo=true\nadmin.serverPort=1", &[]),
         ("skipACL=yes", &["3: skipACL: ACLs are not checked: every client may do everything"]),
         ("skipACL=true", &["3: skipACL: \"true\" means no: only \"yes\" has an effect, as in ZooKeeper"]),
         (
@@ -168,7 +177,7 @@ fn whatever_is_not_followed_is_named() {
 
 #[test]
 fn strict_refuses_what_would_be_ignored() {
-    for line in ["ticktime=1", "clientPort=2182", "admin.serverPort=8080", "skipACL=true", "weight.1=2"] {
+    for line in ["ticktime=1", "clientPort=2182", "admin.httpVersion=2", "skipACL=true", "weight.1=2"] {
         assert!(alone(line).is_ok(), "{line}");
         let errors = alone(&format!("{line}\nstrict=true")).unwrap_err();
         assert_eq!(errors.len(), 1, "{errors:?}");
@@ -498,7 +507,7 @@ fn files_of_the_field_are_taken_as_they_are() {
             "dataDir=/data\ndataLogDir=/datalog\nclientPort=2181\ntickTime=2000\ninitLimit=5\nsyncLimit=2\n\
              autopurge.snapRetainCount=3\nautopurge.purgeInterval=0\nmaxClientCnxns=60\nstandaloneEnabled=true\n\
              admin.enableServer=true\nserver.1=localhost:2888:3888;2181\n",
-            2, // the admin server, and the only server
+            1, // the only server
         ),
         (
             "chart",
@@ -509,7 +518,7 @@ fn files_of_the_field_are_taken_as_they_are() {
              autopurge.purgeInterval=1\nserver.1=zk-0.zk-headless.default.svc.cluster.local:2888:3888;2181\n\
              server.2=zk-1.zk-headless.default.svc.cluster.local:2888:3888;2181\n\
              server.3=zk-2.zk-headless.default.svc.cluster.local:2888:3888;2181\n",
-            2, // the admin server's two keys
+            0,
         ),
         (
             "log broker",
@@ -548,5 +557,40 @@ fn files_of_the_field_are_taken_as_they_are() {
         fs::write(case.dir.path().join("zoo.cfg.dynamic"), SERVERS).unwrap();
         let (_, said) = case.load(&text).unwrap_or_else(|errors| panic!("{name}: {errors:?}"));
         assert_eq!(said.len(), warnings, "{name}: {said:#?}");
+    }
+}
+
+#[test]
+fn what_is_offered_over_http() {
+    let admin = |lines: &str| alone(lines).map(|(config, _)| config.admin);
+    let place = |host: &str, port| Some(HostPort { host: host.to_owned(), port });
+    let nothing = admin("admin.serverPort=1").unwrap();
+    assert_eq!((nothing.server, nothing.metrics), (None, None));
+    let defaults = admin("admin.enableServer=true").unwrap();
+    assert_eq!((defaults.server, defaults.command_url.as_str()), (place("127.0.0.1", 8080), "/commands"));
+    let class = "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider";
+    assert_eq!(admin(class).unwrap().metrics, place("0.0.0.0", 7000));
+    assert_eq!(admin(&format!("{class}\nmetricsProvider.httpPort=-1")).unwrap().metrics, None);
+    let all = "admin.enableServer=true\nadmin.serverAddress=[::1]\nadmin.serverPort=9\nadmin.commandURL=/c/\n\
+               admin.idleTimeout=7\nadmin.rateLimiterIntervalInMS=8\nadmin.snapshot.enabled=false\n\
+               quorate.adminHosts=A.example, b\nquorate.readyLag=3";
+    let all = admin(all).unwrap();
+    assert_eq!((all.server, all.command_url.as_str()), (place("::1", 9), "/c"));
+    assert_eq!((all.idle_timeout.as_millis(), all.snapshot_interval.as_millis()), (7, 8));
+    assert_eq!(
+        (all.snapshot_enabled, all.ready_lag, all.hosts),
+        (false, 3, vec!["a.example".into(), "b".into()])
+    );
+    for (lines, mistake) in [
+        ("admin.forceHttps=true", "the admin server speaks no TLS"),
+        ("admin.needClientAuth=true", "the admin server speaks no TLS"),
+        ("metricsProvider.httpsPort=7443", "figures are not offered over TLS"),
+        ("admin.commandURL=commands", "is no path like /commands"),
+        ("admin.commandURL=/", "is no path like /commands"),
+        ("admin.serverPort=0", "is not within 1 and 65535"),
+        (&format!("admin.enableServer=true\nadmin.serverPort=7000\n{class}"), "is the admin server's"),
+    ] {
+        let errors = admin(lines).unwrap_err();
+        assert!(errors.len() == 1 && errors[0].contains(mistake), "{lines}: {errors:?}");
     }
 }

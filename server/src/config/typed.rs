@@ -298,6 +298,19 @@ impl Typed {
         });
     }
 
+    /// Every key with its value, as they are written.
+    pub(crate) fn texts(&self) -> BTreeMap<String, String> {
+        let values = self.values.iter().map(|(key, (_, value))| (key.to_string(), value.clone()));
+        let members =
+            self.members.iter().map(|(id, (_, member))| (format!("server.{id}"), format!("{member:?}")));
+        values.chain(members).collect()
+    }
+
+    /// The value of a text, or the default that the table has. An empty value stands for an absent one.
+    pub(crate) fn text_or_default(&self, key: &str) -> String {
+        self.text(key).filter(|text| !text.is_empty()).unwrap_or_else(|| followed(key).default.to_owned())
+    }
+
     /// Make mistakes of the warnings about what has no effect.
     pub(crate) fn refuse_ignored(&mut self) {
         let (ignored, rest) = std::mem::take(&mut self.warnings).into_iter().partition(|w| w.ignored);

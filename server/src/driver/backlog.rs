@@ -24,6 +24,8 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     batches: VecDeque<Batch>,
+    /// How long the batches that are done had waited, until this is asked for.
+    waits: Vec<Duration>,
     operations: usize,
     bytes: usize,
     /// When the disk last answered, or was given something to do; pauses of this process come on top.
@@ -37,6 +39,7 @@ pub(super) struct Backlog {
 /// What was given to the log writer in one turn.
 #[derive(Clone, Copy, Debug)]
 struct Batch {
+    given: Instant,
     last: Ticket,
     operations: usize,
     bytes: usize,
@@ -66,7 +69,7 @@ impl Backlog {
             self.progress = Some(now);
             self.looked = Some(now);
         }
-        self.batches.push_back(Batch { last, operations, bytes });
+        self.batches.push_back(Batch { given: now, last, operations, bytes });
         self.operations += operations;
         self.bytes += bytes;
     }
@@ -77,6 +80,7 @@ impl Backlog {
         while let Some(batch) = self.batches.front().filter(|batch| batch.last <= ticket) {
             self.operations -= batch.operations;
             self.bytes -= batch.bytes;
+            self.waits.push(now.saturating_duration_since(batch.given));
             self.batches.pop_front();
         }
         let since = self.progress.replace(now)?;
@@ -109,6 +113,16 @@ impl Backlog {
         if pause >= LOOK {
             self.progress = self.progress.map(|progress| (progress + pause).min(now));
         }
+    }
+
+    /// Operations and bytes.
+    pub(super) fn amount(&self) -> (usize, usize) {
+        (self.operations, self.bytes)
+    }
+
+    /// How long the batches that were done with the last answer had waited since they were given.
+    pub(super) fn waits(&mut self) -> impl Iterator<Item = Duration> {
+        self.waits.drain(..)
     }
 
     /// What the network should do about it.

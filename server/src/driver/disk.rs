@@ -3,8 +3,8 @@
 //!
 //! Group commit needs no timer: whatever was queued while the last sync ran is the next batch.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// under way.
 const HOLD: Duration = Duration::from_secs(3);
 
+/// How often the snapshot thread looks whether older files are to be removed.
+const PURGE_LOOK: Duration = Duration::from_secs(5);
+
 /// What a thread has to say.
 #[derive(Debug)]
 pub(crate) enum Finished {
@@ -68,6 +71,8 @@ pub(crate) struct DiskThreads<I = TreeImage> {
     closed: Receiver<Storage<RealDisk>>,
     batch: Vec<StorageOp<I>>,
     backlog: Backlog,
+    /// When older files are removed; the snapshot thread looks at it.
+    purges: Arc<Mutex<Option<Autopurge>>>,
     /// The log writer is gone.
     gone: bool,
 }
@@ -85,7 +90,8 @@ impl<I: Snapshot> DiskThreads<I> {
         let (outbox, finished) = channel();
         let (close, closed) = channel();
         let tell = Teller { outbox, waker };
-        let purges = autopurge.map(|when| Purges { purger: storage.purger(), when, due: Instant::now() });
+        let when = Arc::new(Mutex::new(autopurge));
+        let purges = Purges { purger: storage.purger(), when: Arc::clone(&when), last: None };
         let teller = tell.clone();
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             thread::Builder::new().name(name.into()).spawn(run).map_err(system("starting a disk thread"))
@@ -101,6 +107,7 @@ impl<I: Snapshot> DiskThreads<I> {
             closed,
             batch: Vec::new(),
             backlog: Backlog::default(),
+            purges: when,
             gone: false,
         })
     }
@@ -110,19 +117,36 @@ impl<I: Snapshot> DiskThreads<I> {
         self.batch.push(op);
     }
 
-    /// Hand this turn's batch to the log writer.
-    pub(crate) fn submit(&mut self) {
+    /// Hand this turn's batch to the log writer; says how many operations that were, if there is a batch.
+    pub(crate) fn submit(&mut self) -> Option<usize> {
         if self.batch.is_empty() {
-            return;
+            return None;
         }
         let batch = std::mem::take(&mut self.batch);
         if let Some(last) = batch.iter().rev().find_map(StorageOp::ticket) {
             let bytes = batch.iter().map(StorageOp::size).sum();
             self.backlog.given(Instant::now(), last, batch.len(), bytes);
         }
+        let operations = batch.len();
         if let Some(ops) = &self.ops {
             self.gone |= ops.send(batch).is_err();
         }
+        Some(operations)
+    }
+
+    /// How long the batches that are done had waited, since this was asked last.
+    pub(crate) fn waits(&mut self) -> impl Iterator<Item = Duration> {
+        self.backlog.waits()
+    }
+
+    /// Remove older files at other times, or never.
+    pub(crate) fn set_autopurge(&self, autopurge: Option<Autopurge>) {
+        *self.purges.lock().unwrap_or_else(PoisonError::into_inner) = autopurge;
+    }
+
+    /// Operations and bytes that are not durable yet.
+    pub(crate) fn backlog(&self) -> (usize, usize) {
+        self.backlog.amount()
     }
 
     /// The next thing a thread has to say.
@@ -277,21 +301,23 @@ fn next_batch<I: Snapshot>(
     inbox.recv().ok()
 }
 
-/// Old files, and when they are removed next.
+/// Old files, and when they are removed.
 struct Purges {
     purger: Purger<RealDisk>,
-    when: Autopurge,
-    due: Instant,
+    when: Arc<Mutex<Option<Autopurge>>>,
+    /// When they were removed last.
+    last: Option<Instant>,
 }
 
 impl Purges {
     /// Remove them if it is time. What fails is tried again the next time: nothing depends on it.
     fn run_if_due(&mut self) {
-        if Instant::now() < self.due {
+        let Some(when) = *self.when.lock().unwrap_or_else(PoisonError::into_inner) else { return };
+        if self.last.is_some_and(|last| last.elapsed() < when.interval) {
             return;
         }
-        self.due = Instant::now() + self.when.interval;
-        match self.purger.purge(self.when.retain) {
+        self.last = Some(Instant::now());
+        match self.purger.purge(when.retain) {
             Ok(purged) if purged.removed.is_empty() => {}
             Ok(purged) => {
                 for path in &purged.removed {
@@ -305,11 +331,10 @@ impl Purges {
 }
 
 /// The next snapshot to be taken, `None` when there will be none; removes old files meanwhile.
-fn next_job<I>(inbox: &Receiver<Job<I>>, purges: &mut Option<Purges>) -> Option<Job<I>> {
+fn next_job<I>(inbox: &Receiver<Job<I>>, purges: &mut Purges) -> Option<Job<I>> {
     loop {
-        let Some(purges) = purges else { return inbox.recv().ok() };
         purges.run_if_due();
-        match inbox.recv_timeout(purges.due.saturating_duration_since(Instant::now())) {
+        match inbox.recv_timeout(PURGE_LOOK) {
             Ok(job) => return Some(job),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return None,
@@ -339,7 +364,7 @@ impl Pause {
     }
 }
 
-fn write_snapshots<I: Snapshot>(inbox: &Receiver<Job<I>>, teller: &Teller, mut purges: Option<Purges>) {
+fn write_snapshots<I: Snapshot>(inbox: &Receiver<Job<I>>, teller: &Teller, mut purges: Purges) {
     let mut pause = Pause::default();
     while let Some(job) = next_job(inbox, &mut purges) {
         let began = Instant::now();
@@ -389,7 +414,6 @@ mod tests {
     use std::convert::Infallible;
     use std::fs;
     use std::path::Path;
-    use std::sync::Mutex;
 
     use mio::Poll;
     use quorate_core::wire::snapshot::SnapshotItem;

@@ -1,9 +1,11 @@
 //! From a configuration to a running server: ports, data directory, peer, threads.
 
 use std::collections::hash_map::RandomState;
+use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use quorate_core::config::{Constant, ElectionMode, PeerConfig, SizeLimit};
 use quorate_core::ids::ServerId;
@@ -17,11 +19,15 @@ use super::Driver;
 use super::backlog::BUSY;
 use super::disk::DiskThreads;
 use super::recorder::Recorder;
+use super::slow::SlowRequests;
 use crate::admin::answers::Answers;
-use crate::admin::metrics::Metrics;
+use crate::admin::metrics::{Metrics, micros};
+use crate::admin::reload::Reload;
+use crate::admin::{desk, http};
 use crate::clock::Clock;
-use crate::config::{ServerConfig, SnapSizeLimit, Strictness};
+use crate::config::{Reloader, ServerConfig, SnapSizeLimit, Strictness};
 use crate::error::Error;
+use crate::logging;
 use crate::net::Net;
 use crate::service::Announcer;
 use crate::storage::{LOCK, RealDisk, Storage, StorageConfig, StorageError, is_in_use};
@@ -55,19 +61,32 @@ pub(crate) fn run(
     for warning in warnings {
         warn!("{warning}");
     }
-    start(config, stop_on_stdin_eof, record)?.serve(announcer)
+    logging::change(config.log.as_ref());
+    // Read again only to be shown: what it means is known.
+    let initial = fs::read_to_string(zoo_cfg).unwrap_or_default();
+    let reload = Reload::new(Reloader::new(zoo_cfg, strictness));
+    start(config, initial, reload, stop_on_stdin_eof, record)?.serve(announcer)
 }
 
 /// Take the ports and the data directory; nothing is sent before [`Driver::serve`].
-fn start(config: ServerConfig, stop_on_stdin_eof: bool, record: Option<&Path>) -> Result<Driver, Error> {
+fn start(
+    config: ServerConfig,
+    initial: String,
+    reload: Reload,
+    stop_on_stdin_eof: bool,
+    record: Option<&Path>,
+) -> Result<Driver, Error> {
     let settings = settings(&config);
     // Said before the ports are tried: that server has them, too.
     refuse_if_in_use(&config)?;
     let blank = ImageBuilder::new(&settings);
     let net = Net::bind(&config, blank.clone(), stop_on_stdin_eof)?;
-    let initial = || TreeService::new(&settings, None).snapshot();
+    let empty = || TreeService::new(&settings, None).snapshot();
     let disk = RealDisk::new(config.files.fsync_warning);
-    let (storage, recovered) = Storage::open(disk, &storage_config(&config), &blank, initial)?;
+    let began = Instant::now();
+    let (storage, recovered) = Storage::open(disk, &storage_config(&config), &blank, empty)?;
+    let mut metrics = Metrics::default();
+    metrics.load.record(micros(began.elapsed()));
     let last = recovered.last();
     let recovered = Recovered::<ClientTxn> {
         accepted_epoch: recovered.accepted_epoch,
@@ -94,6 +113,8 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool, record: Option<&Path>) -
     let synced = recorder.as_ref().map(Recorder::synced).unwrap_or_default();
     let disk = DiskThreads::start(storage, net.waker(), config.files.autopurge, synced)?;
     let peer = QuorumPeer::new(Constant::new(peer_config), recovered);
+    let (bell, desk) = desk::open(net.waker());
+    http::start(&config, initial, bell.clone(), reload.clone())?;
     Ok(Driver {
         config,
         peer,
@@ -105,8 +126,12 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool, record: Option<&Path>) -
         clock,
         outputs: Vec::new(),
         shown: None,
-        metrics: Metrics::default(),
+        metrics,
         answers: Answers::default(),
+        desk,
+        bell,
+        reload,
+        slow: SlowRequests::default(),
         recorder,
         announcer: None,
     })

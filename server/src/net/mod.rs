@@ -37,10 +37,12 @@ use quorate_core::{Input, Reason};
 use crate::error::{Error, system};
 use crate::word::Word;
 use client::Happened;
-pub(crate) use client::{ClientPort, ConnectionExpiry};
+pub(crate) use client::{ClientPort, ConnectionExpiry, ConnectionFacts, Operations, Slow, Totals};
 use dial::{Asker, Resolver};
 use election::ElectionPort;
+pub(crate) use listener::listen;
 pub(crate) use pressure::Pressure;
+pub(crate) use quorum::LinkReading;
 use quorum::QuorumPort;
 use signals::{Requests, stdin_ended};
 use token::{PortKind, Source};
@@ -197,6 +199,21 @@ impl Net {
     /// The addresses of a connection of the quorum port: this end's, the other end's.
     pub(crate) fn ends(&self, link: Link) -> Option<(SocketAddr, SocketAddr)> {
         self.quorum.ends(link)
+    }
+
+    /// Whether the configuration is to be read again, since this was asked last.
+    pub(crate) fn asked_to_reload(&mut self) -> bool {
+        self.signals.asked_to_reload()
+    }
+
+    /// Begin anew to count the packets of the quorum port's connections.
+    pub(crate) fn reset_links(&mut self) {
+        self.quorum.reset_counts();
+    }
+
+    /// The connections of the quorum port, for operators.
+    pub(crate) fn links(&self) -> Vec<LinkReading> {
+        self.quorum.readings()
     }
 
     /// Write each socket that has something to say, once.

@@ -140,7 +140,9 @@ fn client_settings(config: &ServerConfig) -> ClientSettings {
         connections: ConnectionLimits {
             per_address: config.max_client_cnxns,
             all: config.max_cnxns,
-            descriptors: descriptors::raise_limit(),
+            descriptors: descriptors::raise_limit(
+                config.admin.server.is_some() || config.admin.metrics.is_some(),
+            ),
         },
         sessionless: config.sessionless_timeout,
         max_frame: config.jute_max_buffer,

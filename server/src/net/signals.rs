@@ -21,6 +21,8 @@ const OTHER_SIGNALS: [i32; 6] = [SIGALRM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIG
 /// The signals that were sent.
 pub(super) struct Requests {
     signals: Signals,
+    /// SIGHUP has come.
+    reload: bool,
 }
 
 impl Requests {
@@ -28,17 +30,23 @@ impl Requests {
     pub(super) fn new(registry: &Registry) -> io::Result<Requests> {
         let mut signals = Signals::new(STOP_SIGNALS.iter().chain(&OTHER_SIGNALS))?;
         registry.register(&mut signals, Source::Signal.token(), Interest::READABLE)?;
-        Ok(Requests { signals })
+        Ok(Requests { signals, reload: false })
     }
 
-    /// Whether a signal has come that asks for the end; any other is said.
+    /// Whether SIGHUP has come since this was asked last: the configuration is to be read again.
+    pub(super) fn asked_to_reload(&mut self) -> bool {
+        std::mem::take(&mut self.reload)
+    }
+
+    /// Whether a signal has come that asks for the end; any other but SIGHUP is said.
     pub(super) fn asked_to_stop(&mut self) -> bool {
         let mut stop = false;
         for signal in self.signals.pending() {
             let name = signal_name(signal).unwrap_or("a signal");
-            match STOP_SIGNALS.contains(&signal) {
-                true => stop = true,
-                false => warn!("{name} was sent: nothing is done about it, this server goes on"),
+            match signal {
+                SIGHUP => self.reload = true,
+                _ if STOP_SIGNALS.contains(&signal) => stop = true,
+                _ => warn!("{name} was sent: nothing is done about it, this server goes on"),
             }
         }
         stop

@@ -9,20 +9,21 @@ mod log_file;
 mod pid_file;
 mod probe;
 mod process;
+mod reload;
 mod rolling;
 mod start;
 mod status;
 mod stop;
 
-use tracing::level_filters::LevelFilter;
-
 use crate::error::Error;
+use crate::logging::LogOptions;
 use args::RestartArgs;
 use instance::{DONE, Instance};
 
 pub(crate) use announce::{Announcer, Progress};
 pub(crate) use log_file::LogFile;
 pub(crate) use probe::{Health, health};
+pub(crate) use reload::reload;
 pub(crate) use start::start;
 pub(crate) use status::status;
 pub(crate) use stop::stop;
@@ -31,7 +32,7 @@ pub(crate) use stop::stop;
 ///
 /// # Errors
 /// A configuration that no server can start with; then none is stopped.
-pub(crate) fn restart(args: &RestartArgs, log: LevelFilter) -> Result<u8, Error> {
+pub(crate) fn restart(args: &RestartArgs, log: &LogOptions) -> Result<u8, Error> {
     let instances = Instance::load_all(&args.service)?;
     if args.rolling {
         return rolling::restart(instances, args, log);

@@ -7,7 +7,6 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use quorate_core::ids::ServerId;
-use tracing::level_filters::LevelFilter;
 
 use super::args::RestartArgs;
 use super::instance::{DONE, FAILED, Instance, complain, say};
@@ -17,6 +16,7 @@ use super::start::{ALL_LIMIT, start_all};
 use super::stop::stop_all;
 use crate::config::{HostPort, LearnerType, Member};
 use crate::error::Error;
+use crate::logging::LogOptions;
 
 /// How long connecting to another server may take.
 const DIAL_LIMIT: Duration = Duration::from_secs(2);
@@ -43,7 +43,7 @@ enum Seen {
 pub(super) fn restart(
     mut instances: Vec<Instance>,
     args: &RestartArgs,
-    log: LevelFilter,
+    log: &LogOptions,
 ) -> Result<u8, Error> {
     // What has been restarted stays in the list: its client port is known.
     for done in 0..instances.len() {

@@ -9,8 +9,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracing::level_filters::LevelFilter;
-
 use super::announce::Progress;
 use super::args::{ServiceArgs, StartOptions};
 use super::holder::Holder;
@@ -20,6 +18,7 @@ use super::pid_file::Claim;
 use super::process;
 use crate::driver::recorder::RECORD;
 use crate::error::{Error, system};
+use crate::logging::LogOptions;
 use crate::storage::StorageError;
 
 /// How long is waited for a server that is up to serve, if nothing is said. A whole ensemble (or a server
@@ -51,7 +50,7 @@ enum News {
 ///
 /// # Errors
 /// A configuration that no server can start with; then none is started.
-pub(crate) fn start(service: &ServiceArgs, options: &StartOptions, log: LevelFilter) -> Result<u8, Error> {
+pub(crate) fn start(service: &ServiceArgs, options: &StartOptions, log: &LogOptions) -> Result<u8, Error> {
     let instances = Instance::load_all(service)?;
     start_all(&instances, options, log, options.wait.map(|s| Duration::from_secs(s.into())))
 }
@@ -61,7 +60,7 @@ pub(crate) fn start(service: &ServiceArgs, options: &StartOptions, log: LevelFil
 pub(super) fn start_all(
     instances: &[Instance],
     options: &StartOptions,
-    log: LevelFilter,
+    log: &LogOptions,
     must_serve: Option<Duration>,
 ) -> Result<u8, Error> {
     let logs = log_paths(instances, options)?;
@@ -128,7 +127,7 @@ fn launch<'a>(
     instance: &'a Instance,
     log_path: PathBuf,
     options: &StartOptions,
-    log: LevelFilter,
+    log: &LogOptions,
 ) -> Result<Launched<'a>, Error> {
     let refused = |text: String| Err(Error::Service(text));
     // The pid file and the log would make them.
@@ -163,7 +162,8 @@ fn launch<'a>(
         .map_err(|why| Error::Service(format!("{} cannot be written: {why}", log_path.display())))?;
     let program = std::env::current_exe().map_err(system("finding this program"))?;
     let child = Command::new(program)
-        .args(["--log", &log.to_string(), "server", "--background"])
+        .args(log.arguments())
+        .args(["server", "--background"])
         .arg(&instance.zoo_cfg)
         .envs(options.record.iter().map(|dir| (RECORD, dir)))
         .stdin(Stdio::null())

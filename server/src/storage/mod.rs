@@ -54,8 +54,8 @@ pub use purge::{Purged, Purger, purge};
 pub use real_disk::RealDisk;
 pub(crate) use recovery::PassedOver;
 pub use recovery::Recovered;
-pub(crate) use snapshot_file::read_items;
 pub use snapshot_file::{ItemError, SnapshotInfo};
+pub(crate) use snapshot_file::{encode as encode_snapshot, read_items};
 pub use snapshots::{Outcome, SnapshotJob};
 
 use install::Held;

@@ -53,6 +53,30 @@ pub(super) fn write<D: Disk, I: Snapshot>(
     Body::write(disk, path, image)?.finish(disk, &sections(zxid, image), point)
 }
 
+/// Give a snapshot that stands at `zxid` piece by piece, byte for byte as [`write`] writes it.
+///
+/// # Errors
+/// What `give` fails with.
+pub(crate) fn encode<I: Snapshot, E>(
+    zxid: Zxid,
+    image: &I,
+    give: &mut dyn FnMut(Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    let (mut adler, mut encoder) = (Adler32::new(), image.body());
+    let mut chunk = FileKind::Snapshot.header().to_vec();
+    let mut complete = false;
+    while !complete {
+        complete = encoder.fill(&mut chunk, CHUNK);
+        adler.write(&chunk);
+        give(std::mem::take(&mut chunk))?;
+    }
+    sections(zxid, image).write(&mut chunk, |bytes| {
+        adler.write(bytes);
+        adler.finish()
+    });
+    give(chunk)
+}
+
 /// A snapshot file that has everything but what follows the tree.
 pub(super) struct Body<D: Disk> {
     file: D::File,

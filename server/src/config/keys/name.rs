@@ -1,5 +1,12 @@
 //! The names of the keys that the server looks up. The table has them, and a configuration is asked for them.
 
+pub(crate) const ADMIN_COMMAND_URL: &str = "admin.commandURL";
+pub(crate) const ADMIN_ENABLE_SERVER: &str = "admin.enableServer";
+pub(crate) const ADMIN_IDLE_TIMEOUT: &str = "admin.idleTimeout";
+pub(crate) const ADMIN_RATE_LIMITER_INTERVAL: &str = "admin.rateLimiterIntervalInMS";
+pub(crate) const ADMIN_SERVER_ADDRESS: &str = "admin.serverAddress";
+pub(crate) const ADMIN_SERVER_PORT: &str = "admin.serverPort";
+pub(crate) const ADMIN_SNAPSHOT_ENABLED: &str = "admin.snapshot.enabled";
 pub(crate) const AUTOPURGE_PURGE_INTERVAL: &str = "autopurge.purgeInterval";
 pub(crate) const AUTOPURGE_SNAP_RETAIN_COUNT: &str = "autopurge.snapRetainCount";
 pub(crate) const CLIENT_PORT: &str = "clientPort";
@@ -30,12 +37,19 @@ pub(crate) const LEADER_SERVES: &str = "leaderServes";
 pub(crate) const MAX_CLIENT_CNXNS: &str = "maxClientCnxns";
 pub(crate) const MAX_CNXNS: &str = "maxCnxns";
 pub(crate) const MAX_SESSION_TIMEOUT: &str = "maxSessionTimeout";
+pub(crate) const METRICS_PROVIDER_CLASS_NAME: &str = "metricsProvider.className";
+pub(crate) const METRICS_PROVIDER_HTTP_HOST: &str = "metricsProvider.httpHost";
+pub(crate) const METRICS_PROVIDER_HTTP_PORT: &str = "metricsProvider.httpPort";
 pub(crate) const MIN_SESSION_TIMEOUT: &str = "minSessionTimeout";
 pub(crate) const MULTI_ADDRESS_ENABLED: &str = "multiAddress.enabled";
 pub(crate) const NIO_SESSIONLESS_CNXN_TIMEOUT: &str = "nio.sessionlessCnxnTimeout";
 pub(crate) const PEER_TYPE: &str = "peerType";
 pub(crate) const PRE_ALLOC_SIZE: &str = "preAllocSize";
+pub(crate) const QUORATE_ADMIN_HOSTS: &str = "quorate.adminHosts";
 pub(crate) const QUORATE_CLIENT_MEMORY: &str = "quorate.clientMemory";
+pub(crate) const QUORATE_LOG: &str = "quorate.log";
+pub(crate) const QUORATE_READY_LAG: &str = "quorate.readyLag";
+pub(crate) const QUORATE_SLOW_REQUEST: &str = "quorate.slowRequest";
 pub(crate) const QUORUM_LISTEN_ON_ALL_IPS: &str = "quorumListenOnAllIPs";
 pub(crate) const READONLYMODE_ENABLED: &str = "readonlymode.enabled";
 pub(crate) const SERVER_N: &str = "server.N";

@@ -31,6 +31,11 @@ impl Admission {
         Admission { limits, per_address: HashMap::new(), accepted: 0 }
     }
 
+    /// Other limits from now on; the connections that there are stay.
+    pub(super) fn set_limits(&mut self, per_address: usize, all: usize) {
+        self.limits = ConnectionLimits { per_address, all, ..self.limits };
+    }
+
     /// Whether one more connection of this address may come to the `open` ones.
     ///
     /// # Errors

@@ -36,6 +36,11 @@ impl Budget {
         Budget { limit, held: 0 }
     }
 
+    /// Another budget from now on.
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// A connection holds `now` bytes instead of `before`.
     pub(super) fn account(&mut self, before: usize, now: usize) {
         self.held = self.held - before + now;

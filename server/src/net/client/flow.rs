@@ -32,6 +32,12 @@ impl Flow {
         }
     }
 
+    /// Other limits from now on.
+    pub(super) fn set_limits(&mut self, outstanding_limit: usize, memory: usize) {
+        self.outstanding_limit = outstanding_limit;
+        self.budget.set_limit(memory);
+    }
+
     /// Whether requests in process are above their limits: a client then waits for the end of its own.
     fn over_limit(&self) -> bool {
         let InProcess { requests, bytes } = self.in_process;

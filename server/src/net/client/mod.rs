@@ -8,6 +8,7 @@ mod budget;
 mod conn;
 mod flow;
 mod id;
+mod operations;
 mod output;
 mod report;
 mod stats;
@@ -28,13 +29,15 @@ use super::listener::Port;
 use super::pressure::Pressure;
 use super::socket::Spare;
 use super::token::PortKind;
+use crate::config::ServerConfig;
 use admission::Admission;
 pub(crate) use admission::ConnectionLimits;
 pub(crate) use conn::Happened;
 use conn::{Client, Stage};
 use flow::Flow;
-pub(crate) use stats::ConnectionExpiry;
-use stats::Totals;
+pub(crate) use operations::Operations;
+pub(crate) use output::Slow;
+pub(crate) use stats::{ConnectionExpiry, ConnectionFacts, Totals};
 
 /// How often connections are looked at for having been silent too long.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -63,6 +66,7 @@ pub(crate) struct ClientPort {
     admission: Admission,
     flow: Flow,
     totals: Totals,
+    operations: Operations,
     began: Instant,
     /// Connections that have taken in a piece of an answer and are to get the next.
     hungry: VecDeque<ConnId>,
@@ -79,6 +83,7 @@ impl ClientPort {
             admission: Admission::new(settings.connections),
             flow: Flow::new(settings.outstanding_limit, settings.memory),
             totals: Totals::default(),
+            operations: Operations::default(),
             began: Instant::now(),
             hungry: VecDeque::new(),
             events: VecDeque::new(),
@@ -86,6 +91,15 @@ impl ClientPort {
             next_sweep: None,
             settings,
         }
+    }
+
+    /// Follow the limits of a configuration that was read again. Connections that are there stay.
+    pub(crate) fn set_limits(&mut self, config: &ServerConfig) {
+        self.settings.sessionless = config.sessionless_timeout;
+        self.settings.outstanding_limit = config.outstanding_limit;
+        self.settings.memory = config.client_memory;
+        self.admission.set_limits(config.max_client_cnxns, config.max_cnxns);
+        self.flow.set_limits(config.outstanding_limit, config.client_memory);
     }
 
     /// The listener is readable.

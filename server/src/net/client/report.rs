@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::ClientPort;
 use super::conn::Client;
+use super::operations::Operations;
 use super::stats::{ConnectionExpiry, ConnectionLine, Counts, Totals};
 use crate::net::engine::Conn;
 
@@ -23,9 +24,15 @@ impl ClientPort {
         self.totals
     }
 
+    /// How long requests took, operation by operation.
+    pub(crate) fn operations(&self) -> &Operations {
+        &self.operations
+    }
+
     /// Begin the sums anew.
     pub(crate) fn reset_totals(&mut self) {
         self.totals.reset();
+        self.operations = Operations::default();
     }
 
     /// Begin the counts of every connection anew.

@@ -19,14 +19,14 @@ pub(crate) struct Totals {
     pub(crate) sent: u64,
     /// How long requests took.
     pub(crate) latency: Times,
-    /// Those that only read.
-    pub(crate) reads: Times,
-    /// Those that change something.
-    pub(crate) updates: Times,
     /// Sizes of replies, with their length.
     pub(crate) reply_sizes: Sizes,
     /// Bytes of received frames.
     pub(crate) bytes_received: u64,
+    /// Bytes of replies.
+    pub(crate) response_bytes: u64,
+    /// Bytes of events of watches.
+    pub(crate) watch_bytes: u64,
     /// Connections that asked for a session.
     pub(crate) connection_requests: u64,
     /// Connections that were not accepted.
@@ -35,6 +35,8 @@ pub(crate) struct Totals {
     pub(crate) sessionless_expired: u64,
     /// Connections that were closed because all together held too much.
     pub(crate) shed: u64,
+    /// Connections that an operator had closed.
+    pub(crate) drained: u64,
 }
 
 impl Totals {
@@ -49,32 +51,26 @@ impl Totals {
     /// A client is sent an answer or an event of this size.
     pub(super) fn said(&mut self, reply: &ClientReply, size: usize) {
         self.sent += 1;
-        if matches!(reply, ClientReply::Reply { .. }) {
-            self.reply_sizes.record(size);
+        match reply {
+            ClientReply::Reply { .. } => {
+                self.reply_sizes.record(size);
+                self.response_bytes += size as u64;
+            }
+            ClientReply::Notification { .. } => self.watch_bytes += size as u64,
+            ClientReply::Connect(_) => {}
         }
     }
 
-    /// A request of this kind was answered.
-    pub(super) fn answered(&mut self, op: i32, us: u64) {
+    /// A request was answered.
+    pub(super) fn answered(&mut self, us: u64) {
         self.latency.record(us);
-        match OpCode::from_i32(op) {
-            Some(OpCode::Ping) | None => {}
-            Some(op) if op.is_write() => self.updates.record(us),
-            Some(_) => self.reads.record(us),
-        }
     }
 
     /// What `srst` begins anew.
     pub(super) fn reset(&mut self) {
-        let Totals { bytes_received, connection_requests, rejected, sessionless_expired, shed, .. } = *self;
-        *self = Totals {
-            bytes_received,
-            connection_requests,
-            rejected,
-            sessionless_expired,
-            shed,
-            ..Totals::default()
-        };
+        let kept = *self;
+        *self =
+            Totals { received: 0, sent: 0, latency: Times::default(), reply_sizes: Sizes::default(), ..kept };
     }
 }
 
@@ -143,6 +139,60 @@ impl ConnectionLine<'_> {
         }
         out.push_str(")\n");
     }
+}
+
+impl ConnectionLine<'_> {
+    /// What the line shows, as values that outlive the connection.
+    pub(crate) fn facts(&self) -> ConnectionFacts {
+        let Counts { received, sent, latency, last, last_xid, answered_ms } = self.counts;
+        let (session, timeout_ms) = self.session.unwrap_or_default();
+        ConnectionFacts {
+            peer: self.peer,
+            interest: self.interest,
+            queued: self.queued,
+            received: *received,
+            sent: *sent,
+            session,
+            timeout_ms,
+            established_ms: self.established_ms,
+            operation: last.map_or("NA", |(op, _)| name(op)),
+            zxid: last.map_or(-1, |(_, zxid)| zxid),
+            xid: last_xid.unwrap_or(-1),
+            answered_ms: *answered_ms,
+            latency: *latency,
+        }
+    }
+}
+
+/// One connection, as the admin server shows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectionFacts {
+    /// The client's address.
+    pub(crate) peer: SocketAddr,
+    /// Whether the connection is read (1) and written (4) at the moment.
+    pub(crate) interest: u8,
+    /// Requests that are not answered yet.
+    pub(crate) queued: usize,
+    /// Frames received.
+    pub(crate) received: u64,
+    /// Frames sent.
+    pub(crate) sent: u64,
+    /// 0 without a session.
+    pub(crate) session: i64,
+    /// The session's timeout, ms.
+    pub(crate) timeout_ms: i32,
+    /// Milliseconds since 1970 when the connection was made.
+    pub(crate) established_ms: i64,
+    /// The short name of the last request that was answered.
+    pub(crate) operation: &'static str,
+    /// The zxid of that answer; −1 without one.
+    pub(crate) zxid: i64,
+    /// The xid of the last request that has one of its own; −1 without one.
+    pub(crate) xid: i32,
+    /// When the last request was answered, ms since the port was opened.
+    pub(crate) answered_ms: u128,
+    /// How long requests took.
+    pub(crate) latency: Times,
 }
 
 /// A connection and when it is closed if it stays silent, as `dump` shows it.
@@ -239,10 +289,8 @@ mod tests {
     #[test]
     fn a_reset_keeps_what_only_ever_grows() {
         let mut totals = Totals { received: 3, bytes_received: 99, ..Totals::default() };
-        totals.answered(OpCode::Create.to_i32(), 2000);
-        totals.answered(OpCode::Exists.to_i32(), 1000);
-        totals.answered(OpCode::Ping.to_i32(), 1000);
-        assert_eq!((totals.reads.count(), totals.updates.count(), totals.latency.count()), (1, 1, 3));
+        totals.answered(2000);
+        assert_eq!(totals.latency.count(), 1);
         totals.reset();
         assert_eq!(totals, Totals { bytes_received: 99, ..Totals::default() });
     }

@@ -12,6 +12,7 @@ use quorate_core::wire::state::SnapshotBody;
 use quorate_core::zab::Packet;
 use tracing::info;
 
+use super::counts::LinkCounts;
 #[cfg(feature = "mutants")]
 use crate::mutation::mutated;
 use crate::net::between::{Greets, Stage};
@@ -48,6 +49,8 @@ pub(super) struct Peer<P: WirePayload> {
     mark_due: Instant,
     /// Until UPTODATE: when core is told next that bytes move.
     progress: Option<Instant>,
+    /// What is counted of it.
+    pub(super) counts: LinkCounts,
     /// What came last.
     #[cfg(feature = "mutants")]
     pub(super) latest: Option<Packet<P>>,
@@ -175,6 +178,7 @@ impl<P: WirePayload> Peer<P> {
             mark_pause,
             mark_due: now,
             progress: None,
+            counts: LinkCounts::begin(),
             #[cfg(feature = "mutants")]
             latest: None,
             #[cfg(feature = "mutants")]
@@ -221,6 +225,7 @@ impl<P: WirePayload> Peer<P> {
             info!("quorum port: synchronised by server {} by {how}", link.server);
         }
         self.note_stage(now, &packet);
+        self.counts.received(&packet);
         #[cfg(feature = "mutants")]
         {
             self.latest = Some(packet.clone());

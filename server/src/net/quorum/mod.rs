@@ -4,6 +4,7 @@
 //! has introduced itself. One that says something else first is closed with one line in the log.
 
 mod conn;
+mod counts;
 mod output;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -25,6 +26,7 @@ use super::token::PortKind;
 #[cfg(feature = "mutants")]
 use crate::mutation::mutated;
 use conn::{Flushed, Peer, Said};
+pub(crate) use counts::LinkReading;
 
 /// What the port knows from the configuration.
 #[derive(Clone, Debug)]

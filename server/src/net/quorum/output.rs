@@ -13,6 +13,7 @@ use tracing::info;
 
 use super::QuorumPort;
 use super::conn::{Peer, Segment, refusal, synchronisation};
+use super::counts::LinkReading;
 use crate::net::between::Stage;
 use crate::net::dial::{Answer, Resolver};
 use crate::net::engine::Conn;
@@ -66,6 +67,7 @@ impl<P: WirePayload> QuorumPort<P> {
             info!("quorum port: synchronising server {} by {how}", link.server);
         }
         conn.note_stage(now, packet);
+        conn.counts.sent(packet);
         if let Some(snapshot) = snapshot {
             conn.rest.push_back(Segment::Snapshot(P::snapshot_body(snapshot)));
         }
@@ -96,6 +98,20 @@ impl<P: WirePayload> QuorumPort<P> {
     /// The addresses of a connection: this end's, the other end's.
     pub(crate) fn ends(&self, link: Link) -> Option<(SocketAddr, SocketAddr)> {
         self.engine.get(*self.links.get(&link)?)?.socket.ends()
+    }
+
+    /// Begin anew to count packets, on every connection.
+    pub(crate) fn reset_counts(&mut self) {
+        self.engine.iter_mut().for_each(|conn| conn.counts.reset());
+    }
+
+    /// The connections with servers that have introduced themselves.
+    pub(crate) fn readings(&self) -> Vec<LinkReading> {
+        let one = |(link, index): (&Link, &usize)| {
+            let conn = self.engine.get(*index)?;
+            Some(conn.counts.reading(link.server, conn.peer, conn.socket.unsent() + conn.rest_bytes))
+        };
+        self.links.iter().filter_map(one).collect()
     }
 
     /// Dial the next address of the place whose turn it is.
