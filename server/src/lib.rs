@@ -35,4 +35,5 @@ mod service;
 mod stats;
 pub mod storage;
 mod timer;
+mod tls;
 mod word;

@@ -1,9 +1,11 @@
 //! What the loop notices about the server as a whole, for `mntr` and `srvr`.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use quorate_core::election::ServerState;
 
+use crate::net::transport::Credentials;
 use crate::stats::{Sizes, Times};
 
 /// Counted from the start of the process on.
@@ -28,6 +30,8 @@ pub(crate) struct Metrics {
     pub(crate) snapshots: Times,
     /// Snapshots that could not be written.
     pub(crate) failed_snapshots: u64,
+    /// Keys and certificates, where there is TLS.
+    pub(crate) credentials: Vec<Arc<Credentials>>,
     /// What `stmk` has set.
     pub(crate) trace_mask: Option<i64>,
 }
@@ -36,6 +40,11 @@ pub(crate) struct Metrics {
 const TRACE_MASK: i64 = 306;
 
 impl Metrics {
+    /// Nothing is counted yet.
+    pub(crate) fn new(credentials: Vec<Arc<Credentials>>) -> Metrics {
+        Metrics { credentials, ..Metrics::default() }
+    }
+
     /// What `gtmk` shows.
     pub(crate) fn trace_mask(&self) -> i64 {
         self.trace_mask.unwrap_or(TRACE_MASK)

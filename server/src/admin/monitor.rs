@@ -12,8 +12,10 @@ use rustix::process::{Resource, getrlimit};
 use super::facts;
 use super::four_letter::View;
 use super::mode::Mode;
+use crate::clock::wall_ms;
 use crate::config::LearnerType;
 use crate::stats::{Times, decimal};
+use crate::tls::settings::Side;
 
 struct Lines(String);
 
@@ -89,10 +91,17 @@ fn gauges(lines: &mut Lines, view: &View<'_>) {
     let (open, limit) = descriptors();
     lines.add("open_file_descriptor_count", open);
     lines.add("max_file_descriptor_count", limit);
-    // There is no TLS and no chance in who may connect.
-    for none in ["outstanding_tls_handshake", "auth_failed_count"] {
-        lines.add(none, 0);
+    lines.add("outstanding_tls_handshake", view.port.handshakes());
+    for credentials in &view.metrics.credentials {
+        let side = match credentials.settings().side {
+            Side::Client => "client",
+            Side::Quorum => "quorum",
+        };
+        let days = credentials.current().days_left(wall_ms());
+        lines.add(&format!("tls_{side}_certificate_days_left"), days);
     }
+    // There is no chance in who may connect.
+    lines.add("auth_failed_count", 0);
     for none in ["non_mtls_remote_conn_count", "non_mtls_local_conn_count"] {
         lines.add(none, 0);
     }
@@ -124,6 +133,8 @@ fn counters(lines: &mut Lines, view: &View<'_>) {
     lines.add("connection_rejected", totals.rejected);
     lines.add("sessionless_connections_expired", totals.sessionless_expired);
     lines.add("connections_shed", totals.shed);
+    lines.add("unsuccessful_handshake", totals.failed_handshakes);
+    lines.add("tls_handshake_exceeded", totals.handshakes_exceeded);
     lines.add("stale_sessions_expired", service.expired_sessions);
     lines.add("digest_mismatches_count", service.digest_mismatches);
     lines.add("snapshot_error_count", metrics.failed_snapshots);

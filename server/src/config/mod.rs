@@ -14,6 +14,7 @@ mod membership;
 mod myid;
 mod properties;
 mod reference;
+mod tls;
 mod typed;
 mod value;
 
@@ -32,6 +33,7 @@ pub use files::{Autopurge, FileSettings, MIN_RETAINED, SnapSizeLimit};
 #[cfg(test)]
 pub(crate) use keys::is_key;
 pub use member::{ClientAddress, HostPort, LearnerType, Member};
+pub use tls::{Listens, TlsConfig};
 use typed::Typed;
 
 /// Everything a server needs to know before it starts.
@@ -55,6 +57,8 @@ pub struct ServerConfig {
     pub data_log_dir: PathBuf,
     /// The address to listen on for clients (`None`: all) and the port; absent: no client port.
     pub client: Option<ClientAddress>,
+    /// What of TLS there is.
+    pub tls: TlsConfig,
     /// The listen backlog of the client port.
     pub client_backlog: i32,
     /// Connections per client address; 0: no limit.

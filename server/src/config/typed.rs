@@ -156,7 +156,7 @@ impl Typed {
                 if let Some(text) = value::doubt(key, value) {
                     self.warn_ignored(place, &text);
                 }
-                if let Some(text) = value::comment(value) {
+                if let Some(text) = value::comment(value).filter(|_| !key.name.ends_with("assword")) {
                     // A directory of such a name would be made, and the server would be empty.
                     match key.kind {
                         Kind::Directory | Kind::File if !Path::new(value).exists() => {

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
 use std::sync::Arc;
 
+use quorate_core::auth::schemes::Schemes;
 use quorate_core::config::{Constant, ElectionMode, PeerConfig, SizeLimit};
 use quorate_core::ids::ServerId;
 use quorate_core::membership::Membership;
@@ -94,6 +95,7 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool, record: Option<&Path>) -
         .transpose()?;
     let synced = recorder.as_ref().map(Recorder::synced).unwrap_or_default();
     let disk = DiskThreads::start(storage, net.waker(), config.files.autopurge, synced)?;
+    let credentials = net.credentials.clone();
     let peer = QuorumPeer::new(Constant::new(peer_config), recovered);
     Ok(Driver {
         config,
@@ -106,7 +108,7 @@ fn start(config: ServerConfig, stop_on_stdin_eof: bool, record: Option<&Path>) -
         clock,
         outputs: Vec::new(),
         shown: None,
-        metrics: Metrics::default(),
+        metrics: Metrics::new(credentials),
         answers: Answers::default(),
         recorder,
         announcer: None,
@@ -175,6 +177,8 @@ fn settings(config: &ServerConfig) -> Settings {
         digest: config.digest,
         skip_acl: config.skip_acl,
         super_digest: config.super_digest.clone(),
+        schemes: Schemes { x509: config.tls.client.is_some() },
+        x509_super_user: config.tls.super_user.clone(),
         container_check_interval_ms: config.containers.check_interval_ms,
         container_max_per_check: config.containers.max_per_check,
         container_max_never_used_ms: config.containers.max_never_used_ms,

@@ -8,19 +8,22 @@ use mio::{Interest, Registry};
 use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::low_level::signal_name;
 use signal_hook_mio::v1_0::Signals;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::token::Source;
+use super::transport::Reload;
 
 /// The signals that ask a server to stop.
 const STOP_SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 /// Signals that would end the process if it did not handle them. Log rotation sends them, or a file size
-/// limit, or habit: SIGQUIT makes a Java server write down its threads. SIGPIPE is ignored from the start.
+/// limit, or habit. SIGHUP also asks for the files of keys and certificates to be read again; SIGQUIT makes a Java server write down its threads. SIGPIPE is ignored from the start.
 const OTHER_SIGNALS: [i32; 6] = [SIGALRM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGXFSZ];
 
 /// The signals that were sent.
 pub(super) struct Requests {
     signals: Signals,
+    /// What reads the files of keys and certificates again, where there are any.
+    pub(super) reload: Option<Reload>,
 }
 
 impl Requests {
@@ -28,7 +31,7 @@ impl Requests {
     pub(super) fn new(registry: &Registry) -> io::Result<Requests> {
         let mut signals = Signals::new(STOP_SIGNALS.iter().chain(&OTHER_SIGNALS))?;
         registry.register(&mut signals, Source::Signal.token(), Interest::READABLE)?;
-        Ok(Requests { signals })
+        Ok(Requests { signals, reload: None })
     }
 
     /// Whether a signal has come that asks for the end; any other is said.
@@ -36,9 +39,13 @@ impl Requests {
         let mut stop = false;
         for signal in self.signals.pending() {
             let name = signal_name(signal).unwrap_or("a signal");
-            match STOP_SIGNALS.contains(&signal) {
-                true => stop = true,
-                false => warn!("{name} was sent: nothing is done about it, this server goes on"),
+            match &self.reload {
+                _ if STOP_SIGNALS.contains(&signal) => stop = true,
+                Some(reload) if signal == SIGHUP => {
+                    info!("{name} was sent: the files of keys and certificates are read again");
+                    reload.ask();
+                }
+                _ => warn!("{name} was sent: nothing is done about it, this server goes on"),
             }
         }
         stop

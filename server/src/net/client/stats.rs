@@ -35,6 +35,10 @@ pub(crate) struct Totals {
     pub(crate) sessionless_expired: u64,
     /// Connections that were closed because all together held too much.
     pub(crate) shed: u64,
+    /// TLS handshakes that have failed.
+    pub(crate) failed_handshakes: u64,
+    /// Connections that were not accepted because too many handshakes were under way.
+    pub(crate) handshakes_exceeded: u64,
 }
 
 impl Totals {
@@ -67,12 +71,15 @@ impl Totals {
     /// What `srst` begins anew.
     pub(super) fn reset(&mut self) {
         let Totals { bytes_received, connection_requests, rejected, sessionless_expired, shed, .. } = *self;
+        let Totals { failed_handshakes, handshakes_exceeded, .. } = *self;
         *self = Totals {
             bytes_received,
             connection_requests,
             rejected,
             sessionless_expired,
             shed,
+            failed_handshakes,
+            handshakes_exceeded,
             ..Totals::default()
         };
     }
