@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
+use crate::cert::CertCommand;
 use crate::config::{ConfigCommand, Strictness};
 use crate::data::{DataCommand, LogCommand, SnapshotCommand};
 use crate::error::{EXIT_UNEXPECTED, EXIT_USAGE, Error};
@@ -39,6 +40,9 @@ enum Command {
     Ensemble(EnsembleArgs),
     /// Measure how fast servers are, and check that every answer is right.
     Bench(bench::BenchArgs),
+    /// Make keys and certificates for TLS, show them, and say whether they fit a zoo.cfg.
+    #[command(subcommand)]
+    Cert(CertCommand),
     /// Which configuration keys there are, and what a zoo.cfg means.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -178,6 +182,10 @@ pub(crate) struct EnsembleArgs {
     /// Write every step of every server down, for `quorate-checks replay`.
     #[arg(long, value_name = "DIR", env = RECORD)]
     pub(crate) record: Option<PathBuf>,
+    /// TLS on every port: an authority and certificates are made in the data directory, and what a client
+    /// needs is printed.
+    #[arg(long)]
+    pub(crate) secure: bool,
     /// A further line for every server's zoo.cfg, for example `snapCount=1000`. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
@@ -227,6 +235,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => service::status(&args),
         Command::Ensemble(args) => ensemble::run(&args, cli.log),
         Command::Bench(args) => bench::run(&args).map(|()| DONE).map_err(Error::from),
+        Command::Cert(command) => command.run(),
         Command::Config(command) => command.run().map(|()| DONE),
         Command::Data(command) => command.run(),
         Command::Log(command) => command.run(),

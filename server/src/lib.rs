@@ -17,6 +17,7 @@
 
 mod admin;
 pub mod bench;
+mod cert;
 pub mod cli;
 mod clock;
 pub mod config;

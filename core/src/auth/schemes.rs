@@ -25,13 +25,7 @@ const TABLE: [Scheme; 4] = [
         is_exact: false,
         is_proof: false,
     },
-    Scheme {
-        name: "ip",
-        is_valid: Some(ip::is_valid),
-        names: ip::matches,
-        is_exact: false,
-        is_proof: false,
-    },
+    Scheme { name: "ip", is_valid: Some(ip::is_valid), names: ip::matches, is_exact: false, is_proof: false },
     Scheme {
         name: "digest",
         is_valid: Some(digest::is_valid),

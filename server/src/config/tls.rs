@@ -55,9 +55,10 @@ pub(super) fn mean(typed: &mut Typed, own: Option<&Member>, client: Option<&Clie
     };
     let why = [name::SECURE_CLIENT_PORT, name::CLIENT_PORT_UNIFICATION];
     let for_clients = secure_client.is_some() || client_unification;
-    let client = side(typed, Side::Client, for_clients, &why);
+    let line = typed.members.values().find(|(_, member)| Some(member) == own).map(|(place, _)| place.clone());
+    let client = side(typed, Side::Client, for_clients, (&why, line.as_ref()));
     let why = [name::SSL_QUORUM, name::PORT_UNIFICATION];
-    let quorum = side(typed, Side::Quorum, listens != Listens::Plain, &why);
+    let quorum = side(typed, Side::Quorum, listens != Listens::Plain, (&why, None));
     TlsConfig {
         secure_client,
         client_unification,
@@ -103,7 +104,12 @@ fn secure_client(
 }
 
 /// The keys of one side. Where that side has no TLS, keys have no effect, and that is said.
-fn side(typed: &mut Typed, side: Side, is_on: bool, switches: &[&str]) -> Option<TlsSettings> {
+fn side(
+    typed: &mut Typed,
+    side: Side,
+    is_on: bool,
+    (switches, line): (&[&str], Option<&Place>),
+) -> Option<TlsSettings> {
     let key = |name: &str| side.key(name);
     if !is_on {
         if let Some(place) = typed.place(&key(name::SSL_KEY_STORE_LOCATION)) {
@@ -113,7 +119,7 @@ fn side(typed: &mut Typed, side: Side, is_on: bool, switches: &[&str]) -> Option
         return None;
     }
     let switch = switches.iter().find_map(|switch| typed.place(switch));
-    let switch = switch.or_else(|| typed.place(name::DATA_DIR))?;
+    let switch = switch.or_else(|| line.cloned())?;
     let Some(key_store) = store(typed, side, KEY_STORE) else {
         let text =
             format!("needs {}: the key and the certificate to show", key(name::SSL_KEY_STORE_LOCATION));

@@ -181,6 +181,11 @@ impl Typed {
         {
             return self.treat(place, key, value);
         }
+        if let Some(key) = bare.filter(|key| keys::is_of_tls(key)) {
+            // Whoever asks for encryption must not be without.
+            let text = format!("in a file it is written without `zookeeper.`: {}", key.name);
+            return self.error_at(place, Mistake::Conflict(text));
+        }
         let text = match (meant, bare) {
             (Some(meant), Some(_)) => {
                 format!("unknown key, ignored; in a file it is written without `zookeeper.`: {meant}")

@@ -21,11 +21,12 @@ use crate::cli::{RestartArgs, ServiceArgs};
 use crate::config::{ConfigErrors, ServerConfig, Strictness};
 use crate::error::{EXIT_USAGE, Error, system};
 use crate::output;
+use crate::tls::Context;
 
 pub(crate) use announce::{Announcer, Progress};
 use holder::{Holder, holder};
 pub(crate) use log_file::LogFile;
-pub(crate) use probe::{Health, health};
+pub(crate) use probe::{Health, health, health_over};
 pub(crate) use start::start;
 pub(crate) use status::status;
 pub(crate) use stop::stop;
@@ -101,11 +102,20 @@ impl Instance {
 
     /// Where clients reach it, if it takes any.
     fn client(&self) -> Option<(String, u16)> {
-        self.config.client.as_ref().map(probe::reachable)
+        let config = &self.config;
+        config.client.as_ref().or(config.tls.secure_client.as_ref()).map(probe::reachable)
+    }
+
+    /// How the server at its own client port is. One that takes clients with TLS only is asked with its own
+    /// keys.
+    fn ask(&self, host: &str, port: u16) -> Health {
+        let tls = self.config.tls.client.as_ref().filter(|_| self.config.client.is_none());
+        let client = tls.and_then(|settings| Context::load(settings).ok()).map(|context| context.client);
+        health_over(host, port, client.as_ref())
     }
 
     fn health(&self) -> Option<Health> {
-        self.client().map(|(host, port)| health(&host, port))
+        self.client().map(|(host, port)| self.ask(&host, port))
     }
 }
 

@@ -45,9 +45,8 @@ impl Context {
         let mut advice = Vec::new();
         let provider = Arc::new(provider(settings, &mut advice)?);
         let key_file = &settings.key_store.location;
-        let refused = |why: rustls::Error| {
-            Trouble::new(Part::KeyStore, key_file, Why::Refused(why.to_string()))
-        };
+        let refused =
+            |why: rustls::Error| Trouble::new(Part::KeyStore, key_file, Why::Refused(why.to_string()));
         let named = Identity::new(settings.identity.as_ref());
         let named = named.map_err(|why| Trouble::new(Part::Identity, key_file, Why::BadExpression(why)))?;
         let identity = Arc::new(identity(settings, &provider)?);
@@ -99,7 +98,11 @@ impl Context {
     /// Whose certificate this server shows, and until when.
     pub(crate) fn summary(&self) -> String {
         let said = |certificate: &Certificate| {
-            format!("the certificate of {}, until {}", shown(&certificate.subject), date(certificate.not_after))
+            format!(
+                "the certificate of {}, until {}",
+                shown(&certificate.subject),
+                date(certificate.not_after)
+            )
         };
         self.own.first().map(said).unwrap_or_default()
     }
@@ -112,10 +115,7 @@ impl Context {
 }
 
 /// The cryptography, with the cipher suites that the settings name.
-fn provider(
-    settings: &TlsSettings,
-    advice: &mut Vec<(Part, String)>,
-) -> Result<CryptoProvider, Trouble> {
+fn provider(settings: &TlsSettings, advice: &mut Vec<(Part, String)>) -> Result<CryptoProvider, Trouble> {
     let mut provider = ring::default_provider();
     let Some(asked) = &settings.suites else { return Ok(provider) };
     // The library has a name of its own for those of TLS 1.3.
@@ -186,9 +186,9 @@ fn chain(
     let mut chain = vec![first.clone()];
     while let Some(Ok((subject, issuer))) = chain.last().map(names)
         && subject != issuer
-        && let Some(next) = certificates.iter().find(|other| {
-            !chain.contains(other) && names(other).is_ok_and(|(subject, _)| subject == issuer)
-        })
+        && let Some(next) = certificates
+            .iter()
+            .find(|other| !chain.contains(other) && names(other).is_ok_and(|(subject, _)| subject == issuer))
     {
         chain.push(next.clone());
     }
@@ -278,7 +278,8 @@ fn crls(settings: &TlsSettings) -> Result<Vec<CertRevocationList<'static>>, Trou
 /// When the files of the settings were changed last, each, and how long they are: what tells old from new.
 pub(crate) fn files(settings: &TlsSettings) -> Vec<Option<(SystemTime, u64)>> {
     let stores = [Some(&settings.key_store), settings.trust_store.as_ref()];
-    let paths = stores.into_iter().flatten().flat_map(|store| [Some(&store.location), store.password_path.as_ref()]);
+    let paths =
+        stores.into_iter().flatten().flat_map(|store| [Some(&store.location), store.password_path.as_ref()]);
     let paths = paths.chain([settings.crl_file.as_ref()]).flatten();
     let state = |path| {
         let metadata = fs::metadata(path).ok()?;

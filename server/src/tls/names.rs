@@ -30,7 +30,9 @@ impl Expected {
         wanted.push(self.address.to_string());
         wanted.dedup();
         let named = match certificate.has_other_names() {
-            true => certificate.other_names.iter().map(|(_, name)| name.clone()).collect::<Vec<_>>().join(", "),
+            true => {
+                certificate.other_names.iter().map(|(_, name)| name.clone()).collect::<Vec<_>>().join(", ")
+            }
             false => certificate.common_name.clone().unwrap_or_else(|| "nobody".to_owned()),
         };
         Err(format!("the certificate is for {named:.200}, and not for {}", wanted.join(" or ")))

@@ -8,6 +8,7 @@ use pkcs8::EncryptedPrivateKeyInfoRef;
 use rustls::pki_types::pem::{PemObject, SectionKind};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use super::certificate::Certificate;
 use super::settings::StoreFile;
 use super::trouble::{Part, Trouble, Why};
 
@@ -36,8 +37,23 @@ pub(super) fn read(file: &StoreFile, (part, secret): (Part, Part)) -> Result<Con
         return Err(trouble(Why::Jks(file.location.display().to_string())));
     }
     // A sequence in DER; PEM is text.
-    let contents = if bytes.first() == Some(&0x30) { pkcs12(&bytes, &password) } else { pem(&bytes, &password) };
+    let contents =
+        if bytes.first() == Some(&0x30) { pkcs12(&bytes, &password) } else { pem(&bytes, &password) };
     contents.map_err(trouble)
+}
+
+/// How many keys a file has, and what its certificates say.
+///
+/// # Errors
+/// Which file is wrong, and why.
+pub(crate) fn contents(file: &StoreFile) -> Result<(usize, Vec<Certificate>), Trouble> {
+    let contents = read(file, (Part::KeyStore, Part::KeyStorePassword))?;
+    let bad = |(n, why): (usize, String)| {
+        Trouble::new(Part::KeyStore, &file.location, Why::BadCertificate { number: n + 1, why })
+    };
+    let said = contents.certificates.iter().enumerate();
+    let said = said.map(|(n, der)| Certificate::read(der).map_err(|why| bad((n, why))));
+    Ok((contents.keys.len(), said.collect::<Result<_, _>>()?))
 }
 
 /// The file with the password is stronger than the key.
@@ -75,7 +91,8 @@ fn pem(bytes: &[u8], password: &str) -> Result<Contents, Why> {
     let mut rest = &*text;
     while let Some(at) = rest.find(ENCRYPTED.0) {
         let block = &rest[at..];
-        let end = block.find(ENCRYPTED.1).ok_or_else(|| Why::BadPem("an encrypted key has no end".to_owned()))?;
+        let end =
+            block.find(ENCRYPTED.1).ok_or_else(|| Why::BadPem("an encrypted key has no end".to_owned()))?;
         let (block, after) = block.split_at(end + ENCRYPTED.1.len());
         contents.keys.push(decrypted(block, password).map_err(Why::Encrypted)?);
         (rest, sections) = (after, sections + 1);

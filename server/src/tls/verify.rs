@@ -63,9 +63,8 @@ impl Verifier {
         let refused = |why: String| {
             Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Refused(why)))))
         };
-        let said = Certificate::read(end_entity).map_err(|why| {
-            refused(format!("shows a certificate that cannot be read: {why}"))
-        })?;
+        let said = Certificate::read(end_entity)
+            .map_err(|why| refused(format!("shows a certificate that cannot be read: {why}")))?;
         let whose = shown(&said.subject);
         let now_seconds = now.as_secs() as i64;
         if now_seconds < said.not_before {

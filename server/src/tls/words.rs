@@ -7,9 +7,7 @@ pub(crate) fn explain(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(CertificateError::Other(other)) => other.to_string(),
         Error::InvalidCertificate(why) => certificate(why),
-        Error::NoCertificatesPresented => {
-            "shows no certificate, and one is needed (clientAuth)".to_owned()
-        }
+        Error::NoCertificatesPresented => "shows no certificate, and one is needed (clientAuth)".to_owned(),
         Error::AlertReceived(alert) => told(*alert),
         Error::PeerIncompatible(why) => format!("cannot agree on how to speak TLS: {}", incompatible(why)),
         Error::PeerMisbehaved(why) => format!("breaks the rules of TLS: {why:?}"),

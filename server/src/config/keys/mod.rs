@@ -161,6 +161,11 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
     Chapter { title: "Monitoring", keys: watching::KEYS },
 ];
 
+/// Whether the key asks for encryption, or says how.
+pub(crate) fn is_of_tls(key: &Key) -> bool {
+    tls::KEYS.iter().any(|other| other.name == key.name)
+}
+
 /// Every key.
 pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
     CHAPTERS.iter().flat_map(|chapter| chapter.keys)

@@ -15,7 +15,8 @@ pub(super) const KEYS: &[Key] = &[
         "none",
         "Whoever proves to be this `digest` user may do everything.",
     ),
-    Key::new("fips-mode", Kind::Bool, "true", "the cryptography is that of the crate `ring`, in either case").ignored(&["true", "false"]),
+    Key::new("fips-mode", Kind::Bool, "true", "the cryptography is that of the crate `ring`, in either case")
+        .ignored(&["true", "false"]),
     Key::new(
         "quorum.auth.enableSasl",
         Kind::Bool,
@@ -82,8 +83,13 @@ pub(super) const KEYS: &[Key] = &[
         "a client's address is the one it connects from",
     )
     .ignored(&["false"]),
-    Key::new("superUser", Kind::Text("name"), "none", "there is no SASL; use `DigestAuthenticationProvider.superDigest`")
-        .ignored(&[]),
+    Key::new(
+        "superUser",
+        Kind::Text("name"),
+        "none",
+        "there is no SASL; use `DigestAuthenticationProvider.superDigest`",
+    )
+    .ignored(&[]),
     Key::new(
         "enableEagerACLCheck",
         Kind::Bool,

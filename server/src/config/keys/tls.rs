@@ -199,8 +199,13 @@ pub(super) const KEYS: &[Key] = &[
         "classes of Java cannot be loaded; use the other `ssl` keys",
     )
     .refused(&[]),
-    Key::new("ssl.[quorum.]ocsp", Kind::Bool, "false", "no responder is asked; use lists: `quorate.ssl.crlFile`")
-        .refused(&["false"]),
+    Key::new(
+        "ssl.[quorum.]ocsp",
+        Kind::Bool,
+        "false",
+        "no responder is asked; use lists: `quorate.ssl.crlFile`",
+    )
+    .refused(&["false"]),
     Key::new(
         "ssl.[quorum.]allowReverseDnsLookup",
         Kind::Bool,

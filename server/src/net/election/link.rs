@@ -60,9 +60,8 @@ impl ElectionPort {
         };
         let new = Voter::new(Stage::Dialing(server, now + limit));
         let hosts = self.dialer.tls_hosts(server);
-        let connected = TcpStream::connect(address).and_then(|stream| {
-            self.engine.insert_dialed((stream, address), hosts.as_deref(), new, registry)
-        });
+        let connected = TcpStream::connect(address)
+            .and_then(|stream| self.engine.insert_dialed((stream, address), hosts.as_deref(), new, registry));
         if let Err(error) = connected {
             self.dial_failed(now, server, &error.to_string());
         }

@@ -105,9 +105,8 @@ impl<P: WirePayload> QuorumPort<P> {
         };
         let new = self.new_conn(now, Stage::Dialing(link, now + limit), End::Learner);
         let hosts = self.dialer.tls_hosts(link.server);
-        let connected = TcpStream::connect(address).and_then(|stream| {
-            self.engine.insert_dialed((stream, address), hosts.as_deref(), new, registry)
-        });
+        let connected = TcpStream::connect(address)
+            .and_then(|stream| self.engine.insert_dialed((stream, address), hosts.as_deref(), new, registry));
         if let Err(error) = connected {
             self.not_reached(now, link, &error.to_string());
         }

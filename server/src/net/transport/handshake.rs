@@ -198,7 +198,10 @@ impl Handshake {
             }
             let room = MAX_BYTES.saturating_sub(self.taken).min(CHUNK);
             if room == 0 {
-                return Err(format!("has sent {} KiB and is not done with the TLS handshake", MAX_BYTES >> 10));
+                return Err(format!(
+                    "has sent {} KiB and is not done with the TLS handshake",
+                    MAX_BYTES >> 10
+                ));
             }
             let bytes = match self.stream.read(&mut chunk[..room]) {
                 Ok(0) => return Err("has closed during the TLS handshake".to_owned()),

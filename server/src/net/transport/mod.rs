@@ -51,6 +51,9 @@ pub(crate) struct Took {
     pub(crate) more: bool,
 }
 
+#[cfg(test)]
+mod tests;
+
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

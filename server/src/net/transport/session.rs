@@ -146,7 +146,8 @@ fn alert<R: Records>(session: &mut R, rest: &mut [u8], out: &mut Vec<u8>) {
 
 fn encode<D>(mut data: EncodeTlsData<'_, D>, out: &mut Vec<u8>) {
     let at = out.len();
-    if let Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) = data.encode(&mut []) {
+    if let Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) = data.encode(&mut [])
+    {
         out.resize(at + required_size, 0);
         let written = data.encode(&mut out[at..]).unwrap_or(0);
         out.truncate(at + written);

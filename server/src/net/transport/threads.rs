@@ -18,8 +18,8 @@ use tracing::debug;
 use super::Transport;
 use super::handshake::{Direction, Handshake, Step, Ticket};
 use crate::net::slab::Slab;
-use crate::tls::settings::{Side, TlsSettings};
 use crate::tls::Context;
+use crate::tls::settings::{Side, TlsSettings};
 
 /// What wakes a thread is no connection.
 const WAKER: Token = Token(usize::MAX);
