@@ -47,7 +47,7 @@ fn is_named(named: &Id, ids: &[Id]) -> bool {
     scheme(&named.scheme).is_some_and(|scheme| names(scheme, named, ids.iter()))
 }
 
-/// Whether an id of the scheme names one of these identities. Nobody needs an identity to be in the world.
+/// Whether an id of the scheme names one of these identities. Every client is in the world.
 fn names<'a>(scheme: &Scheme, named: &Id, mut ids: impl Iterator<Item = &'a Id>) -> bool {
     match scheme.name {
         "world" => (scheme.names)("", &named.id),

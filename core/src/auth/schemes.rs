@@ -13,7 +13,7 @@ pub struct Scheme {
     pub names: fn(&str, &str) -> bool,
     /// Whether ids are compared as they are.
     pub is_exact: bool,
-    /// Whether the id is a proof of who the client is; an address is none.
+    /// Whether the id is a proof of identity; an address is none.
     pub is_proof: bool,
 }
 

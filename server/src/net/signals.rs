@@ -16,7 +16,8 @@ use super::transport::Reload;
 /// The signals that ask a server to stop.
 const STOP_SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 /// Signals that would end the process if it did not handle them. Log rotation sends them, or a file size
-/// limit, or habit. SIGHUP also asks for the files of keys and certificates to be read again; SIGQUIT makes a Java server write down its threads. SIGPIPE is ignored from the start.
+/// limit, or habit: SIGQUIT makes a Java server write down its threads. SIGHUP also asks for the files of
+/// keys and certificates to be read again. SIGPIPE is ignored from the start.
 const OTHER_SIGNALS: [i32; 6] = [SIGALRM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGXFSZ];
 
 /// The signals that were sent.

@@ -11,7 +11,7 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, X509Name};
 pub(crate) struct Certificate {
     /// Whose it is, as in RFC 2253: `CN=client,O=Example`.
     pub(crate) subject: String,
-    /// Who signed it.
+    /// The party that signed it.
     pub(crate) issuer: String,
     /// The last common name of the subject.
     pub(crate) common_name: Option<String>,

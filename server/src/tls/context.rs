@@ -26,7 +26,7 @@ const DAY: i64 = 86_400;
 /// Keys, certificates and rules of one side, as they were when the files were read.
 #[derive(Debug)]
 pub(crate) struct Context {
-    /// For those who connect.
+    /// For parties that connect.
     pub(crate) server: Arc<ServerConfig>,
     /// For connecting to others.
     pub(crate) client: Arc<ClientConfig>,
@@ -229,7 +229,7 @@ fn in_force(certificate: &Certificate, now: i64) -> Option<String> {
     }
 }
 
-/// Whom to believe; nobody without a trust store.
+/// The parties to believe; none without a trust store.
 fn verifier(
     settings: &TlsSettings,
     provider: &CryptoProvider,

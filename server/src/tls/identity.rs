@@ -12,7 +12,7 @@ pub(super) enum Identity {
     Subject,
     /// One of the other names, or a part of it.
     Other {
-        /// Its kind in RFC 5280.
+        /// The kind of name, by its number in RFC 5280.
         kind: u8,
         /// What it must have in it.
         matches: Regex,

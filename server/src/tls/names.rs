@@ -49,8 +49,8 @@ fn names(certificate: &Certificate, host: &str) -> bool {
     }
 }
 
-/// Whether a name in a certificate stands for a host: `*` stands for the first label, and for nothing that
-/// has no two labels behind it.
+/// Whether a name in a certificate stands for a host. `*` stands for the first label, where at least two
+/// labels follow it.
 fn matches(pattern: &str, host: &str) -> bool {
     let (pattern, host) = (pattern.trim_end_matches('.'), host.trim_end_matches('.'));
     if pattern.eq_ignore_ascii_case(host) {

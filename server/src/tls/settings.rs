@@ -11,7 +11,7 @@ pub struct TlsSettings {
     pub side: Side,
     /// The key and the certificates to show.
     pub key_store: StoreFile,
-    /// Whom to believe; without it nobody is asked for a certificate.
+    /// The parties to believe; without it no party is asked for a certificate.
     pub trust_store: Option<StoreFile>,
     /// Whether TLS 1.2 is spoken.
     pub tls12: bool,
@@ -60,11 +60,11 @@ pub enum Side {
 /// Whether a party that connects must show a certificate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClientAuth {
-    /// It must.
+    /// A party without a certificate is refused.
     Need,
-    /// It may.
+    /// A party without a certificate is let in, one with a bad one is not.
     Want,
-    /// It is not asked.
+    /// No party is asked for one.
     None,
 }
 
@@ -73,7 +73,7 @@ pub enum ClientAuth {
 pub struct StoreFile {
     /// The file.
     pub location: PathBuf,
-    /// Its password, as the configuration has it.
+    /// The file's password, as the configuration has it.
     pub password: Secret,
     /// The file that its password is in.
     pub password_path: Option<PathBuf>,

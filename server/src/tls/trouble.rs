@@ -37,13 +37,13 @@ pub(crate) enum Why {
     /// The system refuses to read it.
     #[error("cannot be read: {0}")]
     Unreadable(io::Error),
-    /// It is a key store of Java.
+    /// A key store of Java.
     #[error(
         "is a JKS file, which is not read; convert it: keytool -importkeystore -srckeystore {0} -destkeystore \
          {0}.p12 -deststoretype PKCS12"
     )]
     Jks(String),
-    /// It is nothing that is known.
+    /// Nothing that is known.
     #[error("is neither PEM nor PKCS#12")]
     Unknown,
     /// PEM that cannot be decoded.

@@ -26,7 +26,7 @@ pub(super) struct Verifier {
     pub(super) anchors: Vec<TrustAnchor<'static>>,
     /// The certificates of the trust store as they stand there.
     pub(super) listed: Vec<CertificateDer<'static>>,
-    /// Names of the authorities, told to those who are asked for a certificate.
+    /// Names of the authorities, told to parties that are asked for a certificate.
     pub(super) hints: Vec<DistinguishedName>,
     pub(super) crls: Vec<CertRevocationList<'static>>,
     pub(super) algorithms: WebPkiSupportedAlgorithms,

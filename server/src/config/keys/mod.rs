@@ -157,7 +157,7 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
     Chapter { title: "Znodes", keys: znodes::KEYS },
     Chapter { title: "Requests", keys: requests::KEYS },
     Chapter { title: "Security", keys: security::KEYS },
-    Chapter { title: "TLS", keys: tls::KEYS },
+    Chapter { title: "Encryption", keys: tls::KEYS },
     Chapter { title: "Monitoring", keys: watching::KEYS },
 ];
 

@@ -36,7 +36,7 @@ pub(crate) struct Ticket {
     pub(crate) number: u64,
 }
 
-/// Who has connected to whom.
+/// Which end has connected.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Direction {
     /// The other end came through this door.
@@ -101,7 +101,7 @@ impl Handshake {
         }
     }
 
-    /// Nobody waits for it any more.
+    /// The connection that waited for this handshake is gone.
     pub(super) fn is_forgotten(&self) -> bool {
         self.waiting.strong_count() == 0
     }

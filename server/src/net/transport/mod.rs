@@ -1,7 +1,7 @@
 //! What carries a connection's bytes: a socket as it is, or TLS over it.
 //!
-//! All three ports read and write through [`Transport`]. A handshake is no work of the loop: while it lasts,
-//! the socket is away, in the hands of another thread (`threads.rs`), and comes back ready to use.
+//! All three ports read and write through [`Transport`]. A handshake is no work of the loop. While it lasts,
+//! the socket is away with another thread (`threads.rs`); then it comes back ready to use.
 
 mod handshake;
 mod reload;

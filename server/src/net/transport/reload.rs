@@ -32,7 +32,7 @@ struct Watched {
 }
 
 impl Reload {
-    /// Start the thread. It ends when nobody can ask it any more.
+    /// Start the thread. It ends with the last [`Reload`].
     ///
     /// # Errors
     /// The system is short of something.

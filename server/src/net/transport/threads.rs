@@ -1,7 +1,7 @@
 //! The threads that do handshakes, at lower priority than the loop.
 //!
-//! A connection that needs a handshake is handed to one of them and comes back with its number: ready to
-//! use, or with the reason why it is closed. The loop does nothing of it.
+//! A connection that needs a handshake is handed to one of them. It comes back with its number: ready to use,
+//! or with the reason why it is closed. The loop does nothing of it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -36,7 +36,7 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    /// These settings, and what their files say now.
+    /// The settings of a side, and what their files say now.
     pub(crate) fn new(settings: TlsSettings, context: Context) -> Credentials {
         Credentials { settings, current: RwLock::new(Arc::new(context)) }
     }
@@ -69,8 +69,8 @@ impl Credentials {
 pub(crate) struct Finished {
     /// Which.
     pub(crate) ticket: Ticket,
-    /// The connection and the name in the certificate that the other end has shown, or why it is closed;
-    /// nothing to say about one that said nothing.
+    /// The connection and the name in the certificate that the other end has shown. Or why the connection is
+    /// closed; there is nothing to say about one that said nothing.
     pub(crate) result: Result<(Transport, Option<String>), Option<String>>,
 }
 
@@ -177,7 +177,7 @@ impl Handshakes {
 }
 
 impl Drop for Handshakes {
-    /// The threads end when nobody can hand them anything.
+    /// The threads end when no handshake can be handed to them.
     fn drop(&mut self) {
         for (sender, waker) in self.threads.drain(..) {
             drop(sender);
@@ -278,7 +278,7 @@ impl Worker {
         }
     }
 
-    /// Give up those that take too long, and those that nobody waits for.
+    /// Give up those that take too long, and those whose connection is gone.
     fn sweep(&mut self, now: Instant) {
         let first_byte = self.credentials.settings.first_byte;
         let late: Vec<(usize, Option<String>)> = self
