@@ -204,8 +204,8 @@ fn keys_are_replaced_without_a_restart() {
     assert!(eventually(Duration::from_secs(5), || shown() != first));
     old.create("/here", b"", CreateMode::Persistent).unwrap();
     let figures = ensemble.server(1).word("mntr").unwrap();
-    assert!(figures.contains("zk_tls_client_certificate_days_left\t365"), "{figures}");
-    assert!(figures.contains("zk_tls_quorum_certificate_days_left\t365"), "{figures}");
+    assert!(figures.contains("zk_tls_client_certificate_days_left\t364"), "{figures}");
+    assert!(figures.contains("zk_tls_quorum_certificate_days_left\t364"), "{figures}");
 }
 
 /// What the guide says about TLS can be done as it is written.

@@ -108,7 +108,7 @@ impl Verifier {
 fn words(why: &webpki::Error, whose: &str, issuer: &str) -> String {
     use webpki::Error as Why;
     match why {
-        Why::UnknownIssuer if whose == issuer => {
+        Why::UnknownIssuer | Why::CaUsedAsEndEntity if whose == issuer => {
             format!("the certificate of {whose} is signed by itself and does not stand in the trust store")
         }
         Why::UnknownIssuer => {

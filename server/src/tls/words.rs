@@ -42,6 +42,7 @@ fn told(alert: AlertDescription) -> String {
         Alert::BadCertificate | Alert::CertificateUnknown | Alert::UnsupportedCertificate => {
             "does not believe this server's certificate"
         }
+        Alert::DecryptError => "cannot check this server's certificate or signature",
         Alert::ProtocolVersion => "speaks no version of TLS that this server speaks",
         Alert::HandshakeFailure | Alert::InsufficientSecurity => {
             "finds no cipher suite, or no certificate, that suits both ends"

@@ -26,7 +26,7 @@ const WAKER: Token = Token(usize::MAX);
 /// How often handshakes are looked at that take too long.
 const SWEEP: Duration = Duration::from_millis(500);
 /// By how much these threads give way to the loop.
-const NICE: i32 = 10;
+const NICE: i32 = 5;
 
 /// The keys and certificates of one side. They can be replaced while handshakes go on.
 #[derive(Debug)]
