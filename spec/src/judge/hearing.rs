@@ -187,7 +187,7 @@ impl Hearing {
         match event {
             ClientEvent::Connect { address, certificate, .. } => {
                 let mut is = vec![glue::identity(&Id::new("ip", &address.to_string()))];
-                for name in certificate {
+                if let Some(name) = certificate {
                     if self.super_user.as_ref() == Some(name) {
                         is.push(glue::identity(&Id::new("super", name)));
                     }

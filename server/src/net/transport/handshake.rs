@@ -156,7 +156,7 @@ impl Handshake {
             let host = self.hosts.first().and_then(|host| ServerName::try_from(host.clone()).ok());
             let name = host.unwrap_or_else(|| ServerName::from(self.peer.ip()));
             let session = UnbufferedClientConnection::new(context.client.clone(), name);
-            self.session = Some(Session::Client(session.map_err(io::Error::other)?));
+            self.session = Some(Session::client(session.map_err(io::Error::other)?));
             return Ok(None);
         };
         let mut first = [0; 16];
@@ -171,7 +171,7 @@ impl Handshake {
             }));
         }
         let session = UnbufferedServerConnection::new(context.server.clone());
-        self.session = Some(Session::Server(session.map_err(io::Error::other)?));
+        self.session = Some(Session::server(session.map_err(io::Error::other)?));
         Ok(None)
     }
 
@@ -180,7 +180,7 @@ impl Handshake {
         let Some(session) = &mut self.session else { return Ok(false) };
         let mut chunk = [0; CHUNK];
         // The end that has connected speaks first.
-        if self.taken == 0 && self.outgoing.is_empty() && matches!(session, Session::Client(_)) {
+        if self.taken == 0 && self.outgoing.is_empty() && session.speaks_first() {
             let advanced = session.advance(&mut [], &mut self.outgoing, &mut |_| {});
             advanced.map_err(|error| words::explain(&error))?;
         }

@@ -1,6 +1,7 @@
 //! One end of a TLS connection as a machine without I/O: bytes of the network in, what they say out.
 
 use std::io;
+use std::ops::Deref;
 
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::pki_types::CertificateDer;
@@ -15,8 +16,14 @@ const OVERHEAD: usize = 64;
 /// The longest record, in bytes of plain text.
 const RECORD: usize = 16 * 1024;
 
-/// One end of a TLS connection.
-pub(super) enum Session {
+/// One end of a TLS connection. After an error it neither reads nor says anything any more.
+pub(super) struct Session {
+    end: End,
+    failed: bool,
+}
+
+/// Which end.
+enum End {
     /// The end that was connected to.
     Server(UnbufferedServerConnection),
     /// The end that has connected.
@@ -33,11 +40,26 @@ pub(super) struct Advanced {
 }
 
 impl Session {
+    /// The end that was connected to.
+    pub(super) fn server(end: UnbufferedServerConnection) -> Session {
+        Session { end: End::Server(end), failed: false }
+    }
+
+    /// The end that has connected: it speaks first.
+    pub(super) fn client(end: UnbufferedClientConnection) -> Session {
+        Session { end: End::Client(end), failed: false }
+    }
+
+    /// Whether this end has connected.
+    pub(super) fn speaks_first(&self) -> bool {
+        matches!(self.end, End::Client(_))
+    }
+
     /// What is common to both ends.
     pub(super) fn common(&self) -> &CommonState {
-        match self {
-            Session::Server(session) => session,
-            Session::Client(session) => session,
+        match &self.end {
+            End::Server(end) => end,
+            End::Client(end) => end,
         }
     }
 
@@ -55,31 +77,42 @@ impl Session {
         out: &mut Vec<u8>,
         feed: &mut dyn FnMut(&[u8]),
     ) -> Result<Advanced, Error> {
-        match self {
-            Session::Server(session) => advance(session, incoming, out, feed),
-            Session::Client(session) => advance(session, incoming, out, feed),
+        if self.failed {
+            return Err(Error::General("the connection has failed before".to_owned()));
         }
+        let advanced = match &mut self.end {
+            End::Server(end) => advance(end, incoming, out, feed),
+            End::Client(end) => advance(end, incoming, out, feed),
+        };
+        self.failed = advanced.is_err();
+        advanced
     }
 
     /// Encrypt `plain` and append it to `out`. `incoming` are the bytes that are not used up.
     pub(super) fn encrypt(&mut self, plain: &[u8], incoming: &mut [u8], out: &mut Vec<u8>) -> io::Result<()> {
-        match self {
-            Session::Server(session) => say(session, Some(plain), incoming, out),
-            Session::Client(session) => say(session, Some(plain), incoming, out),
-        }
+        self.say(Some(plain), incoming, out)
     }
 
     /// Append to `out` that nothing more will be said.
     pub(super) fn close(&mut self, incoming: &mut [u8], out: &mut Vec<u8>) -> io::Result<()> {
-        match self {
-            Session::Server(session) => say(session, None, incoming, out),
-            Session::Client(session) => say(session, None, incoming, out),
+        self.say(None, incoming, out)
+    }
+
+    fn say(&mut self, plain: Option<&[u8]>, incoming: &mut [u8], out: &mut Vec<u8>) -> io::Result<()> {
+        if self.failed {
+            return Err(io::ErrorKind::BrokenPipe.into());
         }
+        let said = match &mut self.end {
+            End::Server(end) => say(end, plain, incoming, out),
+            End::Client(end) => say(end, plain, incoming, out),
+        };
+        self.failed = said.is_err();
+        said
     }
 }
 
 /// The library's two ends have no trait in common.
-trait Records {
+trait Records: Deref<Target: Deref<Target = CommonState>> {
     type Data;
 
     fn process<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data>;
@@ -139,8 +172,12 @@ fn advance<R: Records>(
 
 /// After an error: what the other end is told.
 fn alert<R: Records>(session: &mut R, rest: &mut [u8], out: &mut Vec<u8>) {
-    while let Ok(ConnectionState::EncodeTlsData(data)) = session.process(rest).state {
-        encode(data, out);
+    // Only as long as something waits: what comes after it must not be looked at.
+    while session.wants_write() {
+        match session.process(rest).state {
+            Ok(ConnectionState::EncodeTlsData(data)) => encode(data, out),
+            _ => return,
+        }
     }
 }
 

@@ -194,7 +194,7 @@ fn pair() -> (Session, Session) {
     let name = ServerName::try_from("zoo1").unwrap();
     let client = rustls::client::UnbufferedClientConnection::new(context.client.clone(), name).unwrap();
     let server = rustls::server::UnbufferedServerConnection::new(context.server.clone()).unwrap();
-    (Session::Server(server), Session::Client(client))
+    (Session::server(server), Session::client(client))
 }
 
 /// One end reads bytes in pieces of this length.
