@@ -31,7 +31,7 @@ pub(crate) enum CertCommand {
         /// Whose certificate it is: its common name, and the file's name.
         #[arg(long, default_value = "server")]
         name: String,
-        /// A host name, an address or a URI that it is for. May be repeated. Default: localhost, 127.0.0.1.
+        /// A host, an address or a URI; may be repeated. Default: localhost and 127.0.0.1.
         #[arg(long = "host", value_name = "HOST")]
         hosts: Vec<String>,
         /// How many days it holds.
@@ -46,8 +46,7 @@ pub(crate) enum CertCommand {
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
     },
-    /// Say whether the keys and certificates of a zoo.cfg can be used, for whom they are, and when they end.
-    /// Exit code 1 if one has ended, or is not for this server.
+    /// Say whether a zoo.cfg's certificates can be used, and until when. Exit code 1 if one cannot.
     Check {
         /// The configuration file.
         zoo_cfg: PathBuf,

@@ -182,8 +182,7 @@ pub(crate) struct EnsembleArgs {
     /// Write every step of every server down, for `quorate-checks replay`.
     #[arg(long, value_name = "DIR", env = RECORD)]
     pub(crate) record: Option<PathBuf>,
-    /// TLS on every port: an authority and certificates are made in the data directory, and what a client
-    /// needs is printed.
+    /// TLS on every port. Keys are made in the data directory; what clients need is printed.
     #[arg(long)]
     pub(crate) secure: bool,
     /// A further line for every server's zoo.cfg, for example `snapCount=1000`. May be repeated.
