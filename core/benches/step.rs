@@ -89,7 +89,7 @@ impl Server {
         };
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let frame = Bytes::from(request.to_bytes());
-        self.input(Input::Client(client, ClientEvent::Connect { frame, address }));
+        self.input(Input::Client(client, ClientEvent::Connect { frame, address, certificate: None }));
         assert_eq!(self.answered, 1);
     }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::cert::CertCommand;
 use crate::config::{ConfigCommand, Strictness};
 use crate::data::{DataCommand, LogCommand, SnapshotCommand};
 use crate::driver::recorder::RECORD;
@@ -43,6 +44,9 @@ enum Command {
     Ensemble(EnsembleArgs),
     /// Measure how fast servers are, and check that every answer is right.
     Bench(bench::BenchArgs),
+    /// Make keys and certificates for TLS, show them, and say whether they fit a zoo.cfg.
+    #[command(subcommand)]
+    Cert(CertCommand),
     /// Which configuration keys there are, and what a zoo.cfg means.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -151,6 +155,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => service::status(&args),
         Command::Ensemble(args) => ensemble::run(&args, &cli.log),
         Command::Bench(args) => bench::run(&args).map(|()| DONE).map_err(Error::from),
+        Command::Cert(command) => command.run(),
         Command::Config(command) => command.run().map(|()| DONE),
         Command::Data(command) => command.run(),
         Command::Log(command) => command.run(),

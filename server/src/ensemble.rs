@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
+use rustls::ClientConfig;
 use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::signal_name;
@@ -22,7 +23,10 @@ use crate::driver::recorder::RECORD;
 use crate::error::{Error, system};
 use crate::logging::LogOptions;
 use crate::output::{complain, say};
-use crate::service::{Health, LogFile, health};
+use crate::service::{Health, LogFile, health_over};
+use crate::tls::Context;
+
+mod secure;
 
 /// What `quorate ensemble` takes.
 #[derive(Clone, Debug, clap::Args)]
@@ -46,6 +50,9 @@ pub(crate) struct EnsembleArgs {
     /// Write every step of every server down, for `quorate-checks replay`.
     #[arg(long, value_name = "DIR", env = RECORD)]
     pub(crate) record: Option<PathBuf>,
+    /// TLS on every port. Keys are made in the data directory; what clients need is printed.
+    #[arg(long)]
+    pub(crate) secure: bool,
     /// A further line for every server's zoo.cfg, for example `snapCount=1000`. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
@@ -77,7 +84,8 @@ pub(crate) fn run(args: &EnsembleArgs, log: &LogOptions) -> Result<u8, Error> {
     check_ports(&plans)?;
     let wish = listen_to_signals()?;
     let (directory, temporary) = directory(args)?;
-    let mut ensemble = Ensemble { servers: Vec::new(), leader: None };
+    let secure = args.secure.then(|| directory.clone());
+    let mut ensemble = Ensemble { servers: Vec::new(), leader: None, secure };
     let result = ensemble.start(args, &plans, &directory, log).and_then(|()| ensemble.watch(&wish.stop));
     ensemble.stop(&wish.hurry);
     if let Some(temporary) = temporary {
@@ -191,13 +199,17 @@ fn directory(args: &EnsembleArgs) -> Result<(PathBuf, Option<tempfile::TempDir>)
 
 /// The zoo.cfg of one server.
 fn zoo_cfg(args: &EnsembleArgs, plans: &[Plan], me: &Plan, home: &Path) -> String {
+    let key = if args.secure { "secureClientPort" } else { "clientPort" };
     let mut text = format!(
-        "tickTime={}\ninitLimit=10\nsyncLimit=5\ndataDir={}\nclientPort={}\n\
-         clientPortAddress=127.0.0.1\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n",
+        "tickTime={}\ninitLimit=10\nsyncLimit=5\ndataDir={}\n{key}={}\n\
+         {key}Address=127.0.0.1\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n",
         args.tick_time,
         home.join("data").display(),
         me.client
     );
+    if args.secure {
+        text += &secure::lines(home);
+    }
     if plans.len() > 1 {
         if args.voters == 1 {
             text += "standaloneEnabled=false\n";
@@ -219,11 +231,15 @@ struct Server {
     child: Child,
     log: LogFile,
     ended: Option<ExitStatus>,
+    /// How this server is asked where it takes clients with TLS only.
+    tls: Option<Arc<ClientConfig>>,
 }
 
 struct Ensemble {
     servers: Vec<Server>,
     leader: Option<u16>,
+    /// Where keys and certificates are, if there is TLS.
+    secure: Option<PathBuf>,
 }
 
 impl Ensemble {
@@ -235,6 +251,9 @@ impl Ensemble {
         log: &LogOptions,
     ) -> Result<(), Error> {
         let program = std::env::current_exe().map_err(system("finding this program"))?;
+        if args.secure {
+            secure::make(directory)?;
+        }
         for plan in plans {
             let home = directory.join(format!("server.{}", plan.id));
             self.servers.push(start_server(&program, args, plans, plan, &home, log)?);
@@ -287,6 +306,9 @@ impl Ensemble {
             ));
         }
         let addresses: Vec<String> = self.servers.iter().map(|s| local(s.plan.client).to_string()).collect();
+        if let Some(directory) = &self.secure {
+            secure::announce(directory, &addresses).iter().for_each(|line| say(line));
+        }
         say(&format!("ready: connect with {}", addresses.join(",")));
     }
 
@@ -356,7 +378,7 @@ fn start_server(
     fs::write(data.join("myid"), format!("{}\n", plan.id)).map_err(&failed)?;
     let config = home.join("zoo.cfg");
     fs::write(&config, zoo_cfg(args, plans, plan, home)).map_err(&failed)?;
-    let (_, warnings) = ServerConfig::load(&config, Strictness::AsTheFileSays)?;
+    let (meant, warnings) = ServerConfig::load(&config, Strictness::AsTheFileSays)?;
     // All servers have the same lines.
     if plan.id == 1 && !args.set.is_empty() {
         warnings.iter().for_each(|warning| complain(&format!("warning: {}: {}", warning.key, warning.text)));
@@ -372,13 +394,15 @@ fn start_server(
         .stderr(stderr)
         .spawn()
         .map_err(system("starting a server"))?;
-    Ok(Server { plan: plan.clone(), child, log: log_file, ended: None })
+    let tls = meant.tls.client.as_ref().filter(|_| args.secure).and_then(|tls| Context::load(tls).ok());
+    let tls = tls.map(|context| context.client);
+    Ok(Server { plan: plan.clone(), child, log: log_file, ended: None, tls })
 }
 
 impl Server {
     /// What `srvr` calls this server, if it serves.
     fn mode(&self) -> Option<String> {
-        match health(&Ipv4Addr::LOCALHOST.to_string(), self.plan.client) {
+        match health_over(&Ipv4Addr::LOCALHOST.to_string(), self.plan.client, self.tls.as_ref()) {
             Health::Serves(mode) => Some(mode),
             _ => None,
         }
@@ -404,6 +428,7 @@ mod tests {
             client_port,
             data_dir: None,
             tick_time: 2000,
+            secure: false,
             set: vec!["snapCount=500".into()],
         }
     }

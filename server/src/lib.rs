@@ -17,6 +17,7 @@
 
 mod admin;
 pub mod bench;
+mod cert;
 pub mod cli;
 mod clock;
 pub mod config;
@@ -35,4 +36,5 @@ mod service;
 mod stats;
 pub mod storage;
 mod timer;
+mod tls;
 mod word;

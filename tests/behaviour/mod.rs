@@ -38,6 +38,7 @@ mod sizes;
 mod starting;
 mod streams;
 mod sync;
+mod tls;
 mod watches;
 mod wiped_disk;
 mod words;

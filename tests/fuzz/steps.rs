@@ -198,7 +198,7 @@ fn disturb(rng: &mut Rng, corpus: &Corpus, server: &mut Server) {
             server.conns.push(conn);
             let frame = Bytes::from(mutated(rng, &corpus.connects));
             let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-            let event = ClientEvent::Connect { frame: frame.clone(), address };
+            let event = ClientEvent::Connect { frame: frame.clone(), address, certificate: None };
             measured("a connect request", frame.len(), || server.step(Input::Client(conn, event)));
         }
         1..=6 if !server.conns.is_empty() => {

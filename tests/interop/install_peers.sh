@@ -62,6 +62,7 @@ install_package() {
 }
 
 command -v javac >/dev/null || install_package default-jdk-headless # javac for the program that drives Curator
+command -v openssl >/dev/null || install_package openssl # keys for tls.py
 # Only the jars: the package `zookeeper` itself would add nothing but start scripts.
 [ -e $SYSTEM_JARS/zookeeper.jar ] || install_package libzookeeper-java
 if [ $with_c_client = yes ]; then

@@ -4,12 +4,14 @@ pub mod digest;
 pub mod identities;
 pub mod ip;
 mod rights;
+pub mod schemes;
 pub mod sha1;
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 pub use rights::Rights;
+use schemes::{Scheme, Schemes, scheme};
 
 use crate::wire::error_code::ErrorCode;
 use crate::wire::record::{Acl, Id, perms};
@@ -30,27 +32,26 @@ pub fn is_allowed(acl: &[Acl], wanted: i32, ids: &[Id]) -> bool {
     if acl.len().saturating_mul(ids.len()) < MANY {
         return wanted.any(|entry| is_named(&entry.id, ids));
     }
-    let of_scheme = |scheme: &str| -> BTreeSet<&str> {
-        ids.iter().filter(|id| id.scheme == scheme).map(|id| id.id.as_str()).collect()
-    };
-    let (users, addresses) = (of_scheme("digest"), of_scheme("ip"));
-    wanted.any(|entry| match entry.id.scheme.as_str() {
-        "world" => entry.id.id == "anyone",
-        "ip" => addresses.iter().any(|address| ip::matches(address, &entry.id.id)),
-        "digest" => users.contains(entry.id.id.as_str()),
-        _ => false,
+    let all: BTreeSet<(&str, &str)> = ids.iter().map(|id| (id.scheme.as_str(), id.id.as_str())).collect();
+    let others: Vec<&Id> = ids.iter().filter(|id| !scheme(&id.scheme).is_some_and(|s| s.is_exact)).collect();
+    wanted.any(|entry| {
+        let (name, id) = (entry.id.scheme.as_str(), entry.id.id.as_str());
+        scheme(name).is_some_and(|scheme| match scheme.is_exact {
+            true => all.contains(&(name, id)),
+            false => names(scheme, &entry.id, others.iter().copied()),
+        })
     })
 }
 
 fn is_named(named: &Id, ids: &[Id]) -> bool {
-    let same = |matches: fn(&str, &str) -> bool| {
-        ids.iter().any(|id| id.scheme == named.scheme && matches(&id.id, &named.id))
-    };
-    match named.scheme.as_str() {
-        "world" => named.id == "anyone",
-        "ip" => same(ip::matches),
-        "digest" => same(|id, named| id == named),
-        _ => false,
+    scheme(&named.scheme).is_some_and(|scheme| names(scheme, named, ids.iter()))
+}
+
+/// Whether an id of the scheme names one of these identities. Every client is in the world.
+fn names<'a>(scheme: &Scheme, named: &Id, mut ids: impl Iterator<Item = &'a Id>) -> bool {
+    match scheme.name {
+        "world" => (scheme.names)("", &named.id),
+        name => ids.any(|id| id.scheme == name && (scheme.names)(&id.id, &named.id)),
     }
 }
 
@@ -61,23 +62,27 @@ fn is_named(named: &Id, ids: &[Id]) -> bool {
 /// INVALIDACL for an empty list, for an unknown scheme, and for an id its scheme does not know. Also for
 /// `auth` from a client that has proved nothing (an address is no proof). MARSHALLINGERROR as soon as the
 /// list takes more than `limit` bytes: no more than that is ever made of it.
-pub fn fix_acl(asked: &[Acl], ids: &[Id], limit: usize) -> Result<Vec<Acl>, ErrorCode> {
+pub fn fix_acl(schemes: Schemes, asked: &[Acl], ids: &[Id], limit: usize) -> Result<Vec<Acl>, ErrorCode> {
     let mut fixed = Fixed { list: Vec::new(), left: limit };
     for entry in first_of_each(asked) {
         match entry.id.scheme.as_str() {
-            "world" if entry.id.id == "anyone" => fixed.push(entry.perms, &entry.id)?,
-            "ip" if ip::is_valid(&entry.id.id) => fixed.push(entry.perms, &entry.id)?,
-            "digest" if digest::is_valid(&entry.id.id) => fixed.push(entry.perms, &entry.id)?,
             "auth" => {
                 let before = fixed.list.len();
-                for id in ids.iter().filter(|id| is_proof(&id.scheme)) {
+                let is_proof = |id: &&Id| scheme(&id.scheme).is_some_and(|scheme| scheme.is_proof);
+                for id in ids.iter().filter(is_proof) {
                     fixed.push(entry.perms, id)?;
                 }
                 if fixed.list.len() == before {
                     return Err(ErrorCode::InvalidAcl);
                 }
             }
-            _ => return Err(ErrorCode::InvalidAcl),
+            name => {
+                let is_valid = schemes.of_lists(name).and_then(|scheme| scheme.is_valid);
+                if !is_valid.is_some_and(|is_valid| is_valid(&entry.id.id)) {
+                    return Err(ErrorCode::InvalidAcl);
+                }
+                fixed.push(entry.perms, &entry.id)?;
+            }
         }
     }
     if fixed.list.is_empty() { Err(ErrorCode::InvalidAcl) } else { Ok(fixed.list) }
@@ -102,10 +107,6 @@ impl Fixed {
 fn first_of_each<T: Ord>(all: &[T]) -> impl Iterator<Item = &T> {
     let mut seen = BTreeSet::new();
     all.iter().filter(move |entry| seen.insert(*entry))
-}
-
-fn is_proof(scheme: &str) -> bool {
-    matches!(scheme, "digest" | "sasl" | "x509")
 }
 
 /// The list that `getACL` shows: in full to clients that may change it, otherwise with the hashes of
@@ -160,7 +161,7 @@ mod tests {
     #[test]
     fn lists_are_fixed() {
         let open = Acl::open();
-        let fix = |asked: &[Acl], ids: &[Id]| fix_acl(asked, ids, 1000);
+        let fix = |asked: &[Acl], ids: &[Id]| fix_acl(Schemes::default(), asked, ids, 1000);
         assert_eq!(fix(&[open.clone(), open.clone()], &local()), Ok(vec![open]));
         let auth = Acl::new(perms::ALL, "auth", "ignored");
         assert_eq!(fix(core::slice::from_ref(&auth), &bob()), Ok(vec![Acl::new(perms::ALL, "digest", BOB)]));
@@ -171,16 +172,32 @@ mod tests {
         assert_eq!(fix(&[], &bob()), Err(ErrorCode::InvalidAcl));
     }
 
+    #[test]
+    fn a_certificate_is_an_identity_like_others() {
+        let named = [Id::new("ip", "127.0.0.1"), Id::new("x509", "CN=bob,O=Example")];
+        let acl = [Acl::new(perms::ALL, "x509", "CN=bob,O=Example")];
+        assert!(is_allowed(&acl, perms::WRITE, &named));
+        assert!(!is_allowed(&acl, perms::WRITE, &[Id::new("x509", "CN=BOB,O=Example")]));
+        assert!(!is_allowed(&acl, perms::WRITE, &[Id::new("digest", "CN=bob,O=Example")]));
+        let on = Schemes { x509: true };
+        let auth = [Acl::new(perms::ALL, "auth", "")];
+        assert_eq!(fix_acl(on, &auth, &named, 1000), Ok(acl.to_vec()));
+        assert_eq!(fix_acl(on, &acl, &local(), 1000), Ok(acl.to_vec()));
+        assert_eq!(fix_acl(on, &[Acl::new(31, "x509", "")], &named, 1000), Err(ErrorCode::InvalidAcl));
+        // A server that nobody shows a certificate has no such scheme.
+        assert_eq!(fix_acl(Schemes::default(), &acl, &named, 1000), Err(ErrorCode::InvalidAcl));
+    }
+
     /// Entries of the scheme `auth` that differ only in what is ignored are replaced one by one.
     #[test]
     fn a_list_grows_to_its_limit_and_no_further() {
         let ids: Vec<Id> = (0..60).map(|i| Id::new("digest", &format!("user{i:02}:x"))).collect();
         let asked: Vec<Acl> = (0..50).map(|i| Acl::new(perms::ALL, "auth", &format!("{i}"))).collect();
-        let whole = fix_acl(&asked, &ids, usize::MAX).unwrap();
+        let whole = fix_acl(Schemes::default(), &asked, &ids, usize::MAX).unwrap();
         let size = whole.to_bytes().len() - 4;
         assert_eq!(whole.len(), 3000);
-        assert_eq!(fix_acl(&asked, &ids, size), Ok(whole));
-        assert_eq!(fix_acl(&asked, &ids, size - 1), Err(ErrorCode::MarshallingError));
+        assert_eq!(fix_acl(Schemes::default(), &asked, &ids, size), Ok(whole));
+        assert_eq!(fix_acl(Schemes::default(), &asked, &ids, size - 1), Err(ErrorCode::MarshallingError));
     }
 
     /// An entry that counts how often it is compared.
@@ -223,13 +240,14 @@ mod tests {
         /// The two ways to judge a list agree.
         #[test]
         fn many_entries_are_judged_as_few_are(
-            entries in proptest::collection::vec((0..3i32, 0..3usize, 0..40u8), 1..12),
-            ids in proptest::collection::vec((0..2usize, 0..40u8), 0..12),
+            entries in proptest::collection::vec((0..3i32, 0..4usize, 0..40u8), 1..12),
+            ids in proptest::collection::vec((0..3usize, 0..40u8), 0..12),
             wanted in 1..3i32,
         ) {
             let id = |scheme: usize, n: u8| match scheme {
                 0 => Id::new("digest", &format!("user{n}:x")),
                 1 => Id::new("ip", &format!("10.0.0.{n}")),
+                2 => Id::new("x509", &format!("CN=user{n}")),
                 _ => Id::new("sasl", "x"),
             };
             let ids: Vec<Id> = ids.iter().map(|(scheme, n)| id(*scheme, *n)).collect();

@@ -1,7 +1,7 @@
 //! How a connection gets its session, and how it loses it.
 
 use alloc::collections::VecDeque;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -12,6 +12,7 @@ use bytes::Bytes;
 use super::connection::{Connection, Pending, Stage, Work};
 use super::message::{ClientReply, ClientRequest};
 use super::tree_service::{Fx, TreeService, close_session};
+use crate::auth::identities::{TooMany, with_proved};
 use crate::ids::{ConnId, Now, SessionId, Touch};
 use crate::mutation::mutated;
 use crate::payload::{Effect, ServingRole};
@@ -22,7 +23,14 @@ use crate::wire::record::Id;
 
 impl TreeService {
     /// A ConnectRequest: the checks are in ZooKeeper's order (`processConnectRequest`).
-    pub(super) fn connect(&mut self, now: Now, conn: ConnId, frame: &Bytes, address: IpAddr, fx: &mut Fx) {
+    pub(super) fn connect(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        frame: &Bytes,
+        (address, certificate): (IpAddr, Option<String>),
+        fx: &mut Fx,
+    ) {
         let Ok(request) = ConnectRequest::from_bytes(frame) else { return self.close(conn, fx) };
         if self.clients.connections.contains_key(&conn) {
             return self.close(conn, fx);
@@ -56,13 +64,14 @@ impl TreeService {
         if !is_new && !is_password(session, &request.password.unwrap_or_default()) {
             return self.refuse_session(conn, request.read_only, fx);
         }
+        let Some(auth) = self.identities(address, certificate) else { return self.close(conn, fx) };
         let connection = Connection {
             address,
             session,
             timeout_ms,
             read_only: request.read_only,
             new_session: is_new,
-            auth: Arc::new([Id::new("ip", &address.to_string())]),
+            auth,
             stage: Stage::Pending(VecDeque::new()),
         };
         self.clients.connections.insert(conn, connection);
@@ -86,6 +95,23 @@ impl TreeService {
             self.establish(now, conn, fx);
         } else {
             fx.push(Effect::Revalidate(Touch { session, timeout_ms }));
+        }
+    }
+
+    /// What a client is before it has said anything; nothing, if its name is too long to be sent to a leader.
+    fn identities(&self, address: IpAddr, certificate: Option<String>) -> Option<Arc<[Id]>> {
+        let mut shown = Vec::new();
+        if let Some(name) = certificate {
+            if self.settings.x509_super_user.as_ref() == Some(&name) {
+                shown.push(Id::new("super", &name));
+            }
+            shown.push(Id::new("x509", &name));
+        }
+        let here = [Id::new("ip", &address.to_string())];
+        match with_proved(&here, shown) {
+            Ok(Some(all)) => Some(all),
+            Ok(None) => Some(Arc::new(here)),
+            Err(TooMany) => None,
         }
     }
 

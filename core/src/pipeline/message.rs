@@ -1,6 +1,7 @@
 //! What goes in and out of the service: events and replies of clients, requests to the leader,
 //! transactions.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -38,6 +39,8 @@ pub enum ClientEvent {
         frame: Bytes,
         /// Where the client is: its identity of scheme `ip`.
         address: IpAddr,
+        /// The name in the certificate that the client has proved to have: its identity of scheme `x509`.
+        certificate: Option<String>,
     },
     /// A later frame: a request's header and body (without their length).
     Frame(Bytes),

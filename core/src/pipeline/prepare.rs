@@ -384,7 +384,7 @@ impl Preparation<'_> {
     /// The list to be stored for the one that was asked for; what the lists of one transaction take
     /// together is bounded.
     fn fixed_acl(&mut self, asked: &[Acl]) -> Result<Vec<Acl>, ErrorCode> {
-        let acl = auth::fix_acl(asked, &self.request.auth, self.room)?;
+        let acl = auth::fix_acl(self.settings.schemes, asked, &self.request.auth, self.room)?;
         self.room -= acl.iter().map(|entry| 12 + entry.id.scheme.len() + entry.id.id.len()).sum::<usize>();
         Ok(acl)
     }

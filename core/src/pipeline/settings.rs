@@ -4,6 +4,7 @@ use alloc::string::String;
 
 use bytes::Bytes;
 
+use crate::auth::schemes::Schemes;
 use crate::ids::{ServerId, Zxid};
 use crate::wire::jute::DEFAULT_MAX_FIELD;
 
@@ -36,6 +37,11 @@ pub struct Settings {
     /// `zookeeper.DigestAuthenticationProvider.superDigest`: this `digest` identity may do
     /// everything.
     pub super_digest: Option<String>,
+    /// The schemes that access control lists may name.
+    pub schemes: Schemes,
+    /// `zookeeper.X509AuthenticationProvider.superUser`: a client whose certificate has this name may do
+    /// everything.
+    pub x509_super_user: Option<String>,
     /// `znode.container.checkIntervalMs`, ms: how often the leader looks for containers and TTL
     /// znodes to delete.
     pub container_check_interval_ms: u64,
@@ -81,6 +87,8 @@ impl Settings {
             digest: true,
             skip_acl: false,
             super_digest: None,
+            schemes: Schemes::default(),
+            x509_super_user: None,
             container_check_interval_ms: 60_000,
             container_max_per_check: 10_000,
             container_max_never_used_ms: 5 * 60_000,

@@ -122,7 +122,9 @@ impl Service for TreeService {
                 self.forget(conn);
                 fx.push(Effect::Close(conn));
             }
-            ClientEvent::Connect { frame, address } => self.connect(now, conn, &frame, address, fx),
+            ClientEvent::Connect { frame, address, certificate } => {
+                self.connect(now, conn, &frame, (address, certificate), fx);
+            }
             ClientEvent::Frame(frame) => self.frame(now, conn, frame, fx),
         }
         self.clients.has_up_to = Zxid::ZERO;

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 /// A recording begins with these: a name and the version of the format.
-pub const MAGIC: [u8; 8] = *b"QREC\0\0\0\x03";
+pub const MAGIC: [u8; 8] = *b"QREC\0\0\0\x04";
 
 const HEAD: usize = 8;
 

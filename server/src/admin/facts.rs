@@ -50,10 +50,11 @@ pub(super) fn configuration(config: &ServerConfig, mode: Mode) -> String {
     let version_2 = |dir: &Path| dir.join(crate::storage::VERSION_DIR).display().to_string();
     let (data_bytes, log_bytes) = directories(config);
     let mut text = format!(
-        "clientPort={}\nsecureClientPort=-1\ndataDir={}\ndataDirSize={data_bytes}\ndataLogDir={}\n\
+        "clientPort={}\nsecureClientPort={}\ndataDir={}\ndataDirSize={data_bytes}\ndataLogDir={}\n\
          dataLogSize={log_bytes}\ntickTime={}\nmaxClientCnxns={}\nminSessionTimeout={}\n\
          maxSessionTimeout={}\nclientPortListenBacklog={}\nserverId={}\n",
         config.client.as_ref().map_or(-1, |c| i32::from(c.port)),
+        config.tls.secure_client.as_ref().map_or(-1, |c| i32::from(c.port)),
         version_2(&config.data_dir),
         version_2(&config.data_log_dir),
         config.tick_time.as_millis(),

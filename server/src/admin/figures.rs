@@ -9,6 +9,7 @@ use super::process::descriptors;
 use super::reading::Reading;
 use crate::config::{LearnerType, ServerConfig};
 use crate::stats::{Amounts, Distribution};
+use crate::tls::settings::Side;
 
 /// A figure and its name.
 #[derive(Clone, Debug)]
@@ -126,13 +127,18 @@ fn gauges(table: &mut Table, reading: &Reading) {
     let (open, limit) = descriptors();
     table.gauge("open_file_descriptor_count", open);
     table.gauge("max_file_descriptor_count", limit);
-    // There is no TLS and no chance in who may connect.
-    for none in [
-        "outstanding_tls_handshake",
-        "auth_failed_count",
-        "non_mtls_remote_conn_count",
-        "non_mtls_local_conn_count",
-    ] {
+    table.gauge("outstanding_tls_handshake", reading.handshakes);
+    for (side, days) in &reading.certificate_days {
+        table.gauge(
+            match side {
+                Side::Client => "tls_client_certificate_days_left",
+                Side::Quorum => "tls_quorum_certificate_days_left",
+            },
+            *days,
+        );
+    }
+    // Chance has no part in who may connect.
+    for none in ["auth_failed_count", "non_mtls_remote_conn_count", "non_mtls_local_conn_count"] {
         table.gauge(none, 0);
     }
     table.add("connection_drop_probability", Value::Real(0.0));
@@ -165,6 +171,8 @@ fn counters(table: &mut Table, reading: &Reading) {
     table.counter("connection_rejected", totals.rejected);
     table.counter("sessionless_connections_expired", totals.sessionless_expired);
     table.counter("connections_shed", totals.shed);
+    table.counter("unsuccessful_handshake", totals.failed_handshakes);
+    table.counter("tls_handshake_exceeded", totals.handshakes_exceeded);
     table.counter("stale_sessions_expired", service.expired_sessions);
     table.counter("digest_mismatches_count", service.digest_mismatches);
     table.counter("snapshot_error_count", metrics.failed_snapshots);

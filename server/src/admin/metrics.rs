@@ -1,10 +1,14 @@
 //! What the loop notices about the server as a whole, for `mntr` and `srvr`.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use quorate_core::election::ServerState;
 
+use crate::clock::wall_ms;
+use crate::net::transport::Credentials;
 use crate::stats::{Amounts, Distribution, Sizes};
+use crate::tls::settings::Side;
 
 /// Counted from the start of the process on.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +49,8 @@ pub(crate) struct Metrics {
     pub(crate) turns: Distribution,
     /// Answers to other threads.
     pub(crate) answers: Distribution,
+    /// Keys and certificates, where there is TLS.
+    pub(crate) credentials: Vec<Arc<Credentials>>,
     /// What `stmk` has set.
     pub(crate) trace_mask: Option<i64>,
 }
@@ -53,6 +59,15 @@ pub(crate) struct Metrics {
 const TRACE_MASK: i64 = 306;
 
 impl Metrics {
+    /// Days until a certificate of this server's ends, for each side that has one.
+    pub(crate) fn certificate_days(&self) -> Vec<(Side, i64)> {
+        let now = wall_ms();
+        let one = |credentials: &Arc<Credentials>| {
+            (credentials.settings().side, credentials.current().days_left(now))
+        };
+        self.credentials.iter().map(one).collect()
+    }
+
     /// What `gtmk` shows.
     pub(crate) fn trace_mask(&self) -> i64 {
         self.trace_mask.unwrap_or(TRACE_MASK)

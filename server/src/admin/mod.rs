@@ -2,7 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod answers;
-mod civil;
+pub(crate) mod civil;
 mod date;
 pub(crate) mod desk;
 pub(crate) mod facts;

@@ -9,6 +9,7 @@ use super::metrics::Metrics;
 use super::mode::Mode;
 use super::view::View;
 use crate::net::{LinkReading, Operations, Totals};
+use crate::tls::settings::Side;
 
 /// The figures of one moment.
 #[derive(Clone, Debug)]
@@ -39,6 +40,10 @@ pub(crate) struct Reading {
     pub(crate) uptime_ms: u64,
     /// `maxClientCnxns` as it is in force.
     pub(crate) max_client_cnxns: usize,
+    /// TLS handshakes under way.
+    pub(crate) handshakes: usize,
+    /// Days until a certificate of this server's ends, for each side that has one.
+    pub(crate) certificate_days: Vec<(Side, i64)>,
     /// The connections of the quorum port, where they are asked for.
     pub(crate) links: Vec<LinkReading>,
 }
@@ -62,6 +67,8 @@ impl Reading {
             watch_summary: [watches.watcher_count(), watches.path_count(), watches.len()],
             uptime_ms: u64::try_from(view.metrics.uptime_ms(view.at)).unwrap_or(u64::MAX),
             max_client_cnxns: view.config.max_client_cnxns,
+            handshakes: port.handshakes(),
+            certificate_days: view.metrics.certificate_days(),
             links: Vec::new(),
         }
     }

@@ -72,6 +72,9 @@ pub enum Mistake {
     /// Two settings that contradict each other.
     #[error("{0}")]
     Conflict(String),
+    /// A key or a certificate that cannot be used.
+    #[error("{0}")]
+    Tls(String),
     /// A setting that protects something and that this server does not have: starting without it
     /// would be worse than not starting.
     #[error("asks for a protection that is not there: {0}")]

@@ -7,7 +7,7 @@ use super::keys::name;
 use super::member::{ClientAddress, LearnerType, Member};
 use super::server_config::{Containers, ServerConfig, Whitelist};
 use super::typed::Typed;
-use super::{admin, files, membership, myid};
+use super::{admin, files, membership, myid, tls};
 use crate::logging::Levels;
 use crate::word::Word;
 
@@ -31,6 +31,7 @@ pub(super) fn mean(typed: &mut Typed) -> Option<ServerConfig> {
     let role = role(typed, own.as_ref());
     let client = client_address(typed, own.as_ref());
     one_port_each(typed, own.as_ref(), client.as_ref());
+    let tls = tls::mean(typed, own.as_ref(), client.as_ref());
     let skip_acl = typed.boolean(name::SKIP_ACL);
     if let (true, Some(place)) = (skip_acl, typed.place(name::SKIP_ACL)) {
         typed.warn(&place, "ACLs are not checked: every client may do everything");
@@ -52,6 +53,7 @@ pub(super) fn mean(typed: &mut Typed) -> Option<ServerConfig> {
         data_dir: data_dir?,
         data_log_dir: data_log_dir?,
         client,
+        tls,
         client_backlog: typed.number(name::CLIENT_PORT_LISTEN_BACKLOG) as i32,
         max_client_cnxns: typed.number(name::MAX_CLIENT_CNXNS) as usize,
         max_cnxns: typed.number(name::MAX_CNXNS) as usize,
@@ -183,9 +185,12 @@ fn client_address(typed: &mut Typed, own: Option<&Member>) -> Option<ClientAddre
     }
     let listed = own.and_then(|member| member.client.clone());
     let Some(port) = port else {
-        if let (None, None, Some(place)) =
-            (&listed, typed.get(name::CLIENT_PORT), typed.place(name::DATA_DIR))
-        {
+        if let (None, None, None, Some(place)) = (
+            &listed,
+            typed.get(name::CLIENT_PORT),
+            typed.get(name::SECURE_CLIENT_PORT),
+            typed.place(name::DATA_DIR),
+        ) {
             let place = super::typed::Place { key: name::CLIENT_PORT.into(), ..place };
             typed.warn(&place, "is not given: no client can connect to this server");
         }

@@ -58,8 +58,8 @@ pub struct Member {
     pub role: LearnerType,
     /// Where its clients connect, if the line says so.
     pub client: Option<ClientAddress>,
-    /// Whether the line has a client port for TLS.
-    pub has_secure_port: bool,
+    /// Where its clients connect with TLS, if the line says so.
+    pub secure: Option<ClientAddress>,
 }
 
 /// The part after the semicolon.
@@ -76,11 +76,11 @@ impl Member {
     pub fn parse(value: &str) -> Result<Member, String> {
         let mut parts = value.split(';');
         let server = parts.next().unwrap_or_default();
-        let client = match parts.next().map(str::trim) {
-            None | Some("") => None,
-            Some(text) => Some(client_address(text)?),
+        let mut address = || match parts.next().map(str::trim) {
+            None | Some("") => Ok(None),
+            Some(text) => client_address(text).map(Some),
         };
-        let has_secure_port = parts.any(|part| !part.trim().is_empty());
+        let (client, secure) = (address()?, address()?);
         let (mut quorum, mut election, mut role) = (Vec::new(), Vec::new(), None::<LearnerType>);
         for address in server.split('|') {
             let (host, rest) = split_host(address.trim())?;
@@ -99,7 +99,7 @@ impl Member {
             }
         }
         let role = role.unwrap_or_default();
-        Ok(Member { quorum, election, role, client, has_secure_port })
+        Ok(Member { quorum, election, role, client, secure })
     }
 
     /// Every `host:quorumPort` and `host:electionPort`.
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(full.client, Some(ClientAddress { host: Some("10.0.0.1".into()), port: 2181 }));
         assert_eq!(member("zoo1:2888:3888;2181").client, Some(ClientAddress { host: None, port: 2181 }));
         let secure = member("a:1:2;3;4");
-        assert_eq!((secure.client.unwrap().port, secure.has_secure_port), (3, true));
+        assert_eq!((secure.client.unwrap().port, secure.secure.unwrap().port), (3, 4));
         let v6 = member("[::1]:2888:3888:observer;[::]:2181");
         assert_eq!(v6.quorum[0].to_string(), "[::1]:2888");
         assert_eq!(v6.client.unwrap().host.as_deref(), Some("::"));

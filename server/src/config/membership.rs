@@ -35,7 +35,6 @@ pub(super) fn of(typed: &mut Typed, id: Option<ServerId>) -> Option<Membership> 
     several_addresses(typed);
     same_place_twice(typed);
     reachable(typed, id);
-    secure_ports(typed, id);
     let first = typed.members.values().next().map(|(place, _)| place.clone());
     match (voters.len(), members.len(), first) {
         (0, 0, _) if !may_be_alone => {
@@ -151,15 +150,6 @@ fn reachable(typed: &mut Typed, id: Option<ServerId>) {
                 typed.warn(&place, &format!("the other servers cannot reach it at {}", address.host));
             }
         }
-    }
-}
-
-fn secure_ports(typed: &mut Typed, id: Option<ServerId>) {
-    if let Some((place, member)) = id.and_then(|id| typed.members.get(&id.0))
-        && member.has_secure_port
-    {
-        let place = place.clone();
-        typed.error_at(&place, Mistake::Unprotected("there is no TLS; leave the second client port out"));
     }
 }
 

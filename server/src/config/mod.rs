@@ -18,6 +18,7 @@ mod properties;
 mod reference;
 mod reload;
 mod server_config;
+mod tls;
 mod typed;
 mod value;
 
@@ -31,6 +32,7 @@ pub(crate) use keys::is_key;
 pub use member::{ClientAddress, HostPort, LearnerType, Member};
 pub(crate) use reload::{Changes, Reloader};
 pub use server_config::{Containers, ServerConfig, Strictness, Whitelist};
+pub use tls::{Listens, TlsConfig};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! Everything a server needs to know before it starts.
 
 use super::admin::AdminSettings;
+use super::tls::TlsConfig;
 use crate::config::files::FileSettings;
 use crate::config::member::{ClientAddress, LearnerType, Member};
 use crate::logging::Levels;
@@ -32,6 +33,8 @@ pub struct ServerConfig {
     pub data_log_dir: PathBuf,
     /// The address to listen on for clients (`None`: all) and the port; absent: no client port.
     pub client: Option<ClientAddress>,
+    /// What of TLS there is.
+    pub tls: TlsConfig,
     /// The listen backlog of the client port.
     pub client_backlog: i32,
     /// Connections per client address; 0: no limit.

@@ -56,6 +56,53 @@ fn the_sample_of_a_standalone_server() {
 }
 
 #[test]
+fn every_mistake_about_tls_is_at_its_key() {
+    use crate::tls::make::Wanted;
+    use crate::tls::tests::Keys;
+    let keys = Keys::new();
+    let server = keys.issue(&Wanted::new("server", &["zoo1"], 90));
+    let case = Case::new(Some("1"));
+    let store = format!("ssl.keyStore.location={}\n", server.display());
+    let trust = format!("ssl.trustStore.location={}\n", keys.path("ca.pem").display());
+    let load = |lines: &str| case.load(&format!("{THREE}secureClientPort=2281\n{store}{lines}"));
+    let (config, warnings) = load(&trust).unwrap();
+    assert_eq!(warnings, Vec::<String>::new());
+    let tls = config.tls.client.unwrap();
+    assert_eq!((tls.tls12, tls.tls13, tls.verify_client_host, tls.reload), (true, true, false, false));
+    assert_eq!(config.tls.secure_client, Some(ClientAddress { host: None, port: 2281 }));
+    let (config, _) = load("ssl.clientAuth=none\nssl.protocol=TLSv1.2\n").unwrap();
+    assert!(config.tls.client.is_some_and(|tls| tls.tls12 && !tls.tls13 && tls.trust_store.is_none()));
+    let quorum = format!("{trust}sslQuorum=true\n{store}{trust}").replace("ssl.", "ssl.quorum.");
+    let (config, _) = load(&format!("{trust}{quorum}")).unwrap();
+    assert!(config.tls.quorum.is_some_and(|tls| tls.verify_host && tls.verify_client_host));
+    assert_eq!((config.tls.dials, config.tls.listens), (true, Listens::Tls));
+    for (lines, mistake) in [
+        ("", "10: secureClientPort: needs ssl.trustStore.location: clients must show a certificate unless"),
+        ("ssl.clientAuth=want\n", "12: ssl.clientAuth: needs ssl.trustStore.location"),
+        (
+            "ssl.crl=true\nssl.clientAuth=none\n",
+            "12: ssl.crl: needs quorate.ssl.crlFile: this server fetches no list",
+        ),
+        ("ssl.trustStore.location=/none.pem\n", "12: ssl.trustStore.location: /none.pem: cannot be read"),
+        ("ssl.enabledProtocols=TLSv1.1\nssl.clientAuth=none\n", "12: ssl.enabledProtocols: names no version"),
+        ("ssl.ciphersuites=NULL\nssl.clientAuth=none\n", "12: ssl.ciphersuites: "),
+        (
+            "ssl.protocol=SSLv3\nssl.clientAuth=none\n",
+            "12: ssl.protocol: \"SSLv3\" is none of TLSv1.3, TLSv1.2, TLS",
+        ),
+        ("secureClientPortAddress=x\nsecureClientPort=2181\n", "is also clientPort"),
+    ] {
+        let errors = load(lines).unwrap_err();
+        assert!(errors.iter().any(|error| error.contains(mistake)), "{lines}: {errors:#?}");
+    }
+    // A password is shown nowhere.
+    let secret = format!("{trust}ssl.keyStore.password=hunter2 # no comment\n");
+    let (config, warnings) = load(&secret).unwrap();
+    let all = format!("{config:?}{warnings:?}");
+    assert!(!all.contains("hunter2"), "{all}");
+}
+
+#[test]
 fn an_ensemble_with_an_observer() {
     let (config, warnings) = Case::new(Some("2\n")).load(THREE).unwrap();
     assert_eq!(warnings, Vec::<String>::new());
@@ -222,16 +269,23 @@ fn every_bad_value_is_named_with_its_line() {
         ),
         (
             "sslQuorum=true",
-            unprotected("sslQuorum", "there is no TLS between servers; use a network that only they can reach"),
+            "sslQuorum: needs ssl.quorum.keyStore.location: the key and the certificate to show".to_owned(),
         ),
         (
             "zookeeper.sslQuorum=true",
-            unprotected("zookeeper.sslQuorum", "there is no TLS between servers; use a network that only they can reach"),
+            "zookeeper.sslQuorum: in a file it is written without `zookeeper.`: sslQuorum".to_owned(),
         ),
         (
             "secureClientPort=2281",
-            unprotected("secureClientPort", "there is no TLS; put a TLS proxy in front of `clientPort`, and bind that to \
-                                             loopback with `clientPortAddress`"),
+            "secureClientPort: needs ssl.keyStore.location: the key and the certificate to show".to_owned(),
+        ),
+        (
+            "ssl.quorum.ocsp=true",
+            unprotected("ssl.quorum.ocsp", "no responder is asked; use lists: `quorate.ssl.crlFile`"),
+        ),
+        (
+            "ssl.context.supplier.class=org.example.Context",
+            unprotected("ssl.context.supplier.class", "classes of Java cannot be loaded; use the other `ssl` keys"),
         ),
         (
             "enforce.auth.enabled=true",
@@ -361,7 +415,7 @@ fn contradictions_between_lines_are_found() {
         (
             "server.1=zoo1:2888:3888",
             "server.1=zoo1:2888:3888;2181;2281",
-            "6: server.1: asks for a protection that is not there: there is no TLS; leave the second client port out",
+            "6: server.1: needs ssl.keyStore.location: the key and the certificate to show",
         ),
         ("", "version=one", "10: version: \"one\" is not a number"),
         ("", "group.1=1:1:2:3", "10: group.1: server 1 stands in it twice"),

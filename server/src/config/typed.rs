@@ -156,7 +156,7 @@ impl Typed {
                 if let Some(text) = value::doubt(key, value) {
                     self.warn_ignored(place, &text);
                 }
-                if let Some(text) = value::comment(value) {
+                if let Some(text) = value::comment(value).filter(|_| !key.name.ends_with("assword")) {
                     // A directory of such a name would be made, and the server would be empty.
                     match key.kind {
                         Kind::Directory | Kind::File if !Path::new(value).exists() => {
@@ -180,6 +180,11 @@ impl Typed {
             && let Treatment::Refused(_) = key.treatment
         {
             return self.treat(place, key, value);
+        }
+        if let Some(key) = bare.filter(|key| keys::is_of_tls(key)) {
+            // Whoever asks for encryption must not be without.
+            let text = format!("in a file it is written without `zookeeper.`: {}", key.name);
+            return self.error_at(place, Mistake::Conflict(text));
         }
         let text = match (meant, bare) {
             (Some(meant), Some(_)) => {

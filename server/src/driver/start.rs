@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use quorate_core::auth::schemes::Schemes;
 use quorate_core::config::{Constant, ElectionMode, PeerConfig, SizeLimit};
 use quorate_core::ids::ServerId;
 use quorate_core::membership::Membership;
@@ -112,6 +113,7 @@ fn start(
         .transpose()?;
     let synced = recorder.as_ref().map(Recorder::synced).unwrap_or_default();
     let disk = DiskThreads::start(storage, net.waker(), config.files.autopurge, synced)?;
+    metrics.credentials = net.credentials.clone();
     let peer = QuorumPeer::new(Constant::new(peer_config), recovered);
     let (bell, desk) = desk::open(net.waker());
     http::start(&config, initial, bell.clone(), reload.clone())?;
@@ -199,6 +201,8 @@ fn settings(config: &ServerConfig) -> Settings {
         digest: config.digest,
         skip_acl: config.skip_acl,
         super_digest: config.super_digest.clone(),
+        schemes: Schemes { x509: config.tls.client.is_some() },
+        x509_super_user: config.tls.super_user.clone(),
         container_check_interval_ms: config.containers.check_interval_ms,
         container_max_per_check: config.containers.max_per_check,
         container_max_never_used_ms: config.containers.max_never_used_ms,

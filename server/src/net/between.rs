@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use mio::Registry;
-use mio::net::TcpStream;
 use quorate_core::ids::{Link, ServerId};
 use tracing::debug;
 
 use super::engine::{Conn, Engine, Protocol};
+use super::listener::Accepted;
 use super::stranger::Greeting;
 
 /// Accepted connections that have not introduced themselves. For one more the oldest is closed, lest
@@ -79,7 +79,8 @@ impl<P: Greets> Engine<P> {
     pub(super) fn take_in(
         &mut self,
         now: Instant,
-        accepted: (TcpStream, SocketAddr),
+        accepted: Accepted,
+        hosts: &[String],
         new: P,
         registry: &Registry,
     ) {
@@ -88,8 +89,8 @@ impl<P: Greets> Engine<P> {
         {
             self.stranger_left(now, &conn, "too many connections that have not said who they are");
         }
-        let (stream, peer) = accepted;
-        if let Err(error) = self.insert(stream, peer, new, registry) {
+        let peer = accepted.peer;
+        if let Err(error) = self.insert(accepted, hosts, new, registry) {
             self.refusals.log(now, peer, error);
         }
     }

@@ -8,17 +8,19 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Instant;
 
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Registry};
 
-use super::listener::Port;
+use super::listener::{Accepted, Port};
 use super::refusals::Refusals;
 use super::slab::Slab;
-use super::socket::{Side, Socket};
+use super::socket::{Side, Socket, set_options};
 use super::token::{PortKind, Source};
+use super::transport::{Direction, Door, Finished, Handshakes, Ticket, Transport};
 
 /// What a connection's bytes mean.
 pub(super) trait Protocol: Sized {
@@ -130,8 +132,8 @@ impl<P: Protocol> Conn<P> {
     /// Read the connection, for the first time in this turn.
     fn read(&mut self, scratch: &mut [u8]) {
         self.read = true;
-        let bytes = self.socket.read(scratch);
-        self.protocol.feed(bytes);
+        let (socket, protocol) = (&mut self.socket, &mut self.protocol);
+        socket.read(scratch, |bytes| protocol.feed(bytes));
     }
 
     /// The socket and the protocol's part, each for itself.
@@ -160,6 +162,16 @@ pub(super) struct Engine<P> {
     /// Those to be written at the end of this turn.
     dirty: Vec<usize>,
     pub(super) refusals: Refusals,
+    /// Where there is TLS: the threads that do handshakes.
+    handshakes: Option<Arc<Handshakes>>,
+}
+
+/// How a handshake of a connection that still waits for it has ended.
+pub(super) enum Entered {
+    /// The connection is ready. This is the name in the certificate that the other end has shown.
+    Ready(usize, Option<String>),
+    /// The connection is to be closed; there may be nothing to say about it.
+    Refused(usize, Option<String>),
 }
 
 impl<P: Protocol> Engine<P> {
@@ -174,12 +186,28 @@ impl<P: Protocol> Engine<P> {
             later: Vec::new(),
             dirty: Vec::new(),
             refusals: Refusals::new(kind.name()),
+            handshakes: None,
         }
     }
 
     /// Which port this is.
     pub(super) fn kind(&self) -> PortKind {
         self.kind
+    }
+
+    /// Connections with TLS are handed to these threads first.
+    pub(super) fn set_handshakes(&mut self, handshakes: Option<Arc<Handshakes>>) {
+        self.handshakes = handshakes;
+    }
+
+    /// Handshakes under way.
+    pub(super) fn handshakes_under_way(&self) -> usize {
+        self.handshakes.as_ref().map_or(0, |handshakes| handshakes.under_way())
+    }
+
+    /// Whether one more handshake would be one too many.
+    pub(super) fn handshakes_are_full(&self) -> bool {
+        self.handshakes.as_ref().is_some_and(|handshakes| handshakes.are_full())
     }
 
     // --- connections come and go ---------------------------------------------------------------
@@ -192,7 +220,7 @@ impl<P: Protocol> Engine<P> {
     }
 
     /// The next connection that waits to be accepted.
-    pub(super) fn accept(&mut self, now: Instant) -> Option<(TcpStream, SocketAddr)> {
+    pub(super) fn accept(&mut self, now: Instant) -> Option<Accepted> {
         match self.port.as_mut()?.accept() {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -207,19 +235,57 @@ impl<P: Protocol> Engine<P> {
         self.conns.vacant()
     }
 
-    /// Take over a connection.
+    /// Take over a connection that was accepted. Where its port takes TLS, another thread has the socket
+    /// first; `hosts` are the names that the other end may have.
     pub(super) fn insert(
         &mut self,
-        mut stream: TcpStream,
-        peer: SocketAddr,
+        Accepted { stream, peer, door }: Accepted,
+        hosts: &[String],
         protocol: P,
         registry: &Registry,
     ) -> io::Result<usize> {
-        let token = Source::Connection(self.kind, self.conns.vacant()).token();
-        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        let direction = (door != Door::Plain).then_some(Direction::Accepted(door));
+        self.take_over(stream, peer, (direction, hosts), protocol, registry)
+    }
+
+    /// Take over a connection that this server dials, to a server with these hosts: with TLS, or without.
+    pub(super) fn insert_dialed(
+        &mut self,
+        (stream, peer): (TcpStream, SocketAddr),
+        hosts: Option<&[String]>,
+        protocol: P,
+        registry: &Registry,
+    ) -> io::Result<usize> {
+        let direction = hosts.map(|_| Direction::Dialed);
+        self.take_over(stream, peer, (direction, hosts.unwrap_or_default()), protocol, registry)
+    }
+
+    fn take_over(
+        &mut self,
+        mut stream: TcpStream,
+        peer: SocketAddr,
+        (direction, hosts): (Option<Direction>, &[String]),
+        protocol: P,
+        registry: &Registry,
+    ) -> io::Result<usize> {
+        let index = self.conns.vacant();
+        set_options(&stream);
+        let transport = match (direction, &self.handshakes) {
+            (Some(direction), Some(handshakes)) => {
+                let ticket = Ticket { port: self.kind, index, number: self.made + 1 };
+                handshakes.begin(ticket, (stream, peer), direction, hosts.to_vec())?
+            }
+            // Without keys nobody is let in who needs them.
+            (Some(_), None) => return Err(io::Error::other("there are no keys for TLS")),
+            (None, _) => {
+                let token = Source::Connection(self.kind, index).token();
+                registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+                Transport::Plain(stream)
+            }
+        };
         self.made += 1;
         Ok(self.conns.insert(Conn {
-            socket: Socket::new(stream),
+            socket: Socket::new(transport),
             peer,
             number: self.made,
             queued: false,
@@ -227,6 +293,27 @@ impl<P: Protocol> Engine<P> {
             dirty: false,
             protocol,
         }))
+    }
+
+    /// A handshake is over. Nothing, if its connection is gone.
+    pub(super) fn entered(&mut self, finished: Finished, registry: &Registry) -> Option<Entered> {
+        let Ticket { index, number, .. } = finished.ticket;
+        let conn = self.conns.get_mut(index)?;
+        if conn.number != number || !conn.socket.is_away() {
+            return None;
+        }
+        let (mut transport, name) = match finished.result {
+            Ok(ready) => ready,
+            Err(why) => return Some(Entered::Refused(index, why)),
+        };
+        let token = Source::Connection(self.kind, index).token();
+        let stream = transport.stream_mut()?;
+        if let Err(error) = registry.register(stream, token, Interest::READABLE | Interest::WRITABLE) {
+            return Some(Entered::Refused(index, Some(error.to_string())));
+        }
+        conn.socket.attach(transport);
+        self.queue(index);
+        Some(Entered::Ready(index, name))
     }
 
     /// Take a connection out. Dropping it closes it and ends its events.
@@ -342,7 +429,12 @@ impl<P: Protocol> Engine<P> {
             gate.looked_at(conn);
             match next {
                 Ok(Some(said)) => return Some(Next::Said(index, said)),
-                Ok(None) if conn.is_closed() => return Some(Next::Closed(index)),
+                Ok(None) if conn.is_closed() => {
+                    return Some(match conn.socket.take_fault() {
+                        Some(why) => Next::Wrong(index, why),
+                        None => Next::Closed(index),
+                    });
+                }
                 Ok(None) => {
                     let more = conn.socket.readable;
                     self.leave(more);

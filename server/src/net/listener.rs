@@ -8,6 +8,7 @@ use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 use tracing::warn;
 
+use super::transport::Door;
 use crate::error::Error;
 
 /// Every address of a name, each once.
@@ -85,45 +86,76 @@ pub(crate) fn bind(address: SocketAddr, only_v6: bool, backlog: i32) -> io::Resu
 }
 
 /// What listens in the event loop for one purpose, on one address or on several.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Port {
-    /// Each with whether there may be more connections than were accepted.
-    listeners: Vec<(TcpListener, bool)>,
+    listeners: Vec<Listener>,
+}
+
+/// A socket that listens.
+#[derive(Debug)]
+struct Listener {
+    socket: TcpListener,
+    /// There may be more connections than were accepted.
+    pending: bool,
+    door: Door,
+}
+
+/// A connection that was accepted.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    /// The connection.
+    pub(crate) stream: TcpStream,
+    /// The other end's address.
+    pub(crate) peer: SocketAddr,
+    /// What the port takes.
+    pub(crate) door: Door,
 }
 
 impl Port {
-    /// Register listeners, all under one token.
+    /// Register listeners without TLS, all under one token.
+    #[cfg(test)]
     pub(crate) fn new(listeners: Vec<TcpListener>, registry: &Registry, token: Token) -> io::Result<Port> {
-        let mut port = Port { listeners: Vec::new() };
-        for mut listener in listeners {
-            registry.register(&mut listener, token, Interest::READABLE)?;
-            port.listeners.push((listener, true));
+        Port::default().with(listeners, Door::Plain, registry, token)
+    }
+
+    /// Register more listeners, which take what comes through this door.
+    pub(crate) fn with(
+        mut self,
+        listeners: Vec<TcpListener>,
+        door: Door,
+        registry: &Registry,
+        token: Token,
+    ) -> io::Result<Port> {
+        for mut socket in listeners {
+            registry.register(&mut socket, token, Interest::READABLE)?;
+            self.listeners.push(Listener { socket, pending: true, door });
         }
-        Ok(port)
+        Ok(self)
     }
 
     /// One of them became readable.
     pub(crate) fn ready(&mut self) {
-        for (_, pending) in &mut self.listeners {
-            *pending = true;
+        for listener in &mut self.listeners {
+            listener.pending = true;
         }
     }
 
     /// Where it listens.
+    #[cfg(test)]
     pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.listeners.iter().filter_map(|(listener, _)| listener.local_addr().ok())
+        self.listeners.iter().filter_map(|listener| listener.socket.local_addr().ok())
     }
 
     /// The next connection. `Err`: the system is short of something (file descriptors, most
     /// likely); try again later.
-    pub(crate) fn accept(&mut self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
-        for (listener, pending) in &mut self.listeners {
+    pub(crate) fn accept(&mut self) -> io::Result<Option<Accepted>> {
+        for Listener { socket, pending, door } in &mut self.listeners {
             while *pending {
-                match listener.accept() {
+                match socket.accept() {
                     Ok((stream, peer)) => {
                         // An IPv4 client of an IPv6 listener.
                         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                        return Ok(Some((stream, peer)));
+                        return Ok(Some(Accepted { stream, peer, door: *door }));
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => *pending = false,
                     // The client gave up while it waited.
@@ -158,8 +190,8 @@ mod tests {
         for address in addresses {
             let stream = std::net::TcpStream::connect(address).unwrap();
             port.ready();
-            let (_, peer) = port.accept().unwrap().unwrap();
-            assert_eq!(peer, stream.local_addr().unwrap());
+            let accepted = port.accept().unwrap().unwrap();
+            assert_eq!(accepted.peer, stream.local_addr().unwrap());
         }
     }
 
@@ -184,6 +216,6 @@ mod tests {
         let poll = mio::Poll::new().unwrap();
         let mut all = Port::new(listeners, poll.registry(), Token(0)).unwrap();
         let stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-        assert_eq!(all.accept().unwrap().unwrap().1, stream.local_addr().unwrap());
+        assert_eq!(all.accept().unwrap().unwrap().peer, stream.local_addr().unwrap());
     }
 }

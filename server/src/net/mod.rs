@@ -21,10 +21,12 @@ mod slab;
 mod socket;
 mod stranger;
 mod token;
+pub(crate) mod transport;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Waker};
@@ -46,6 +48,7 @@ pub(crate) use quorum::LinkReading;
 use quorum::QuorumPort;
 use signals::{Requests, stdin_ended};
 use token::{PortKind, Source};
+use transport::{Credentials, Finished};
 
 /// The sockets of one server.
 pub(crate) struct Net {
@@ -55,6 +58,10 @@ pub(crate) struct Net {
     resolver: Resolver,
     waker: Arc<Waker>,
     scratch: Vec<u8>,
+    /// Connections whose TLS handshake is over.
+    handshaken: Receiver<Finished>,
+    /// Keys and certificates, where there is TLS.
+    pub(crate) credentials: Vec<Arc<Credentials>>,
     /// Clients.
     pub(crate) client: ClientPort,
     quorum: QuorumPort<ClientTxn>,
@@ -136,6 +143,13 @@ impl Net {
         self.client.accept(now, registry);
         self.quorum.accept(now, registry);
         self.election.accept(now, registry);
+        while let Ok(finished) = self.handshaken.try_recv() {
+            match finished.ticket.port {
+                PortKind::Client => self.client.entered(now, finished, registry),
+                PortKind::Quorum => self.quorum.entered(now, finished, registry),
+                PortKind::Election => self.election.entered(now, finished, registry),
+            }
+        }
         while let Some((asker, answer)) = self.resolver.answer(now) {
             match asker {
                 Asker::Quorum(server) => self.quorum.resolved(now, server, answer, registry),

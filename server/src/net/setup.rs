@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpListener;
@@ -10,6 +11,7 @@ use quorate_core::ids::ServerId;
 use quorate_core::pipeline::ImageBuilder;
 use tracing::{info, warn};
 
+use super::between::MAX_UNKNOWN;
 use super::client::{ClientPort, ClientSettings, ConnectionLimits};
 use super::dial::{Places, Resolver};
 use super::election::{ElectionPort, ElectionSettings};
@@ -17,10 +19,13 @@ use super::listener::{self, Port};
 use super::quorum::{QuorumPort, QuorumSettings};
 use super::signals::{Requests, watch_stdin};
 use super::token::{PortKind, Source};
+use super::transport::{Credentials, Door, Finished, Handshakes, Limits, Reload};
 use super::{Net, descriptors, socket};
-use crate::config::{ClientAddress, HostPort, Member, ServerConfig};
+use crate::config::{ClientAddress, HostPort, Listens, Member, ServerConfig};
 use crate::error::{Error, system};
 use crate::timer::Durations;
+use crate::tls::Context;
+use crate::tls::settings::TlsSettings;
 
 /// How long an attempt to connect to a leader may take at most.
 const DIAL_LIMIT: Duration = Duration::from_secs(5);
@@ -28,6 +33,8 @@ const DIAL_LIMIT: Duration = Duration::from_secs(5);
 const MARKS_PER_TICK: u32 = 20;
 /// The pause before a port between servers is opened again (`electionPortBindRetry`).
 const BIND_PAUSE: Duration = Duration::from_secs(1);
+/// Handshakes with servers: no client's handshake keeps them waiting.
+const SERVER_LIMITS: Limits = Limits { threads: 1, under_way: 4 * MAX_UNKNOWN };
 /// The listen backlog of the ports between servers.
 const SERVER_BACKLOG: i32 = 128;
 
@@ -51,31 +58,44 @@ impl Net {
         if stop_on_stdin_eof {
             watch_stdin(registry).map_err(&failed)?;
         }
-        let registered = |what, listeners, kind| -> Result<Port, Error> {
-            let port = Port::new(listeners, registry, Source::Listener(kind).token()).map_err(&failed)?;
-            for address in port.addresses() {
-                info!("{what}: listening on {address}");
+        let register = |port: Port, what, listeners: Vec<TcpListener>, kind, door| -> Result<Port, Error> {
+            for address in listeners.iter().filter_map(|listener| listener.local_addr().ok()) {
+                info!("{what}: listening on {address}{}", shown(door));
             }
-            Ok(port)
+            port.with(listeners, door, registry, Source::Listener(kind).token()).map_err(&failed)
+        };
+        let door = match config.tls.listens {
+            Listens::Plain => Door::Plain,
+            Listens::Both => Door::Either,
+            Listens::Tls => Door::Tls,
         };
         let own = config.members.get(&config.id);
         let mut server_port = |what, places: fn(&Member) -> &[HostPort], kind| {
             let Some(places) = own.map(places) else { return Ok(None) };
             let listeners = between_servers(what, places, config, &mut signals)?;
-            registered(what, listeners, kind).map(Some)
+            register(Port::default(), what, listeners, kind, door).map(Some)
         };
         let election = server_port("election port", |m| &m.election, PortKind::Election)?;
         let quorum = server_port("quorum port", |m| &m.quorum, PortKind::Quorum)?;
-        let client = match &config.client {
-            None => None,
-            Some(ClientAddress { host, port }) => {
-                let what = "client port";
-                let listeners = listener::listen(what, host.as_deref(), *port, config.client_backlog)?;
-                Some(registered(what, listeners, PortKind::Client)?)
-            }
+        let unified = if config.tls.client_unification { Door::Either } else { Door::Plain };
+        let addresses = [
+            ("client port", config.client.as_ref(), unified),
+            ("secure client port", config.tls.secure_client.as_ref(), Door::Tls),
+        ];
+        let mut client = None::<Port>;
+        for (what, address, door) in addresses {
+            let Some(ClientAddress { host, port }) = address else { continue };
+            let listeners = listener::listen(what, host.as_deref(), *port, config.client_backlog)?;
+            client = Some(register(client.unwrap_or_default(), what, listeners, PortKind::Client, door)?);
+        }
+        let (done, handshaken) = channel();
+        let threads = |settings: &Option<TlsSettings>, limits| {
+            settings.as_ref().map(|settings| handshakes(settings, limits, &done, &waker)).transpose()
         };
+        let for_clients = threads(&config.tls.client, client_limits(config))?;
+        let for_servers = threads(&config.tls.quorum, SERVER_LIMITS)?;
         let resolver = Resolver::new(Arc::clone(&waker));
-        Ok(Net {
+        let mut net = Net {
             poll,
             ready: Events::with_capacity(1024),
             signals,
@@ -85,8 +105,52 @@ impl Net {
             client: ClientPort::new(client_settings(config), client),
             quorum: QuorumPort::new(quorum_settings(config), others(config, |m| &m.quorum), arriving, quorum),
             election: ElectionPort::new(election_settings(config), others(config, |m| &m.election), election),
-        })
+            handshaken,
+            credentials: Vec::new(),
+        };
+        let both = for_clients.iter().chain(&for_servers);
+        net.credentials = both.map(|handshakes| Arc::clone(handshakes.credentials())).collect();
+        if !net.credentials.is_empty() {
+            let reload = Reload::start(net.credentials.clone());
+            net.signals.keys = Some(reload.map_err(system("starting the thread for keys"))?);
+        }
+        if let Some(handshakes) = for_clients {
+            net.client.set_tls(handshakes);
+        }
+        if let Some(handshakes) = for_servers {
+            net.quorum.set_tls(Arc::clone(&handshakes), config.tls.dials);
+            net.election.set_tls(handshakes, config.tls.dials);
+        }
+        Ok(net)
     }
+}
+
+/// What the log says of a port.
+fn shown(door: Door) -> &'static str {
+    match door {
+        Door::Plain => "",
+        Door::Either => ", with TLS or without",
+        Door::Tls => ", with TLS",
+    }
+}
+
+/// The threads that do one side's handshakes.
+fn handshakes(
+    settings: &TlsSettings,
+    limits: Limits,
+    done: &Sender<Finished>,
+    waker: &Arc<Waker>,
+) -> Result<Arc<Handshakes>, Error> {
+    // The files were read with the configuration; they may have been changed since then.
+    let context = Context::load(settings).map_err(|trouble| Error::Usage(trouble.to_string()))?;
+    let credentials = Arc::new(Credentials::new(settings.clone(), context));
+    Handshakes::start(&credentials, limits, done, waker).map_err(system("starting the threads for TLS"))
+}
+
+/// One thread leaves the loop the other core of a small machine.
+fn client_limits(config: &ServerConfig) -> Limits {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Limits { threads: (cores / 2).clamp(1, 4), under_way: config.tls.handshakes }
 }
 
 /// Listen on one port of this server, on all of its addresses. An address that is in use or whose

@@ -8,14 +8,16 @@ use mio::{Interest, Registry};
 use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::low_level::signal_name;
 use signal_hook_mio::v1_0::Signals;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::token::Source;
+use super::transport::Reload;
 
 /// The signals that ask a server to stop.
 const STOP_SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 /// Signals that would end the process if it did not handle them. Log rotation sends them, or a file size
-/// limit, or habit: SIGQUIT makes a Java server write down its threads. SIGPIPE is ignored from the start.
+/// limit, or habit: SIGQUIT makes a Java server write down its threads. SIGHUP also asks for the files of
+/// keys and certificates to be read again. SIGPIPE is ignored from the start.
 const OTHER_SIGNALS: [i32; 6] = [SIGALRM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGXFSZ];
 
 /// The signals that were sent.
@@ -23,6 +25,8 @@ pub(super) struct Requests {
     signals: Signals,
     /// SIGHUP has come.
     reload: bool,
+    /// What reads the files of keys and certificates again, where there are any.
+    pub(super) keys: Option<Reload>,
 }
 
 impl Requests {
@@ -30,7 +34,7 @@ impl Requests {
     pub(super) fn new(registry: &Registry) -> io::Result<Requests> {
         let mut signals = Signals::new(STOP_SIGNALS.iter().chain(&OTHER_SIGNALS))?;
         registry.register(&mut signals, Source::Signal.token(), Interest::READABLE)?;
-        Ok(Requests { signals, reload: false })
+        Ok(Requests { signals, reload: false, keys: None })
     }
 
     /// Whether SIGHUP has come since this was asked last: the configuration is to be read again.
@@ -44,7 +48,13 @@ impl Requests {
         for signal in self.signals.pending() {
             let name = signal_name(signal).unwrap_or("a signal");
             match signal {
-                SIGHUP => self.reload = true,
+                SIGHUP => {
+                    self.reload = true;
+                    if let Some(keys) = &self.keys {
+                        info!("{name} was sent: the files of keys and certificates are read again");
+                        keys.ask();
+                    }
+                }
                 _ if STOP_SIGNALS.contains(&signal) => stop = true,
                 _ => warn!("{name} was sent: nothing is done about it, this server goes on"),
             }

@@ -1,12 +1,14 @@
 //! One connected socket: whether there is more to read, and what waits to be sent.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::event::Event;
 use mio::net::TcpStream;
 use socket2::{SockRef, TcpKeepalive};
+
+use super::transport::Transport;
 
 /// How much one socket may deliver before the others have their turn, in bytes.
 pub(crate) const READ_CHUNK: usize = 64 * 1024;
@@ -23,7 +25,7 @@ pub(crate) enum Side {
 /// A non-blocking socket and what waits to be sent on it.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    stream: TcpStream,
+    transport: Transport,
     /// To be sent; the first `sent` bytes already are.
     outbox: Vec<u8>,
     sent: usize,
@@ -35,29 +37,54 @@ pub(crate) struct Socket {
     pub(crate) side: Side,
     /// Bytes went in or out since this was last asked.
     moved: bool,
+    /// Bytes that were read from the system.
+    pub(crate) taken: u64,
+    /// What is wrong with what came, if that has closed the connection.
+    fault: Option<String>,
+}
+
+/// No delay for small packets, and keep-alive probes so that a peer that vanished is noticed.
+pub(crate) fn set_options(stream: &TcpStream) {
+    let options = SockRef::from(stream);
+    let probes = TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(10))
+        .with_retries(6);
+    // A socket that refuses an option still works.
+    let _ = options.set_tcp_nodelay(true);
+    let _ = options.set_tcp_keepalive(&probes);
 }
 
 impl Socket {
-    /// Take over a connection: no delay for small packets, keep-alive probes so that a peer that
-    /// vanished is noticed.
-    pub(crate) fn new(stream: TcpStream) -> Socket {
-        let options = SockRef::from(&stream);
-        let probes = TcpKeepalive::new()
-            .with_time(Duration::from_secs(60))
-            .with_interval(Duration::from_secs(10))
-            .with_retries(6);
-        // A socket that refuses an option still works.
-        let _ = options.set_tcp_nodelay(true);
-        let _ = options.set_tcp_keepalive(&probes);
+    /// Take over a connection.
+    pub(crate) fn new(transport: Transport) -> Socket {
         Socket {
-            stream,
+            transport,
             outbox: Vec::new(),
             sent: 0,
             readable: false,
             finished: false,
             side: Side::Open,
             moved: false,
+            taken: 0,
+            fault: None,
         }
+    }
+
+    /// The handshake is done. What came with its end is still to be read.
+    pub(crate) fn attach(&mut self, transport: Transport) {
+        self.transport = transport;
+        self.readable = true;
+    }
+
+    /// Whether another thread has the socket.
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(self.transport, Transport::Away(_))
+    }
+
+    /// What is wrong with what came, if that has closed the connection.
+    pub(crate) fn take_fault(&mut self) -> Option<String> {
+        self.fault.take()
     }
 
     /// What the event loop saw.
@@ -67,30 +94,33 @@ impl Socket {
         self.readable |= self.finished;
     }
 
-    /// Read once, at most `scratch.len()` bytes, and return what came.
-    pub(crate) fn read<'a>(&mut self, scratch: &'a mut [u8]) -> &'a [u8] {
+    /// Read once, at most `scratch.len()` bytes. `feed` is given what came.
+    pub(crate) fn read(&mut self, scratch: &mut [u8], feed: impl FnMut(&[u8])) {
         if !self.readable || self.side == Side::Closed {
-            return &[];
+            return;
         }
-        match self.stream.read(scratch) {
-            Ok(0) => self.side = Side::Closed,
-            Ok(n) => {
+        match self.transport.read(scratch, feed) {
+            Ok(took) if took.bytes == 0 => self.side = Side::Closed,
+            Ok(took) => {
                 // A short read has emptied the kernel's buffer; what comes later is a new event.
-                self.readable = n == scratch.len() || self.finished;
+                self.readable = took.more || self.finished;
                 self.moved = true;
-                return &scratch[..n];
+                self.taken += took.bytes as u64;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => self.side = Side::Closed,
+            Err(error) => {
+                self.side = Side::Closed;
+                self.fault = (error.kind() == ErrorKind::InvalidData).then(|| error.to_string());
+            }
         }
-        &[]
     }
 
     /// How many bytes have arrived that are not read yet.
-    pub(crate) fn arrived(&self) -> usize {
+    pub(crate) fn arrived(&self) -> u64 {
         // A socket that does not say so is read as if there were always more.
-        rustix::io::ioctl_fionread(&self.stream).map_or(usize::MAX, |bytes| bytes as usize)
+        let Some(stream) = self.transport.stream() else { return 0 };
+        rustix::io::ioctl_fionread(stream).unwrap_or(u64::MAX)
     }
 
     /// Where to append what is to be sent.
@@ -100,18 +130,18 @@ impl Socket {
 
     /// How many bytes wait to be sent.
     pub(crate) fn unsent(&self) -> usize {
-        self.outbox.len() - self.sent
+        self.outbox.len() - self.sent + self.transport.unsent()
     }
 
     /// What the buffer of what waits to be sent takes, in bytes.
     pub(crate) fn capacity(&self) -> usize {
-        self.outbox.capacity()
+        self.outbox.capacity() + self.transport.capacity()
     }
 
     /// Send as much as the kernel takes. `Ok(true)`: everything is sent.
     pub(crate) fn write(&mut self) -> io::Result<bool> {
         while self.sent < self.outbox.len() {
-            match self.stream.write(&self.outbox[self.sent..]) {
+            match self.transport.write(&self.outbox[self.sent..]) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(n) => {
                     self.sent += n;
@@ -127,7 +157,7 @@ impl Socket {
         }
         self.sent = 0;
         self.outbox.clear();
-        Ok(true)
+        self.transport.flush()
     }
 
     /// Whether bytes went in or out since the last call.
@@ -137,17 +167,18 @@ impl Socket {
 
     /// Whether the connection is established.
     pub(crate) fn is_connected(&self) -> bool {
-        self.stream.peer_addr().is_ok()
+        self.transport.stream().is_some_and(|stream| stream.peer_addr().is_ok())
     }
 
     /// The addresses of the connection: this end's, the other end's.
     pub(crate) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
-        Some((self.stream.local_addr().ok()?, self.stream.peer_addr().ok()?))
+        let stream = self.transport.stream()?;
+        Some((stream.local_addr().ok()?, stream.peer_addr().ok()?))
     }
 
     /// The connection could not be made, if that is so.
     pub(crate) fn connect_error(&self) -> Option<io::Error> {
-        match self.stream.take_error() {
+        match self.transport.stream()?.take_error() {
             Ok(None) => None,
             Ok(Some(error)) | Err(error) => Some(error),
         }

@@ -82,6 +82,22 @@ pub(super) fn foreign(said: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// What it is that says this without TLS on a port that wants TLS.
+pub(super) fn without_tls(said: &[u8]) -> &'static str {
+    let is_word = said.first_chunk::<4>().is_some_and(|word| Word::recognise(*word).is_some());
+    if foreign(said).is_some() {
+        "speaks HTTP, and this port wants TLS"
+    } else if is_word {
+        "asks a four-letter word without TLS, and this port wants TLS"
+    } else if is_client(said) {
+        "is a ZooKeeper client without TLS, and this port wants TLS"
+    } else if is_election(said) || is_quorum(said) {
+        "is a server without TLS, and this port wants TLS"
+    } else {
+        "does not speak TLS, and this port wants TLS"
+    }
+}
+
 /// The version of an initial message, -65536 or -65535.
 fn is_election(said: &[u8]) -> bool {
     said.starts_with(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0])
@@ -119,6 +135,21 @@ mod tests {
         let mut greeting = Greeting::default();
         greeting.heard(&[0, 0, 0, 17, 0, 0, 0, 1]);
         assert_eq!(greeting.foreign(), None);
+    }
+
+    #[test]
+    fn what_comes_without_tls_is_named() {
+        let client: &[u8] = &[0, 0, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0];
+        let server: &[u8] = &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0];
+        for (said, what) in [
+            (client, "is a ZooKeeper client"),
+            (server, "is a server"),
+            (b"GET / HTTP/1.1", "speaks HTTP"),
+            (b"ruok", "four-letter word"),
+            (b"x", "does not speak TLS"),
+        ] {
+            assert!(without_tls(said).contains(what), "{said:?}: {}", without_tls(said));
+        }
     }
 
     #[test]

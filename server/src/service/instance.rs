@@ -6,7 +6,8 @@ use crate::config::{ConfigErrors, ServerConfig, Strictness};
 use crate::error::{EXIT_USAGE, Error, system};
 use crate::output;
 use crate::service::holder::{Holder, holder};
-use crate::service::probe::{Health, health};
+use crate::service::probe::{Health, health_over};
+use crate::tls::Context;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -82,11 +83,20 @@ impl Instance {
 
     /// Where clients reach it, if it takes any.
     pub(super) fn client(&self) -> Option<(String, u16)> {
-        self.config.client.as_ref().map(probe::reachable)
+        let config = &self.config;
+        config.client.as_ref().or(config.tls.secure_client.as_ref()).map(probe::reachable)
+    }
+
+    /// How the server at its own client port is. One that takes clients with TLS only is asked with its own
+    /// keys.
+    pub(super) fn ask(&self, host: &str, port: u16) -> Health {
+        let tls = self.config.tls.client.as_ref().filter(|_| self.config.client.is_none());
+        let client = tls.and_then(|settings| Context::load(settings).ok()).map(|context| context.client);
+        health_over(host, port, client.as_ref())
     }
 
     pub(super) fn health(&self) -> Option<Health> {
-        self.client().map(|(host, port)| health(&host, port))
+        self.client().map(|(host, port)| self.ask(&host, port))
     }
 }
 

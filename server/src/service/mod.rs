@@ -22,7 +22,7 @@ use instance::{DONE, Instance};
 
 pub(crate) use announce::{Announcer, Progress};
 pub(crate) use log_file::LogFile;
-pub(crate) use probe::{Health, health};
+pub(crate) use probe::{Health, health, health_over};
 pub(crate) use reload::reload;
 pub(crate) use start::start;
 pub(crate) use status::status;

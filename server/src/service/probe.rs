@@ -2,9 +2,13 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
+
 use crate::config::ClientAddress;
+use crate::tls::connect;
 
 /// How long connecting may take, and how long a piece of the answer.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -37,7 +41,12 @@ pub(crate) fn reachable(address: &ClientAddress) -> (String, u16) {
 
 /// How the server at `host` and `port` is.
 pub(crate) fn health(host: &str, port: u16) -> Health {
-    let answer = match ask(host, port, "srvr") {
+    health_over(host, port, None)
+}
+
+/// How the server at `host` and `port` is, asked with TLS if there are keys for that.
+pub(crate) fn health_over(host: &str, port: u16, tls: Option<&Arc<ClientConfig>>) -> Health {
+    let answer = match ask(host, port, "srvr", tls) {
         Ok(answer) => answer,
         Err(why) => return Health::Silent(why),
     };
@@ -53,10 +62,10 @@ pub(crate) fn health(host: &str, port: u16) -> Health {
 }
 
 /// The answer to a four-letter word.
-fn ask(host: &str, port: u16, word: &str) -> io::Result<String> {
+fn ask(host: &str, port: u16, word: &str, tls: Option<&Arc<ClientConfig>>) -> io::Result<String> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in (host, port).to_socket_addrs()? {
-        match ask_at(address, word) {
+        match ask_at(address, word, tls) {
             Ok(answer) => return Ok(answer),
             Err(why) => last = why,
         }
@@ -64,9 +73,16 @@ fn ask(host: &str, port: u16, word: &str) -> io::Result<String> {
     Err(last)
 }
 
-fn ask_at(address: SocketAddr, word: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
+fn ask_at(address: SocketAddr, word: &str, tls: Option<&Arc<ClientConfig>>) -> io::Result<String> {
+    let stream = TcpStream::connect_timeout(&address, LIMIT)?;
     stream.set_read_timeout(Some(LIMIT))?;
+    match tls {
+        Some(config) => answer(connect::over(stream, config)?, word),
+        None => answer(stream, word),
+    }
+}
+
+fn answer(mut stream: impl Read + Write, word: &str) -> io::Result<String> {
     stream.write_all(word.as_bytes())?;
     // Longer than every answer of a server; whatever else listens there may talk for ever.
     let mut answer = Vec::new();

@@ -38,7 +38,7 @@ fn show(instance: &Instance) -> Result<(), String> {
         });
     };
     say(instance, &format!("client port {port}, address {host}{process}"));
-    match super::health(&host, port) {
+    match instance.ask(&host, port) {
         Health::Serves(mode) => {
             output::say(&format!("Mode: {mode}"));
             Ok(())

@@ -147,6 +147,7 @@ pub fn judge(service: &TreeService, settings: &Settings) -> Judge {
 pub fn configure(judge: &mut Judge, settings: &Settings) {
     judge.has_ttl = settings.extended_types;
     judge.skips_acl = settings.skip_acl;
+    judge.has_certificates = settings.schemes.x509;
     judge.longest = settings.max_txn;
 }
 

@@ -115,6 +115,8 @@ struct Connection {
 pub struct Hearing {
     server: usize,
     super_digest: Option<String>,
+    /// The name in the certificate of the client that may do everything.
+    super_user: Option<String>,
     shows_config: bool,
     /// What the judge has at the transaction that the server has applied.
     pub judge: Judge,
@@ -133,6 +135,7 @@ impl Hearing {
         Hearing {
             server,
             super_digest: settings.super_digest.clone(),
+            super_user: settings.x509_super_user.clone(),
             shows_config: settings.config.is_some(),
             judge: glue::judge(service, settings),
             judging: true,
@@ -182,8 +185,14 @@ impl Hearing {
     /// Something arrives from a client.
     pub fn hears(&mut self, cases: &mut Cases, conn: ConnId, event: &ClientEvent) {
         match event {
-            ClientEvent::Connect { address, .. } => {
-                let is = vec![glue::identity(&Id::new("ip", &address.to_string()))];
+            ClientEvent::Connect { address, certificate, .. } => {
+                let mut is = vec![glue::identity(&Id::new("ip", &address.to_string()))];
+                if let Some(name) = certificate {
+                    if self.super_user.as_ref() == Some(name) {
+                        is.push(glue::identity(&Id::new("super", name)));
+                    }
+                    is.push(glue::identity(&Id::new("x509", name)));
+                }
                 let (unanswered, proofs) = (VecDeque::new(), VecDeque::new());
                 let connection = Connection { session: None, is: Arc::new(is), unanswered, proofs };
                 self.connections.insert(conn, connection);

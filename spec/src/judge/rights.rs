@@ -45,7 +45,7 @@ fn is_one_of(to: &Identity, client: &[Identity]) -> bool {
     let mut of_scheme = client.iter().filter(|identity| identity.scheme == to.scheme);
     match to.scheme.as_str() {
         "world" => to.id == "anyone",
-        "digest" => of_scheme.any(|identity| identity.id == to.id),
+        "digest" | "x509" => of_scheme.any(|identity| identity.id == to.id),
         "ip" => of_scheme.any(|identity| is_in(&identity.id, &to.id)),
         _ => false,
     }
@@ -53,7 +53,12 @@ fn is_one_of(to: &Identity, client: &[Identity]) -> bool {
 
 /// The ACL that is stored for the one that was asked for: each entry once, and `auth` replaced by
 /// whatever the client has proved. An address is no proof. No more is made of it than `room` bytes.
-pub fn stored_acl(asked: &[Grant], client: &[Identity], room: usize) -> Result<Vec<Grant>, i32> {
+/// Entries of the scheme `x509` need a server that is shown certificates.
+pub fn stored_acl(
+    asked: &[Grant],
+    client: &[Identity],
+    (has_certificates, room): (bool, usize),
+) -> Result<Vec<Grant>, i32> {
     let mut stored = Vec::new();
     for (i, grant) in asked.iter().enumerate() {
         if asked[..i].contains(grant) {
@@ -64,8 +69,10 @@ pub fn stored_acl(asked: &[Grant], client: &[Identity], room: usize) -> Result<V
             "world" if grant.to.id == "anyone" => stored.push(grant.clone()),
             "digest" if is_user_and_hash(&grant.to.id) => stored.push(grant.clone()),
             "ip" if network(&grant.to.id).is_some() => stored.push(grant.clone()),
+            "x509" if has_certificates && !grant.to.id.is_empty() => stored.push(grant.clone()),
             "auth" => {
-                let proved = client.iter().filter(|identity| identity.scheme == "digest");
+                let proved =
+                    client.iter().filter(|identity| ["digest", "x509"].contains(&identity.scheme.as_str()));
                 stored.extend(proved.map(|to| Grant { perms: grant.perms, to: to.clone() }));
             }
             _ => {}

@@ -29,6 +29,8 @@ pub struct Judge {
     pub has_ttl: bool,
     /// Whether ACLs count for nothing.
     pub skips_acl: bool,
+    /// Whether ACLs may name certificates.
+    pub has_certificates: bool,
     /// How long a transaction may be, bytes; the ACLs in a request may take no more.
     pub longest: usize,
     /// The znodes by path.
@@ -82,6 +84,7 @@ impl Judge {
         Judge {
             has_ttl: false,
             skips_acl: false,
+            has_certificates: false,
             longest: usize::MAX,
             znodes,
             sessions,
@@ -322,7 +325,7 @@ impl Judge {
     }
 
     fn stored(&mut self, asked: &[Grant], client: Client<'_>) -> Result<Vec<Grant>, i32> {
-        let acl = rights::stored_acl(asked, client.is, self.longest - self.lists)?;
+        let acl = rights::stored_acl(asked, client.is, (self.has_certificates, self.longest - self.lists))?;
         self.lists += rights::length(&acl);
         Ok(acl)
     }

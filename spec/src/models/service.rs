@@ -96,7 +96,11 @@ pub fn connect(session: SessionId, timeout_ms: i32, seen: Zxid) -> ClientEvent {
         password: Some(Bytes::copy_from_slice(&if session.0 == 0 { [0; 16] } else { password(session) })),
         read_only: Some(false),
     };
-    ClientEvent::Connect { frame: request.to_bytes().into(), address: IpAddr::V4(Ipv4Addr::LOCALHOST) }
+    ClientEvent::Connect {
+        frame: request.to_bytes().into(),
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        certificate: None,
+    }
 }
 
 /// A frame of a connection that has a session.

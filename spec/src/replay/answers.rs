@@ -136,7 +136,11 @@ mod tests {
         let mut answers = Answers::new(1);
         answers.started(0, &header);
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        answers.hears(0, CONN, &ClientEvent::Connect { frame: bytes::Bytes::new(), address });
+        answers.hears(
+            0,
+            CONN,
+            &ClientEvent::Connect { frame: bytes::Bytes::new(), address, certificate: None },
+        );
         let session = SessionId(7);
         let opened = ConnectResponse {
             protocol_version: 0,

@@ -130,7 +130,11 @@ impl Ensemble {
             read_only: Some(false),
         };
         let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, client as u8));
-        self.client(client % 2, conn, ClientEvent::Connect { frame: hello.to_bytes().into(), address })?;
+        self.client(
+            client % 2,
+            conn,
+            ClientEvent::Connect { frame: hello.to_bytes().into(), address, certificate: None },
+        )?;
         Ok(conn)
     }
 

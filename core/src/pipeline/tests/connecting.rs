@@ -84,7 +84,7 @@ fn garbage_closes() {
     let mut server = Server::new();
     let conn = ConnId(99);
     let frame = Bytes::from_static(b"nonsense");
-    server.event(conn, ClientEvent::Connect { frame, address: LOCALHOST });
+    server.event(conn, ClientEvent::Connect { frame, address: LOCALHOST, certificate: None });
     assert!(server.is_closed(conn));
     let conn = server.connect();
     server.event(conn, ClientEvent::Frame(Bytes::from_static(b"\0\0\0")));
@@ -144,7 +144,7 @@ fn a_learner_asks_and_reports() {
     let session = SessionId(0x0100_0000_0000_0001);
     let connect = |conn: u64| {
         let frame = Bytes::from(resume(session).to_bytes());
-        (ConnId(conn), ClientEvent::Connect { frame, address: LOCALHOST })
+        (ConnId(conn), ClientEvent::Connect { frame, address: LOCALHOST, certificate: None })
     };
     let (conn, event) = connect(1);
     service.client(now, conn, event, &mut fx);

@@ -137,7 +137,7 @@ impl Server {
         self.last_conn += 1;
         let conn = ConnId(self.last_conn);
         let frame = Bytes::from(request.to_bytes());
-        self.event(conn, ClientEvent::Connect { frame, address: LOCALHOST });
+        self.event(conn, ClientEvent::Connect { frame, address: LOCALHOST, certificate: None });
         conn
     }
 

@@ -159,7 +159,7 @@ fn alone(log: Vec<(Zxid, ClientTxn)>, read_only: bool) -> QuorumPeer<ClientTxn> 
 
 fn client(conn: u64, request: &ConnectRequest) -> Input<ClientTxn> {
     let frame = Bytes::from(request.to_bytes());
-    Input::Client(ConnId(conn), ClientEvent::Connect { frame, address: LOCALHOST })
+    Input::Client(ConnId(conn), ClientEvent::Connect { frame, address: LOCALHOST, certificate: None })
 }
 
 #[test]

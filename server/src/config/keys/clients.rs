@@ -83,11 +83,20 @@ pub(super) const KEYS: &[Key] = &[
     )
     .also(&["advancedFlowControlEnabled"])
     .ignored(&["true", "false"]),
-    Key::new("netty.server.outstandingHandshake.limit", count(-1, INT), "-1", "there is no TLS")
-        .also(&["outstandingHandshake.limit"])
-        .ignored(&[]),
-    Key::new("netty.server.earlyDropSecureConnectionHandshakes", Kind::Bool, "false", "there is no TLS")
-        .ignored(&["true", "false"]),
+    Key::new(
+        name::NETTY_HANDSHAKE_LIMIT,
+        number_or(1, INT, "", -1),
+        "4096",
+        "TLS handshakes of clients that may be under way. A connection that would be one more is closed.",
+    )
+    .also(&["outstandingHandshake.limit"]),
+    Key::new(
+        "netty.server.earlyDropSecureConnectionHandshakes",
+        Kind::Bool,
+        "false",
+        "a connection that would be a handshake too many is closed at once, always",
+    )
+    .ignored(&["true", "false"]),
     Key::new("intBufferStartingSizeBytes", number(0, INT, "bytes"), "1024", "there is no such buffer").ignored(&[]),
     Key::new(
         "connection_throttle_tokens",

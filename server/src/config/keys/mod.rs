@@ -13,6 +13,7 @@ pub(crate) mod name;
 mod requests;
 mod security;
 mod storage;
+mod tls;
 mod watching;
 mod znodes;
 
@@ -36,8 +37,14 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
     Chapter { title: "Znodes", keys: znodes::KEYS },
     Chapter { title: "Requests", keys: requests::KEYS },
     Chapter { title: "Security", keys: security::KEYS },
+    Chapter { title: "Encryption", keys: tls::KEYS },
     Chapter { title: "Monitoring", keys: watching::KEYS },
 ];
+
+/// Whether the key asks for encryption, or says how.
+pub(crate) fn is_of_tls(key: &Key) -> bool {
+    tls::KEYS.iter().any(|other| other.name == key.name)
+}
 
 /// Every key.
 pub(crate) fn all() -> impl Iterator<Item = &'static Key> {

@@ -1,6 +1,6 @@
-//! Keys about access rights, and about encryption.
+//! Keys about access rights.
 
-use super::key::{INT, Key, Kind, count, number};
+use super::key::{INT, Key, Kind, number};
 use super::name;
 
 pub(super) const KEYS: &[Key] = &[
@@ -16,28 +16,8 @@ pub(super) const KEYS: &[Key] = &[
         "none",
         "Whoever proves to be this `digest` user may do everything.",
     ),
-    Key::new(
-        "secureClientPort",
-        count(1, 65_535),
-        "none",
-        "there is no TLS; put a TLS proxy in front of `clientPort`, and bind that to loopback with `clientPortAddress`",
-    )
-    .refused(&[]),
-    Key::new("secureClientPortAddress", Kind::Text("host name or address"), "", "there is no TLS").ignored(&[]),
-    Key::new(
-        "sslQuorum",
-        Kind::Bool,
-        "false",
-        "there is no TLS between servers; use a network that only they can reach",
-    )
-    .refused(&["false"]),
-    Key::new("portUnification", Kind::Bool, "false", "there is no TLS: servers must connect without it")
-        .ignored(&["false"]),
-    Key::new("client.portUnification", Kind::Bool, "false", "there is no TLS: clients must connect without it")
-        .ignored(&["false"]),
-    Key::new("sslQuorumReloadCertFiles", Kind::Bool, "false", "there is no TLS").ignored(&["false"]),
-    Key::new("client.certReload", Kind::Bool, "false", "there is no TLS").ignored(&["false"]),
-    Key::new("fips-mode", Kind::Bool, "true", "there is no TLS and no SASL").ignored(&["true", "false"]),
+    Key::new("fips-mode", Kind::Bool, "true", "the cryptography is that of the crate `ring`, in either case")
+        .ignored(&["true", "false"]),
     Key::new(
         "quorum.auth.enableSasl",
         Kind::Bool,
@@ -104,10 +84,13 @@ pub(super) const KEYS: &[Key] = &[
         "a client's address is the one it connects from",
     )
     .ignored(&["false"]),
-    Key::new("X509AuthenticationProvider.superUser", Kind::Text("name"), "none", "there is no `x509` scheme")
-        .ignored(&[]),
-    Key::new("superUser", Kind::Text("name"), "none", "there is no SASL; use `DigestAuthenticationProvider.superDigest`")
-        .ignored(&[]),
+    Key::new(
+        "superUser",
+        Kind::Text("name"),
+        "none",
+        "there is no SASL; use `DigestAuthenticationProvider.superDigest`",
+    )
+    .ignored(&[]),
     Key::new(
         "enableEagerACLCheck",
         Kind::Bool,
@@ -123,27 +106,6 @@ pub(super) const KEYS: &[Key] = &[
         "the schemes are world, ip, digest, auth and super; others cannot be added",
     )
     .ignored(&[]),
-    Key::new("ssl.authProvider", Kind::Text("scheme"), "x509", "there is no TLS").ignored(&[]),
-    Key::new("ssl.sslProvider", Kind::Text("JDK or OPENSSL"), "JDK", "there is no TLS").ignored(&[]),
-    tls("ssl.[quorum.]keyStore.location").ignored(&[]),
-    tls("ssl.[quorum.]keyStore.password").ignored(&[]),
-    tls("ssl.[quorum.]keyStore.passwordPath").ignored(&[]),
-    tls("ssl.[quorum.]keyStore.type").ignored(&[]),
-    tls("ssl.[quorum.]trustStore.location").ignored(&[]),
-    tls("ssl.[quorum.]trustStore.password").ignored(&[]),
-    tls("ssl.[quorum.]trustStore.passwordPath").ignored(&[]),
-    tls("ssl.[quorum.]trustStore.type").ignored(&[]),
-    tls("ssl.[quorum.]protocol").ignored(&[]),
-    tls("ssl.[quorum.]enabledProtocols").ignored(&[]),
-    tls("ssl.[quorum.]ciphersuites").ignored(&[]),
-    tls("ssl.[quorum.]context.supplier.class").ignored(&[]),
-    tls("ssl.[quorum.]hostnameVerification").ignored(&[]),
-    tls("ssl.[quorum.]clientHostnameVerification").ignored(&[]),
-    tls("ssl.[quorum.]allowReverseDnsLookup").ignored(&[]),
-    tls("ssl.[quorum.]crl").ignored(&[]),
-    tls("ssl.[quorum.]ocsp").ignored(&[]),
-    tls("ssl.[quorum.]clientAuth").ignored(&[]),
-    tls("ssl.[quorum.]handshakeDetectionTimeoutMillis").ignored(&[]),
     sasl("allowSaslFailedClients", "false").ignored(&["false"]),
     sasl("letAnySaslUserDoX", "none").ignored(&[]),
     sasl("SASLAuthenticationProvider.superPassword", "none").ignored(&[]),
@@ -183,10 +145,6 @@ pub(super) const KEYS: &[Key] = &[
     client("hostProvider.dnsSrvRefreshIntervalSeconds").ignored(&[]),
     client("shuffleDnsResponse").ignored(&[]),
 ];
-
-const fn tls(name: &'static str) -> Key {
-    Key::new(name, Kind::Text("as for ZooKeeper"), "", "there is no TLS")
-}
 
 const fn sasl(name: &'static str, default: &'static str) -> Key {
     Key::new(name, Kind::Text("as for ZooKeeper"), default, "there is no SASL")

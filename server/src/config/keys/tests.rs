@@ -47,7 +47,7 @@ fn no_name_stands_for_two_keys() {
 #[test]
 fn a_key_that_is_followed_has_a_good_default() {
     // Those whose default is said in words: it depends on other keys.
-    const IN_WORDS: [&str; 8] = [
+    const IN_WORDS: [&str; 12] = [
         "clientPort",
         "weight.N",
         "minSessionTimeout",
@@ -56,6 +56,10 @@ fn a_key_that_is_followed_has_a_good_default() {
         "syncLimit",
         "jute.maxbuffer.extrasize",
         "snapSizeLimitInKb",
+        "secureClientPort",
+        "ssl.[quorum.]keyStore.type",
+        "ssl.[quorum.]trustStore.type",
+        "ssl.[quorum.]clientHostnameVerification",
     ];
     for key in all().filter(|key| key.treatment == Treatment::Honoured && !IN_WORDS.contains(&key.name)) {
         assert_eq!(value::check(key.kind, key.default), Ok(()), "{}", key.name);

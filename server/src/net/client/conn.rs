@@ -37,6 +37,8 @@ pub(super) struct Client {
     pub(super) id: ConnId,
     frames: FrameDecoder,
     address: IpAddr,
+    /// The name in the certificate that the client has shown.
+    pub(super) certificate: Option<String>,
     pub(super) stage: Stage,
     pub(super) since: Instant,
     heard: Instant,
@@ -147,6 +149,7 @@ impl Client {
         Client {
             id,
             address,
+            certificate: None,
             frames: FrameDecoder::new(0, max_frame),
             stage: Stage::Greeting,
             since: now,
@@ -257,7 +260,8 @@ impl Client {
         let bytes = frame.len();
         let (op, event) = if self.stage == Stage::Greeting {
             self.stage = Stage::Connecting;
-            (CREATE_SESSION, ClientEvent::Connect { frame, address: self.address })
+            let (address, certificate) = (self.address, self.certificate.take());
+            (CREATE_SESSION, ClientEvent::Connect { frame, address, certificate })
         } else {
             (operation(&frame), ClientEvent::Frame(frame))
         };

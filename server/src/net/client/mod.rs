@@ -15,20 +15,20 @@ mod stats;
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::Registry;
 use mio::event::Event;
-use mio::net::TcpStream;
 use quorate_core::ids::ConnId;
 use quorate_core::pipeline::ClientEvent;
 
-use super::engine::{Conn, Engine, Next};
-use super::listener::Port;
+use super::engine::{Conn, Engine, Entered, Next};
+use super::listener::{Accepted, Port};
 use super::pressure::Pressure;
 use super::socket::Spare;
 use super::token::PortKind;
+use super::transport::{Door, Finished, Handshakes};
 use crate::config::ServerConfig;
 use admission::Admission;
 pub(crate) use admission::ConnectionLimits;
@@ -114,10 +114,38 @@ impl ClientPort {
 
     /// Take the connections that wait to be accepted.
     pub(crate) fn accept(&mut self, now: Instant, registry: &Registry) {
-        while let Some((stream, peer)) = self.engine.accept(now) {
-            if let Err(error) = self.insert(now, stream, peer, registry) {
+        while let Some(accepted) = self.engine.accept(now) {
+            let peer = accepted.peer;
+            let exceeds = accepted.door != Door::Plain && self.engine.handshakes_are_full();
+            if let Err(error) = self.insert(now, accepted, registry) {
+                self.totals.handshakes_exceeded += u64::from(exceeds);
                 self.totals.rejected += 1;
                 self.engine.refusals.log(now, peer, error);
+            }
+        }
+    }
+
+    /// Where there is TLS: the threads that do handshakes.
+    pub(crate) fn set_tls(&mut self, handshakes: Arc<Handshakes>) {
+        self.engine.set_handshakes(Some(handshakes));
+    }
+
+    /// A handshake is over.
+    pub(crate) fn entered(&mut self, now: Instant, finished: Finished, registry: &Registry) {
+        match self.engine.entered(finished, registry) {
+            None => {}
+            Some(Entered::Ready(index, name)) => {
+                if let Some(conn) = self.engine.get_mut(index) {
+                    conn.certificate = name;
+                }
+            }
+            Some(Entered::Refused(index, why)) => {
+                if let (Some(conn), Some(why)) = (self.engine.get(index), why) {
+                    let peer = conn.peer;
+                    self.totals.failed_handshakes += 1;
+                    self.engine.refusals.log(now, peer, why);
+                }
+                self.lost(index);
             }
         }
     }
@@ -231,17 +259,12 @@ impl ClientPort {
         }
     }
 
-    fn insert(
-        &mut self,
-        now: Instant,
-        stream: TcpStream,
-        peer: SocketAddr,
-        registry: &Registry,
-    ) -> io::Result<()> {
+    fn insert(&mut self, now: Instant, accepted: Accepted, registry: &Registry) -> io::Result<()> {
+        let peer = accepted.peer;
         self.admission.may_enter(self.engine.len(), peer.ip()).map_err(io::Error::other)?;
         let id = self.admission.next_id(self.engine.vacant());
         let client = Client::new(id, peer.ip(), now, self.settings.max_frame);
-        self.engine.insert(stream, peer, client, registry)?;
+        self.engine.insert(accepted, &[], client, registry)?;
         self.admission.entered(peer.ip());
         self.next_sweep.get_or_insert(now + SWEEP);
         Ok(())

@@ -14,6 +14,11 @@ impl ClientPort {
         self.engine.len()
     }
 
+    /// TLS handshakes under way.
+    pub(crate) fn handshakes(&self) -> usize {
+        self.engine.handshakes_under_way()
+    }
+
     /// Requests not yet answered.
     pub(crate) fn outstanding(&self) -> usize {
         self.flow.requests()

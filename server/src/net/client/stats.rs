@@ -37,6 +37,10 @@ pub(crate) struct Totals {
     pub(crate) shed: u64,
     /// Connections that an operator had closed.
     pub(crate) drained: u64,
+    /// TLS handshakes that have failed.
+    pub(crate) failed_handshakes: u64,
+    /// Connections that were not accepted because too many handshakes were under way.
+    pub(crate) handshakes_exceeded: u64,
 }
 
 impl Totals {

@@ -26,13 +26,31 @@ pub(super) struct Dialer {
     /// How long an attempt to connect may take.
     limit: Duration,
     unreachable: Unreachable,
+    /// Whether the others are spoken to with TLS.
+    tls: bool,
 }
 
 impl Dialer {
     /// Nothing is dialed yet. An attempt to reach a server at one address may take as long as `limit`.
     pub(super) fn new(kind: PortKind, servers: BTreeMap<ServerId, Places>, limit: Duration) -> Dialer {
         let unreachable = Unreachable::new(kind.name());
-        Dialer { kind, servers, resolving: BTreeSet::new(), limit, unreachable }
+        Dialer { kind, servers, resolving: BTreeSet::new(), limit, unreachable, tls: false }
+    }
+
+    /// Speak to the others with TLS, or without.
+    pub(super) fn set_tls(&mut self, tls: bool) {
+        self.tls = tls;
+    }
+
+    /// The hosts of a server that is spoken to with TLS: its certificate must name one of them.
+    pub(super) fn tls_hosts(&self, server: ServerId) -> Option<Vec<String>> {
+        let places = self.servers.get(&server).filter(|_| self.tls)?;
+        Some(places.hosts().map(str::to_owned).collect())
+    }
+
+    /// The hosts of all the others.
+    pub(super) fn all_hosts(&self) -> Vec<String> {
+        self.servers.values().flat_map(Places::hosts).map(str::to_owned).collect()
     }
 
     /// Whether there is such a server.

@@ -42,6 +42,12 @@ impl Places {
         }
     }
 
+    /// The hosts of all places, the one whose turn it is first.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &str> {
+        let (before, from) = self.all.split_at(self.turn);
+        from.iter().chain(before).map(|place| place.host.as_str())
+    }
+
     /// The one to resolve and to dial.
     pub(crate) fn current(&self) -> &HostPort {
         &self.all[self.turn]

@@ -59,8 +59,9 @@ impl ElectionPort {
             return self.dial_failed(now, server, "the name has no address");
         };
         let new = Voter::new(Stage::Dialing(server, now + limit));
-        let connected =
-            TcpStream::connect(address).and_then(|stream| self.engine.insert(stream, address, new, registry));
+        let hosts = self.dialer.tls_hosts(server);
+        let connected = TcpStream::connect(address)
+            .and_then(|stream| self.engine.insert_dialed((stream, address), hosts.as_deref(), new, registry));
         if let Err(error) = connected {
             self.dial_failed(now, server, &error.to_string());
         }

@@ -8,6 +8,7 @@ mod link;
 mod peer;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use mio::Registry;
@@ -21,9 +22,10 @@ use tracing::debug;
 
 use super::between::Stage;
 use super::dial::{Answer, Dialer, Places, Resolver};
-use super::engine::{Dialed, Engine, Next};
+use super::engine::{Dialed, Engine, Entered, Next};
 use super::listener::Port;
 use super::token::PortKind;
+use super::transport::{Finished, Handshakes};
 use conn::{Said, Voter};
 pub(crate) use peer::ElectionSettings;
 use peer::{Peer, peers};
@@ -96,6 +98,35 @@ impl ElectionPort {
     /// A connection is readable, writable or broken.
     pub(crate) fn ready(&mut self, now: Instant, index: usize, event: &Event) {
         let Some(dialed) = self.engine.ready(index, event) else { return };
+        self.came_of_dialing(now, index, dialed);
+    }
+
+    /// Where there is TLS: the threads that do handshakes, and whether the others are dialed with it.
+    pub(crate) fn set_tls(&mut self, handshakes: Arc<Handshakes>, dials: bool) {
+        self.engine.set_handshakes(Some(handshakes));
+        self.dialer.set_tls(dials);
+    }
+
+    /// A handshake is over.
+    pub(crate) fn entered(&mut self, now: Instant, finished: Finished, registry: &Registry) {
+        match self.engine.entered(finished, registry) {
+            None => {}
+            Some(Entered::Ready(index, _)) => self.came_of_dialing(now, index, Dialed::Connected),
+            Some(Entered::Refused(index, why)) => {
+                let said = why.unwrap_or_else(|| "closed without a word".to_owned());
+                match self.engine.get(index).map(|conn| conn.stage) {
+                    Some(Stage::Unknown(_)) => {
+                        let Some(conn) = self.engine.remove(index) else { return };
+                        self.engine.refusals.log(now, conn.peer, said);
+                    }
+                    _ => self.came_of_dialing(now, index, Dialed::Failed(said)),
+                }
+            }
+        }
+    }
+
+    /// This is what came of dialing; nothing, if the other end has dialed.
+    fn came_of_dialing(&mut self, now: Instant, index: usize, dialed: Dialed) {
         let Some(Stage::Dialing(server, _)) = self.engine.get(index).map(|conn| conn.stage) else { return };
         match dialed {
             Dialed::Connected => self.dialed(now, server, index),
@@ -110,7 +141,7 @@ impl ElectionPort {
     pub(crate) fn accept(&mut self, now: Instant, registry: &Registry) {
         while let Some(accepted) = self.engine.accept(now) {
             let stage = Stage::Unknown(now + self.settings.handshake_limit);
-            self.engine.take_in(now, accepted, Voter::new(stage), registry);
+            self.engine.take_in(now, accepted, &self.dialer.all_hosts(), Voter::new(stage), registry);
         }
     }
 

@@ -40,9 +40,8 @@ pub(super) struct Peer<P: WirePayload> {
     /// What follows the bytes in the socket's buffer.
     pub(super) rest: VecDeque<Segment>,
     pub(super) rest_bytes: usize,
-    /// How much of what had arrived when core was last told that everything is read is still to be read, in
-    /// bytes.
-    unread: usize,
+    /// When core was last told that everything is read, this many bytes had arrived in all.
+    mark: u64,
     /// The pause between two times that core is told so.
     mark_pause: Duration,
     /// When core is told so again at the earliest.
@@ -91,7 +90,6 @@ impl<P: WirePayload> Protocol for Peer<P> {
     fn feed(&mut self, bytes: &[u8]) {
         self.greeting.heard(bytes);
         self.decoder.feed(bytes);
-        self.unread = self.unread.saturating_sub(bytes.len());
     }
 
     fn rest(&mut self) {
@@ -174,7 +172,7 @@ impl<P: WirePayload> Peer<P> {
             greeting: Greeting::default(),
             rest: VecDeque::new(),
             rest_bytes: 0,
-            unread: 0,
+            mark: 0,
             mark_pause,
             mark_due: now,
             progress: None,
@@ -247,11 +245,11 @@ impl<P: WirePayload> Conn<Peer<P>> {
     /// The link to tell core of: what had arrived at the last mark is read, and the pause since then is over.
     pub(super) fn all_read(&mut self, now: Instant) -> Option<Link> {
         let Stage::Up(link) = self.stage else { return None };
-        if self.unread > 0 || self.mark_due > now {
+        if self.socket.taken < self.mark || self.mark_due > now {
             return None;
         }
         // After `now`: what arrives in between is still to be read.
-        self.unread = self.socket.arrived();
+        self.mark = self.socket.taken.saturating_add(self.socket.arrived());
         self.mark_due = now + self.mark_pause;
         Some(link)
     }

@@ -8,6 +8,7 @@ mod counts;
 mod output;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::Registry;
@@ -20,9 +21,10 @@ use tracing::info;
 
 use super::between::Stage;
 use super::dial::{Dialer, Places};
-use super::engine::{Conn, Dialed, Engine, Next};
+use super::engine::{Conn, Dialed, Engine, Entered, Next};
 use super::listener::Port;
 use super::token::PortKind;
+use super::transport::{Finished, Handshakes};
 #[cfg(feature = "mutants")]
 use crate::mutation::mutated;
 use conn::{Flushed, Peer, Said};
@@ -94,6 +96,35 @@ impl<P: WirePayload> QuorumPort<P> {
     /// A connection is readable, writable or broken.
     pub(crate) fn ready(&mut self, now: Instant, index: usize, event: &Event) {
         let Some(dialed) = self.engine.ready(index, event) else { return };
+        self.dialed(now, index, dialed);
+    }
+
+    /// Where there is TLS: the threads that do handshakes, and whether the others are dialed with it.
+    pub(crate) fn set_tls(&mut self, handshakes: Arc<Handshakes>, dials: bool) {
+        self.engine.set_handshakes(Some(handshakes));
+        self.dialer.set_tls(dials);
+    }
+
+    /// A handshake is over.
+    pub(crate) fn entered(&mut self, now: Instant, finished: Finished, registry: &Registry) {
+        match self.engine.entered(finished, registry) {
+            None => {}
+            Some(Entered::Ready(index, _)) => self.dialed(now, index, Dialed::Connected),
+            Some(Entered::Refused(index, why)) => {
+                let said = why.unwrap_or_else(|| "closed without a word".to_owned());
+                match self.engine.get(index).map(|conn| conn.stage) {
+                    Some(Stage::Unknown(_)) => {
+                        let Some(conn) = self.remove(index) else { return };
+                        self.engine.refusals.log(now, conn.peer, said);
+                    }
+                    _ => self.dialed(now, index, Dialed::Failed(said)),
+                }
+            }
+        }
+    }
+
+    /// This is what came of dialing; nothing, if the other end has dialed.
+    fn dialed(&mut self, now: Instant, index: usize, dialed: Dialed) {
         let Some(conn) = self.engine.get_mut(index) else { return };
         let Stage::Dialing(link, _) = conn.stage else { return };
         match dialed {
@@ -115,7 +146,7 @@ impl<P: WirePayload> QuorumPort<P> {
         while let Some(accepted) = self.engine.accept(now) {
             let stage = Stage::Unknown(now + self.settings.first_packet_limit);
             let new = self.new_conn(now, stage, End::Leader);
-            self.engine.take_in(now, accepted, new, registry);
+            self.engine.take_in(now, accepted, &self.dialer.all_hosts(), new, registry);
         }
     }
 

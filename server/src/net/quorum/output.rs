@@ -120,8 +120,9 @@ impl<P: WirePayload> QuorumPort<P> {
             return self.events.push_back(Input::Down(link));
         };
         let new = self.new_conn(now, Stage::Dialing(link, now + limit), End::Learner);
-        let connected =
-            TcpStream::connect(address).and_then(|stream| self.engine.insert(stream, address, new, registry));
+        let hosts = self.dialer.tls_hosts(link.server);
+        let connected = TcpStream::connect(address)
+            .and_then(|stream| self.engine.insert_dialed((stream, address), hosts.as_deref(), new, registry));
         if let Err(error) = connected {
             self.not_reached(now, link, &error.to_string());
         }

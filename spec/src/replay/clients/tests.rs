@@ -57,7 +57,11 @@ impl Stage {
         };
         let mut frame = Vec::new();
         request.write(&mut frame);
-        let event = ClientEvent::Connect { frame: frame.into(), address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+        let event = ClientEvent::Connect {
+            frame: frame.into(),
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            certificate: None,
+        };
         self.clients.arrives(server, conn(session), &event, self.epochs[server]);
     }
 
