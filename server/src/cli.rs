@@ -10,15 +10,15 @@ use tracing::level_filters::LevelFilter;
 use crate::config::{ConfigCommand, Strictness};
 use crate::data::{DataCommand, LogCommand, SnapshotCommand};
 use crate::error::{EXIT_UNEXPECTED, EXIT_USAGE, Error};
-use crate::{bench, driver, ensemble, output, panic_hook, service};
+use crate::{bench, driver, ensemble, output, panic_hook, service, shell};
 
 /// A coordination service that speaks ZooKeeper's protocols.
 #[derive(Debug, Parser)]
 #[command(name = "quorate", version, long_version = LONG_VERSION, propagate_version = true)]
 struct Cli {
-    /// How much to log to stderr: error, warn, info, debug or trace.
-    #[arg(long, global = true, default_value = "info", value_name = "LEVEL")]
-    log: LevelFilter,
+    /// How much to log to stderr: error, warn, info, debug or trace. Default: info; off for the shell.
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log: Option<LevelFilter>,
     #[command(subcommand)]
     command: Command,
 }
@@ -39,6 +39,8 @@ enum Command {
     Ensemble(EnsembleArgs),
     /// Measure how fast servers are, and check that every answer is right.
     Bench(bench::BenchArgs),
+    /// ZooKeeper's shell: look at znodes, change them and watch them.
+    Shell(shell::ShellArgs),
     /// Which configuration keys there are, and what a zoo.cfg means.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -58,6 +60,17 @@ impl Command {
     /// same would be said twice.
     fn says_it_all(&self) -> bool {
         matches!(self, Command::Data(_) | Command::Log(_) | Command::Snapshot(_))
+    }
+
+    /// How much is logged, if the command line says this.
+    fn level(&self, asked: Option<LevelFilter>) -> LevelFilter {
+        match (self, asked) {
+            (Command::Shell(_), asked) => asked.unwrap_or(LevelFilter::OFF),
+            (command, asked) if command.says_it_all() => {
+                asked.unwrap_or(LevelFilter::INFO).min(LevelFilter::ERROR)
+            }
+            (_, asked) => asked.unwrap_or(LevelFilter::INFO),
+        }
     }
 }
 
@@ -213,7 +226,8 @@ pub fn main() -> ExitCode {
         }
     };
     panic_hook::install();
-    start_logging(if cli.command.says_it_all() { cli.log.min(LevelFilter::ERROR) } else { cli.log });
+    let log = cli.command.level(cli.log);
+    start_logging(log);
     let result = match cli.command {
         Command::Server(args) => {
             let announcer = args.background.then(service::Announcer::detach);
@@ -221,12 +235,13 @@ pub fn main() -> ExitCode {
             driver::run(&args.zoo_cfg, args.strictness(), args.stop_on_stdin_eof, record, announcer)
                 .map(|()| DONE)
         }
-        Command::Start(args) => service::start(&args.service, &args.start, cli.log),
+        Command::Start(args) => service::start(&args.service, &args.start, log),
         Command::Stop(args) => service::stop(&args.service, &args.stop),
-        Command::Restart(args) => service::restart(&args, cli.log),
+        Command::Restart(args) => service::restart(&args, log),
         Command::Status(args) => service::status(&args),
-        Command::Ensemble(args) => ensemble::run(&args, cli.log),
+        Command::Ensemble(args) => ensemble::run(&args, log),
         Command::Bench(args) => bench::run(&args).map(|()| DONE).map_err(Error::from),
+        Command::Shell(args) => shell::run(args),
         Command::Config(command) => command.run().map(|()| DONE),
         Command::Data(command) => command.run(),
         Command::Log(command) => command.run(),

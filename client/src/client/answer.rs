@@ -11,17 +11,18 @@ use tracing::Span;
 
 use super::watch::Watch;
 use crate::error::{Error, ErrorKind};
-use crate::session::Outcome;
+use crate::session::{OpId, Outcome};
 
 /// What an outcome is to the caller.
 pub(crate) type Read<T> = fn(Outcome) -> Result<T, ErrorKind>;
 
 /// The outcome of an operation, which is on its way already: several can be awaited together.
 ///
-/// Dropping it does not take the operation back.
+/// Dropping it does not take the operation back; [`Client::give_up`](super::Client::give_up) may.
 #[must_use = "an operation's failure is told here"]
 pub struct Answer<T> {
     outcome: Result<oneshot::Receiver<Outcome>, Option<ErrorKind>>,
+    id: OpId,
     op: OpCode,
     path: Option<String>,
     read: Read<T>,
@@ -31,17 +32,23 @@ pub struct Answer<T> {
 impl<T> Answer<T> {
     pub(crate) fn new(
         outcome: oneshot::Receiver<Outcome>,
+        id: OpId,
         op: OpCode,
         path: Option<String>,
         read: Read<T>,
     ) -> Self {
         let span = tracing::debug_span!("operation", ?op, path);
-        Answer { outcome: Ok(outcome), op, path, read, span }
+        Answer { outcome: Ok(outcome), id, op, path, read, span }
     }
 
     /// An operation that failed before it was sent.
     pub(crate) fn failed(kind: ErrorKind, op: OpCode, path: Option<String>, read: Read<T>) -> Self {
-        Answer { outcome: Err(Some(kind)), op, path, read, span: Span::none() }
+        Answer { outcome: Err(Some(kind)), id: OpId(0), op, path, read, span: Span::none() }
+    }
+
+    /// How the client's task knows the operation.
+    pub(crate) fn id(&self) -> OpId {
+        self.id
     }
 }
 
