@@ -23,8 +23,16 @@ pub(super) fn parse(text: &str) -> (Vec<Acl>, Vec<String>) {
     (acl, said)
 }
 
+fn bit(letter: char) -> Option<i32> {
+    PERMISSIONS.iter().find(|(known, _)| *known == letter).map(|(_, bit)| *bit)
+}
+
+/// Permissions, if every letter is one.
+pub(super) fn bits(letters: &str) -> Option<i32> {
+    letters.chars().try_fold(0, |bits, letter| Some(bits | bit(letter)?))
+}
+
 fn permissions(letters: &str, said: &mut Vec<String>) -> i32 {
-    let bit = |letter: char| PERMISSIONS.iter().find(|(known, _)| *known == letter).map(|(_, bit)| *bit);
     letters.chars().fold(0, |bits, letter| {
         bits | bit(letter).unwrap_or_else(|| {
             said.push(format!("Unknown perm type: {letter}"));

@@ -22,6 +22,8 @@ pub(super) struct Call<'a> {
     pub(super) out: &'a Printer,
     pub(super) events: &'a Events,
     pub(super) parsed: &'a Parsed,
+    /// Whether standard input has further commands.
+    pub(super) script: bool,
 }
 
 /// What a znode holds: no data is not empty data.

@@ -131,7 +131,6 @@ const WATCH: Flag = switch("w", "watch");
 const VERSION: Flag = value("v", "version");
 const DRY_RUN: Flag = switch("dry-run", "Say what would be done, and do nothing");
 const OVERWRITE: Flag = switch("f", "Replace data and ACLs of znodes that exist");
-const TOKEN: &str = "Its environment has the token, which grows with every holder: QUORATE_TOKEN";
 
 /// All commands, in the order of their names.
 pub(super) const COMMANDS: &[Command] = &[
@@ -173,17 +172,6 @@ pub(super) const COMMANDS: &[Command] = &[
         value("t", "ttl"),
     ])
     .needs(1),
-    Command::new(Verb::DelQuota, "delquota", "[-n|-b|-N|-B] path", "Removes quotas of a subtree.")
-        .one_of(
-            Choice::AtMostOne,
-            &[
-                switch("n", "num soft quota"),
-                switch("b", "bytes soft quota"),
-                switch("N", "num hard quota"),
-                switch("B", "bytes hard quota"),
-            ],
-        )
-        .needs(1),
     Command::new(Verb::Delete, "delete", "[-v version] path", "Deletes a znode without children.")
         .flags(&[VERSION])
         .needs(1),
@@ -195,6 +183,17 @@ pub(super) const COMMANDS: &[Command] = &[
     )
     .flags(&[value("b", "batch size")])
     .needs(1),
+    Command::new(Verb::DelQuota, "delquota", "[-n|-b|-N|-B] path", "Removes quotas of a subtree.")
+        .one_of(
+            Choice::AtMostOne,
+            &[
+                switch("n", "num soft quota"),
+                switch("b", "bytes soft quota"),
+                switch("N", "num hard quota"),
+                switch("B", "bytes hard quota"),
+            ],
+        )
+        .needs(1),
     Command::new(Verb::Du, "du", "[-L levels] path", "Counts znodes and bytes below each child of a znode.")
         .own()
         .flags(&[value("L", "How many levels to print (1)")])
@@ -210,11 +209,11 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::new(
         Verb::Elect,
         "elect",
-        "path [-- command...]",
+        "[-id text] path [-- command...]",
         "Waits until this client leads, runs the command while it does, and contends again.",
     )
     .own()
-    .flags(&[value("id", "What the candidate's znode says (host and process)"), switch("once", TOKEN)])
+    .flags(&[value("id", "What the candidate's znode says (host and process)")])
     .needs(1),
     Command::new(
         Verb::Export,
@@ -272,7 +271,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::new(
         Verb::Lock,
         "lock",
-        "path -- command...",
+        "[-wait seconds] path -- command...",
         "Runs a command while this client holds the lock, and stops it when the lock is lost.",
     )
     .own()

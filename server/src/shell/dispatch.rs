@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::commands::Verb;
 use super::failure::Failure;
-use super::{ensemble, quota, reading, watching, writing};
+use super::{archive, edit, ensemble, holding, inspect, moving, quota, reading, watching, writing};
 
 /// Carry out a command that needs a session.
 pub(super) async fn run(verb: Verb, call: &Call<'_>) -> Result<(), Failure> {
@@ -14,6 +14,16 @@ pub(super) async fn run(verb: Verb, call: &Call<'_>) -> Result<(), Failure> {
             call.session.close().await;
             Ok(())
         }
+        Verb::Cp => moving::cp(call).await,
+        Verb::Du => inspect::du(call).await,
+        Verb::Edit => edit::edit(call).await,
+        Verb::Elect => holding::elect(call).await,
+        Verb::Export => archive::export(call).await,
+        Verb::Find => inspect::find(call).await,
+        Verb::Import => archive::import(call).await,
+        Verb::Lock => holding::lock(call).await,
+        Verb::Mv => moving::mv(call).await,
+        Verb::Tree => inspect::tree(call).await,
         Verb::Config => ensemble::config(call).await,
         Verb::Create => writing::create(call).await,
         Verb::DelQuota => quota::delete(call).await,
@@ -37,7 +47,5 @@ pub(super) async fn run(verb: Verb, call: &Call<'_>) -> Result<(), Failure> {
         Verb::WhoAmI => ensemble::who_am_i(call).await,
         // The shell has done these.
         Verb::Connect | Verb::Help | Verb::History | Verb::PrintWatches | Verb::Quit | Verb::Redo => Ok(()),
-        _ => todo_verb(),
     }
 }
-fn todo_verb() -> Result<(), Failure> { Ok(()) }

@@ -37,7 +37,8 @@ pub(super) async fn config(call: &Call<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The version, and where clients find the servers, in the order of their ids.
+/// The version, and where clients find the servers, in the order of their ids; nothing for a server that does
+/// not say it.
 fn client_string(config: &str) -> String {
     let field = |line: &'_ str| {
         line.split_once('=').map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
@@ -47,7 +48,7 @@ fn client_string(config: &str) -> String {
     let mut servers: Vec<(u64, String)> = fields
         .iter()
         .filter_map(|(key, value)| Some((key.strip_prefix("server.")?.parse().ok()?, value)))
-        .filter_map(|(id, value): (u64, &String)| Some((id, client_address(value)?)))
+        .map(|(id, value): (u64, &String)| (id, client_address(value).unwrap_or_default()))
         .collect();
     servers.sort();
     let servers: Vec<_> = servers.into_iter().map(|(_, address)| address).collect();
@@ -110,7 +111,11 @@ fn reconfig_request(call: &Call<'_>) -> Result<ReconfigRequest, Failure> {
 /// What a file says about members; other keys are not for a server to change its members.
 fn members_in(file: &Path) -> Result<String, Failure> {
     let wrong = |why: String| Failure::new(format!("Error processing {}{why}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|why| wrong(format!(": {why}")))?;
+    let text = std::fs::read_to_string(file).map_err(|why| {
+        let why = why.to_string();
+        let why = why.rsplit_once(" (os error").map_or(&*why, |(why, _)| why);
+        wrong(format!("{} ({why})", file.display()))
+    })?;
     let mut members = String::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '!'])) {
         let key = line.split(['=', ':']).next().unwrap_or_default().trim();
@@ -169,7 +174,7 @@ mod tests {
     fn where_clients_find_the_servers() {
         let config = "server.10=c:1:2:observer;2183\nserver.1=a:1:2:participant;0.0.0.0:2181\n\
                       server.2=b:1:2:participant;[::1]:2182\nserver.3=d:1:2:participant\nversion=10000000a";
-        assert_eq!(client_string(config), "10000000a 0.0.0.0:2181,::1:2182,0.0.0.0:2183");
+        assert_eq!(client_string(config), "10000000a 0.0.0.0:2181,::1:2182,,0.0.0.0:2183");
         assert_eq!(client_string(""), " ");
     }
 

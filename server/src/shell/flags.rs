@@ -13,6 +13,14 @@ pub(super) struct Flag {
     pub(super) about: &'static str,
 }
 
+impl Flag {
+    /// The flag with its dashes.
+    pub(super) fn typed(&self) -> String {
+        let dashes = if self.name.contains('-') { "--" } else { "-" };
+        format!("{dashes}{}", self.name)
+    }
+}
+
 /// A flag without a value.
 pub(super) const fn switch(name: &'static str, about: &'static str) -> Flag {
     Flag { name, takes_value: false, about }
@@ -227,10 +235,7 @@ fn unquoted(word: &str) -> &str {
 
 /// The flags one below the other, each line ended.
 pub(super) fn table(known: &[Flag]) -> String {
-    let dash = |flag: &Flag| if flag.name.len() > 1 && flag.name.contains('-') { "--" } else { "-" };
-    let left = |flag: &Flag| {
-        format!(" {}{}{}", dash(flag), flag.name, if flag.takes_value { " <arg>" } else { "" })
-    };
+    let left = |flag: &Flag| format!(" {}{}", flag.typed(), if flag.takes_value { " <arg>" } else { "" });
     let mut sorted: Vec<_> = known.to_vec();
     sorted.sort_by_key(|flag| flag.name.to_lowercase());
     let width = sorted.iter().map(|flag| left(flag).len()).max().unwrap_or(0);

@@ -46,7 +46,7 @@ mod tests {
             ("set /a \"two words\"", &["set", "/a", "two words"]),
             ("set /a 'it is \"so\"'", &["set", "/a", "it is \"so\""]),
             ("set /a ''", &["set", "/a", ""]),
-            ("set /a a\"b c\"", &["set", "/a", "a\"b", "c"]),
+            ("set /a a\"b c\"", &["set", "/a", "a\"b", "c\""]),
             ("set /a \"open end", &["set", "/a", "open", "end"]),
             ("a'b''c", &["a'b''c"]),
             ("'a''b'", &["a", "b"]),

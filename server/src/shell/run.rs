@@ -6,6 +6,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::args::{Settings, ShellArgs};
 use super::failure::Failure;
+use super::interactive;
 use super::printer::Printer;
 use super::shell::Shell;
 use crate::error::{EXIT_UNEXPECTED, EXIT_USAGE, Error, system};
@@ -49,10 +50,17 @@ fn start(runtime: &Runtime, settings: Settings, words: Vec<String>, printer: &Pr
     };
     if words.is_empty() {
         printer.line("Welcome to ZooKeeper!");
-        printer.line("JLine support is disabled");
-        script(runtime, &mut shell, printer)?;
+        if is_interactive() {
+            printer.line("`help` lists the commands. Tab completes, Ctrl-R searches the history.");
+            runtime.block_on(shell.session().settle());
+            interactive::run(runtime, &mut shell, printer)?;
+        } else {
+            printer.line("JLine support is disabled");
+            shell.reads_a_script();
+            script(runtime, &mut shell, printer)?;
+        }
     } else {
-        runtime.block_on(shell.run(words));
+        runtime.block_on(shell.run_or_interrupt(words));
     }
     if !shell.is_over() || printer.closed() {
         runtime.block_on(shell.end());
@@ -86,6 +94,6 @@ fn script(runtime: &Runtime, shell: &mut Shell, printer: &Printer) -> Result<(),
 }
 
 /// Whether a person types: then there is a line to edit.
-pub(super) fn is_interactive() -> bool {
+fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }

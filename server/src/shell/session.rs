@@ -20,6 +20,9 @@ use super::show;
 /// How long closing may take: the servers expire what is left.
 const CLOSING: Duration = Duration::from_secs(2);
 
+/// How long a prompt waits for the first connection.
+const SETTLING: Duration = Duration::from_millis(500);
+
 /// A session, whatever has become of it.
 pub(super) struct Session {
     client: Client,
@@ -79,6 +82,12 @@ impl Session {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Failure::code(ErrorCode::ConnectionLoss, None)),
         }
+    }
+
+    /// Wait a moment for the first connection: then the prompt says what is so.
+    pub(super) async fn settle(&self) {
+        // Without one, the prompt says that.
+        let _ = self.wait(SETTLING).await;
     }
 
     /// What ZooKeeper's client calls the state.

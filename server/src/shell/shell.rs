@@ -16,6 +16,9 @@ use super::{dispatch, help, line, reading, show};
 /// How many commands `history` prints.
 const SHOWN: usize = 10;
 
+/// The exit code of a command that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
 /// What a shell remembers.
 pub(super) struct Shell {
     settings: Settings,
@@ -28,6 +31,7 @@ pub(super) struct Shell {
     count: usize,
     exit: u8,
     quits: bool,
+    script: bool,
 }
 
 impl Shell {
@@ -49,6 +53,7 @@ impl Shell {
             count: 0,
             exit: 0,
             quits: false,
+            script: false,
         })
     }
 
@@ -68,6 +73,11 @@ impl Shell {
 
     pub(super) fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// Standard input has the commands.
+    pub(super) fn reads_a_script(&mut self) {
+        self.script = true;
     }
 
     /// Close the session without a word.
@@ -93,15 +103,46 @@ impl Shell {
         self.exit = failure.exit_code();
     }
 
-    /// A command that was cancelled.
-    pub(super) fn cancelled(&mut self) {
-        self.count += 1;
-        self.exit = 130;
+    /// A line of a person, who may interrupt the command with Ctrl-C.
+    pub(super) async fn line_or_interrupt(&mut self, text: &str) {
+        if minds_interrupts(line::words(text).first()) {
+            return self.line(text).await;
+        }
+        let number = self.count;
+        let wanted = self.events.are_wanted();
+        tokio::select! {
+            () = self.line(text) => return,
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        self.interrupted(wanted);
+        self.count = number + 1;
+    }
+
+    /// A command of the command line, which Ctrl-C ends.
+    pub(super) async fn run_or_interrupt(&mut self, words: Vec<String>) {
+        if minds_interrupts(words.first()) {
+            return self.run(words).await;
+        }
+        let wanted = self.events.are_wanted();
+        tokio::select! {
+            () = self.run(words) => return,
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        self.interrupted(wanted);
+    }
+
+    /// The command is over without an end; what it had changed in the shell is as before.
+    fn interrupted(&mut self, events_wanted: bool) {
+        self.events.want(events_wanted);
+        self.exit = INTERRUPTED;
+        self.printer.flush();
     }
 
     /// Carry out a command, and print why it failed.
     pub(super) async fn run(&mut self, words: Vec<String>) {
-        self.exit = match self.carry_out(words.clone()).await {
+        self.exit = match self.carry_out(words).await {
+            // The exit code of a shell is that of the command before.
+            Ok(()) if self.quits => self.exit,
             Ok(()) => 0,
             Err((failure, printer)) => {
                 printer.failure(&failure);
@@ -147,7 +188,7 @@ impl Shell {
     /// Commands that need a session.
     async fn ask(&self, command: &Command, words: &[String], printer: &Printer) -> Result<(), Failure> {
         let parsed = self.parse(command, &words[1..], printer)?;
-        let call = Call { session: &self.session, out: printer, events: &self.events, parsed: &parsed };
+        let call = Call { session: &self.session, out: printer, events: &self.events, parsed: &parsed, script: self.script };
         dispatch::run(command.verb, &call).await
     }
 
@@ -208,6 +249,12 @@ impl Shell {
         self.host = host;
         Ok(())
     }
+}
+
+/// Whether a command ends in an orderly way when it is interrupted.
+fn minds_interrupts(name: Option<&String>) -> bool {
+    let verb = name.and_then(|name| commands::find(name)).map(|command| command.verb);
+    matches!(verb, Some(Verb::Lock | Verb::Elect | Verb::Edit))
 }
 
 async fn connect(settings: &Settings, host: &str, events: &Events) -> Result<Session, Failure> {

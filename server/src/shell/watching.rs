@@ -126,8 +126,7 @@ pub(super) fn one_line(data: &[u8]) -> String {
     let mut line: String =
         text.chars().map(|c| if matches!(c, '\n' | '\t') { ' ' } else { c }).take(SHOWN + 1).collect();
     if line.chars().count() > SHOWN {
-        line.pop();
-        line.push('…');
+        line = line.chars().take(SHOWN - 1).chain(['…']).collect();
     }
     line
 }

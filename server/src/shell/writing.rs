@@ -132,6 +132,10 @@ pub(super) async fn set_acl(call: &Call<'_>) -> Result<(), Failure> {
     let path = call.arg(0);
     let acl = read_acl(call, call.arg(1));
     let version = call.number("v", ANY)?;
+    if acl.is_empty() && !call.parsed.has("R") {
+        paths::check(path)?;
+        return Err(Failure::code(ErrorCode::InvalidAcl, None));
+    }
     if !call.parsed.has("R") {
         let stat = call.set_acl(path, acl, version).await?;
         if call.parsed.has("s") {
@@ -156,7 +160,12 @@ pub(super) async fn set_acl(call: &Call<'_>) -> Result<(), Failure> {
 
 /// One of many: a failure is printed, and does not end it.
 async fn set_one(call: &Call<'_>, path: &str, acl: &[Acl], version: i32) {
-    match call.set_acl(path, acl.to_vec(), version).await {
+    let set = if acl.is_empty() {
+        Err(Failure::code(ErrorCode::InvalidAcl, None))
+    } else {
+        call.set_acl(path, acl.to_vec(), version).await
+    };
+    match set {
         Ok(stat) => call.out.value(&json!({ "path": path, "stat": values::stat(&stat) })),
         Err(failure) => {
             call.out.text(&failure.keeper_text());
