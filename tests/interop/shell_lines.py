@@ -366,7 +366,10 @@ def answers(shell, laboratory, arguments, lines=None):
                 events.append(comparable(line))
         elif line and line != "WATCHER::":
             printed.append(comparable(line))
-    # The top of ZooKeeper's tree is listed in any order.
+    # Who somebody is stands in any order.
+    identities = [i for i, line in enumerate(printed) if re.match(r"(ip|digest): ", line)]
+    for i, line in zip(identities, sorted(printed[i] for i in identities)):
+        printed[i] = line
     errors = [comparable(line) for line in done.stderr.splitlines()]
     return [*printed, "standard error:", *errors, "events:", *sorted(events), f"ends with {done.returncode}"]
 

@@ -75,8 +75,9 @@ fn read(words: &[String]) -> Result<(Settings, Vec<String>), Failure> {
         let Some(flag) = word.strip_prefix('-') else {
             return Ok((settings, std::iter::once(word).chain(words).cloned().collect()));
         };
-        let mut value =
-            || words.next().ok_or_else(|| Failure::new(format!("Error: no argument found for option {word}")));
+        let mut value = || {
+            words.next().ok_or_else(|| Failure::new(format!("Error: no argument found for option {word}")))
+        };
         match flag.strip_prefix('-').unwrap_or(flag) {
             "server" => settings.server.clone_from(value()?),
             "timeout" => settings.timeout = Duration::from_millis(number(word, value()?, i32::MAX)?),
@@ -166,7 +167,10 @@ mod tests {
             parsed(&["-client-configuration", file.to_str().unwrap()]).map(|(settings, _)| settings)
         };
         let settings = with("# c\njute.maxbuffer = 4096\nzookeeper.request.timeout=50\nother=1\n").unwrap();
-        assert_eq!((settings.max_buffer, settings.request_timeout), (Some(4096), Some(Duration::from_millis(50))));
+        assert_eq!(
+            (settings.max_buffer, settings.request_timeout),
+            (Some(4096), Some(Duration::from_millis(50)))
+        );
         assert_eq!(settings.warnings.len(), 1);
         assert!(with("zookeeper.client.secure=true").unwrap_err().contains("asks for TLS"));
     }

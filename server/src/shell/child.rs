@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::failure::Failure;
+use super::orderly::Orderly;
 use super::show;
 
 /// How long a command has to end after SIGTERM, before it is killed.
@@ -37,12 +37,15 @@ pub(super) struct Terms<'a> {
 ///
 /// # Errors
 /// The command cannot be started.
-pub(super) async fn run(terms: &Terms<'_>, lost: impl Future<Output = ()>) -> Result<Ended, Failure> {
+pub(super) async fn run(
+    terms: &Terms<'_>,
+    signals: &mut Orderly,
+    lost: impl Future<Output = ()>,
+) -> Result<Ended, Failure> {
     let Some((program, args)) = terms.words.split_first() else {
         return Err(Failure::new("no command is named"));
     };
     let cannot = |why: std::io::Error| Failure::new(format!("{}: {why}", show::name(program)));
-    let mut terminated = signal(SignalKind::terminate()).map_err(cannot)?;
     let mut child = Command::new(program)
         .args(args)
         .envs(terms.environment.iter().map(|(name, value)| (name, value)))
@@ -54,8 +57,7 @@ pub(super) async fn run(terms: &Terms<'_>, lost: impl Future<Output = ()>) -> Re
         status = child.wait() => return status.map(|status| Ended::Exit(code(status))).map_err(cannot),
         () = lost => Ended::Lost,
         // The command has got it too, if it came from the terminal.
-        _ = tokio::signal::ctrl_c() => Ended::Interrupted,
-        _ = terminated.recv() => Ended::Interrupted,
+        () = signals.interrupted() => Ended::Interrupted,
     };
     stop(&mut child).await;
     Ok(stopped)
@@ -81,8 +83,11 @@ fn code(status: ExitStatus) -> u8 {
 mod tests {
     use super::*;
 
-    fn runtime() -> tokio::runtime::Runtime {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    fn run_to_end(words: &[String], lost: impl Future<Output = ()>) -> Result<Ended, Failure> {
+        let environment = [("QUORATE_TOKEN", "7".to_owned())];
+        let terms = Terms { words, environment: &environment, reads_input: false };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async { run(&terms, &mut Orderly::begin(false).unwrap(), lost).await })
     }
 
     fn words(text: &str) -> Vec<String> {
@@ -91,27 +96,20 @@ mod tests {
 
     #[test]
     fn a_command_has_its_own_exit_code() {
-        let environment = [("QUORATE_TOKEN", "7".to_owned())];
         for (text, expected) in [("exit $QUORATE_TOKEN", 7), ("kill -9 $$", 137), ("cat", 0)] {
-            let words = words(text);
-            let terms = Terms { words: &words, environment: &environment, reads_input: false };
-            let ended = runtime().block_on(run(&terms, std::future::pending())).unwrap();
+            let ended = run_to_end(&words(text), std::future::pending()).unwrap();
             assert_eq!(ended, Ended::Exit(expected), "{text}");
         }
     }
 
     #[test]
     fn a_command_is_stopped_when_what_it_needs_is_lost() {
-        let words = words("exec sleep 1000");
-        let terms = Terms { words: &words, environment: &[], reads_input: false };
-        assert_eq!(runtime().block_on(run(&terms, std::future::ready(()))).unwrap(), Ended::Lost);
+        assert_eq!(run_to_end(&words("exec sleep 1000"), std::future::ready(())).unwrap(), Ended::Lost);
     }
 
     #[test]
     fn a_command_that_does_not_exist_is_named() {
-        let words = ["/no/such/program".to_owned()];
-        let terms = Terms { words: &words, environment: &[], reads_input: false };
-        let failure = runtime().block_on(run(&terms, std::future::pending())).unwrap_err();
+        let failure = run_to_end(&["/no/such/program".to_owned()], std::future::pending()).unwrap_err();
         assert!(failure.text().starts_with("/no/such/program: "), "{failure:?}");
     }
 }

@@ -146,10 +146,18 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::new(Verb::AddAuth, "addauth", "scheme auth", "Proves an identity, now and after reconnects.")
         .needs(1),
     Command::new(Verb::Close, "close", "", "Closes the session.").one_of(Choice::Unread, &[]),
-    Command::new(Verb::Config, "config", "[-c] [-w] [-s]", "Prints the members of the ensemble.")
-        .flags(&[STATS, WATCH, switch("c", "client connection string")]),
-    Command::new(Verb::Connect, "connect", "host:port", "Begins a new session, with these servers or the same.")
-        .one_of(Choice::Unread, &[]),
+    Command::new(Verb::Config, "config", "[-c] [-w] [-s]", "Prints the members of the ensemble.").flags(&[
+        STATS,
+        WATCH,
+        switch("c", "client connection string"),
+    ]),
+    Command::new(
+        Verb::Connect,
+        "connect",
+        "host:port",
+        "Begins a new session, with these servers or the same.",
+    )
+    .one_of(Choice::Unread, &[]),
     Command::new(
         Verb::Cp,
         "cp",
@@ -223,15 +231,20 @@ pub(super) const COMMANDS: &[Command] = &[
     )
     .own()
     .needs(1),
-    Command::new(Verb::Find, "find", "[-name glob] [-data text] [-e] [-L levels] path", "Lists znodes that match.")
-        .own()
-        .flags(&[
-            value("name", "Names that match: * is any text, ? any character"),
-            value("data", "Data that contains this"),
-            switch("e", "Ephemeral znodes only"),
-            value("L", "How many levels to look at"),
-        ])
-        .needs(1),
+    Command::new(
+        Verb::Find,
+        "find",
+        "[-name glob] [-data text] [-e] [-L levels] path",
+        "Lists znodes that match.",
+    )
+    .own()
+    .flags(&[
+        value("name", "Names that match: * is any text, ? any character"),
+        value("data", "Data that contains this"),
+        switch("e", "Ephemeral znodes only"),
+        value("L", "How many levels to look at"),
+    ])
+    .needs(1),
     Command::new(Verb::Get, "get", "[-s] [-w] [-b] [-x] path", "Prints the data of a znode.")
         .flags(&[
             switch("s", "Print znode stats additionally"),
@@ -256,7 +269,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "Lists the session's ephemeral znodes whose paths begin with this.",
     ),
     Command::new(Verb::Help, "help", "[command]", "Lists the commands, or explains one.").own(),
-    Command::new(Verb::History, "history", "", "Prints the last eleven commands.").one_of(Choice::Unread, &[]),
+    Command::new(Verb::History, "history", "", "Prints the last eleven commands.")
+        .one_of(Choice::Unread, &[]),
     Command::new(
         Verb::Import,
         "import",
@@ -294,7 +308,8 @@ pub(super) const COMMANDS: &[Command] = &[
     .needs(2),
     Command::new(Verb::PrintWatches, "printwatches", "on|off", "Says whether events are printed.")
         .one_of(Choice::Unread, &[]),
-    Command::new(Verb::Quit, "quit", "", "Closes the session and ends the shell.").one_of(Choice::Unread, &[]),
+    Command::new(Verb::Quit, "quit", "", "Closes the session and ends the shell.")
+        .one_of(Choice::Unread, &[]),
     Command::new(
         Verb::Reconfig,
         "reconfig",
@@ -377,8 +392,7 @@ pub(super) fn find(name: &str) -> Option<&'static Command> {
 
 /// What ZooKeeper's shell prints when it does not know a command, each line ended.
 pub(super) fn listing() -> String {
-    let mut text =
-        "ZooKeeper -server host:port -client-configuration properties-file cmd args\n".to_owned();
+    let mut text = "ZooKeeper -server host:port -client-configuration properties-file cmd args\n".to_owned();
     for command in COMMANDS.iter().filter(|command| command.origin == Origin::ZooKeeper) {
         text.push_str(&format!("\t{} {}\n", command.name, command.usage));
     }

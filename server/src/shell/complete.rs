@@ -30,7 +30,8 @@ enum Wanted {
 fn wanted(text: &str) -> (usize, Wanted) {
     let (start, before) = line::last_word(text);
     let word = &text[start..];
-    let beginning = |all: Vec<String>| Wanted::Words(all.into_iter().filter(|one| one.starts_with(word)).collect());
+    let beginning =
+        |all: Vec<String>| Wanted::Words(all.into_iter().filter(|one| one.starts_with(word)).collect());
     let names = || COMMANDS.iter().map(|command| command.name.to_owned()).collect();
     let Some(name) = before.first() else { return (start, beginning(names())) };
     let Some(command) = commands::find(name) else { return (start, Wanted::Nothing) };
@@ -110,7 +111,10 @@ impl Completer for Completion {
             Wanted::Words(words) => {
                 // The only word that fits is followed by another one.
                 let end = if words.len() == 1 { " " } else { "" };
-                words.into_iter().map(|word| Pair { replacement: format!("{word}{end}"), display: word }).collect()
+                words
+                    .into_iter()
+                    .map(|word| Pair { replacement: format!("{word}{end}"), display: word })
+                    .collect()
             }
         };
         Ok((start, found))

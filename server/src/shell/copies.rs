@@ -2,8 +2,7 @@
 
 use bytes::Bytes;
 use quorate_client::{Acl, CreateMode, ErrorCode, Request, Response};
-use quorate_core::tree::owner::Owner;
-use quorate_core::wire::client::{CreateRequest, CreateTtlRequest, MultiOp};
+use quorate_core::wire::client::{CreateRequest, MultiOp};
 use serde_json::json;
 
 use super::call::{ANY, Call};
@@ -17,7 +16,7 @@ const BATCH: (usize, usize) = (100, 512 << 10);
 /// What servers keep for themselves.
 const SYSTEM: &str = "/zookeeper";
 
-/// A znode without its place.
+/// A znode without its place. That it is a container, or has a time to live, is nothing that servers tell.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Carried {
     /// The path below the top of the subtree; empty for the top itself.
@@ -26,16 +25,6 @@ pub(super) struct Carried {
     pub(super) acl: Vec<Acl>,
     /// The version of the data when it was read.
     pub(super) version: i32,
-    pub(super) kind: Kind,
-}
-
-/// What may become of a znode by itself.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
-    Persistent,
-    Container,
-    /// Goes after so many ms without children and changes.
-    Ttl(i64),
 }
 
 /// A subtree that was read.
@@ -57,15 +46,10 @@ pub(super) async fn read(call: &Call<'_>, top: &str) -> Result<Subtree, Failure>
         if paths::is_at_or_below(&node.path, SYSTEM) && !paths::is_at_or_below(top, SYSTEM) {
             continue;
         }
-        let kind = match Owner::from_raw(node.stat.ephemeral_owner, true) {
-            Owner::Nobody => Kind::Persistent,
-            Owner::Container => Kind::Container,
-            Owner::Ttl(ms) => Kind::Ttl(ms),
-            Owner::Session(_) => {
-                subtree.ephemerals.push(node.path);
-                continue;
-            }
-        };
+        if node.stat.ephemeral_owner != 0 {
+            subtree.ephemerals.push(node.path);
+            continue;
+        }
         let read = async { Ok((call.content(&node.path, false).await?, call.acl(&node.path).await?.0)) };
         let (content, acl) = match read.await {
             Err(failure) if node.depth > 0 && Failure::is(&failure, ErrorCode::NoNode) => continue,
@@ -78,7 +62,6 @@ pub(super) async fn read(call: &Call<'_>, top: &str) -> Result<Subtree, Failure>
             data: content.data,
             acl,
             version: content.stat.version,
-            kind,
         });
     }
     Ok(subtree)
@@ -96,19 +79,7 @@ impl Carried {
     /// The part of a transaction that creates it.
     pub(super) fn create(&self, top: &str) -> MultiOp {
         let (path, data, acl) = (self.path(top), self.data.clone(), self.acl.clone());
-        let of = |mode: CreateMode| mode.to_i32();
-        match self.kind {
-            Kind::Persistent => {
-                MultiOp::Create(CreateRequest { path, data, acl, flags: of(CreateMode::Persistent) })
-            }
-            Kind::Container => {
-                MultiOp::CreateContainer(CreateRequest { path, data, acl, flags: of(CreateMode::Container) })
-            }
-            Kind::Ttl(ttl) => {
-                let flags = of(CreateMode::PersistentWithTtl);
-                MultiOp::CreateTtl(CreateTtlRequest { path, data, acl, flags, ttl })
-            }
-        }
+        MultiOp::Create(CreateRequest { path, data, acl, flags: CreateMode::Persistent.to_i32() })
     }
 
     fn len(&self, top: &str) -> usize {
@@ -146,7 +117,9 @@ pub(super) async fn write(
     let existing = existing(call, znodes, top).await?;
     if !how.replace
         && let Some(i) = existing.iter().position(|exists| *exists)
-        && !(top == "/" && znodes[i].below.is_empty() && existing.iter().filter(|exists| **exists).count() == 1)
+        && !(top == "/"
+            && znodes[i].below.is_empty()
+            && existing.iter().filter(|exists| **exists).count() == 1)
     {
         let path = znodes[i].path(top);
         let failure = Failure::code(ErrorCode::NodeExists, Some(&path));
@@ -245,7 +218,7 @@ mod tests {
 
     fn carried(below: &str) -> Carried {
         let (data, acl) = (Some(Bytes::from_static(b"x")), vec![Acl::open()]);
-        Carried { below: below.to_owned(), data, acl, version: 0, kind: Kind::Persistent }
+        Carried { below: below.to_owned(), data, acl, version: 0 }
     }
 
     #[test]

@@ -105,7 +105,12 @@ fn reconfig_request(call: &Call<'_>) -> Result<ReconfigRequest, Failure> {
         Some(file) => Some(members_in(Path::new(file))?),
         None => lower("members"),
     };
-    Ok(ReconfigRequest { joining_servers: lower("add"), leaving_servers: lower("remove"), new_members, cur_config_id })
+    Ok(ReconfigRequest {
+        joining_servers: lower("add"),
+        leaving_servers: lower("remove"),
+        new_members,
+        cur_config_id,
+    })
 }
 
 /// What a file says about members; other keys are not for a server to change its members.
@@ -119,7 +124,8 @@ fn members_in(file: &Path) -> Result<String, Failure> {
     let mut members = String::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '!'])) {
         let key = line.split(['=', ':']).next().unwrap_or_default().trim();
-        if !(["server.", "group.", "weight."].iter().any(|start| key.starts_with(start)) || key == "version") {
+        if !(["server.", "group.", "weight."].iter().any(|start| key.starts_with(start)) || key == "version")
+        {
             return Err(wrong(format!(": {key} is not about members")));
         }
         members.push_str(line);

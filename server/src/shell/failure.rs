@@ -51,9 +51,7 @@ impl Failure {
                     None => Failure::new(message(&format!("Unknown error {code}"), path)),
                 }
             }
-            ErrorKind::Refused(Refusal::Over(End::Expired)) => {
-                Failure::code(ErrorCode::SessionExpired, path)
-            }
+            ErrorKind::Refused(Refusal::Over(End::Expired)) => Failure::code(ErrorCode::SessionExpired, path),
             ErrorKind::Refused(Refusal::Over(End::AuthFailed)) => Failure::code(ErrorCode::AuthFailed, path),
             ErrorKind::ConnectionLost | ErrorKind::Refused(Refusal::GivenUp | Refusal::Over(_)) => {
                 Failure::code(ErrorCode::ConnectionLoss, path)
@@ -114,10 +112,12 @@ fn text_of(code: ErrorCode, path: Option<&str>) -> String {
         ErrorCode::ReconfigInProgress => {
             "Another reconfiguration is in progress -- concurrent reconfigs not supported (yet)".to_owned()
         }
-        ErrorCode::NewConfigNoQuorum => "No quorum of new config is connected and up-to-date with the leader \
+        ErrorCode::NewConfigNoQuorum => {
+            "No quorum of new config is connected and up-to-date with the leader \
                                          of last commmitted config - try invoking reconfiguration after new \
                                          servers are connected and synced"
-            .to_owned(),
+                .to_owned()
+        }
         code => keeper_message(code, path),
     }
 }

@@ -124,7 +124,8 @@ impl Reader<'_> {
         let Some(rest) = word.strip_prefix('-') else { return true };
         let name = rest.split('=').next().unwrap_or_default();
         let first = name.chars().next().map(String::from).unwrap_or_default();
-        let is_flag = self.known(name.trim_start_matches('-')).is_some() && (self.long || !name.starts_with('-'))
+        let is_flag = self.known(name.trim_start_matches('-')).is_some()
+            && (self.long || !name.starts_with('-'))
             || self.known(&first).is_some();
         !is_flag || word.parse::<f64>().is_ok()
     }
@@ -217,7 +218,8 @@ impl Reader<'_> {
     fn end(self) -> Result<Parsed, Failure> {
         self.no_value_missing()?;
         if self.choice == Choice::One && self.parsed.flags.is_empty() {
-            let all: Vec<_> = self.known.iter().map(|flag| format!("-{} {}", flag.name, flag.about)).collect();
+            let all: Vec<_> =
+                self.known.iter().map(|flag| format!("-{} {}", flag.name, flag.about)).collect();
             let text = format!("Missing required option: [{}]", all.join(", "));
             return Err(refused("MissingOptionException", &text));
         }
@@ -247,12 +249,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const CREATE: &[Flag] = &[
-        switch("e", "ephemeral"),
-        switch("s", "sequential"),
-        switch("c", "container"),
-        value("t", "ttl"),
-    ];
+    const CREATE: &[Flag] =
+        &[switch("e", "ephemeral"), switch("s", "sequential"), switch("c", "container"), value("t", "ttl")];
 
     fn parsed(words: &str) -> Result<Parsed, String> {
         let words: Vec<_> = words.split_whitespace().map(str::to_owned).collect();
@@ -296,7 +294,9 @@ mod tests {
         let group = [switch("n", "count"), switch("b", "bytes")];
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let both = read(&group, Choice::AtMostOne, false, &words(&["-n", "-b"])).unwrap_err();
-        assert!(both.text().ends_with("The option 'b' was specified but an option from this group has already been selected: 'n'"));
+        assert!(both.text().ends_with(
+            "The option 'b' was specified but an option from this group has already been selected: 'n'"
+        ));
         let none = read(&group, Choice::One, false, &[]).unwrap_err();
         assert!(none.text().ends_with("Missing required option: [-n count, -b bytes]"));
     }

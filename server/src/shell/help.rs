@@ -48,6 +48,22 @@ fn fitting(sentence: &str, width: usize) -> String {
     format!("{}…", words.trim_end_matches([',', ':']))
 }
 
+/// The commands as a table for the guide.
+#[cfg(test)]
+pub(crate) fn reference() -> String {
+    let mut text = String::new();
+    for (title, origin) in [("ZooKeeper's", Origin::ZooKeeper), ("Quorate's own", Origin::Quorate)] {
+        text.push_str(&format!("| {title} command | does |\n|---|---|\n"));
+        for command in COMMANDS.iter().filter(|command| command.origin == origin) {
+            let usage = command.usage.split(" #").next().unwrap_or_default();
+            let typed = format!("{} {usage}", command.name).trim().replace('|', "\\|");
+            text.push_str(&format!("| `{typed}` | {} |\n", command.about));
+        }
+        text.push('\n');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

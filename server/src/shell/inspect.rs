@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use quorate_core::tree::owner::Owner;
 use serde_json::json;
 
 use super::call::Call;
@@ -18,7 +17,8 @@ pub(super) async fn tree(call: &Call<'_>) -> Result<(), Failure> {
     let found = walk(call, call.arg(0), levels, Unreadable::Said).await?;
     if call.out.is_json() {
         for node in &found {
-            call.out.value(&json!({ "path": node.path, "depth": node.depth, "stat": values::stat(&node.stat) }));
+            call.out
+                .value(&json!({ "path": node.path, "depth": node.depth, "stat": values::stat(&node.stat) }));
         }
     } else {
         draw(&found).iter().for_each(|line| call.out.line(line));
@@ -47,20 +47,15 @@ fn draw(found: &[Found]) -> Vec<String> {
     while let Some((node, front, is_last)) = waiting.pop() {
         let (branch, below) = if is_last { ("└── ", "    ") } else { ("├── ", "│   ") };
         let name = show::name(paths::base_name(&node.path));
-        lines.push(format!("{front}{branch}{name}{}", kind(node.stat.ephemeral_owner)));
+        lines.push(format!("{front}{branch}{name}{}", owner(node.stat.ephemeral_owner)));
         push(&mut waiting, &node.path, &format!("{front}{below}"));
     }
     lines
 }
 
-/// What is said of a znode that goes by itself.
-fn kind(owner: i64) -> String {
-    match Owner::from_raw(owner, true) {
-        Owner::Nobody => String::new(),
-        Owner::Session(session) => format!("  (ephemeral, session 0x{:x})", session.0),
-        Owner::Container => "  (container)".to_owned(),
-        Owner::Ttl(ms) => format!("  (TTL {ms} ms)"),
-    }
+/// What is said of a znode that goes with its session.
+fn owner(session: i64) -> String {
+    if session == 0 { String::new() } else { format!("  (ephemeral, session 0x{session:x})") }
 }
 
 pub(super) async fn find(call: &Call<'_>) -> Result<(), Failure> {
@@ -70,8 +65,7 @@ pub(super) async fn find(call: &Call<'_>) -> Result<(), Failure> {
         if call.out.closed() {
             break;
         }
-        let is_ephemeral = matches!(Owner::from_raw(node.stat.ephemeral_owner, true), Owner::Session(_));
-        if (call.parsed.has("e") && !is_ephemeral)
+        if (call.parsed.has("e") && node.stat.ephemeral_owner == 0)
             || name.is_some_and(|name| !matches(name, paths::base_name(&node.path)))
         {
             continue;
@@ -199,7 +193,14 @@ mod tests {
 
     #[test]
     fn a_tree_is_drawn_with_its_branches() {
-        let nodes = found(&[("/", 0, 0), ("/a", 1, 0), ("/b", 1, 0), ("/a/x", 2, 0), ("/a/y", 2, 0), ("/a/x/1", 3, 0)]);
+        let nodes = found(&[
+            ("/", 0, 0),
+            ("/a", 1, 0),
+            ("/b", 1, 0),
+            ("/a/x", 2, 0),
+            ("/a/y", 2, 0),
+            ("/a/x/1", 3, 0),
+        ]);
         let lines = ["/", "├── a", "│   ├── x", "│   │   └── 1", "│   └── y", "└── b"];
         assert_eq!(draw(&nodes), lines);
         assert_eq!(draw(&found(&[("/a", 0, 0), ("/a/b", 1, 0)])), ["/a", "└── b"]);

@@ -29,6 +29,8 @@ pub(super) fn run(runtime: &Runtime, shell: &mut Shell, printer: &Printer) -> Re
         .map_err(unusable)?
         .history_ignore_space(true)
         .completion_type(rustyline::CompletionType::List)
+        // Lines that are pasted are lines that are typed.
+        .bracketed_paste(false)
         .build();
     let mut editor: Editor<Completion, FileHistory> = Editor::with_config(config).map_err(unusable)?;
     editor.set_helper(Some(Completion::new(runtime.handle().clone(), shell.session().client().clone())));

@@ -8,7 +8,7 @@
 //! | `interactive`, `complete` | a person's line editor, and what Tab completes |
 //! | `reading`, `writing`, `quota`, `ensemble`, `watching` | ZooKeeper's commands |
 //! | `inspect`, `moving`, `archive`, `edit`, `holding`, `help` | this shell's own commands |
-//! | `walk`, `subtree`, `copies`, `child`, `progress` | what these are made of |
+//! | `walk`, `subtree`, `copies`, `child`, `orderly`, `progress` | what these are made of |
 //! | `session`, `printer` | the connection and its events, everything that is printed |
 //! | `show`, `values`, `acl`, `paths`, `failure` | texts for people, values for programs |
 
@@ -31,6 +31,7 @@ mod inspect;
 mod interactive;
 mod line;
 mod moving;
+mod orderly;
 mod paths;
 mod printer;
 mod progress;
@@ -48,4 +49,6 @@ mod watching;
 mod writing;
 
 pub(crate) use args::ShellArgs;
+#[cfg(test)]
+pub(crate) use help::reference;
 pub(crate) use run::run;

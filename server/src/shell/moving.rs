@@ -103,22 +103,17 @@ fn move_parts(subtree: &Subtree, from: &str, to: &str) -> (Vec<MultiOp>, Vec<Str
 
 #[cfg(test)]
 mod tests {
-    use super::super::copies::{Carried, Kind};
+    use super::super::copies::Carried;
     use super::*;
 
     #[test]
     fn what_is_moved_is_created_from_above_and_deleted_from_below() {
-        let carried = |below: &str, version| Carried {
-            below: below.to_owned(),
-            data: None,
-            acl: Vec::new(),
-            version,
-            kind: Kind::Container,
-        };
+        let carried =
+            |below: &str, version| Carried { below: below.to_owned(), data: None, acl: Vec::new(), version };
         let znodes = vec![carried("", 3), carried("/x", 5)];
         let (parts, paths) = move_parts(&Subtree { znodes, ephemerals: Vec::new() }, "/a", "/b");
         assert_eq!(paths, ["/b", "/b/x", "/a/x", "/a"]);
-        assert!(matches!(&parts[0], MultiOp::CreateContainer(r) if r.path == "/b"));
+        assert!(matches!(&parts[0], MultiOp::Create(r) if r.path == "/b"));
         assert!(matches!(&parts[2], MultiOp::Delete(r) if r.path == "/a/x" && r.version == 5));
     }
 }

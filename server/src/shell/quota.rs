@@ -42,7 +42,8 @@ impl Track {
             let mut parts = field.split('=');
             let (name, number) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
             let number = if number.is_empty() { Ok(-1) } else { number.parse() };
-            let number = number.map_err(|_| Failure::new(format!("{field} in a quota is not name=number")))?;
+            let number =
+                number.map_err(|_| Failure::new(format!("{field} in a quota is not name=number")))?;
             track.0.insert(name.to_owned(), number);
         }
         Ok(track)

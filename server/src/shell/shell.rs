@@ -188,7 +188,13 @@ impl Shell {
     /// Commands that need a session.
     async fn ask(&self, command: &Command, words: &[String], printer: &Printer) -> Result<(), Failure> {
         let parsed = self.parse(command, &words[1..], printer)?;
-        let call = Call { session: &self.session, out: printer, events: &self.events, parsed: &parsed, script: self.script };
+        let call = Call {
+            session: &self.session,
+            out: printer,
+            events: &self.events,
+            parsed: &parsed,
+            script: self.script,
+        };
         dispatch::run(command.verb, &call).await
     }
 

@@ -114,8 +114,13 @@ pub(super) fn stat(stat: &Stat) -> String {
 }
 
 /// Which letters mean which permissions, in the order in which they are shown.
-pub(super) const PERMISSIONS: [(char, i32); 5] =
-    [('c', perms::CREATE), ('d', perms::DELETE), ('r', perms::READ), ('w', perms::WRITE), ('a', perms::ADMIN)];
+pub(super) const PERMISSIONS: [(char, i32); 5] = [
+    ('c', perms::CREATE),
+    ('d', perms::DELETE),
+    ('r', perms::READ),
+    ('w', perms::WRITE),
+    ('a', perms::ADMIN),
+];
 
 /// Permissions as letters.
 pub(super) fn permissions(bits: i32) -> String {
@@ -124,12 +129,7 @@ pub(super) fn permissions(bits: i32) -> String {
 
 /// An entry of an ACL: two lines, as Java's records and permissions are shown.
 pub(super) fn acl_entry(acl: &Acl) -> String {
-    format!(
-        "'{},'{}\n: {}",
-        name(&csv(&acl.id.scheme)),
-        name(&csv(&acl.id.id)),
-        permissions(acl.perms)
-    )
+    format!("'{},'{}\n: {}", name(&csv(&acl.id.scheme)), name(&csv(&acl.id.id)), permissions(acl.perms))
 }
 
 /// Text as a field among commas.
@@ -163,14 +163,8 @@ mod tests {
         let dump = hex_dump(b"0123456789abcdef\x00\xff");
         let lines: Vec<_> = dump.lines().collect();
         assert_eq!(lines[1], "         |  0  1  2  3  4  5  6  7  8  9  a  b  c  d  e  f |");
-        assert_eq!(
-            lines[3],
-            "|00000000| 30 31 32 33 34 35 36 37 38 39 61 62 63 64 65 66 |0123456789abcdef|"
-        );
-        assert_eq!(
-            lines[4],
-            "|00000010| 00 ff                                           |..              |"
-        );
+        assert_eq!(lines[3], "|00000000| 30 31 32 33 34 35 36 37 38 39 61 62 63 64 65 66 |0123456789abcdef|");
+        assert_eq!(lines[4], "|00000010| 00 ff                                           |..              |");
         assert_eq!((lines[5], lines.len(), hex_dump(b"").len()), (RULE, 6, 0));
     }
 

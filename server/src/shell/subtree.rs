@@ -19,8 +19,7 @@ const LONGEST: usize = 512 << 10;
 pub(super) async fn list(call: &Call<'_>, top: &str) -> Result<Vec<String>, Failure> {
     let (children, _) = call.children(top, false).await?;
     let mut found = vec![top.to_owned()];
-    let mut waiting: VecDeque<String> =
-        children.into_iter().map(|name| paths::child(top, &name)).collect();
+    let mut waiting: VecDeque<String> = children.into_iter().map(|name| paths::child(top, &name)).collect();
     while let Some(path) = waiting.pop_front() {
         let children = call.children_if_there(&path, false).await?;
         waiting.extend(children.iter().map(|name| paths::child(&path, name)));

@@ -38,9 +38,7 @@ pub(super) fn put_data(object: &mut Map<String, Value>, data: Option<&[u8]>) {
 
 /// An ACL.
 pub(super) fn acl(list: &[Acl]) -> Value {
-    let entry = |acl: &Acl| {
-        json!({ "scheme": acl.id.scheme, "id": acl.id.id, "perms": show::permissions(acl.perms) })
-    };
+    let entry = |acl: &Acl| json!({ "scheme": acl.id.scheme, "id": acl.id.id, "perms": show::permissions(acl.perms) });
     list.iter().map(entry).collect()
 }
 

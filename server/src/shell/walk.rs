@@ -65,9 +65,7 @@ pub(super) async fn walk(
             }
             Ok(_) => return Err(Failure::code(ErrorCode::MarshallingError, Some(&path))),
             Err(failure) if depth > 0 && failure.is(ErrorCode::NoNode) => {}
-            Err(failure)
-                if depth > 0 && failure.is(ErrorCode::NoAuth) && unreadable == Unreadable::Said =>
-            {
+            Err(failure) if depth > 0 && failure.is(ErrorCode::NoAuth) && unreadable == Unreadable::Said => {
                 call.out.failure(&failure);
             }
             Err(failure) => return Err(failure),

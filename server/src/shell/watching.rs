@@ -1,6 +1,6 @@
 //! Commands about watches: `addWatch`, `removewatches`, and `watch`, which follows a subtree.
 
-use quorate_client::session::WatchKinds;
+use quorate_client::session::{State, WatchKinds};
 use quorate_client::{AddWatchMode, ErrorCode, EventType, Request, WatcherType};
 use quorate_core::wire::client::{AddWatchRequest, WatcherRequest};
 use serde_json::{Map, json};
@@ -66,10 +66,19 @@ pub(super) async fn follow(call: &Call<'_>) -> Result<(), Failure> {
     call.session.watches().set(path, WatchKinds::RECURSIVE);
     let were_wanted = call.events.are_wanted();
     call.events.want(false);
+    let mut states = call.session.client().states();
     let mut count = 0;
     let mut followed = Ok(());
     while count < most && !call.out.closed() {
-        let Some(change) = changes.next().await else {
+        let change = tokio::select! {
+            biased;
+            Some(state) = states.next() => {
+                tell_state(call, state);
+                continue;
+            }
+            change = changes.next() => change,
+        };
+        let Some(change) = change else {
             let over = if call.session.is_alive() { "the watch was removed" } else { "the session is over" };
             followed = Err(Failure::new(format!("{}: {over}", show::name(path))));
             break;
@@ -87,6 +96,17 @@ pub(super) async fn follow(call: &Call<'_>) -> Result<(), Failure> {
     }
     call.session.watches().remove(path, WatchKinds::RECURSIVE);
     followed
+}
+
+/// What a lost connection means: changes until there is another one are not told.
+fn tell_state(call: &Call<'_>, state: State) {
+    let what = match state {
+        State::Suspended => "suspended",
+        State::Reconnected | State::ReadOnly => "reconnected",
+        _ => return,
+    };
+    call.out
+        .answer(|| format!("{what}  changes without a connection are not told"), || json!({ "state": what }));
 }
 
 /// A change, with the data as it is now.
