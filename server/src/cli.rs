@@ -16,7 +16,7 @@ use crate::{bench, driver, ensemble, output, panic_hook, service, shell};
 #[derive(Debug, Parser)]
 #[command(name = "quorate", version, long_version = LONG_VERSION, propagate_version = true)]
 struct Cli {
-    /// How much to log to stderr: error, warn, info, debug or trace. Default: info; off for the shell.
+    /// How much to log to stderr: error, warn, info, debug or trace (info; the shell: off).
     #[arg(long, global = true, value_name = "LEVEL")]
     log: Option<LevelFilter>,
     #[command(subcommand)]

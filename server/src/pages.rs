@@ -12,6 +12,7 @@ use library::{Page, Program, none, pages};
 /// Java, and misspellings that the changelog quotes.
 const OTHER_WORDS: &[&str] = &[
     "acceptedEpoch",
+    "addWatch",
     "adminPort",
     "canBeReadOnly",
     "createContainer",
@@ -41,6 +42,7 @@ const OTHER_WORDS: &[&str] = &[
     "timeTick",
     "to",
     "zookeeper.X",
+    "zookeeper.request.timeout",
     "zookeeper_server.pid",
 ];
 

@@ -86,7 +86,7 @@ pub(crate) struct Plan {
     pub(crate) identities: Vec<AuthPacket>,
     /// Whether an expired session is followed by a new one.
     pub(crate) renew: bool,
-    /// Who is told everything.
+    /// A listener that is told everything.
     pub(crate) listener: Option<Listener>,
     /// The last number that an operation got.
     pub(crate) ids: Arc<AtomicU64>,

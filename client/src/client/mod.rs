@@ -235,8 +235,8 @@ impl Client {
         self.submit(request, path, done)
     }
 
-    /// Wait for an operation no longer. One that was not sent is not sent any more; of another one the outcome
-    /// is unknown. The answer says which it is, or that it was done before.
+    /// Wait for an operation no longer. An operation that was not sent is not sent any more. Of another one
+    /// the outcome is unknown. The answer says which it is, or that it was done before.
     pub fn give_up<T>(&self, answer: &Answer<T>) {
         // A task that has ended sends nothing.
         let _ = self.commands.send(Command::GiveUp(answer.id()));

@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(super) enum Ended {
     /// By itself, with this exit code.
     Exit(u8),
-    /// It was stopped: nothing is held any more.
+    /// The command was stopped: nothing is held any more.
     Lost,
     /// A person, or a signal to the shell, stopped it.
     Interrupted,

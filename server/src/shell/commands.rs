@@ -210,7 +210,7 @@ pub(super) const COMMANDS: &[Command] = &[
         Verb::Edit,
         "edit",
         "path",
-        "Opens the data in $EDITOR, and sets it if nobody else has set it meanwhile.",
+        "Opens the data in $EDITOR, and sets it if no other client has set it meanwhile.",
     )
     .own()
     .needs(1),

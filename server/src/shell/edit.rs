@@ -1,4 +1,4 @@
-//! `edit`: data in the user's editor, set only if nobody else has set it meanwhile.
+//! `edit`: data in the user's editor, set only if no other client has set it meanwhile.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::process::Stdio;
@@ -12,7 +12,7 @@ use super::call::Call;
 use super::failure::Failure;
 use super::{paths, show};
 
-/// The editor of a user who has not said which one.
+/// The editor where none is set.
 const EDITOR: &str = "vi";
 
 pub(super) async fn edit(call: &Call<'_>) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use super::failure::Failure;
 /// A flag that a command has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Flag {
-    /// Its name, without the dash.
+    /// The name, without the dash.
     pub(super) name: &'static str,
     /// Whether a value follows.
     pub(super) takes_value: bool,

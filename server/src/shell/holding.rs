@@ -15,7 +15,7 @@ use super::{paths, show};
 /// The exit code of a command that a person interrupted.
 const INTERRUPTED: u8 = 130;
 
-/// Who holds: a host and a process, for people that look at the znode.
+/// What names a holder: host and process, for people that look at the znode.
 fn whoever() -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{host}:{}", std::process::id())

@@ -85,8 +85,8 @@ pub(super) async fn mv(call: &Call<'_>) -> Result<(), Failure> {
     }
 }
 
-/// The transaction: everything is created there, and deleted here if nobody has changed it since. The paths
-/// of its parts come with it.
+/// The transaction: everything is created there, and deleted here if no client has changed it since. The
+/// paths of its parts come with it.
 fn move_parts(subtree: &Subtree, from: &str, to: &str) -> (Vec<MultiOp>, Vec<String>) {
     let (mut parts, mut paths) = (Vec::new(), Vec::new());
     for znode in &subtree.znodes {

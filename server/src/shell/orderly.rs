@@ -1,7 +1,7 @@
 //! Signals that end a process come to a command that holds something, so that it can let go first.
 //!
-//! Whoever listens to a signal once changes for good what it does to the process. So the usual effect is put
-//! back by hand when nothing is held any more.
+//! A process that listens to a signal once changes for good what the signal does to it. So the usual effect
+//! is put back by hand when nothing is held any more.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -42,7 +42,8 @@ pub(super) struct Orderly {
 }
 
 impl Orderly {
-    /// Begin to listen. In a `script` Ctrl-C ends the shell later; otherwise somebody else listens to it.
+    /// Begin to listen. In a `script` Ctrl-C ends the shell later; otherwise another part of the shell
+    /// listens to it.
     ///
     /// # Errors
     /// The system refuses.

@@ -52,7 +52,7 @@ impl Printer {
         Printer { jobs, standing, json }
     }
 
-    /// The same, with or without values for programs.
+    /// A handle to the same thread, for people or for programs.
     pub(super) fn for_programs(&self, json: bool) -> Self {
         Printer { json: self.json || json, ..self.clone() }
     }

@@ -1,4 +1,4 @@
-//! `quorate shell`: one command, commands of a script, or a person who types them.
+//! `quorate shell`: one command, commands of a script, or commands that a person types.
 
 use std::io::{self, BufRead, IsTerminal};
 

@@ -103,7 +103,7 @@ impl Shell {
         self.exit = failure.exit_code();
     }
 
-    /// A line of a person, who may interrupt the command with Ctrl-C.
+    /// A line of a person: Ctrl-C interrupts the command.
     pub(super) async fn line_or_interrupt(&mut self, text: &str) {
         if minds_interrupts(line::words(text).first()) {
             return self.line(text).await;

@@ -28,7 +28,8 @@ pub(super) async fn list(call: &Call<'_>, top: &str) -> Result<Vec<String>, Fail
     Ok(found)
 }
 
-/// Delete these, the last one first, so many in a transaction; whether all went well. What fails ends it.
+/// Delete these, the last one first, at most `batch` in a transaction. A failure ends it; whether all went
+/// well.
 pub(super) async fn delete(call: &Call<'_>, listed: &[String], batch: usize) -> bool {
     let mut waiting = VecDeque::new();
     for parts in batches(listed, batch) {
@@ -52,7 +53,7 @@ async fn done(call: &Call<'_>, answer: Option<quorate_client::client::Answer<Res
     }
 }
 
-/// Transactions of so many deletions at most, and not too long.
+/// Transactions of at most `batch` deletions, and not too long.
 fn batches(listed: &[String], batch: usize) -> Vec<Vec<MultiOp>> {
     let (mut batches, mut parts, mut len) = (Vec::new(), Vec::new(), 0);
     for path in listed.iter().rev() {

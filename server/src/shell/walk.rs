@@ -25,7 +25,7 @@ pub(super) struct Found {
 /// What becomes of a znode that this client may not read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Unreadable {
-    /// It is said, and left out.
+    /// The znode is named on standard error, and left out.
     Said,
     /// The walk fails.
     Fails,
