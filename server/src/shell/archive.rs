@@ -1,7 +1,7 @@
 //! Subtrees in files, as lines of JSON: `export`, `import`.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
 use bytes::Bytes;
@@ -132,7 +132,7 @@ pub(super) async fn import(call: &Call<'_>) -> Result<(), Failure> {
     let path = call.arg(0);
     paths::check(path)?;
     let name = call.parsed.args.get(1).cloned();
-    if name.is_none() && call.script {
+    if name.is_none() && (call.script || io::stdin().is_terminal()) {
         return Err(Failure::new("import: standard input has the commands; name a file"));
     }
     // Everything is read and understood before anything is written.

@@ -12,6 +12,7 @@ pub(super) async fn run(verb: Verb, call: &Call<'_>) -> Result<(), Failure> {
         Verb::AddWatch => watching::add(call).await,
         Verb::Close => {
             call.session.close().await;
+            call.out.value(&serde_json::json!({ "closed": true }));
             Ok(())
         }
         Verb::Cp => moving::cp(call).await,

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::commands::{self, COMMANDS, Command, Origin};
 use super::failure::Failure;
+use super::flags::table;
 use super::printer::Printer;
 use super::show;
-use crate::shell::flags::table;
 
 /// Explain one command, or list all.
 pub(super) fn print(name: Option<&str>, printer: &Printer) -> Result<(), Failure> {

@@ -12,6 +12,7 @@ use std::thread;
 use serde_json::Value;
 
 use super::failure::Failure;
+use super::show;
 
 /// Prints a text although a line is being typed.
 pub(super) type Aside = Box<dyn FnMut(String) + Send>;
@@ -116,7 +117,8 @@ impl Printer {
 
     /// Why a command failed.
     pub(super) fn failure(&self, failure: &Failure) {
-        let text = if self.json { failure.json().to_string() } else { failure.text().to_owned() };
+        let text =
+            if self.json { failure.json().to_string() } else { show::data(failure.text().as_bytes()).into() };
         self.send(Job::Err(format!("{text}\n")));
     }
 
