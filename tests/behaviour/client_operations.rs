@@ -42,6 +42,7 @@ async fn everything(servers: &str, since_3_9: bool) {
     creating(&client, &outside).await;
     reading_and_writing(&client, since_3_9).await;
     waiting_and_values(&client).await;
+    namespaces(&client).await;
     access(&client, servers).await;
     several_at_once(&client).await;
     watching(&client, &outside, since_3_9).await;
@@ -141,6 +142,32 @@ async fn waiting_and_values(client: &Client) {
     client.set("/typed", vec![0xff]).await.unwrap();
     let error = typed.get::<String>("/typed").await.unwrap_err();
     assert!(matches!(error, TypedError::Codec { path, .. } if path == "/typed"));
+}
+
+/// A part of the program that has a root of its own.
+async fn namespaces(client: &Client) {
+    client.create("/ns").await.unwrap();
+    let inner = client.namespace("/ns").unwrap().namespace("/part").unwrap();
+    let created = inner.create("/a/b-").data("x").sequential().parents().await.unwrap();
+    assert_eq!(created.path, "/a/b-0000000000");
+    assert_eq!(client.get("/ns/part/a/b-0000000000").await.unwrap().data, "x");
+    assert_eq!(inner.children("/").await.unwrap().names, ["a"]);
+    assert_eq!(inner.get("/none").await.unwrap_err().path(), Some("/none"));
+    assert_eq!(inner.get("none").await.unwrap_err(), client.get("none").await.unwrap_err());
+    let made = inner.multi().create("/m", "").check("/a", -1).await.unwrap();
+    assert!(matches!(&made[0], MultiResult::Create(path) | MultiResult::Create2(path, _) if path == "/m"));
+    inner.create("/eph").ephemeral().await.unwrap();
+    assert_eq!(inner.ephemerals("/").await.unwrap(), ["/eph"]);
+    let (_, once) = inner.get("/a").watch().await.unwrap();
+    let ((), mut changes) = inner.watch("/", AddWatchMode::PersistentRecursive).await.unwrap();
+    client.set("/ns/part/a", "y").await.unwrap();
+    assert_eq!(once.await.unwrap().path, "/a");
+    assert_eq!(changes.next().await.unwrap().path, "/a");
+    inner.remove_watches("/", WatcherType::Any).await.unwrap();
+    assert_eq!(changes.next().await, None);
+    assert!(client.namespace("ns").is_err());
+    assert_eq!(client.namespace("/").unwrap().get("/ns").await.unwrap(), client.get("/ns").await.unwrap());
+    client.delete_all("/ns").await.unwrap();
 }
 
 async fn access(client: &Client, servers: &str) {

@@ -30,7 +30,11 @@ fn one_command_has_its_answer_and_exit_code() {
 fn values_are_for_programs() {
     let (_ensemble, port) = standalone();
     let json = |command: &[&str]| shell_with(port, &["--json"], command, &[], b"");
-    assert_eq!(json(&["create", "/a", "x"]).value(), json!({ "created": "/a" }));
+    let created = json(&["create", "/a", "x"]);
+    assert_eq!(
+        (created.value(), created.out.as_str()),
+        (json!({ "created": "/a" }), "{\"created\":\"/a\"}\n")
+    );
     let got = json(&["get", "/a"]).value();
     assert_eq!((&got["data"], &got["stat"]["dataLength"]), (&json!("x"), &json!(1)));
     assert_eq!(json(&["set", "/a", "/wA=", "-b"]).code, Some(0));

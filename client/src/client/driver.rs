@@ -336,15 +336,15 @@ impl Driver {
 
     fn complete(&mut self, id: OpId, outcome: Outcome) {
         let Some(Waiting { answer, wish }) = self.waiting.remove(&id) else { return };
-        if let Some(Wish { path, kind, absent, sink }) = wish {
+        if let Some(wish) = wish {
             let no_node = Outcome::Refused(Refusal::Server(ErrorCode::NoNode.to_i32()));
             let kind = match &outcome {
-                Outcome::Done(_) => kind,
-                outcome if *outcome == no_node => absent,
+                Outcome::Done(_) => wish.kind,
+                outcome if *outcome == no_node => wish.absent,
                 _ => WatchKinds::NONE,
             };
             if !kind.is_empty() {
-                self.watchers.add(path, kind, sink);
+                self.watchers.add(wish, kind);
             }
         }
         // A caller that does not wait any longer does not need to know.

@@ -14,11 +14,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use quorate_core::ids::SessionId;
+use quorate_core::tree::path::validate;
 use quorate_core::wire::client::{AuthPacket, OpCode, Request, Response};
 use tokio::sync::{mpsc, oneshot, watch as latest};
 
 use crate::error::{ConnectError, ErrorKind, done};
-use crate::session::{ConnectString, End, Outcome, Settings, State, WatchKinds};
+use crate::session::{ConnectString, ConnectStringError, End, Outcome, Settings, State, WatchKinds, chroot};
 use driver::{Command, Driver, Plan, Seen, next_id};
 use listener::Listener;
 use watch::Wish;
@@ -125,7 +126,7 @@ impl Builder {
         let (seen, watched) = latest::channel(Seen::nothing());
         let driver = Driver::new(plan, receiver, Arc::new(seen));
         drop(runtime.spawn(driver.run()));
-        Ok(Client { commands: sender, seen: watched, renews: self.renew, ids })
+        Ok(Client { commands: sender, seen: watched, renews: self.renew, ids, root: None })
     }
 
     /// Begin, and wait for the first connection.
@@ -162,6 +163,8 @@ pub struct Client {
     /// Whether an expired session is followed by another.
     renews: bool,
     ids: Arc<AtomicU64>,
+    /// What all paths begin with, besides the session's root.
+    root: Option<Arc<str>>,
 }
 
 impl Client {
@@ -235,6 +238,34 @@ impl Client {
         self.submit(request, path, done)
     }
 
+    /// The same session for a part of a program that sees only what is below a znode, as its root. The znode
+    /// is not created by this.
+    ///
+    /// ```no_run
+    /// # async fn example(client: quorate_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let orders = client.namespace("/services/orders")?;
+    /// orders.create("/leader").parents().await?;          // creates /services/orders/leader
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// No znode can have this path.
+    pub fn namespace(&self, path: &str) -> Result<Client, ConnectStringError> {
+        validate(path).map_err(|why| ConnectStringError::Chroot(path.to_owned(), why))?;
+        let root = chroot::outside(self.root.as_deref().unwrap_or_default(), path);
+        let root = (root != "/").then(|| Arc::from(&*root));
+        Ok(Client { root, ..self.clone() })
+    }
+
+    /// A path as the session knows it.
+    fn outside(&self, path: String) -> String {
+        match &self.root {
+            Some(root) => chroot::outside(root, &path).into_owned(),
+            None => path,
+        }
+    }
+
     /// Wait for an operation no longer. An operation that was not sent is not sent any more. Of another one
     /// the outcome is unknown. The answer says which it is, or that it was done before.
     pub fn give_up<T>(&self, answer: &Answer<T>) {
@@ -293,8 +324,15 @@ impl Client {
     ) -> Answer<T> {
         let (op, id) = (request.op(), next_id(&self.ids));
         let (sender, receiver) = oneshot::channel();
+        // A path that no znode can have stays as it is: the session says what is wrong with it.
+        let root = self.root.clone().filter(|_| !absolute && chroot::validate(&request).is_ok());
+        let (mut request, mut wish) = (request, wish);
+        if let Some(root) = &root {
+            chroot::enter(root, &mut request);
+            wish = wish.map(|wish| wish.below(root));
+        }
         match self.commands.send(Command::Submit { id, request, absolute, answer: sender, wish }) {
-            Ok(()) => Answer::new(receiver, id, op, path, read),
+            Ok(()) => Answer::new(receiver, id, op, path, read).below(root),
             Err(_) => Answer::failed(ErrorKind::Stopped, op, path, read),
         }
     }

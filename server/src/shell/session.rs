@@ -226,6 +226,8 @@ impl Events {
     fn state(&self, state: State) {
         let name = match state {
             State::Connecting => return,
+            // Programs want the answer; a person wants to know that there is a connection.
+            State::Connected | State::ReadOnly if self.printer.is_json() => return,
             State::Connected | State::Reconnected => "SyncConnected",
             State::ReadOnly => "ConnectedReadOnly",
             State::Suspended => "Disconnected",
