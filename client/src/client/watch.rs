@@ -141,7 +141,7 @@ impl Wish {
         (Wish { path, kind, absent, sink, root: None }, Changes(receiver))
     }
 
-    /// The same wish of a user for whom paths begin behind this.
+    /// A wish of a user for whom paths begin behind this.
     pub(crate) fn below(mut self, root: &Arc<str>) -> Self {
         self.path = chroot::outside(root, &self.path).into_owned();
         self.root = Some(Arc::clone(root));
