@@ -238,8 +238,8 @@ impl Client {
         self.submit(request, path, done)
     }
 
-    /// A handle to the same session, for a part of a program that takes a znode for its root. The znode is not
-    /// created by this.
+    /// A handle to the same session, for a part of a program that takes a znode for its root. The znode is
+    /// not created by this.
     ///
     /// ```no_run
     /// # async fn example(client: quorate_client::Client) -> Result<(), Box<dyn std::error::Error>> {
