@@ -95,6 +95,12 @@ fn what_is_there_is_not_replaced_unless_that_is_asked_for() {
         let left_out = shell(port, &["cp", "/from", "/other"]);
         assert_eq!(left_out.err, "/from/eph is ephemeral: it is left out\n");
         assert_eq!(client.exists("/other/eph").await.unwrap(), None);
+        for command in [&["cp", "/from/eph", "/x"][..], &["export", "/from/eph"]] {
+            assert!(
+                shell(port, command).err.starts_with("/from/eph is ephemeral: it cannot be"),
+                "{command:?}"
+            );
+        }
         for command in [
             &["mv", "/from", "/x"][..],
             &["cp", "/from", "/from/in"],

@@ -91,6 +91,9 @@ impl Line {
 pub(super) async fn export(call: &Call<'_>) -> Result<(), Failure> {
     let path = call.arg(0);
     let subtree = copies::read(call, path).await?;
+    if subtree.znodes.is_empty() {
+        return Err(Failure::new(format!("{} is ephemeral: it cannot be exported", show::name(path))));
+    }
     for path in &subtree.ephemerals {
         call.out.complain(&format!("{} is ephemeral: it is left out", show::name(path)));
     }
