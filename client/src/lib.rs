@@ -39,6 +39,7 @@
 //! | [`Client`] | a task around it that has the connection | the feature `tokio` |
 //! | [`retry`] | what is tried again, and when | the feature `tokio` |
 //! | [`blocking`] | the client for programs without `async` | the feature `tokio` |
+//! | [`typed`] | values with types, through a codec | the features `json` and `postcard` have codecs |
 //!
 //! [`State::Suspended`]: session::State::Suspended
 //! [`State::Reconnected`]: session::State::Reconnected
@@ -64,6 +65,8 @@ pub mod recipes;
 #[cfg(feature = "tokio")]
 pub mod retry;
 pub mod session;
+#[cfg(feature = "tokio")]
+pub mod typed;
 
 #[cfg(feature = "tokio")]
 pub use client::Client;

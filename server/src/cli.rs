@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
 
 use crate::cert::CertCommand;
 use crate::config::{ConfigCommand, Strictness};
@@ -14,7 +15,7 @@ use crate::ensemble::EnsembleArgs;
 use crate::error::{EXIT_UNEXPECTED, EXIT_USAGE, Error};
 use crate::logging::LogOptions;
 use crate::service::args::{RestartArgs, ServiceArgs, StartOptions, StopOptions};
-use crate::{bench, driver, ensemble, output, panic_hook, service};
+use crate::{bench, driver, ensemble, output, panic_hook, service, shell};
 
 /// A coordination service that speaks ZooKeeper's protocols.
 #[derive(Debug, Parser)]
@@ -47,6 +48,8 @@ enum Command {
     /// Make keys and certificates for TLS, show them, and say whether they fit a zoo.cfg.
     #[command(subcommand)]
     Cert(CertCommand),
+    /// ZooKeeper's shell: look at znodes, change them and watch them.
+    Shell(shell::ShellArgs),
     /// Which configuration keys there are, and what a zoo.cfg means.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -66,6 +69,15 @@ impl Command {
     /// same would be said twice.
     fn says_it_all(&self) -> bool {
         matches!(self, Command::Data(_) | Command::Log(_) | Command::Snapshot(_))
+    }
+
+    /// The level of the log where the command line names none, and the highest one.
+    fn levels(&self) -> (LevelFilter, LevelFilter) {
+        match self {
+            Command::Shell(_) => (LevelFilter::OFF, LevelFilter::TRACE),
+            command if command.says_it_all() => (LevelFilter::ERROR, LevelFilter::ERROR),
+            _ => (LevelFilter::INFO, LevelFilter::TRACE),
+        }
     }
 }
 
@@ -140,7 +152,8 @@ pub fn main() -> ExitCode {
         }
     };
     panic_hook::install();
-    cli.log.start(cli.command.says_it_all());
+    let (usual, most) = cli.command.levels();
+    cli.log.start(usual, most);
     let result = match cli.command {
         Command::Server(args) => {
             let announcer = args.background.then(service::Announcer::detach);
@@ -156,6 +169,7 @@ pub fn main() -> ExitCode {
         Command::Ensemble(args) => ensemble::run(&args, &cli.log),
         Command::Bench(args) => bench::run(&args).map(|()| DONE).map_err(Error::from),
         Command::Cert(command) => command.run(),
+        Command::Shell(args) => shell::run(args),
         Command::Config(command) => command.run().map(|()| DONE),
         Command::Data(command) => command.run(),
         Command::Log(command) => command.run(),

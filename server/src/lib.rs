@@ -12,6 +12,7 @@
 //! | `data` | what operators do with a server's files |
 //! | `ensemble` | a whole ensemble on this machine |
 //! | `bench` | the load generator |
+//! | `shell` | the shell for people and scripts |
 //! | `output` | standard output and standard error of commands |
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
 
@@ -33,6 +34,7 @@ mod output;
 mod pages;
 mod panic_hook;
 mod service;
+mod shell;
 mod stats;
 pub mod storage;
 mod timer;

@@ -32,28 +32,30 @@ static LEVELS: OnceLock<Handle<Targets, Registry>> = OnceLock::new();
 /// What the command line says of the log.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct LogOptions {
-    /// How much to log to stderr: error, warn, info, debug or trace. For single modules:
+    /// How much to log to stderr: error, warn, info, debug or trace (info; the shell: off). For single modules:
     /// `info,quorate::net=debug`.
-    #[arg(long = "log", global = true, default_value = "info", value_name = "LEVEL")]
-    levels: Levels,
+    #[arg(long = "log", global = true, value_name = "LEVEL")]
+    levels: Option<Levels>,
     /// What a line of the log looks like.
     #[arg(long = "log-format", global = true, default_value = "text", value_name = "FORMAT")]
     format: LogFormat,
 }
 
 impl LogOptions {
-    /// Write the log to standard error; only errors, if `errors` says so.
-    pub(crate) fn start(&self, errors: bool) {
-        let targets = self.levels.targets();
-        let is_off = targets.default_level() == Some(LevelFilter::OFF);
-        let only_errors = Targets::new().with_default(LevelFilter::ERROR);
-        start(if errors && !is_off { only_errors } else { targets }, self.format);
+    /// Write the log to standard error: at the level `usual` where the command line names none, and at `most` if
+    /// that is lower than what it names.
+    pub(crate) fn start(&self, usual: LevelFilter, most: LevelFilter) {
+        let usual = Targets::new().with_default(usual);
+        let targets = self.levels.as_ref().map_or(usual, Levels::targets);
+        let exceeds = most < LevelFilter::TRACE && targets.default_level() > Some(most);
+        start(if exceeds { Targets::new().with_default(most) } else { targets }, self.format);
     }
 
     /// What another process of this program is to be given.
     pub(crate) fn arguments(&self) -> [String; 4] {
         let format = if self.format == LogFormat::Json { "json" } else { "text" };
-        ["--log".to_owned(), self.levels.to_string(), "--log-format".to_owned(), format.to_owned()]
+        let levels = self.levels.as_ref().map_or_else(|| "info".to_owned(), Levels::to_string);
+        ["--log".to_owned(), levels, "--log-format".to_owned(), format.to_owned()]
     }
 }
 

@@ -12,6 +12,7 @@ use library::{Page, Program, none, pages};
 /// Java, and misspellings that the changelog quotes.
 const OTHER_WORDS: &[&str] = &[
     "acceptedEpoch",
+    "addWatch",
     "adminPort",
     "canBeReadOnly",
     "createContainer",
@@ -44,6 +45,7 @@ const OTHER_WORDS: &[&str] = &[
     "to",
     "zookeeper.KEY",
     "zookeeper.X",
+    "zookeeper.request.timeout",
     "zookeeper_server.pid",
 ];
 

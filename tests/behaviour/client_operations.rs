@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use quorate_client::client::ReadResult;
 use quorate_client::session::{Refusal, State};
+use quorate_client::typed::{Text, TypedError};
 use quorate_client::{
     Acl, AddWatchMode, Client, CreateMode, ErrorCode, EventType, Id, MultiResult, WatcherType, perms,
 };
@@ -40,6 +41,8 @@ async fn everything(servers: &str, since_3_9: bool) {
     assert!(client.session_timeout() >= Duration::from_millis(400));
     creating(&client, &outside).await;
     reading_and_writing(&client, since_3_9).await;
+    waiting_and_values(&client).await;
+    namespaces(&client).await;
     access(&client, servers).await;
     several_at_once(&client).await;
     watching(&client, &outside, since_3_9).await;
@@ -114,6 +117,57 @@ async fn reading_and_writing(client: &Client, since_3_9: bool) {
     client.delete("/a").version(1).await.unwrap();
     assert_eq!(client.exists("/a").await.unwrap(), None);
     client.sync("/").await.unwrap();
+}
+
+/// Waiting for a znode that comes and goes, and values that go through a codec.
+async fn waiting_and_values(client: &Client) {
+    let (waits, comes) = (client.clone(), client.clone());
+    let waiting = tokio::spawn(async move { waits.wait_until_exists("/awaited").await });
+    client.sync("/").await.unwrap();
+    let created = comes.create("/awaited").await.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap().czxid, created.stat.czxid);
+    assert_eq!(client.wait_until_exists("/awaited").await.unwrap(), created.stat);
+    let waits = client.clone();
+    let waiting = tokio::spawn(async move { waits.wait_until_deleted("/awaited").await });
+    client.sync("/").await.unwrap();
+    client.delete("/awaited").await.unwrap();
+    waiting.await.unwrap().unwrap();
+    client.wait_until_deleted("/awaited").await.unwrap();
+    assert!(client.wait_until_exists("no path").await.is_err());
+
+    let typed = client.typed(Text);
+    typed.create("/typed", &"one".to_owned()).unwrap().await.unwrap();
+    let stat = typed.update("/typed", |text: String| text + " two").await.unwrap();
+    assert_eq!(typed.get::<String>("/typed").await.unwrap(), ("one two".to_owned(), stat));
+    client.set("/typed", vec![0xff]).await.unwrap();
+    let error = typed.get::<String>("/typed").await.unwrap_err();
+    assert!(matches!(error, TypedError::Codec { path, .. } if path == "/typed"));
+}
+
+/// A part of the program that has a root of its own.
+async fn namespaces(client: &Client) {
+    client.create("/ns").await.unwrap();
+    let inner = client.namespace("/ns").unwrap().namespace("/part").unwrap();
+    let created = inner.create("/a/b-").data("x").sequential().parents().await.unwrap();
+    assert_eq!(created.path, "/a/b-0000000000");
+    assert_eq!(client.get("/ns/part/a/b-0000000000").await.unwrap().data, "x");
+    assert_eq!(inner.children("/").await.unwrap().names, ["a"]);
+    assert_eq!(inner.get("/none").await.unwrap_err().path(), Some("/none"));
+    assert_eq!(inner.get("none").await.unwrap_err(), client.get("none").await.unwrap_err());
+    let made = inner.multi().create("/m", "").check("/a", -1).await.unwrap();
+    assert!(matches!(&made[0], MultiResult::Create(path) | MultiResult::Create2(path, _) if path == "/m"));
+    inner.create("/eph").ephemeral().await.unwrap();
+    assert_eq!(inner.ephemerals("/").await.unwrap(), ["/eph"]);
+    let (_, once) = inner.get("/a").watch().await.unwrap();
+    let ((), mut changes) = inner.watch("/", AddWatchMode::PersistentRecursive).await.unwrap();
+    client.set("/ns/part/a", "y").await.unwrap();
+    assert_eq!(once.await.unwrap().path, "/a");
+    assert_eq!(changes.next().await.unwrap().path, "/a");
+    inner.remove_watches("/", WatcherType::Any).await.unwrap();
+    assert_eq!(changes.next().await, None);
+    assert!(client.namespace("ns").is_err());
+    assert_eq!(client.namespace("/").unwrap().get("/ns").await.unwrap(), client.get("/ns").await.unwrap());
+    client.delete_all("/ns").await.unwrap();
 }
 
 async fn access(client: &Client, servers: &str) {

@@ -84,11 +84,12 @@ def printed(program, ensemble, comparable=lambda line: line):
     return transcript
 
 
-def on(peers, name, what, make):
-    """The transcript of `what` on three servers that `make(laboratory, id)` makes."""
+def on(peers, name, what, make, binary=None, settings=None):
+    """The transcript of `what` on three servers that `make(laboratory, id)` makes; `laboratory.binary` is Quorate's."""
     laboratory = Laboratory(peers, name)
+    laboratory.binary = binary
     try:
-        ensemble = Ensemble([make(laboratory, i) for i in (1, 2, 3)], TIMING).start()
+        ensemble = Ensemble([make(laboratory, i) for i in (1, 2, 3)], {**TIMING, **(settings or {})}).start()
         try:
             return what(peers, laboratory, ensemble)
         except Failed:
@@ -110,10 +111,13 @@ def compare(verdicts, peers, arguments, name, what):
     began = time.monotonic()
     verdict = "PASS"
     try:
-        expected = on(peers, name, what, java)
+        expected = on(peers, name, what, java, arguments.binary, getattr(what, "settings", None))
         if arguments.print:
             print("\n".join(expected), file=sys.stderr)
-        found = on(peers, name, what, java if arguments.self_test else quorate)
+        if getattr(what, "on_zookeeper_alone", False):
+            found = expected
+        else:
+            found = on(peers, name, what, java if arguments.self_test else quorate, arguments.binary)
         difference = list(difflib.unified_diff(expected, found, "zookeeper", "tested", lineterm="", n=2))
         expect(not difference, "the answers differ:\n" + "\n".join(difference))
         reason = f"{len(expected)} lines"

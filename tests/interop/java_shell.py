@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""ZooKeeper's own shell (zkCli) gets the same answers from Quorate as from ZooKeeper, also while leaders are killed.
+"""ZooKeeper's own shell (zkCli) gets the same answers from Quorate as from ZooKeeper, and `quorate shell` the same as it.
 
     tests/interop/java_shell.py --binary target/release/quorate
-    tests/interop/java_shell.py --self-test       ZooKeeper in Quorate's place
+    tests/interop/java_shell.py --binary target/release/quorate --self-test    ZooKeeper in Quorate's place
 
-The shell is run on three servers of each kind, and what it prints is compared line by line. Times, zxids, session ids
-and ports are made comparable first. Output and exit code are as run.py's.
+Both shells are run on three servers of each kind, also while leaders are killed, and what they print is compared line
+by line: four transcripts must be one. Times, zxids, session ids and ports are made comparable first. The shells are
+also given `shell_lines.py`'s lines and command lines, with standard output and standard error apart. Output and exit
+code are as run.py's.
 """
 
-import os
 import queue
 import re
 import sys
@@ -17,6 +18,9 @@ sys.dont_write_bytecode = True
 
 from compared import Program, kill_leader, main  # noqa: E402
 from harness import PATIENCE, Failed, expect  # noqa: E402
+from shell_lines import (  # noqa: E402
+    alike, comparable, commands_alike, java_shell, lines_alike, members_alike, quorate_shell,
+)
 
 KILL = "the leader is killed"
 
@@ -97,6 +101,7 @@ setAcl /locked nonsense:x:r
 setAcl -R /app ip:127.0.0.1:cdrwa
 getAcl /app/z
 deleteall /app
+deleteall /locked
 ls -R /
 """.split("\n")[1:-1]
 
@@ -118,37 +123,17 @@ get /f
 getEphemerals
 deleteall /f
 delete /kept
+delete /g
 ls /
 """.split("\n")[1:-1]
 
 
-def comparable(line):
-    line = re.sub(r"(cZxid|mZxid|pZxid) = 0x[0-9a-f]+", r"\1 = Z", line)
-    line = re.sub(r"(ctime|mtime) = .*", r"\1 = T", line)
-    line = re.sub(r"ephemeralOwner = 0x[0-9a-f]{2,}", "ephemeralOwner = S", line)
-    line = re.sub(r"zxid: \d+", "zxid: Z", line)
-    line = re.sub(r"127\.0\.0\.1:\d+(:\d+)?", "127.0.0.1:P", line)
-    if re.fullmatch(r"\[[^\]]*\]", line):  # a set
-        line = "[" + ", ".join(sorted(line[1:-1].split(", "))) + "]"
-    return line
-
-
 class Shell:
-    """zkCli, whose watch events are kept apart: they come at a time of their own."""
+    """A shell, whose watch events are kept apart: they come at a time of their own."""
 
-    def __init__(self, peers, laboratory, ensemble):
-        quiet = os.path.join(laboratory.directory, "quiet.properties")
-        with open(quiet, "w", encoding="ascii") as settings:
-            settings.write("rootLogger.level=off\n")
+    def __init__(self, command, laboratory, ensemble):
         hosts = ",".join(server.address for server in ensemble)
-        self.program = Program(
-            laboratory,
-            [
-                *("java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
-                *(f"-Dlog4j2.configurationFile={quiet}", "-cp", peers["ZK39_FULL_CLASSPATH"]),
-                *("org.apache.zookeeper.ZooKeeperMain", "-timeout", "8000", "-server", hosts),
-            ],
-        )
+        self.program = Program(laboratory, [*command, "-timeout", "8000", "-server", hosts])
         self.events = []
         self.connections = 0
         self.marks = 0
@@ -201,29 +186,42 @@ def ordered(lines):
     return [lines[0], *sorted(lines[1:])] if lines[0].startswith("Auth scheme") else lines
 
 
+def play(script, command, laboratory, ensemble):
+    shell = Shell(command, laboratory, ensemble)
+    transcript = []
+    for line in script:
+        transcript.append(f"> {line}")
+        if line == KILL:
+            connections = shell.connections
+            killed = kill_leader(ensemble)
+            shell.wait_connected(connections + 1)
+            killed.wait_serving()
+        else:
+            transcript += ordered(shell.answer(line))
+    shell.program.say("quit")
+    while shell.line() is not None:
+        pass
+    transcript.append(f"ends with {shell.program.process.wait(60 * PATIENCE)}")
+    # Java's shell has a thread of its own for them, which may print before an answer or after the next one.
+    return [*transcript, "events:", *(f"  {event}" for _, event in sorted(shell.events))]
+
+
 def session(script):
-    def play(peers, laboratory, ensemble):
-        shell = Shell(peers, laboratory, ensemble)
-        transcript = []
-        for command in script:
-            transcript.append(f"> {command}")
-            if command == KILL:
-                connections = shell.connections
-                killed = kill_leader(ensemble)
-                shell.wait_connected(connections + 1)
-                killed.wait_serving()
-            else:
-                transcript += ordered(shell.answer(command))
-        shell.program.say("quit")
-        while shell.line() is not None:
-            pass
-        transcript.append(f"ends with {shell.program.process.wait(60 * PATIENCE)}")
-        # The shell has a thread of its own for them, which may print before an answer or after the next one.
-        return [*transcript, "events:", *(f"  {event}" for _, event in sorted(shell.events))]
+    """The script in both shells, one after the other: their transcripts are one."""
 
-    return play
+    def play_both(peers, laboratory, ensemble):
+        expected = play(script, java_shell(peers, laboratory), laboratory, ensemble)
+        alike("a session", expected, play(script, quorate_shell(laboratory.binary), laboratory, ensemble))
+        return expected
 
+    return play_both
+
+
+members_alike.settings = {"reconfigEnabled": "true", "skipACL": "yes"}
+members_alike.on_zookeeper_alone = True
 
 if __name__ == "__main__":
     scripts = (("zkcli_nodes", [*NODES, *ACCESS]), ("zkcli_failover", FAILOVER))
-    sys.exit(main(__doc__, [(name, session(script)) for name, script in scripts]))
+    comparisons = [(name, session(script)) for name, script in scripts]
+    comparisons += [("lines", lines_alike), ("commands", commands_alike), ("members", members_alike)]
+    sys.exit(main(__doc__, comparisons))

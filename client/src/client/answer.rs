@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use quorate_core::wire::client::OpCode;
@@ -11,37 +12,52 @@ use tracing::Span;
 
 use super::watch::Watch;
 use crate::error::{Error, ErrorKind};
-use crate::session::Outcome;
+use crate::session::{OpId, Outcome, chroot};
 
 /// What an outcome is to the caller.
 pub(crate) type Read<T> = fn(Outcome) -> Result<T, ErrorKind>;
 
 /// The outcome of an operation, which is on its way already: several can be awaited together.
 ///
-/// Dropping it does not take the operation back.
+/// Dropping it does not take the operation back; [`Client::give_up`](super::Client::give_up) may.
 #[must_use = "an operation's failure is told here"]
 pub struct Answer<T> {
     outcome: Result<oneshot::Receiver<Outcome>, Option<ErrorKind>>,
+    id: OpId,
     op: OpCode,
     path: Option<String>,
     read: Read<T>,
+    /// What the paths of the response begin with, besides the session's root.
+    root: Option<Arc<str>>,
     span: Span,
 }
 
 impl<T> Answer<T> {
     pub(crate) fn new(
         outcome: oneshot::Receiver<Outcome>,
+        id: OpId,
         op: OpCode,
         path: Option<String>,
         read: Read<T>,
     ) -> Self {
         let span = tracing::debug_span!("operation", ?op, path);
-        Answer { outcome: Ok(outcome), op, path, read, span }
+        Answer { outcome: Ok(outcome), id, op, path, read, root: None, span }
     }
 
     /// An operation that failed before it was sent.
     pub(crate) fn failed(kind: ErrorKind, op: OpCode, path: Option<String>, read: Read<T>) -> Self {
-        Answer { outcome: Err(Some(kind)), op, path, read, span: Span::none() }
+        Answer { outcome: Err(Some(kind)), id: OpId(0), op, path, read, root: None, span: Span::none() }
+    }
+
+    /// The paths of the response begin with this, and are told without it.
+    pub(crate) fn below(mut self, root: Option<Arc<str>>) -> Self {
+        self.root = root;
+        self
+    }
+
+    /// How the client's task knows the operation.
+    pub(crate) fn id(&self) -> OpId {
+        self.id
     }
 }
 
@@ -60,7 +76,12 @@ impl<T> Future for Answer<T> {
             Err(kind) => Err(kind.take().unwrap_or(ErrorKind::Stopped)),
             Ok(outcome) => match Pin::new(outcome).poll(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(outcome)) => (this.read)(outcome),
+                Poll::Ready(Ok(mut outcome)) => {
+                    if let (Some(root), Outcome::Done(response)) = (&this.root, &mut outcome) {
+                        chroot::leave(root, response, this.op == OpCode::GetEphemerals);
+                    }
+                    (this.read)(outcome)
+                }
                 Poll::Ready(Err(_)) => Err(ErrorKind::Stopped),
             },
         };

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{Instrument, debug, info, warn};
 
+use super::listener::{Listener, Notice};
 use super::transport::{dial, probe};
 use super::watch::{Watchers, Wish};
 use crate::session::{
@@ -37,7 +39,15 @@ const READ: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Carry out an operation.
-    Submit { request: Request, absolute: bool, answer: oneshot::Sender<Outcome>, wish: Option<Wish> },
+    Submit {
+        id: OpId,
+        request: Request,
+        absolute: bool,
+        answer: oneshot::Sender<Outcome>,
+        wish: Option<Wish>,
+    },
+    /// The caller does not wait for an operation any longer.
+    GiveUp(OpId),
     /// Watches of a znode were removed.
     Unwatch { path: String, kinds: WatchKinds },
     /// Tell every state from now on.
@@ -76,6 +86,10 @@ pub(crate) struct Plan {
     pub(crate) identities: Vec<AuthPacket>,
     /// Whether an expired session is followed by a new one.
     pub(crate) renew: bool,
+    /// A listener that is told everything.
+    pub(crate) listener: Option<Listener>,
+    /// The last number that an operation got.
+    pub(crate) ids: Arc<AtomicU64>,
 }
 
 /// A server, and whether it takes writes.
@@ -108,7 +122,6 @@ pub(crate) struct Driver {
     commands: mpsc::UnboundedReceiver<Command>,
     probes: (mpsc::UnboundedSender<Probed>, mpsc::UnboundedReceiver<Probed>),
     waiting: HashMap<OpId, Waiting>,
-    next_id: u64,
     watchers: Watchers,
     states: Vec<mpsc::UnboundedSender<State>>,
     closing: Vec<oneshot::Sender<()>>,
@@ -147,7 +160,6 @@ impl Driver {
             commands,
             probes: mpsc::unbounded_channel(),
             waiting: HashMap::new(),
-            next_id: 0,
             watchers: Watchers::default(),
             states: Vec::new(),
             closing: Vec::new(),
@@ -237,8 +249,7 @@ impl Driver {
     }
 
     fn take_id(&mut self) -> OpId {
-        self.next_id += 1;
-        OpId(self.next_id)
+        next_id(&self.plan.ids)
     }
 
     fn moment(&self) -> Moment {
@@ -248,15 +259,15 @@ impl Driver {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Submit { request, absolute, answer, wish } => {
+            Command::Submit { id, request, absolute, answer, wish } => {
                 // The caller has gone before anything was sent.
                 if answer.is_closed() {
                     return;
                 }
-                let id = self.take_id();
                 self.waiting.insert(id, Waiting { answer, wish });
                 self.step(Input::Submit { id, request, absolute });
             }
+            Command::GiveUp(id) => self.step(Input::GiveUp(id)),
             Command::Unwatch { path, kinds } => self.watchers.remove(&path, kinds),
             Command::States(sender) => self.states.push(sender),
             Command::Close(done) => {
@@ -302,6 +313,7 @@ impl Driver {
                 self.link = Link::None;
                 self.unwritten.clear();
                 self.written = 0;
+                self.notify(|| Notice::Ended(why.clone()));
                 self.seen.send_modify(|seen| seen.last_ended = Some(why));
             }
             Output::Probe(host) => {
@@ -314,22 +326,25 @@ impl Driver {
                 }));
             }
             Output::Complete(id, outcome) => self.complete(id, outcome),
-            Output::Event(event) => self.watchers.tell(&event),
+            Output::Event(event) => {
+                self.watchers.tell(&event);
+                self.notify(|| Notice::Event(event));
+            }
             Output::State(state) => self.tell(state),
         }
     }
 
     fn complete(&mut self, id: OpId, outcome: Outcome) {
         let Some(Waiting { answer, wish }) = self.waiting.remove(&id) else { return };
-        if let Some(Wish { path, kind, absent, sink }) = wish {
+        if let Some(wish) = wish {
             let no_node = Outcome::Refused(Refusal::Server(ErrorCode::NoNode.to_i32()));
             let kind = match &outcome {
-                Outcome::Done(_) => kind,
-                outcome if *outcome == no_node => absent,
+                Outcome::Done(_) => wish.kind,
+                outcome if *outcome == no_node => wish.absent,
                 _ => WatchKinds::NONE,
             };
             if !kind.is_empty() {
-                self.watchers.add(path, kind, sink);
+                self.watchers.add(wish, kind);
             }
         }
         // A caller that does not wait any longer does not need to know.
@@ -344,6 +359,7 @@ impl Driver {
             *seen = Seen { state, id, password, timeout_ms, last_ended: seen.last_ended.take() }
         });
         self.states.retain(|states| states.send(state).is_ok());
+        self.notify(|| Notice::State(state));
         if let State::Over(end) = state {
             self.watchers.clear();
             self.say_closed();
@@ -353,6 +369,12 @@ impl Driver {
                 self.session = Session::new(self.settings.clone(), fastrand::u64(..));
                 self.begin();
             }
+        }
+    }
+
+    fn notify(&self, notice: impl FnOnce() -> Notice) {
+        if let Some(listener) = &self.plan.listener {
+            listener.tell(notice());
         }
     }
 
@@ -402,6 +424,11 @@ impl Driver {
             }
         }
     }
+}
+
+/// A number for an operation.
+pub(crate) fn next_id(ids: &AtomicU64) -> OpId {
+    OpId(ids.fetch_add(1, Ordering::Relaxed) + 1)
 }
 
 /// The socket can be read, or is broken, which reading shows.

@@ -2,27 +2,32 @@
 
 mod answer;
 mod driver;
+mod listener;
 mod operations;
 mod states;
 mod transport;
 mod watch;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
 use quorate_core::ids::SessionId;
+use quorate_core::tree::path::validate;
 use quorate_core::wire::client::{AuthPacket, OpCode, Request, Response};
 use tokio::sync::{mpsc, oneshot, watch as latest};
 
 use crate::error::{ConnectError, ErrorKind, done};
-use crate::session::{ConnectString, End, Outcome, Settings, State, WatchKinds};
-use driver::{Command, Driver, Plan, Seen};
+use crate::session::{ConnectString, ConnectStringError, End, Outcome, Settings, State, WatchKinds, chroot};
+use driver::{Command, Driver, Plan, Seen, next_id};
+use listener::Listener;
 use watch::Wish;
 
 pub(crate) use watch::Ears;
 
 pub use answer::{Answer, Watched};
+pub use listener::Notice;
 pub use operations::{
     Children, Create, CreateWithParents, Created, Delete, Exists, Get, GetChildren, Multi, MultiRead, Node,
     ReadResult, Reconfigure, SetAcl, SetData,
@@ -37,12 +42,13 @@ pub struct Builder {
     connect: Result<Settings, ConnectError>,
     identities: Vec<AuthPacket>,
     renew: bool,
+    listener: Option<Listener>,
 }
 
 impl Builder {
     fn new(connect: &str) -> Self {
         let connect = connect.parse::<ConnectString>().map(Settings::new).map_err(ConnectError::from);
-        Builder { connect, identities: Vec::new(), renew: false }
+        Builder { connect, identities: Vec::new(), renew: false, listener: None }
     }
 
     fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
@@ -95,18 +101,32 @@ impl Builder {
         self
     }
 
+    /// Be told everything that the session is told besides answers, in its order: an event comes before the
+    /// answers behind it. The client's task makes the call, and waits until it returns.
+    pub fn on_notice(mut self, listener: impl Fn(Notice) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Listener::new(listener));
+        self
+    }
+
     /// Begin without waiting for a connection: operations wait for it.
     ///
     /// # Errors
     /// The connect string cannot be read, or there is no tokio runtime.
     pub fn start(self) -> Result<Client, ConnectError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
-        let plan = Plan { settings: self.connect?, identities: self.identities, renew: self.renew };
+        let ids = Arc::new(AtomicU64::new(0));
+        let plan = Plan {
+            settings: self.connect?,
+            identities: self.identities,
+            renew: self.renew,
+            listener: self.listener,
+            ids: ids.clone(),
+        };
         let (sender, receiver) = mpsc::unbounded_channel();
         let (seen, watched) = latest::channel(Seen::nothing());
         let driver = Driver::new(plan, receiver, Arc::new(seen));
         drop(runtime.spawn(driver.run()));
-        Ok(Client { commands: sender, seen: watched, renews: self.renew })
+        Ok(Client { commands: sender, seen: watched, renews: self.renew, ids, root: None })
     }
 
     /// Begin, and wait for the first connection.
@@ -142,6 +162,9 @@ pub struct Client {
     seen: latest::Receiver<Seen>,
     /// Whether an expired session is followed by another.
     renews: bool,
+    ids: Arc<AtomicU64>,
+    /// What all paths begin with, besides the session's root.
+    root: Option<Arc<str>>,
 }
 
 impl Client {
@@ -215,6 +238,41 @@ impl Client {
         self.submit(request, path, done)
     }
 
+    /// A handle to the same session, for a part of a program that takes a znode for its root. The znode is
+    /// not created by this.
+    ///
+    /// ```no_run
+    /// # async fn example(client: quorate_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let orders = client.namespace("/services/orders")?;
+    /// orders.create("/leader").parents().await?;          // creates /services/orders/leader
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// No znode can have this path.
+    pub fn namespace(&self, path: &str) -> Result<Client, ConnectStringError> {
+        validate(path).map_err(|why| ConnectStringError::Chroot(path.to_owned(), why))?;
+        let root = chroot::outside(self.root.as_deref().unwrap_or_default(), path);
+        let root = (root != "/").then(|| Arc::from(&*root));
+        Ok(Client { root, ..self.clone() })
+    }
+
+    /// A path as the session knows it.
+    fn outside(&self, path: String) -> String {
+        match &self.root {
+            Some(root) => chroot::outside(root, &path).into_owned(),
+            None => path,
+        }
+    }
+
+    /// Wait for an operation no longer. An operation that was not sent is not sent any more. Of another one
+    /// the outcome is unknown. The answer says which it is, or that it was done before.
+    pub fn give_up<T>(&self, answer: &Answer<T>) {
+        // A task that has ended sends nothing.
+        let _ = self.commands.send(Command::GiveUp(answer.id()));
+    }
+
     /// An operation for a machine: its outcome as it is, and the watch that it sets.
     pub(crate) fn ask(&self, request: Request) -> (Answer<Outcome>, Option<Ears>) {
         let path = path_of(&request);
@@ -264,10 +322,17 @@ impl Client {
         absolute: bool,
         wish: Option<Wish>,
     ) -> Answer<T> {
-        let op = request.op();
+        let (op, id) = (request.op(), next_id(&self.ids));
         let (sender, receiver) = oneshot::channel();
-        match self.commands.send(Command::Submit { request, absolute, answer: sender, wish }) {
-            Ok(()) => Answer::new(receiver, op, path, read),
+        // A path that no znode can have stays as it is: the session says what is wrong with it.
+        let root = self.root.clone().filter(|_| !absolute && chroot::validate(&request).is_ok());
+        let (mut request, mut wish) = (request, wish);
+        if let Some(root) = &root {
+            chroot::enter(root, &mut request);
+            wish = wish.map(|wish| wish.below(root));
+        }
+        match self.commands.send(Command::Submit { id, request, absolute, answer: sender, wish }) {
+            Ok(()) => Answer::new(receiver, id, op, path, read).below(root),
             Err(_) => Answer::failed(ErrorKind::Stopped, op, path, read),
         }
     }

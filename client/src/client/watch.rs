@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
@@ -11,7 +12,7 @@ use quorate_core::tree::path;
 use quorate_core::wire::client::EventType;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::session::{WatchEvent, WatchKinds};
+use crate::session::{WatchEvent, WatchKinds, chroot};
 
 /// What happened to a znode that is watched.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -23,6 +24,14 @@ pub struct Change {
     /// The transaction that did it. Servers before 3.9 do not say, and none says it of a change that is made
     /// up for after a reconnect.
     pub zxid: Option<i64>,
+}
+
+impl Change {
+    /// The change for a user for whom paths begin behind this.
+    fn below(&self, root: Option<&str>) -> Change {
+        let path = root.map_or(self.path.as_str(), |root| chroot::inside(root, &self.path));
+        Change { event: self.event, path: path.to_owned(), zxid: self.zxid }
+    }
 }
 
 /// The session is over, and the watch with it: nothing more will be told.
@@ -115,18 +124,28 @@ pub(crate) struct Wish {
     /// What it is if the znode is not there.
     pub(crate) absent: WatchKinds,
     pub(crate) sink: Sink,
+    /// What the path begins with, which the user of the watch does not know.
+    pub(crate) root: Option<Arc<str>>,
 }
 
 impl Wish {
     pub(crate) fn once(path: &str, kind: WatchKinds, absent: WatchKinds) -> (Wish, Watch) {
         let (sender, receiver) = oneshot::channel();
-        (Wish { path: path.to_owned(), kind, absent, sink: Sink::Once(sender) }, Watch(receiver))
+        (Wish { path: path.to_owned(), kind, absent, sink: Sink::Once(sender), root: None }, Watch(receiver))
     }
 
     pub(crate) fn many(path: &str, kind: WatchKinds) -> (Wish, Changes) {
         let (sender, receiver) = mpsc::unbounded_channel();
         let sink = Sink::Many(sender);
-        (Wish { path: path.to_owned(), kind, absent: WatchKinds::NONE, sink }, Changes(receiver))
+        let (path, absent) = (path.to_owned(), WatchKinds::NONE);
+        (Wish { path, kind, absent, sink, root: None }, Changes(receiver))
+    }
+
+    /// A wish of a user for whom paths begin behind this.
+    pub(crate) fn below(mut self, root: &Arc<str>) -> Self {
+        self.path = chroot::outside(root, &self.path).into_owned();
+        self.root = Some(Arc::clone(root));
+        self
     }
 }
 
@@ -134,6 +153,7 @@ impl Wish {
 struct Watcher {
     kind: WatchKinds,
     sink: Sink,
+    root: Option<Arc<str>>,
 }
 
 /// The watches of a session's users.
@@ -141,11 +161,13 @@ struct Watcher {
 pub(crate) struct Watchers(HashMap<String, Vec<Watcher>>);
 
 impl Watchers {
-    pub(crate) fn add(&mut self, path: String, kind: WatchKinds, sink: Sink) {
+    /// Add the watch of a wish: of this kind.
+    pub(crate) fn add(&mut self, wish: Wish, kind: WatchKinds) {
+        let Wish { path, sink, root, .. } = wish;
         let at = self.0.entry(path).or_default();
         // What is not waited for any more goes when there is something new.
         at.retain(|watcher| !watcher.sink.is_closed());
-        at.push(Watcher { kind, sink });
+        at.push(Watcher { kind, sink, root });
     }
 
     /// The watches of these kinds on a path are gone.
@@ -182,17 +204,18 @@ impl Watchers {
     fn tell_at(&mut self, path: &str, kinds: WatchKinds, change: &Change) {
         let Some(at) = self.0.get_mut(path) else { return };
         let mut kept = Vec::with_capacity(at.len());
-        for Watcher { kind, sink } in at.drain(..) {
+        for Watcher { kind, sink, root } in at.drain(..) {
             if !kinds.contains(kind) {
-                kept.push(Watcher { kind, sink });
+                kept.push(Watcher { kind, sink, root });
                 continue;
             }
+            let change = change.below(root.as_deref());
             match sink {
                 // A caller that has gone does not need to know.
-                Sink::Once(sender) => drop(sender.send(change.clone())),
+                Sink::Once(sender) => drop(sender.send(change)),
                 Sink::Many(sender) => {
-                    if sender.send(change.clone()).is_ok() {
-                        kept.push(Watcher { kind, sink: Sink::Many(sender) });
+                    if sender.send(change).is_ok() {
+                        kept.push(Watcher { kind, sink: Sink::Many(sender), root });
                     }
                 }
             }
@@ -217,7 +240,7 @@ mod tests {
         let mut watchers = Watchers::default();
         let mut add = |path: &str, kind| {
             let (wish, changes) = Wish::many(path, kind);
-            watchers.add(wish.path, kind, wish.sink);
+            watchers.add(wish, kind);
             changes
         };
         let mut root = add("/", WatchKinds::RECURSIVE);
@@ -243,7 +266,8 @@ mod tests {
     fn one_event_is_told_once_where_a_znode_has_both_kinds() {
         let mut watchers = Watchers::default();
         let (wish, mut changes) = Wish::many("/a", WatchKinds::RECURSIVE);
-        watchers.add(wish.path, wish.kind, wish.sink);
+        let kind = wish.kind;
+        watchers.add(wish, kind);
         let kinds = WatchKinds::RECURSIVE.with(WatchKinds::DATA);
         watchers.tell(&event(EventType::NodeDeleted, "/a", kinds, true));
         assert!(changes.0.try_recv().is_ok());

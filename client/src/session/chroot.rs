@@ -11,7 +11,7 @@ use quorate_core::wire::client::{
 };
 
 /// The path on the servers.
-pub(super) fn outside<'a>(root: &str, path: &'a str) -> Cow<'a, str> {
+pub(crate) fn outside<'a>(root: &str, path: &'a str) -> Cow<'a, str> {
     match (root, path) {
         ("", _) => Cow::Borrowed(path),
         (_, "/") => Cow::Owned(root.to_owned()),
@@ -20,7 +20,7 @@ pub(super) fn outside<'a>(root: &str, path: &'a str) -> Cow<'a, str> {
 }
 
 /// The path as the client knows it; a path that is not below the root stays as it is.
-pub(super) fn inside<'a>(root: &str, path: &'a str) -> &'a str {
+pub(crate) fn inside<'a>(root: &str, path: &'a str) -> &'a str {
     match path.strip_prefix(root) {
         Some("") => path::ROOT,
         Some(rest) if rest.starts_with('/') => rest,
@@ -29,7 +29,7 @@ pub(super) fn inside<'a>(root: &str, path: &'a str) -> &'a str {
 }
 
 /// The first path of a request that no znode can have, and why.
-pub(super) fn validate(request: &Request) -> Result<(), (String, PathError)> {
+pub(crate) fn validate(request: &Request) -> Result<(), (String, PathError)> {
     let plain = |path: &str| path::validate(path).map_err(|why| (path.to_owned(), why));
     // The number that a server appends is a part of the name.
     let created = |path: &str, flags: i32| match CreateMode::from_i32(flags) {
@@ -70,7 +70,7 @@ pub(super) fn validate(request: &Request) -> Result<(), (String, PathError)> {
 }
 
 /// Put the root in front of every path of a request.
-pub(super) fn enter(root: &str, request: &mut Request) {
+pub(crate) fn enter(root: &str, request: &mut Request) {
     if root.is_empty() {
         return;
     }
@@ -133,7 +133,7 @@ fn path_of_part(part: &mut MultiOp) -> &mut String {
 }
 
 /// Take the root off every path of a response. The names of children stay: they are no paths.
-pub(super) fn leave(root: &str, response: &mut Response, are_paths: bool) {
+pub(crate) fn leave(root: &str, response: &mut Response, are_paths: bool) {
     if root.is_empty() {
         return;
     }

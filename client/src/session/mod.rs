@@ -22,7 +22,7 @@
 //!    that was on its way when its connection ended.
 //! 5. **The end is told once**, by [`State::Over`]; a session that is over does nothing any more.
 
-mod chroot;
+pub(crate) mod chroot;
 mod connection;
 mod io;
 mod replies;

@@ -173,9 +173,10 @@ fn is_documented(name: &str, made: &str) {
     );
 }
 
-/// One test for both parts: they are in one file.
+/// One test for all parts: they are in one file.
 #[test]
 fn the_guide_has_every_key_and_command() {
     is_documented("configuration", &configuration());
+    is_documented("shell", &crate::shell::reference());
     is_documented("commands", &commands());
 }

@@ -4,6 +4,7 @@ mod admin;
 mod create;
 mod multi;
 mod read;
+mod waiting;
 mod watching;
 mod write;
 

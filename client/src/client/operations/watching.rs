@@ -43,6 +43,7 @@ impl Client {
         let request = Request::RemoveWatches(WatcherRequest { path: path.clone(), watcher });
         self.submit(request, Some(path.clone()), nothing).await?;
         // A task that has ended has no watches.
+        let path = self.outside(path);
         let _ = self.commands.send(Command::Unwatch { path, kinds: WatchKinds::of(watcher) });
         Ok(())
     }
