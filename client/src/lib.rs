@@ -60,6 +60,7 @@ pub mod client;
 mod error;
 #[cfg(feature = "tokio")]
 mod mark;
+mod mutation;
 pub mod recipes;
 #[cfg(feature = "tokio")]
 pub mod retry;
@@ -69,6 +70,8 @@ pub mod session;
 pub use client::Client;
 #[cfg(feature = "tokio")]
 pub use error::{ConnectError, Error, ErrorKind, Result};
+#[cfg(feature = "mutants")]
+pub use mutation::Mutation;
 pub use quorate_core::ids::{SessionId, Zxid};
 pub use quorate_core::wire::client::{
     AddWatchMode, CreateMode, EventType, MultiOp, MultiResult, OpCode, Request, Response, WatcherType,

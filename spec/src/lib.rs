@@ -155,6 +155,8 @@ pub mod models;
 pub mod mutants;
 pub mod properties;
 pub mod replay;
+#[cfg(feature = "mutants")]
+pub mod rule;
 pub mod search;
 pub mod simulate;
 pub mod story;

@@ -52,6 +52,9 @@ pub struct Variant {
     /// The rule that every server breaks.
     #[cfg(feature = "mutants")]
     pub mutation: Option<quorate_core::Mutation>,
+    /// The rule that every client breaks.
+    #[cfg(feature = "mutants")]
+    pub client: Option<quorate_client::Mutation>,
 }
 
 impl Variant {
@@ -61,13 +64,18 @@ impl Variant {
             salt,
             #[cfg(feature = "mutants")]
             mutation: None,
+            #[cfg(feature = "mutants")]
+            client: None,
         }
     }
 
     /// One rule broken.
     #[cfg(feature = "mutants")]
-    pub fn broken(mutation: quorate_core::Mutation) -> Self {
-        Variant { salt: 0, mutation: Some(mutation) }
+    pub fn broken(rule: impl Into<crate::rule::Rule>) -> Self {
+        match rule.into() {
+            crate::rule::Rule::Core(mutation) => Variant { mutation: Some(mutation), ..Variant::default() },
+            crate::rule::Rule::Client(mutation) => Variant { client: Some(mutation), ..Variant::default() },
+        }
     }
 }
 
@@ -260,6 +268,7 @@ pub fn catalogue() -> Vec<ModelSpec> {
     models.extend(super::served::catalogue());
     models.extend(super::sessions::catalogue());
     models.extend(super::harsh::catalogue());
+    models.extend(super::recipes::catalogue());
     models
 }
 

@@ -18,6 +18,7 @@ pub mod links;
 mod observers;
 pub mod paxos;
 mod prepared;
+pub mod recipes;
 mod recovery;
 pub mod road;
 mod served;
