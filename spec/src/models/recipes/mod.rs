@@ -94,7 +94,7 @@ pub fn catalogue() -> Vec<ModelSpec> {
         ModelSpec {
             name: "cache",
             composes: "a copy of a subtree over its session and a server, beside an operator",
-            bounds: "3 znodes; 1 cut and 2 changes of 6 kinds, or 3 changes, or 1 cut, expiry, change and stop",
+            bounds: "3 znodes. 1 cut and 2 changes of 6 kinds, or 3 changes, or 1 cut, expiry, change and stop",
             unique: 82_091,
             expected: Expected::Holds,
             build: |variant| build(cache::Cache, variant),
@@ -102,8 +102,8 @@ pub fn catalogue() -> Vec<ModelSpec> {
         ModelSpec {
             name: "lock",
             composes: "contenders for a lock over their sessions and a server",
-            bounds: "2 or 3 contenders, of which 2 may share a session; 1 cut and expiry, restart, pause, reaping or \
-                 operator's deed; foreign znodes in the directory",
+            bounds: "2 or 3 contenders, of which 2 may share a session. 1 cut and expiry, restart, pause, reaping or \
+                     operator's deed. Foreign znodes in the directory",
             unique: 137_303,
             expected: Expected::Holds,
             build: |variant| build(lock::Lock, variant),
@@ -111,7 +111,7 @@ pub fn catalogue() -> Vec<ModelSpec> {
         ModelSpec {
             name: "shared-lock",
             composes: "readers and writers that contend for one lock",
-            bounds: "2 readers and a writer with a stop, a reader and a writer with a cut and expiry, 2 writers and a \
+            bounds: "2 readers and a writer with a stop. A reader and a writer, 1 cut and expiry. 2 writers and a \
                      reader in 2 processes",
             unique: 93_076,
             expected: Expected::Holds,
@@ -119,8 +119,8 @@ pub fn catalogue() -> Vec<ModelSpec> {
         },
         ModelSpec {
             name: "barrier",
-            composes: "two that wait for a barrier, beside an operator who opens and closes it",
-            bounds: "1 cut and expiry, 2 deeds; or one process, 1 cut, 3 deeds and a stop",
+            composes: "two that wait for a barrier, beside an operator that opens and closes it",
+            bounds: "1 cut and expiry, 2 deeds; or one process, 2 deeds and a stop",
             unique: 30_519,
             expected: Expected::Holds,
             build: |variant| build(barrier::Gate, variant),
@@ -128,8 +128,8 @@ pub fn catalogue() -> Vec<ModelSpec> {
         ModelSpec {
             name: "double-barrier",
             composes: "members that begin and end together",
-            bounds: "2 members with 1 cut and expiry, 2 that create the directory with 1 cut, 3 in 2 processes, 2 in \
-                     one of which one withdraws",
+            bounds: "2 members with a cut, or a pause and expiry, or no directory, or one that withdraws; 3 members \
+                     that begin",
             unique: 156_331,
             expected: Expected::Holds,
             build: |variant| build(double_barrier::Both, variant),
@@ -137,8 +137,8 @@ pub fn catalogue() -> Vec<ModelSpec> {
         ModelSpec {
             name: "queue",
             composes: "consumers that claim items of a queue and finish them",
-            bounds: "2 consumers and 2 items; 2 and 1 with a pause and expiry, or with a stop; 1 consumer with a cut \
-                     and 2 items, with a new item, or without a directory",
+            bounds: "2 consumers and 2 items. 2 and 1, with a pause and expiry or with a stop. 1 consumer with a cut: 2 \
+                     items, a new item, or no directory",
             unique: 119_536,
             expected: Expected::Holds,
             build: |variant| build(queue::Queue, variant),
