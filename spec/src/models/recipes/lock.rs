@@ -45,7 +45,7 @@ fn mark(party: usize, life: u8) -> String {
     format!("{}{life}", ["c", "b", "a"][party])
 }
 
-fn marked<'a>(mark: &'a str, path: &str) -> bool {
+fn marked(mark: &str, path: &str) -> bool {
     path.starts_with(&format!("/l/_c_{mark}-"))
 }
 
@@ -135,7 +135,7 @@ impl Recipe for Lock {
         let mut contenders =
             world.server.znodes("/l").into_iter().filter(|(path, _)| path.starts_with("/l/_c_"));
         let (path, _) = contenders.nth(usize::from(deed / 2))?;
-        Some(if deed % 2 == 0 {
+        Some(if deed.is_multiple_of(2) {
             Request::Delete(DeleteRequest { path, version: -1 })
         } else {
             Request::SetData(SetDataRequest { path, data: Some(Bytes::from_static(b"x")), version: -1 })
