@@ -15,9 +15,9 @@ fn readers_share_a_lock_and_writers_do_not() {
     let ensemble = Setup::voters(1).start();
     let servers = ensemble.cluster(&[1]);
     run(async {
-        let [a, b, c] = [Client::connect(&servers), Client::connect(&servers), Client::connect(&servers)]
-            .map(tokio::spawn);
-        let [a, b, c] = [a.await.unwrap().unwrap(), b.await.unwrap().unwrap(), c.await.unwrap().unwrap()];
+        let a = Client::connect(&servers).await.unwrap();
+        let b = Client::connect(&servers).await.unwrap();
+        let c = Client::connect(&servers).await.unwrap();
         let first = Lock::shared(&a, "/l").acquire().await.unwrap();
         let second = Lock::shared(&b, "/l").acquire().await.unwrap();
         let writer = Lock::exclusive(&c, "/l");
