@@ -61,6 +61,7 @@ pub mod client;
 mod error;
 #[cfg(feature = "tokio")]
 mod mark;
+mod mutation;
 pub mod recipes;
 #[cfg(feature = "tokio")]
 pub mod retry;
@@ -72,6 +73,8 @@ pub mod typed;
 pub use client::Client;
 #[cfg(feature = "tokio")]
 pub use error::{ConnectError, Error, ErrorKind, Result};
+#[cfg(feature = "mutants")]
+pub use mutation::Mutation;
 pub use quorate_core::ids::{SessionId, Zxid};
 pub use quorate_core::wire::client::{
     AddWatchMode, CreateMode, EventType, MultiOp, MultiResult, OpCode, Request, Response, WatcherType,

@@ -157,6 +157,8 @@ pub mod mutants;
 mod progress;
 pub mod properties;
 pub mod replay;
+#[cfg(feature = "mutants")]
+pub mod rule;
 pub mod search;
 pub mod simulate;
 pub mod story;

@@ -1,16 +1,18 @@
 //! Which models and properties must notice each broken rule.
 
+use quorate_client::Mutation as ClientMutation;
 use quorate_core::Mutation;
 
 use crate::fall::Fall;
 use crate::models::{ModelSpec, Variant};
+use crate::rule::Rule;
 
 /// A broken rule.
 #[derive(Clone, Copy, Debug)]
 pub struct Mutant {
     /// The rule.
-    pub mutation: Mutation,
-    /// The key of the bug of ZooKeeper that it brings back, if it is one.
+    pub mutation: Rule,
+    /// The key of the bug of ZooKeeper, or of one of its clients, that it brings back, if it is one.
     pub bug: Option<&'static str>,
     /// The models that are searched for its death, the cheapest that kills first.
     pub models: &'static [&'static str],
@@ -59,15 +61,25 @@ impl Mutant {
 }
 
 const fn mutant(mutation: Mutation, models: &'static [&'static str]) -> Mutant {
-    Mutant { mutation, bug: None, models, survives: None }
+    Mutant { mutation: Rule::Core(mutation), bug: None, models, survives: None }
 }
 
 const fn bug(key: &'static str, mutation: Mutation, models: &'static [&'static str]) -> Mutant {
-    Mutant { mutation, bug: Some(key), models, survives: None }
+    Mutant { mutation: Rule::Core(mutation), bug: Some(key), models, survives: None }
+}
+
+/// A rule of a recipe.
+const fn recipe(mutation: ClientMutation, models: &'static [&'static str]) -> Mutant {
+    Mutant { mutation: Rule::Client(mutation), bug: None, models, survives: None }
+}
+
+/// A bug that a client of ZooKeeper had in a recipe.
+const fn recipe_bug(key: &'static str, mutation: ClientMutation, models: &'static [&'static str]) -> Mutant {
+    Mutant { mutation: Rule::Client(mutation), bug: Some(key), models, survives: None }
 }
 
 const fn survivor(mutation: Mutation, models: &'static [&'static str], why: &'static str) -> Mutant {
-    Mutant { mutation, bug: None, models, survives: Some(why) }
+    Mutant { mutation: Rule::Core(mutation), bug: None, models, survives: Some(why) }
 }
 
 /// Every mutant: the rules, then the bugs.
@@ -241,6 +253,36 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(Mutation::EndedSessionTracked, &["sessions"]),
     mutant(Mutation::InstallKeepsSessions, &["sessions"]),
     mutant(Mutation::EpochStartNotShown, &["sessions"]),
+    // Recipes.
+    recipe(ClientMutation::WaitsForFirst, &["lock"]),
+    recipe(ClientMutation::EventIsEnough, &["lock"]),
+    recipe(ClientMutation::OwnZnodeNotWatched, &["lock"]),
+    recipe(ClientMutation::TokenFromChange, &["lock"]),
+    recipe(ClientMutation::ForeignZnodesCount, &["lock"]),
+    recipe(ClientMutation::OrderByName, &["lock"]),
+    recipe(ClientMutation::HeldThoughSuspended, &["lock"]),
+    recipe(ClientMutation::TokenFromNumber, &["lock"]),
+    recipe(ClientMutation::SharersWait, &["shared-lock"]),
+    recipe(ClientMutation::ReadersPassWriters, &["shared-lock"]),
+    recipe(ClientMutation::LossOpensBarrier, &["barrier"]),
+    recipe(ClientMutation::BarrierWatchedOnce, &["barrier"]),
+    recipe(ClientMutation::ReadyNotSaid, &["double-barrier"]),
+    recipe(ClientMutation::ReadyTooEarly, &["double-barrier"]),
+    recipe(ClientMutation::ReadyKept, &["double-barrier"]),
+    recipe(ClientMutation::LostComingCounts, &["double-barrier"]),
+    recipe(ClientMutation::StopFinishes, &["queue"]),
+    recipe(ClientMutation::ClaimedEndsSearch, &["queue"]),
+    recipe(ClientMutation::NewestFirst, &["queue"]),
+    recipe(ClientMutation::ClaimEndIgnored, &["queue"]),
+    recipe(ClientMutation::StopKeepsClaim, &["queue"]),
+    recipe(ClientMutation::GoneItemGiven, &["queue"]),
+    recipe(ClientMutation::GoneNotRemoved, &["cache"]),
+    recipe(ClientMutation::EventDuringReadDropped, &["cache"]),
+    recipe(ClientMutation::InSyncTooEarly, &["cache"]),
+    recipe(ClientMutation::OldReadCounts, &["cache"]),
+    recipe(ClientMutation::EventIsBelieved, &["cache"]),
+    recipe(ClientMutation::GoneEndsCopy, &["cache"]),
+    recipe(ClientMutation::ComparesForEver, &["cache"]),
     // Bugs of ZooKeeper.
     bug("ZOOKEEPER-4643", Mutation::EpochBeforeHistory, &["zab-sync"]),
     bug("ZOOKEEPER-4646", Mutation::NewLeaderAckBeforeSync, &["zab-oracle"]),
@@ -258,6 +300,22 @@ pub const MUTANTS: &[Mutant] = &[
     bug("ZOOKEEPER-1208", Mutation::ClosingSessionCreates, &["clients"]),
     bug("ZOOKEEPER-3537", Mutation::CheckLeaderInWrongSet, &["rounds"]),
     bug("ZOOKEEPER-2988", Mutation::StrangerElected, &["stranger"]),
+    // Bugs of its clients' recipes.
+    recipe_bug("CURATOR-206", ClientMutation::LossKeepsLock, &["lock"]),
+    recipe_bug("CURATOR-678", ClientMutation::LossLeavesZnode, &["lock"]),
+    recipe_bug("CURATOR-45", ClientMutation::UnknownCreationRepeated, &["lock"]),
+    recipe_bug("CURATOR-388", ClientMutation::MissingDirectoryFails, &["lock"]),
+    recipe_bug("CURATOR-724", ClientMutation::SearchNeedsDirectory, &["lock"]),
+    recipe_bug("CURATOR-62", ClientMutation::StopWhileCreatingForgets, &["lock"]),
+    recipe_bug("CURATOR-527", ClientMutation::GoneIsWaitedFor, &["lock"]),
+    recipe_bug("CURATOR-335", ClientMutation::StopWhileWaitingIgnored, &["lock"]),
+    recipe_bug("curator #1290", ClientMutation::EventOpensBarrier, &["barrier"]),
+    recipe_bug("CURATOR-233", ClientMutation::LeavesAlone, &["double-barrier"]),
+    recipe_bug("CURATOR-605", ClientMutation::TakenWithoutClaim, &["queue"]),
+    recipe_bug("kazoo #175", ClientMutation::LostClaimForgotten, &["queue"]),
+    recipe_bug("CURATOR-391", ClientMutation::CacheComparesVersion, &["cache"]),
+    recipe_bug("CURATOR-311", ClientMutation::ReconnectNotCompared, &["cache"]),
+    recipe_bug("CURATOR-324", ClientMutation::CacheToldTwice, &["cache"]),
 ];
 
 /// A property that no mutant breaks alone, because whatever breaks it breaks others.
@@ -309,6 +367,18 @@ pub const IMPLIED: &[Implied] = &[
         property: "EphemeralsHaveSessions",
         by: &["AsJudged"],
         why: "the judge deletes a session's ephemerals with it: one that stays is not in its znodes",
+    },
+    Implied {
+        property: "TokensTell",
+        by: &["QueueOrder"],
+        why: "whoever is told to hold is told so when every earlier contender's znode is gone, and tokens are in the \
+              order of the znodes: of two holders the one with the smaller token has none",
+    },
+    Implied {
+        property: "OneHolder",
+        by: &["LossIsTold", "QueueOrder"],
+        why: "a holder's znode goes when the holder deletes it, or when its session expires, which it has noticed \
+              before; until then nobody behind it is told to hold",
     },
     Implied {
         property: "LateDiskHasNoSay",

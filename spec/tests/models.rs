@@ -99,6 +99,26 @@ fn clients_and_their_watches() {
 }
 
 #[test]
+fn a_lock_and_its_contenders() {
+    exhausts_to_its_count("lock");
+}
+
+#[test]
+fn a_copy_of_a_subtree() {
+    exhausts_to_its_count("cache");
+}
+
+#[test]
+fn a_queue_and_its_consumers() {
+    exhausts_to_its_count("queue");
+}
+
+#[test]
+fn a_barrier() {
+    exhausts_to_its_count("barrier");
+}
+
+#[test]
 fn a_search_that_is_cut_says_so() {
     let limits = Limits { states: Some(1000), ..Limits::default() };
     let report = (model("whole").build)(Variant::default()).search(limits, &mut |_| {});

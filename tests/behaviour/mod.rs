@@ -10,6 +10,7 @@ mod client_failures;
 mod client_locks;
 mod client_memory;
 mod client_operations;
+mod client_recipes;
 mod clients_under_kills;
 mod damage;
 mod failover;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use quorate_core::wire::record::Stat;
 use tokio::sync::{mpsc, watch};
 
+use super::machine::Input;
 use super::mirror::{Mirror, Told};
 use super::run::run;
 use crate::client::{Client, Node};
@@ -59,7 +60,7 @@ pub struct TreeCache {
     standing: watch::Receiver<Standing>,
     changes: mpsc::UnboundedReceiver<CacheChange>,
     /// Closed to stop.
-    _stop: mpsc::Sender<()>,
+    _stop: mpsc::Sender<Input>,
 }
 
 impl TreeCache {

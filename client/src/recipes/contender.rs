@@ -1,8 +1,9 @@
 //! A contender for something that only one can hold: a lock, or leadership.
 //!
 //! Every contender creates an ephemeral znode with a number. The lowest number holds. Each of the others
-//! watches the one in front of it alone, so that an end wakes one contender and no herd. The layout is
-//! Curator's: `DIRECTORY/_c_MARK-lock-NUMBER`.
+//! watches the one in front of it alone, so that an end wakes one contender and no herd. Contenders that can
+//! share hold together, up to the first one that cannot. So readers wait for the last writer in front of
+//! them. The layout is Curator's: `DIRECTORY/_c_MARK-lock-NUMBER`.
 
 use alloc::format;
 use alloc::string::String;
@@ -18,6 +19,7 @@ use quorate_core::wire::error_code::ErrorCode;
 use quorate_core::wire::record::Acl;
 
 use super::machine::{Input, Machine, Output};
+use crate::mutation::{breakable, mutated};
 use crate::session::{Outcome, Refusal, State};
 
 /// What is held grows with every holder: the transaction that created the holder's znode.
@@ -35,10 +37,40 @@ pub struct Terms {
     pub infix: &'static str,
     /// What stands in front of the number of other programs' contenders that count too.
     pub others: &'static [&'static str],
+    /// What stands in front of the number of contenders with which this one can hold together.
+    pub sharing: &'static [&'static str],
     /// A mark that no other contender has, not even an earlier one of this program.
     pub mark: String,
     /// What the znode says of its contender.
     pub data: Bytes,
+}
+
+/// What readers are called, by Curator and by kazoo.
+const READERS: [&str; 2] = ["__READ__", "__rlock__"];
+
+impl Terms {
+    /// A lock that one contender holds alone. Contenders of kazoo's `Lock` count too.
+    pub fn lock(directory: String, mark: String, data: Bytes) -> Self {
+        Terms { directory, infix: "lock-", others: &["__lock__"], sharing: &[], mark, data }
+    }
+
+    /// A lock that readers share: this one writes, and holds alone. Contenders of Curator's
+    /// `InterProcessReadWriteLock` and of kazoo's `WriteLock` and `ReadLock` count too.
+    pub fn exclusive(directory: String, mark: String, data: Bytes) -> Self {
+        let others = &["__READ__", "__lock__", "__rlock__"];
+        Terms { directory, infix: "__WRIT__", others, sharing: &[], mark, data }
+    }
+
+    /// A lock that readers share: this one reads.
+    pub fn shared(directory: String, mark: String, data: Bytes) -> Self {
+        let others = &["__WRIT__", "__lock__", "__rlock__"];
+        Terms { directory, infix: READERS[0], others, sharing: &READERS, mark, data }
+    }
+
+    /// Leadership. The layout is that of Curator's `LeaderLatch`.
+    pub fn latch(directory: String, mark: String, data: Bytes) -> Self {
+        Terms { directory, infix: "latch-", others: &[], sharing: &[], mark, data }
+    }
 }
 
 /// What a contender's user is told.
@@ -63,7 +95,11 @@ pub struct Contender {
     stopping: bool,
     /// Whether the session has a connection.
     connected: bool,
+    #[cfg(feature = "mutants")]
+    mutation: Option<crate::Mutation>,
 }
+
+breakable!(Contender);
 
 /// Which outcome, or which event, is awaited.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -116,7 +152,14 @@ enum Phase {
 impl Contender {
     /// A contender that is begun by [`Input::Start`].
     pub fn new(terms: Terms) -> Self {
-        Contender { terms, phase: Phase::New, stopping: false, connected: true }
+        Contender {
+            terms,
+            phase: Phase::New,
+            stopping: false,
+            connected: true,
+            #[cfg(feature = "mutants")]
+            mutation: None,
+        }
     }
 
     /// Whether it holds.
@@ -198,6 +241,9 @@ impl Contender {
 
     /// The outcome of what was asked for last.
     fn take(&mut self, outcome: Outcome, out: &mut Vec<Output<Told>>) {
+        if self.is_over() {
+            return;
+        }
         if let Outcome::Refused(refusal @ Refusal::Over(_)) = outcome {
             return self.fail(refusal, out);
         }
@@ -220,6 +266,7 @@ impl Contender {
             Phase::Watching { own, ahead } => self.watched(own, ahead, outcome, out),
             Phase::Confirming { own } => self.confirmed(own, outcome, out),
             Phase::Deleting { own } => match outcome {
+                Outcome::Unknown if mutated!(self, LossLeavesZnode) => self.stop(out),
                 Outcome::Unknown => self.delete(own, out),
                 Outcome::Refused(refusal) if !is(&refusal, ErrorCode::NoNode) => self.fail(refusal, out),
                 _ => self.stop(out),
@@ -234,10 +281,13 @@ impl Contender {
     fn created(&mut self, outcome: Outcome, out: &mut Vec<Output<Told>>) {
         match outcome {
             Outcome::Done(Response::PathStat(own, _)) => self.list(own, out),
-            Outcome::Refused(refusal) if is(&refusal, ErrorCode::NoNode) => {
+            Outcome::Refused(refusal)
+                if is(&refusal, ErrorCode::NoNode) && !mutated!(self, MissingDirectoryFails) =>
+            {
                 self.prepare([self.terms.directory.clone()].into(), out);
             }
             Outcome::Refused(refusal) => self.fail(refusal, out),
+            Outcome::Unknown if mutated!(self, UnknownCreationRepeated) && !self.stopping => self.create(out),
             Outcome::Unknown | Outcome::Done(_) => self.search(out),
         }
     }
@@ -274,12 +324,10 @@ impl Contender {
                 }
             }
             // The directory was deleted meanwhile, and so it was not created.
-            Outcome::Refused(refusal) if is(&refusal, ErrorCode::NoNode) => {
-                if self.stopping {
-                    self.stop(out)
-                } else {
-                    self.create(out)
-                }
+            Outcome::Refused(refusal)
+                if is(&refusal, ErrorCode::NoNode) && !mutated!(self, SearchNeedsDirectory) =>
+            {
+                if self.stopping { self.stop(out) } else { self.create(out) }
             }
             Outcome::Refused(refusal) => self.fail(refusal, out),
             Outcome::Unknown | Outcome::Done(_) => self.search(out),
@@ -297,26 +345,55 @@ impl Contender {
         let number = |name: &str| infixes().find_map(|infix| number(name, infix));
         let mut contenders: Vec<(i64, &str)> =
             names.iter().filter_map(|name| Some((number(name)?, name.as_str()))).collect();
+        if mutated!(self, ForeignZnodesCount) {
+            contenders = names.iter().map(|name| (number(name).unwrap_or(0), name.as_str())).collect();
+        }
         contenders.sort_unstable();
+        if mutated!(self, OrderByName) {
+            contenders.sort_unstable_by_key(|(_, name)| *name);
+        }
         let name = own.rsplit('/').next().unwrap_or_default();
         match contenders.iter().position(|(_, contender)| *contender == name) {
             // An operator has deleted it.
             None => self.fail(Refusal::Server(ErrorCode::NoNode.to_i32()), out),
-            Some(0) => {
-                out.push(Output::Ask(Request::Exists(WatchRequest { path: own.clone(), watch: true })));
-                self.phase = Phase::Confirming { own };
-            }
             Some(at) => {
-                let ahead = self.below(contenders[at - 1].1);
-                self.watch(own, ahead, out);
+                let blocks = |contender: &&(i64, &str)| !self.shares_with(contender.1);
+                let ahead = if mutated!(self, WaitsForFirst) {
+                    contenders[..at].iter().find(blocks)
+                } else {
+                    contenders[..at].iter().rfind(blocks)
+                };
+                match ahead.map(|(_, ahead)| self.below(ahead)) {
+                    Some(ahead) => self.watch(own, ahead, out),
+                    None => self.confirm(own, out),
+                }
             }
         }
+    }
+
+    /// Whether it does not matter that this contender is in front.
+    fn shares_with(&self, name: &str) -> bool {
+        if mutated!(self, SharersWait) {
+            return false;
+        }
+        let sharing = self.terms.sharing.iter().any(|infix| number(name, infix).is_some());
+        sharing || mutated!(self, ReadersPassWriters) && !self.terms.sharing.is_empty()
+    }
+
+    /// Being the first: look at the own znode, and watch it.
+    fn confirm(&mut self, own: String, out: &mut Vec<Output<Told>>) {
+        let watch = !mutated!(self, OwnZnodeNotWatched);
+        out.push(Output::Ask(Request::Exists(WatchRequest { path: own.clone(), watch })));
+        self.phase = Phase::Confirming { own };
     }
 
     fn watched(&mut self, own: String, ahead: String, outcome: Outcome, out: &mut Vec<Output<Told>>) {
         match outcome {
             _ if self.stopping => self.delete(own, out),
             Outcome::Done(_) => self.phase = Phase::Waiting { own, ahead },
+            Outcome::Refused(_) if mutated!(self, GoneIsWaitedFor) => {
+                self.phase = Phase::Waiting { own, ahead }
+            }
             Outcome::Refused(refusal) if is(&refusal, ErrorCode::NoNode) => self.list(own, out),
             Outcome::Refused(refusal) => self.fail(refusal, out),
             Outcome::Unknown => self.watch(own, ahead, out),
@@ -327,9 +404,13 @@ impl Contender {
         match outcome {
             _ if self.stopping => self.delete(own, out),
             // The connection may be lost already: then it is not said to hold.
-            Outcome::Done(Response::Stat(stat)) if self.connected => {
+            Outcome::Done(Response::Stat(stat)) if self.connected || mutated!(self, HeldThoughSuspended) => {
+                let number =
+                    mutated!(self, TokenFromNumber).then(|| number(&own, self.terms.infix)).flatten();
                 self.phase = Phase::Held { own };
-                out.push(Output::Tell(Told::Held(Token(stat.czxid))));
+                let token = if mutated!(self, TokenFromChange) { stat.mzxid } else { stat.czxid };
+                let token = number.map_or(token, |number| Zxid(number.unsigned_abs()));
+                out.push(Output::Tell(Told::Held(Token(token))));
             }
             Outcome::Refused(refusal) => self.fail(refusal, out),
             Outcome::Unknown | Outcome::Done(_) => self.list(own, out),
@@ -359,7 +440,9 @@ impl Contender {
         let phase = core::mem::replace(&mut self.phase, Phase::New);
         match phase {
             Phase::Waiting { own, ahead } if path == ahead => {
-                if event == EventType::NodeDeleted {
+                if event == EventType::NodeDeleted && mutated!(self, EventIsEnough) {
+                    self.confirm(own, out)
+                } else if event == EventType::NodeDeleted {
                     self.list(own, out)
                 } else {
                     self.watch(own, ahead, out)
@@ -393,16 +476,16 @@ impl Machine for Contender {
                     self.create(out)
                 }
             }
-            Input::Start => {}
+            Input::Start | Input::Finished => {}
             Input::Outcome(outcome) => self.take(outcome, out),
             Input::Event { event, path } => self.event(event, &path, out),
             Input::Session(state) => {
                 self.connected = matches!(state, State::Connected | State::Reconnected);
                 match (state, &self.phase) {
                     (_, Phase::Over | Phase::New) => {}
-                    (State::Over(end), Phase::Waiting { .. } | Phase::Held { .. }) => {
-                        self.fail(Refusal::Over(end), out);
-                    }
+                    // An outcome that is there already may come after this.
+                    (State::Over(end), _) => self.fail(Refusal::Over(end), out),
+                    (State::Suspended, _) if mutated!(self, LossKeepsLock) => {}
                     // Whether the session lives cannot be known now.
                     (State::Suspended | State::ReadOnly, Phase::Checking { own }) => {
                         let own = own.clone();
@@ -420,10 +503,12 @@ impl Machine for Contender {
             Input::Stop => {
                 self.stopping = true;
                 match &self.phase {
+                    Phase::Waiting { .. } if mutated!(self, StopWhileWaitingIgnored) => {}
                     Phase::Waiting { own, .. } | Phase::Held { own } => {
                         let own = own.clone();
                         self.delete(own, out);
                     }
+                    Phase::Creating if mutated!(self, StopWhileCreatingForgets) => self.stop(out),
                     // Every other phase awaits an outcome, and stops then.
                     _ => {}
                 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use super::contender::{Contender, Terms, Token, Told};
+use super::machine::Input;
 use super::run::run;
 use crate::client::Client;
 use crate::mark::mark;
@@ -64,12 +65,24 @@ pub struct Lock {
     client: Client,
     directory: String,
     data: Bytes,
+    kind: fn(String, String, Bytes) -> Terms,
 }
 
 impl Lock {
     /// The lock whose contenders are in this directory, which is created if need be.
     pub fn new(client: &Client, directory: impl Into<String>) -> Self {
-        Lock { client: client.clone(), directory: directory.into(), data: Bytes::new() }
+        Lock { client: client.clone(), directory: directory.into(), data: Bytes::new(), kind: Terms::lock }
+    }
+
+    /// The lock of this directory as readers hold it, together: none of them waits for another. Those of
+    /// Curator's `InterProcessReadWriteLock` and of kazoo's `ReadLock` and `WriteLock` count too.
+    pub fn shared(client: &Client, directory: impl Into<String>) -> Self {
+        Lock { kind: Terms::shared, ..Lock::new(client, directory) }
+    }
+
+    /// The lock of this directory as a writer holds it: alone, while no reader of [`Lock::shared`] does.
+    pub fn exclusive(client: &Client, directory: impl Into<String>) -> Self {
+        Lock { kind: Terms::exclusive, ..Lock::new(client, directory) }
     }
 
     /// What the contender's znode says of it, for people to read.
@@ -85,13 +98,7 @@ impl Lock {
     pub async fn acquire(&self) -> Result<Held, LockError> {
         let (stop, stopped) = mpsc::channel(1);
         let (sender, mut standing) = watch::channel(Standing::Waiting);
-        let machine = Contender::new(Terms {
-            directory: self.directory.clone(),
-            infix: "lock-",
-            others: &["__lock__"],
-            mark: mark(),
-            data: self.data.clone(),
-        });
+        let machine = Contender::new((self.kind)(self.directory.clone(), mark(), self.data.clone()));
         let tell = move |told: Told| {
             let now = match told {
                 Told::Held(token) => Standing::Held(token),
@@ -121,7 +128,7 @@ pub struct Held {
     token: Token,
     standing: watch::Receiver<Standing>,
     /// Closed to stop.
-    stop: mpsc::Sender<()>,
+    stop: mpsc::Sender<Input>,
 }
 
 impl Held {
@@ -169,7 +176,7 @@ impl Held {
 pub struct Latch {
     standing: watch::Receiver<Standing>,
     /// Closed to stop.
-    stop: mpsc::Sender<()>,
+    stop: mpsc::Sender<Input>,
 }
 
 impl Latch {
@@ -177,13 +184,7 @@ impl Latch {
     pub fn new(client: &Client, directory: impl Into<String>, data: impl Into<Bytes>) -> Self {
         let (stop, stopped) = mpsc::channel(1);
         let (sender, standing) = watch::channel(Standing::Waiting);
-        let terms = Terms {
-            directory: directory.into(),
-            infix: "latch-",
-            others: &[],
-            mark: String::new(),
-            data: data.into(),
-        };
+        let terms = Terms::latch(directory.into(), String::new(), data.into());
         drop(tokio::spawn(candidate(client.clone(), terms, stopped, sender)));
         Latch { standing, stop }
     }
@@ -220,7 +221,7 @@ impl Latch {
 async fn candidate(
     client: Client,
     terms: Terms,
-    mut stop: mpsc::Receiver<()>,
+    mut stop: mpsc::Receiver<Input>,
     standing: watch::Sender<Standing>,
 ) {
     let refusal = loop {
@@ -236,7 +237,7 @@ async fn candidate(
 async fn contend_once(
     client: &Client,
     terms: &Terms,
-    stop: &mut mpsc::Receiver<()>,
+    stop: &mut mpsc::Receiver<Input>,
     standing: &watch::Sender<Standing>,
 ) -> (bool, Option<Refusal>) {
     let (pass, passed) = mpsc::channel(1);

@@ -23,6 +23,8 @@ pub enum Input {
     },
     /// The session's state has changed.
     Session(State),
+    /// The user has done what it was told last. Recipes that hand something out wait for this.
+    Finished,
     /// Stop, and leave nothing behind.
     Stop,
 }

@@ -15,9 +15,11 @@ use quorate_core::ids::Zxid;
 use quorate_core::wire::client::{
     AddWatchMode, AddWatchRequest, EventType, MultiResult, ReadOp, Request, Response, WatchRequest,
 };
+use quorate_core::wire::error_code::ErrorCode;
 use quorate_core::wire::record::Stat;
 
 use super::machine::{Input, Machine, Output};
+use crate::mutation::{breakable, mutated};
 use crate::session::{Outcome, Refusal, State};
 
 /// How many znodes are read at once: a reply with as much data in each as servers take is not too long.
@@ -64,7 +66,11 @@ pub struct Mirror {
     unmet: Option<BTreeSet<String>>,
     connected: bool,
     stopping: bool,
+    #[cfg(feature = "mutants")]
+    mutation: Option<crate::Mutation>,
 }
+
+breakable!(Mirror);
 
 /// What is under way.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -76,6 +82,9 @@ enum Phase {
     Idle,
     /// Znodes are being read. Those for which an event has come meanwhile are read again.
     Reading(Vec<String>),
+    /// Znodes are being read, as was asked for before the connection that everything is compared on now. The
+    /// outcome may be older than the comparison, and counts for nothing.
+    ReadingInVain,
     Over,
 }
 
@@ -91,7 +100,14 @@ impl Mirror {
             unmet: None,
             connected: true,
             stopping: false,
+            #[cfg(feature = "mutants")]
+            mutation: None,
         }
+    }
+
+    /// Whether nothing more is told.
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Over
     }
 
     /// The paths that are known.
@@ -124,11 +140,20 @@ impl Mirror {
             let both = |path| [ReadOp::GetData(request(path)), ReadOp::GetChildren(request(path))];
             out.push(Output::Ask(Request::MultiRead(batch.iter().flat_map(both).collect())));
             self.phase = Phase::Reading(batch);
+            if mutated!(self, InSyncTooEarly) && self.unmet.take().is_some() {
+                out.push(Output::Tell(Told::InSync));
+            }
         } else if let (true, Some(unmet)) = (self.connected, self.unmet.take()) {
             for path in unmet {
-                self.remove(&path, out);
+                if !mutated!(self, GoneNotRemoved) {
+                    self.remove(&path, out);
+                }
             }
             out.push(Output::Tell(Told::InSync));
+            if mutated!(self, ComparesForEver) {
+                self.compare();
+                self.go_on(out);
+            }
         }
     }
 
@@ -159,10 +184,17 @@ impl Mirror {
                     if let Some(unmet) = &mut self.unmet {
                         unmet.remove(&path);
                     }
-                    let version = (stat.czxid, stat.mzxid);
-                    if self.known.insert(path.clone(), version) != Some(version) {
+                    let mut version = (stat.czxid, stat.mzxid);
+                    if mutated!(self, CacheComparesVersion) {
+                        version = (Zxid::ZERO, Zxid(u64::from(stat.version.unsigned_abs())));
+                    }
+                    let known = self.known.insert(path.clone(), version);
+                    if known != Some(version) || mutated!(self, CacheToldTwice) {
                         out.push(Output::Tell(Told::Set { path: path.clone(), data, stat }));
                     }
+                }
+                _ if mutated!(self, GoneEndsCopy) => {
+                    return self.fail(Refusal::Server(ErrorCode::NoNode.to_i32()), out);
                 }
                 // It is gone, or may not be read.
                 _ => {
@@ -196,7 +228,9 @@ impl Mirror {
             }
             (Phase::Reading(batch), Outcome::Done(Response::Multi(results))) => {
                 self.read(batch, results, out);
-                self.go_on(out);
+                if self.phase != Phase::Over {
+                    self.go_on(out);
+                }
             }
             (Phase::Reading(_), Outcome::Refused(refusal)) => self.fail(refusal, out),
             (Phase::Reading(batch), _) => {
@@ -204,6 +238,8 @@ impl Mirror {
                 self.waiting.extend(batch);
                 self.go_on(out);
             }
+            // The comparison comes across them again.
+            (Phase::ReadingInVain, _) => self.go_on(out),
             (phase @ (Phase::New | Phase::Idle), _) => self.phase = phase,
         }
     }
@@ -215,8 +251,10 @@ impl Mirror {
 
     fn event(&mut self, event: EventType, path: String, out: &mut Vec<Output<Told>>) {
         match event {
-            EventType::NodeDeleted => self.remove(&path, out),
-            EventType::NodeCreated | EventType::NodeDataChanged => {
+            _ if mutated!(self, EventDuringReadDropped) && self.phase != Phase::Idle => {}
+            EventType::NodeDeleted if mutated!(self, EventIsBelieved) => self.remove(&path, out),
+            // It may be an old one: only what is read counts.
+            EventType::NodeCreated | EventType::NodeDataChanged | EventType::NodeDeleted => {
                 self.waiting.insert(path);
                 if self.phase == Phase::Idle {
                     self.go_on(out);
@@ -236,12 +274,11 @@ impl Machine for Mirror {
         }
         match input {
             Input::Start if self.phase == Phase::New => self.watch(out),
-            Input::Start => {}
+            Input::Start | Input::Finished => {}
             Input::Outcome(outcome) => self.take(outcome, out),
             Input::Event { event, path } => self.event(event, path, out),
-            Input::Session(State::Over(end)) if self.phase == Phase::Idle => {
-                self.fail(Refusal::Over(end), out)
-            }
+            // An outcome that is there already may come after this.
+            Input::Session(State::Over(end)) => self.fail(Refusal::Over(end), out),
             Input::Session(state) => {
                 let connected = matches!(state, State::Connected | State::Reconnected | State::ReadOnly);
                 let before = core::mem::replace(&mut self.connected, connected);
@@ -249,10 +286,14 @@ impl Machine for Mirror {
                 if before && !connected && began {
                     out.push(Output::Tell(Told::Behind));
                 }
-                if connected && !before && began {
+                if connected && !before && began && !mutated!(self, ReconnectNotCompared) {
                     self.compare();
-                    if self.phase == Phase::Idle {
-                        self.go_on(out);
+                    match self.phase {
+                        Phase::Idle => self.go_on(out),
+                        Phase::Reading(_) if !mutated!(self, OldReadCounts) => {
+                            self.phase = Phase::ReadingInVain;
+                        }
+                        _ => {}
                     }
                 }
             }

@@ -6,8 +6,12 @@
 //! | recipe | machine | wrapper |
 //! |---|---|---|
 //! | a lock that one contender holds | [`contender::Contender`] | `Lock` |
+//! | a lock that readers share and writers do not | [`contender::Contender`] | `Lock::shared`, `Lock::exclusive` |
 //! | a leader among candidates | [`contender::Contender`] | `Latch` |
 //! | a copy of a subtree | [`mirror::Mirror`] | `TreeCache` |
+//! | a barrier | [`barrier::Barrier`] | `Barrier` |
+//! | a double barrier | [`double_barrier::Member`] | `DoubleBarrier` |
+//! | a queue whose items are claimed | [`taker::Taker`] | `Queue`, `Consumer` |
 //!
 //! # Fencing
 //!
@@ -24,17 +28,28 @@
 //! | the process pauses, the session expires | the holder finds out when it runs again; the token closes the gap |
 //! | the reply to a creation is lost | the znode is searched for by its mark, behind a `sync`, and deleted or used |
 
+pub mod barrier;
 #[cfg(feature = "tokio")]
 mod cache;
 pub mod contender;
+pub mod double_barrier;
+#[cfg(feature = "tokio")]
+mod gates;
 #[cfg(feature = "tokio")]
 mod lock;
 pub mod machine;
 pub mod mirror;
 #[cfg(feature = "tokio")]
+mod queue;
+#[cfg(feature = "tokio")]
 mod run;
+pub mod taker;
 
 #[cfg(feature = "tokio")]
 pub use cache::{CacheChange, TreeCache};
 #[cfg(feature = "tokio")]
+pub use gates::{Barrier, DoubleBarrier, Inside};
+#[cfg(feature = "tokio")]
 pub use lock::{Held, Latch, Lock, LockError};
+#[cfg(feature = "tokio")]
+pub use queue::{Consumer, Item, Queue};

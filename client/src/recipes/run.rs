@@ -20,11 +20,12 @@ struct Waiting {
     event: Option<Change>,
 }
 
-/// Run until the machine is over, as `tell` says when it is told so.
+/// Run until the machine is over, as `tell` says when it is told so. What comes from `user` is an input; that
+/// nothing more can come is [`Input::Stop`].
 pub(super) async fn run<M: Machine>(
     client: Client,
     mut machine: M,
-    mut stop: mpsc::Receiver<()>,
+    mut user: mpsc::Receiver<Input>,
     mut tell: impl FnMut(M::Told) -> bool,
 ) {
     let mut states = client.states();
@@ -46,9 +47,9 @@ pub(super) async fn run<M: Machine>(
             biased;
             input = waiting.next() => input,
             Some(state) = states.next() => Input::Session(state),
-            _ = stop.recv(), if !stopped => {
-                stopped = true;
-                Input::Stop
+            input = user.recv(), if !stopped => {
+                stopped = input.is_none();
+                input.unwrap_or(Input::Stop)
             }
         };
         machine.step(input, &mut out);
@@ -65,18 +66,18 @@ impl Waiting {
                 tokio::select! {
                     biased;
                     outcome = answered(asked) => return self.take(outcome),
-                    change = heard(ears) => match change {
-                        Some(change) => self.event = Some(change),
-                        // The session is over, as its state says; or it was a watch that fires once.
-                        None => self.ears = None,
+                    change = heard(ears) => {
+                        // A watch that fires once has fired. Without a change the session is over, as its
+                        // state says.
+                        if change.is_none() || matches!(self.ears, Some(Ears::Once(_))) {
+                            self.ears = None;
+                        }
+                        self.event = change;
                     }
                 }
             } else if let Some(outcome) = poll_now(&mut self.asked).await {
                 return self.take(outcome);
             } else if let Some(change) = self.event.take() {
-                if matches!(self.ears, Some(Ears::Once(_))) {
-                    self.ears = None;
-                }
                 return Input::Event { event: change.event, path: change.path };
             }
         }

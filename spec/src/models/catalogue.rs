@@ -200,6 +200,7 @@ pub fn catalogue() -> Vec<ModelSpec> {
     models.extend(super::served::catalogue());
     models.extend(super::sessions::themes::catalogue());
     models.extend(super::harsh::catalogue());
+    models.extend(super::recipes::catalogue());
     models
 }
 

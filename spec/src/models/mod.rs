@@ -21,6 +21,7 @@ mod observers;
 pub mod paxos;
 mod prepared;
 mod protocol;
+pub mod recipes;
 mod recovery;
 pub mod road;
 mod searched;

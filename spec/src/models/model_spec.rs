@@ -1,5 +1,7 @@
 //! A model, its bounds, and what is known of it.
 
+#[cfg(feature = "mutants")]
+use crate::rule::Rule;
 use crate::search::Searchable;
 
 /// A model and what is known of it.
@@ -38,6 +40,9 @@ pub struct Variant {
     /// The rule that every server breaks.
     #[cfg(feature = "mutants")]
     pub mutation: Option<quorate_core::Mutation>,
+    /// The rule that every client breaks.
+    #[cfg(feature = "mutants")]
+    pub client: Option<quorate_client::Mutation>,
 }
 
 impl Variant {
@@ -47,13 +52,18 @@ impl Variant {
             salt,
             #[cfg(feature = "mutants")]
             mutation: None,
+            #[cfg(feature = "mutants")]
+            client: None,
         }
     }
 
     /// A variant in which this rule is broken.
     #[cfg(feature = "mutants")]
-    pub fn broken(mutation: quorate_core::Mutation) -> Self {
-        Variant { salt: 0, mutation: Some(mutation) }
+    pub fn broken(rule: impl Into<Rule>) -> Self {
+        match rule.into() {
+            Rule::Core(mutation) => Variant { mutation: Some(mutation), ..Variant::default() },
+            Rule::Client(mutation) => Variant { client: Some(mutation), ..Variant::default() },
+        }
     }
 }
 

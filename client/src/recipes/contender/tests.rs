@@ -14,7 +14,7 @@ const DIR: &str = "/l";
 
 fn terms(mark: &str) -> Terms {
     let (directory, mark) = (DIR.to_string(), mark.to_string());
-    Terms { directory, infix: "lock-", others: &["__lock__"], mark, data: Bytes::new() }
+    Terms { directory, infix: "lock-", others: &["__lock__"], sharing: &[], mark, data: Bytes::new() }
 }
 
 /// A contender with its session.

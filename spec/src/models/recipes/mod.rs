@@ -1,0 +1,157 @@
+//! Recipes of the client library: the shipped machines over shipped sessions and the server's own service.
+//!
+//! | abstracted | by |
+//! |---|---|
+//! | the ensemble | one server that applies a transaction when it proposes it |
+//! | the shell's tasks and channels | three mailboxes per machine, emptied in any order |
+//! | time | a session expires whenever its client has noticed the loss of its connection; pauses end at once |
+//! | pings | none: what is silent too long is a cut |
+//!
+//! Xids and zxids are part of a state, and every step that comes of itself ends. A search that ends has shown
+//! that nothing goes on for ever of itself. Every way leads to a quiet state, of which `SomebodyHolds` and
+//! its kind are claimed.
+
+pub mod barrier;
+pub mod cache;
+pub mod double_barrier;
+pub mod line;
+pub mod lock;
+pub mod party;
+pub mod queue;
+pub mod server;
+pub mod shared;
+pub mod world;
+
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use quorate_client::recipes::machine::Machine;
+use quorate_core::wire::client::{CreateMode, CreateRequest, Request};
+use quorate_core::wire::record::Acl;
+
+use super::paxos::{Checked, Claim};
+use super::{Expected, ModelSpec, Variant};
+use world::{Left, Recipes, ToldBy, World};
+
+/// A recipe as its model sees it.
+pub trait Recipe: Copy + Debug + Send + Sync + 'static {
+    /// The shipped machine.
+    type Machine: Machine + Clone + Eq + Hash + Debug + Send + Sync;
+    /// What an onlooker remembers of what users were told.
+    type Notes: Clone + Default + Eq + Hash + Debug + Send + Sync;
+
+    /// What must hold in every state.
+    const CLAIMS: &'static [Claim<World<Self>>];
+    /// What must be reachable.
+    const REACHES: &'static [Claim<World<Self>>];
+    /// The beginnings.
+    const THEMES: &'static [Theme];
+    /// Where its znodes are.
+    const DIRECTORY: &'static str;
+    /// Whether it matters at which transaction a client was connected.
+    const MINDS_WHEN: bool = false;
+
+    /// The machine of a party that has had this number of lives before.
+    fn machine(theme: usize, party: usize, life: u8, variant: Variant) -> Self::Machine;
+    /// Whether a machine does nothing any more.
+    fn is_over(machine: &Self::Machine) -> bool;
+    /// A user is told something.
+    fn told(world: &mut World<Self>, party: usize, told: ToldBy<Self>);
+    /// What a user that has begun may do, by number.
+    fn acts(world: &World<Self>, party: usize, may: &mut dyn FnMut(u8));
+    /// A user does it.
+    fn act(world: &mut World<Self>, party: usize, act: u8);
+    /// An onlooker looks at what a step has come to.
+    fn look(_: &mut World<Self>) {}
+    /// Whose znode this is.
+    fn owner(_: &World<Self>, _path: &str) -> Option<usize> {
+        None
+    }
+    /// What the operator may do, by number.
+    fn deeds(_: &World<Self>, _may: &mut dyn FnMut(u8)) {}
+    /// What the operator asks of the server.
+    fn deed(_: &World<Self>, _: u8) -> Option<Request> {
+        None
+    }
+}
+
+/// What may happen from one beginning on.
+#[derive(Clone, Copy, Debug)]
+pub struct Theme {
+    /// Whose session each party uses.
+    pub parties: &'static [usize],
+    /// How much may happen.
+    pub left: Left,
+    /// Whether processes may stand still, so that their sessions expire behind their backs.
+    pub pauses: bool,
+    /// What the operator has prepared.
+    pub begin: fn() -> Vec<Request>,
+}
+
+/// The models of recipes.
+pub fn catalogue() -> Vec<ModelSpec> {
+    vec![
+        ModelSpec {
+            name: "cache",
+            composes: "a copy of a subtree over its session and a server, beside an operator",
+            bounds: "3 znodes. 1 cut and 2 changes of 6 kinds, or 3 changes, or 1 cut, expiry, change and stop",
+            unique: 82_091,
+            expected: Expected::Holds,
+            build: |variant| build(cache::Cache, variant),
+        },
+        ModelSpec {
+            name: "lock",
+            composes: "contenders for a lock over their sessions and a server",
+            bounds: "2 or 3 contenders, of which 2 may share a session. 1 cut and expiry, restart, pause, reaping or \
+                     operator's deed. Foreign znodes in the directory",
+            unique: 137_303,
+            expected: Expected::Holds,
+            build: |variant| build(lock::Lock, variant),
+        },
+        ModelSpec {
+            name: "shared-lock",
+            composes: "readers and writers that contend for one lock",
+            bounds: "2 readers and a writer with a stop. A reader and a writer, 1 cut and expiry. 2 writers and a \
+                     reader in 2 processes",
+            unique: 93_076,
+            expected: Expected::Holds,
+            build: |variant| build(shared::Shared, variant),
+        },
+        ModelSpec {
+            name: "barrier",
+            composes: "two that wait for a barrier, beside an operator that opens and closes it",
+            bounds: "1 cut and expiry, 2 deeds; or one process, 2 deeds and a stop",
+            unique: 30_519,
+            expected: Expected::Holds,
+            build: |variant| build(barrier::Gate, variant),
+        },
+        ModelSpec {
+            name: "double-barrier",
+            composes: "members that begin and end together",
+            bounds: "2 members with a cut, or a pause and expiry, or no directory, or one that withdraws; 3 members \
+                     that begin",
+            unique: 156_331,
+            expected: Expected::Holds,
+            build: |variant| build(double_barrier::Both, variant),
+        },
+        ModelSpec {
+            name: "queue",
+            composes: "consumers that claim items of a queue and finish them",
+            bounds: "2 consumers and 2 items. 2 and 1, with a pause and expiry or with a stop. 1 consumer with a cut: 2 \
+                     items, a new item, or no directory",
+            unique: 119_536,
+            expected: Expected::Holds,
+            build: |variant| build(queue::Queue, variant),
+        },
+    ]
+}
+
+/// A creation with an open ACL, without data.
+fn create(path: &str, mode: CreateMode) -> Request {
+    let (path, flags) = (path.to_string(), mode.to_i32());
+    Request::Create2(CreateRequest { path, data: None, acl: [Acl::open()].into(), flags })
+}
+
+fn build<R: Recipe>(recipe: R, variant: Variant) -> Box<dyn crate::search::Searchable> {
+    Box::new(Checked { protocol: Recipes { recipe, variant, only: None }, salt: variant.salt })
+}
