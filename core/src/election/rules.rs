@@ -90,8 +90,8 @@ pub(super) fn believes_leader_alone(config: &PeerConfig<impl Payload>, heard: &N
     mutated!(config, LeaderBelievedAlone) && heard.state == ServerState::Leading
 }
 
-/// The votes among which a leader of another round must say itself that it leads: those of servers that have
-/// a leader, not those `received` in this round (ZOOKEEPER-3537).
+/// The votes among which a leader of another round must say that it leads: those of servers that have a
+/// leader. Those `received` in this round are the wrong ones (ZOOKEEPER-3537).
 #[inline]
 pub(super) fn leader_confirms_among<'a, T>(
     config: &PeerConfig<impl Payload>,
