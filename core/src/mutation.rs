@@ -1,7 +1,7 @@
 //! Deliberately broken rules, for proving that the properties have teeth.
 //!
 //! Exists only with the feature `mutants`, which no shipped build turns on. Each variant names the
-//! rule it breaks; [`mutated!`] marks the place.
+//! rule it breaks; [`mutated!`] breaks it, in a file of rules (`rules.rs`, `rules/`) and nowhere else.
 
 /// A rule to break.
 #[cfg(feature = "mutants")]

@@ -11,10 +11,11 @@ use bytes::Bytes;
 
 use super::connection::{Pending, Work};
 use super::message::ClientTxn;
+use super::rules::apply as rules;
+use super::rules::prepare::{pzxid_of_deletion, set_data_sets_times};
 use super::tree_service::{Fx, TreeService};
 use super::watches::Notifier;
 use crate::ids::{Now, SessionId, Touch, Zxid};
-use crate::mutation::mutated;
 use crate::payload::Effect;
 use crate::tree::owner::MAX_TTL;
 use crate::tree::{NewZnode, Owner, TreeError, digest, path};
@@ -84,7 +85,7 @@ impl TreeService {
         self.state.applied = zxid;
         self.note_digest(zxid);
         let late =
-            if mutated!(self.settings, EventAfterReply) { fx.split_off(told_before) } else { Fx::new() };
+            if rules::events_follow_reply(&self.settings) { fx.split_off(told_before) } else { Fx::new() };
         if let Some(leading) = &mut self.leading {
             leading.outstanding.applied(zxid);
         }
@@ -131,10 +132,7 @@ impl TreeService {
         parts: &'a [TxnBody],
         fx: &mut Fx,
     ) -> Outcome<'a> {
-        let mut first_error = parts.iter().position(|part| matches!(part, TxnBody::Error(_)));
-        if mutated!(self.settings, MultiAppliesPartly) || mutated!(self.settings, MultiStopsAtFailure) {
-            first_error = None;
-        }
+        let first_error = rules::failed_part(&self.settings, parts);
         let outcomes = parts.iter().enumerate().map(|(i, part)| match (part, first_error) {
             (TxnBody::Error(code), _) => Err(*code),
             (_, Some(first)) if i < first => Err(failed(ErrorCode::Ok)),
@@ -237,8 +235,7 @@ impl TreeService {
     }
 
     fn delete(&mut self, zxid: Zxid, path: &str, fx: &mut Fx) -> Result<(), ErrorCode> {
-        let seen = if mutated!(self.settings, DeleteLeavesPzxid) { Zxid::ZERO } else { zxid };
-        let deleted = self.state.tree.delete(path, seen)?;
+        let deleted = self.state.tree.delete(path, pzxid_of_deletion(&self.settings, zxid))?;
         if !self.clients.watches.is_empty() {
             let parent_acl = self.parent_acl(path);
             let (watches, mut notifier) = self.notifier(zxid, fx);
@@ -256,7 +253,7 @@ impl TreeService {
     ) -> Result<Stat, ErrorCode> {
         let SetDataTxn { path, data, version } = txn;
         let (mut zxid, mut time) = (zxid, header.time);
-        if mutated!(self.settings, SetDataLeavesTimes) {
+        if !set_data_sets_times(&self.settings) {
             let stat = self.stat(path);
             (zxid, time) = (stat.mzxid, stat.mtime);
         }
@@ -274,14 +271,14 @@ impl TreeService {
     /// The end of a session: the znodes that the transaction names, in its order, and whatever
     /// else belongs to the session here.
     fn delete_all(&mut self, zxid: Zxid, session: SessionId, paths: &[String], fx: &mut Fx) {
-        if mutated!(self.settings, EphemeralsOutliveSession) {
+        if !rules::end_deletes_ephemerals(&self.settings) {
             return;
         }
         for path in paths {
             // One that is not there (replay of a fuzzy snapshot) is gone already.
             let _ = self.delete(zxid, path, fx);
         }
-        if mutated!(self.settings, NamelessEndDeletesNothing) {
+        if !rules::end_deletes_what_is_left(&self.settings) {
             return;
         }
         let left: Vec<Arc<str>> = self.state.tree.owned().of_session(session).cloned().collect();
@@ -305,7 +302,7 @@ impl TreeService {
             TxnBody::CloseSession(_) => {
                 self.state.sessions.remove(&session);
                 if let Some(leading) = &mut self.leading
-                    && !mutated!(self.settings, EndedSessionTracked)
+                    && rules::end_is_noted(&self.settings)
                 {
                     leading.tracker.remove(session);
                 }
@@ -323,8 +320,9 @@ impl TreeService {
         }
         if header.op == OpCode::CloseSession.to_i32() {
             // Whoever still speaks for the session learns of its end by losing the connection.
-            let stays = mutated!(self.settings, EndedSessionKeepsConnection);
-            if let Some(conn) = self.clients.by_session.get(&session).filter(|_| !stays) {
+            if let Some(conn) = self.clients.by_session.get(&session)
+                && rules::end_closes_connection(&self.settings)
+            {
                 self.close(*conn, fx);
             }
             self.clients.queues.remove(session);

@@ -11,10 +11,10 @@ use bytes::Bytes;
 
 use super::connection::{Connection, Pending, Stage, Work};
 use super::message::{ClientReply, ClientRequest};
+use super::rules::clients as rules;
 use super::tree_service::{Fx, TreeService, close_session};
 use crate::auth::identities::{TooMany, with_proved};
 use crate::ids::{ConnId, Now, SessionId, Touch};
-use crate::mutation::mutated;
 use crate::payload::{Effect, ServingRole};
 use crate::session::password::{is_password, password};
 use crate::wire::client::{ConnectRequest, ConnectResponse, OpCode, Request};
@@ -41,8 +41,7 @@ impl TreeService {
         // The client has seen a future that this server does not know yet: let it go elsewhere.
         // (Negative: no server has ever been there.)
         let ahead = self.is_behind(request.last_zxid_seen);
-        let let_in = ahead && mutated!(self.settings, ReconnectBehindLetIn);
-        if ahead && !let_in && !mutated!(self.settings, ReconnectBehindAccepted) {
+        if ahead && rules::client_ahead_is_refused(&self.settings) {
             return fx.push(Effect::Close(conn));
         }
         let timeout_ms = self.settings.negotiate(request.timeout_ms);
@@ -91,7 +90,7 @@ impl TreeService {
             );
             let body = Request::CreateSession(timeout_ms).body();
             fx.push(Effect::Submit(ClientRequest::internal(session, OpCode::CreateSession, body)));
-        } else if let_in {
+        } else if ahead && rules::client_ahead_is_let_in(&self.settings) {
             self.establish(now, conn, fx);
         } else {
             fx.push(Effect::Revalidate(Touch { session, timeout_ms }));

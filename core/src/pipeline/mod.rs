@@ -27,6 +27,7 @@ mod read;
 mod read_only;
 mod reap;
 mod request;
+mod rules;
 mod settings;
 mod status;
 mod touches;

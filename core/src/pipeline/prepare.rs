@@ -12,11 +12,11 @@ use bytes::Bytes;
 
 use super::message::ClientRequest;
 use super::outstanding::{Future, Outstanding};
+use super::rules::prepare as rules;
 use super::settings::Settings;
 use crate::auth;
 use crate::auth::Rights;
 use crate::ids::{Now, Touch, Zxid};
-use crate::mutation::mutated;
 use crate::payload::Origin;
 use crate::session::{SessionError, SessionTracker};
 use crate::tree::owner::MAX_TTL;
@@ -78,18 +78,6 @@ fn create_mode(op: OpCode, flags: i32) -> Result<CreateMode, ErrorCode> {
     if mode.is_ttl() == (op == OpCode::CreateTtl) { Ok(mode) } else { Err(ErrorCode::BadArguments) }
 }
 
-/// The version after `current`: −1 means "any" in requests and is left out (ZOOKEEPER-4743).
-const fn next_version(current: i32) -> i32 {
-    match current.wrapping_add(1) {
-        -1 => 0,
-        next => next,
-    }
-}
-
-fn check_version(expected: i32, current: i32) -> Result<i32, ErrorCode> {
-    if expected == -1 || expected == current { Ok(next_version(current)) } else { Err(ErrorCode::BadVersion) }
-}
-
 impl Preparation<'_> {
     /// The transaction's body.
     pub(super) fn prepare(&mut self) -> TxnBody {
@@ -137,13 +125,8 @@ impl Preparation<'_> {
     }
 
     fn close_session(&mut self) -> TxnBody {
-        let mut paths = self.outstanding.ephemerals(self.tree, self.request.session);
-        if mutated!(self.settings, CloseSessionSeesTreeOnly) {
-            paths.retain(|path| self.tree.get(path).is_some());
-        }
-        if mutated!(self.settings, EphemeralsOutliveSession) {
-            paths.clear();
-        }
+        let ephemerals = self.outstanding.ephemerals(self.tree, self.request.session);
+        let paths = rules::named_by_close_session(self.settings, self.tree, ephemerals);
         for path in &paths {
             if let (Some(znode), Some(parent)) = (self.look(path), path::parent(path)) {
                 self.remove(path, &znode, parent);
@@ -160,8 +143,7 @@ impl Preparation<'_> {
         let mut failed = None;
         for part in parts {
             let body = match failed {
-                Some(code) if mutated!(self.settings, PartsBehindFailAlike) => Err(code),
-                Some(_) => Err(ErrorCode::RuntimeInconsistency),
+                Some(code) => Err(rules::code_behind_failure(self.settings, code)),
                 None => match self.part(part) {
                     // No room is left: the request as a whole is too big.
                     Err(ErrorCode::MarshallingError) => return Err(ErrorCode::MarshallingError),
@@ -173,9 +155,7 @@ impl Preparation<'_> {
                 TxnBody::Error(code.to_i32())
             }));
         }
-        let stays =
-            mutated!(self.settings, MultiNotRolledBack) || mutated!(self.settings, MultiStopsAtFailure);
-        if failed.is_some() && !stays {
+        if failed.is_some() && rules::failed_multi_is_rolled_back(self.settings) {
             self.outstanding.roll_back();
         }
         Ok(TxnBody::Multi(bodies))
@@ -218,9 +198,7 @@ impl Preparation<'_> {
             if parent.meta.cversion == i32::MAX {
                 return Err(ErrorCode::NodeExists);
             }
-            let from_children = mutated!(self.settings, SequenceFromChildren);
-            let next = if from_children { parent.children as i32 } else { parent.meta.cversion };
-            format!("{}{next:010}", new.path)
+            format!("{}{:010}", new.path, rules::sequence_number(self.settings, &parent))
         } else {
             String::from(new.path)
         };
@@ -228,8 +206,7 @@ impl Preparation<'_> {
         if self.look(&path).is_some() {
             return Err(ErrorCode::NodeExists);
         }
-        let may_have = mutated!(self.settings, EphemeralsHaveChildren);
-        if matches!(parent.owner, Owner::Session(_)) && !may_have {
+        if !rules::may_have_children(self.settings, &parent.owner) {
             return Err(ErrorCode::NoChildrenForEphemerals);
         }
         // The operation decides between a container and the others, as it decides on the transaction.
@@ -239,8 +216,7 @@ impl Preparation<'_> {
             _ if mode.is_ephemeral() => Owner::Session(self.request.session),
             _ => Owner::Nobody,
         };
-        let one_more = i32::from(!mutated!(self.settings, CversionNotRaised));
-        let parent_cversion = parent.meta.cversion.wrapping_add(one_more);
+        let parent_cversion = rules::cversion_with_child(self.settings, parent.meta.cversion);
         self.add(&path, new.data.as_deref(), &acl, owner, (parent_path, parent, parent_cversion));
         let (path, data) = (path, new.data.clone());
         Ok(match new.op {
@@ -294,7 +270,7 @@ impl Preparation<'_> {
         }
         let parent_path = path::parent(&r.path).ok_or(ErrorCode::BadArguments)?;
         let parent = self.look(parent_path).ok_or(ErrorCode::NoNode)?;
-        let own = if mutated!(self.settings, DeleteAsksZnode) { self.look(&r.path) } else { None };
+        let own = if rules::delete_asks_znode(self.settings) { self.look(&r.path) } else { None };
         self.check_acl(own.as_ref().map_or(&parent.acl, |znode| &znode.acl), perms::DELETE)?;
         let znode = self.look(&r.path).ok_or(ErrorCode::NoNode)?;
         self.compare(r.version, znode.meta.version)?;
@@ -324,9 +300,7 @@ impl Preparation<'_> {
     fn remove(&mut self, path: &str, znode: &Future, parent_path: &str) {
         if let Some(before) = self.look(parent_path) {
             let mut parent = before.clone();
-            if !mutated!(self.settings, DeleteLeavesPzxid) {
-                parent.meta.pzxid = parent.meta.pzxid.max(self.zxid);
-            }
+            parent.meta.pzxid = parent.meta.pzxid.max(rules::pzxid_of_deletion(self.settings, self.zxid));
             parent.children = parent.children.saturating_sub(1);
             self.outstanding.put(self.zxid, parent_path, Some(&before), Some(parent));
         }
@@ -335,7 +309,7 @@ impl Preparation<'_> {
 
     fn set_data(&mut self, r: SetDataRequest) -> Prepared {
         self.check_session()?;
-        if mutated!(self.settings, VersionBeforeAcl)
+        if rules::version_comes_before_acl(self.settings)
             && let Some(znode) = self.look(&r.path)
         {
             self.compare(r.version, znode.meta.version)?;
@@ -344,7 +318,7 @@ impl Preparation<'_> {
         let version = self.compare(r.version, before.meta.version)?;
         let mut after = before.clone();
         after.meta.version = version;
-        if !mutated!(self.settings, SetDataLeavesTimes) {
+        if rules::set_data_sets_times(self.settings) {
             after.meta.mzxid = self.zxid;
             after.meta.mtime = self.now.wall_ms;
         }
@@ -358,12 +332,8 @@ impl Preparation<'_> {
         path::validate(&r.path).map_err(|_| ErrorCode::BadArguments)?;
         let acl = self.fixed_acl(&r.acl)?;
         let before = self.existing(&r.path, perms::ADMIN)?;
-        let of_data = mutated!(self.settings, SetAclComparesVersion);
-        let current = if of_data { before.meta.version } else { before.meta.aversion };
-        let mut version = self.compare(r.version, current)?;
-        if mutated!(self.settings, AversionNotRaised) {
-            version = before.meta.aversion;
-        }
+        let next = self.compare(r.version, rules::version_of_acl(self.settings, &before.meta))?;
+        let version = rules::aversion_after(self.settings, before.meta.aversion, next);
         let mut after = before.clone();
         after.meta.aversion = version;
         after.acl = acl.as_slice().into();
@@ -374,10 +344,9 @@ impl Preparation<'_> {
     fn check(&mut self, r: CheckVersionRequest) -> Prepared {
         self.check_session()?;
         let znode = self.existing(&r.path, perms::READ)?;
-        let mut version = self.compare(r.version, znode.meta.version)?;
-        if mutated!(self.settings, CheckLogsPresentVersion) {
-            version = self.tree.get(&r.path).map_or(0, |present| next_version(present.meta().version));
-        }
+        let compared = self.compare(r.version, znode.meta.version)?;
+        let present = || self.tree.get(&r.path).map(|present| present.meta().version);
+        let version = rules::version_of_check(self.settings, compared, present);
         Ok(TxnBody::Check(CheckVersionTxn { path: r.path, version }))
     }
 
@@ -390,22 +359,20 @@ impl Preparation<'_> {
     }
 
     fn compare(&self, expected: i32, current: i32) -> Result<i32, ErrorCode> {
-        let any = mutated!(self.settings, VersionNotCompared);
-        check_version(if any { -1 } else { expected }, current)
+        rules::compared_version(self.settings, expected, current)
     }
 
     /// The znode at a valid path, if the client may do this with it.
     fn existing(&mut self, path: &str, wanted: i32) -> Result<Future, ErrorCode> {
         path::validate(path).map_err(|_| ErrorCode::BadArguments)?;
         let znode = self.look(path).ok_or(ErrorCode::NoNode)?;
-        let present = if mutated!(self.settings, PresentAclCounts) { self.tree.get(path) } else { None };
-        let acl = present.map_or(&znode.acl, |present| self.tree.acl(&present));
+        let acl = rules::acl_that_counts(self.settings, self.tree, path, &znode);
         self.check_acl(&Arc::clone(acl), wanted)?;
         Ok(znode)
     }
 
     fn look(&self, path: &str) -> Option<Future> {
-        if mutated!(self.settings, OutstandingIgnored) {
+        if rules::outstanding_is_ignored(self.settings) {
             return Outstanding::new(self.settings.hash_key).look(self.tree, path);
         }
         self.outstanding.look(self.tree, path)

@@ -8,10 +8,10 @@ use alloc::vec::Vec;
 
 use super::message::{ClientRequest, ClientTxn};
 use super::prepare::Preparation;
+use super::rules::prepare as rules;
 use super::tree_service::{Leading, TreeService};
 use crate::auth::Rights;
 use crate::ids::{Now, Zxid};
-use crate::mutation::mutated;
 use crate::payload::Origin;
 use crate::tree::digest;
 use crate::wire::error_code::ErrorCode;
@@ -30,7 +30,7 @@ impl TreeService {
         let settings = &*self.settings;
         let leading = self.leading.get_or_insert_with(|| Leading::new(settings));
         let (outstanding, tracker) = (&mut leading.outstanding, &mut leading.tracker);
-        let limit = if mutated!(settings, SizeNotChecked) { usize::MAX } else { settings.max_txn };
+        let limit = rules::longest_txn(settings);
         let rights = Rights::new(&request.auth, settings.skip_acl);
         let (tree, room) = (&self.state.tree, limit);
         let mut preparation =
@@ -40,10 +40,7 @@ impl TreeService {
             TxnHeader { client_id: request.session, cxid: request.cxid, zxid, time: now.wall_ms, op: 0 };
         let encode = |preparation: &Preparation<'_>, body: &TxnBody| {
             let mut out = Vec::with_capacity(TxnHeader::LEN + request.body.len() + 64);
-            let tree_digest = match mutated!(settings, DigestOfBefore) {
-                true => preparation.outstanding.digest_before(),
-                false => preparation.outstanding.digest(),
-            };
+            let tree_digest = rules::digest_of_txn(settings, preparation.outstanding);
             let digest = TxnDigest { version: digest::VERSION, tree_digest };
             // ZooKeeper reads a digest behind a body that names nothing as names.
             let has_digest = !matches!(body, TxnBody::Error(_) | TxnBody::CloseSession(None));
@@ -53,7 +50,7 @@ impl TreeService {
         let mut out = encode(&preparation, &body);
         if out.len() > limit {
             out = match body {
-                TxnBody::CloseSession(_) if mutated!(settings, CloseSessionAlwaysNamed) => out,
+                TxnBody::CloseSession(_) if rules::close_session_is_always_named(settings) => out,
                 // Every server knows what belongs to the session: the changes are the same.
                 TxnBody::CloseSession(_) => encode(&preparation, &TxnBody::CloseSession(None)),
                 _ => {

@@ -9,11 +9,11 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::request::user_name;
+use super::rules::clients as rules;
 use super::tree_service::{Fx, TreeService};
 use crate::auth;
 use crate::auth::Rights;
 use crate::ids::ConnId;
-use crate::mutation::mutated;
 use crate::tree::path::ROOT;
 use crate::tree::store::Node;
 use crate::wire::client::{AddWatchMode, MultiResult, ReadOp, Request, Response, WatchRequest};
@@ -88,9 +88,7 @@ impl TreeService {
                     |id: &Id| ClientInfo { auth_scheme: id.scheme.clone(), user: user_name(id).to_string() };
                 Ok(Response::WhoAmI(ids.iter().map(info).collect()))
             }
-            Request::Sync(path) if mutated!(self.settings, SyncNotForwarded) => {
-                Ok(Response::Sync(path.clone()))
-            }
+            Request::Sync(path) if rules::sync_is_local(&self.settings) => Ok(Response::Sync(path.clone())),
             // Everything else is a transaction, or has been dealt with.
             _ => Err(ErrorCode::Unimplemented),
         }
@@ -106,7 +104,7 @@ impl TreeService {
             Err(ErrorCode::NoNode) => Err(ErrorCode::NoNode),
             Err(refused) => return Err(refused),
         };
-        if r.watch && !(stat.is_err() && mutated!(self.settings, MissingZnodeNotWatched)) {
+        if r.watch && rules::exists_watches(&self.settings, stat.is_ok()) {
             self.clients.watches.watch_data(&r.path, conn);
         }
         stat

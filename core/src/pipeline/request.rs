@@ -9,11 +9,11 @@ use bytes::Bytes;
 
 use super::connection::{Asked, Pending, Stage, Work};
 use super::message::{ClientReply, ClientRequest};
+use super::rules::clients as rules;
 use super::tree_service::{Fx, TreeService};
 use crate::auth::digest;
 use crate::auth::identities::{TooMany, with_proved};
-use crate::ids::{ConnId, Now, SessionId, Touch, Zxid};
-use crate::mutation::mutated;
+use crate::ids::{ConnId, Now, SessionId, Touch};
 use crate::payload::{Effect, Origin};
 use crate::session::SessionError;
 use crate::wire::client::{
@@ -79,7 +79,9 @@ impl TreeService {
         let touch = Touch { session, timeout_ms: connection.timeout_ms };
         let auth = Arc::clone(&connection.auth);
         let mut work = work_of(arrived.request, &auth);
-        if let (true, Work::Sync { path }) = (mutated!(self.settings, SyncNotForwarded), &work) {
+        if rules::sync_is_local(&self.settings)
+            && let Work::Sync { path } = &work
+        {
             work = Work::Read { request: Request::Sync(path.clone()), auth: Arc::clone(&auth) };
         }
         if let Some(leading) = &mut self.leading {
@@ -100,14 +102,13 @@ impl TreeService {
             self.clients.touches.insert(session, touch.timeout_ms);
         }
         let is_ordered = matches!(work, Work::Commit { .. } | Work::Sync { .. });
-        let known = !mutated!(self.settings, EarlierTransactionAnswers);
-        let after = if known { self.clients.has_up_to } else { Zxid::ZERO };
+        let after = rules::answered_behind(&self.settings, self.clients.has_up_to);
         let pending = Pending { conn, xid, op, after, work };
-        let waits = self.clients.queues.is_waiting(session) && !mutated!(self.settings, ReadBeforeOwnWrite);
+        let waits = self.clients.queues.is_waiting(session) && rules::reads_wait_for_writes(&self.settings);
         if !is_ordered && !waits {
             return self.answer(now, pending, fx);
         }
-        let early = mutated!(self.settings, WriteAnsweredEarly) && self.leading.is_some();
+        let early = rules::write_is_answered_early(&self.settings) && self.leading.is_some();
         if early && matches!(pending.work, Work::Commit { .. }) {
             self.reply(pending.asked(), Ok(Response::Empty), fx);
         } else {

@@ -8,11 +8,11 @@ use super::counters::Counters;
 use super::image::TreeImage;
 use super::message::{ClientEvent, ClientReply, ClientRequest, ClientTxn};
 use super::outstanding::Outstanding;
+use super::rules::{clients, sessions};
 use super::settings::Settings;
 use super::touches::Touches;
 use crate::config::Constant;
 use crate::ids::{ConnId, Now, SessionId, Touch, Zxid};
-use crate::mutation::mutated;
 use crate::payload::{Effect, Effects, Origin, Payload, RequestKind, Service, ServingRole, Size};
 use crate::session::{SessionIds, SessionTracker};
 use crate::tree::{DataTree, path};
@@ -114,8 +114,9 @@ impl Service for TreeService {
     fn client(&mut self, now: Now, conn: ConnId, event: ClientEvent, fx: &mut Fx) {
         match event {
             ClientEvent::Closed => {
-                let ends = mutated!(self.settings, ConnectionEndsSession).then(|| self.session_of(conn));
-                fx.extend(ends.flatten().map(|session| Effect::Submit(close_session(session))));
+                if sessions::connection_ends_session(&self.settings) {
+                    fx.extend(self.session_of(conn).map(|session| Effect::Submit(close_session(session))));
+                }
                 self.forget(conn);
             }
             _ if !self.takes_clients() => {
@@ -159,7 +160,7 @@ impl Service for TreeService {
 
     fn serve(&mut self, now: Now, role: ServingRole, applied: Zxid, fx: &mut Fx) {
         self.role = Some(role);
-        if !mutated!(self.settings, EpochStartNotShown) {
+        if clients::epoch_start_is_shown(&self.settings) {
             self.state.applied = applied;
         }
         if self.state.reach == Reach::UntilServing {
@@ -172,8 +173,8 @@ impl Service for TreeService {
         if role == ServingRole::Leader {
             let mut leading = Leading::new(&self.settings);
             leading.reaped_at = now.elapsed_ms;
-            let heard = if mutated!(self.settings, NewLeaderKeepsDeadlines) { 0 } else { now.elapsed_ms };
-            let known = !mutated!(self.settings, LeaderForgetsSessions);
+            let heard = sessions::heard_by_new_leader(&self.settings, now);
+            let known = sessions::new_leader_knows_sessions(&self.settings);
             for (session, timeout_ms) in self.state.sessions.iter().filter(|_| known) {
                 let touch = Touch { session: *session, timeout_ms: *timeout_ms };
                 leading.tracker.track(heard, touch, None);
@@ -192,9 +193,7 @@ impl Service for TreeService {
 
     fn expire(&mut self, now: Now, fx: &mut Fx) {
         let Some(leading) = &mut self.leading else { return };
-        let by_wall = mutated!(self.settings, ExpiryByWallClock);
-        let due = if by_wall { now.wall_ms.unsigned_abs() } else { now.elapsed_ms };
-        for session in leading.tracker.expire(due) {
+        for session in leading.tracker.expire(sessions::expiry_clock(&self.settings, now)) {
             self.counters.expired_sessions += 1;
             fx.push(Effect::Submit(close_session(session)));
         }
@@ -203,7 +202,7 @@ impl Service for TreeService {
 
     fn touch(&mut self, now: Now, touches: &[Touch]) {
         let Some(leading) = &mut self.leading else { return };
-        if mutated!(self.settings, TouchIgnored) {
+        if !sessions::touches_count(&self.settings) {
             return;
         }
         for touch in touches {
@@ -219,12 +218,12 @@ impl Service for TreeService {
     fn revalidate(&mut self, now: Now, touch: Touch, from: Origin) -> bool {
         let Some(leading) = &mut self.leading else { return false };
         let valid = leading.tracker.touch(now.elapsed_ms, touch)
-            && !(mutated!(self.settings, MovedSessionRefused)
+            && !(sessions::moved_session_is_refused(&self.settings)
                 && leading.tracker.check(touch.session, from).is_err());
         if valid {
             leading.tracker.set_owner(touch.session, from);
         }
-        valid || mutated!(self.settings, EndedSessionRevalidated)
+        valid || sessions::ended_session_is_revalidated(&self.settings)
     }
 
     fn revalidated(&mut self, now: Now, session: SessionId, valid: bool, fx: &mut Fx) {
@@ -253,7 +252,7 @@ impl Replicated {
 
     /// Replace everything by a snapshot.
     fn install(&mut self, snapshot: &TreeImage, settings: &Settings) {
-        let kept = mutated!(settings, InstallKeepsSessions) && !self.sessions.is_empty();
+        let kept = sessions::install_keeps_sessions(settings) && !self.sessions.is_empty();
         *self = Replicated {
             tree: snapshot.to_tree(settings),
             sessions: if kept { core::mem::take(&mut self.sessions) } else { snapshot.session_table() },
@@ -283,7 +282,7 @@ impl Clients {
         fx.extend(self.connections.keys().map(|conn| Effect::Close(*conn)));
         self.connections.clear();
         self.by_session.clear();
-        if !mutated!(settings, StopKeepsQueue) {
+        if clients::stop_forgets_queues(settings) {
             self.queues.clear();
         }
         self.touches.clear();

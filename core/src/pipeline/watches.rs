@@ -6,11 +6,11 @@ use alloc::sync::Arc;
 
 use super::connection::Connection;
 use super::message::ClientReply;
+use super::rules::clients as rules;
 use super::tree_service::{Fx, TreeService};
 use crate::auth;
 use crate::auth::Rights;
 use crate::ids::{ConnId, Zxid};
-use crate::mutation::mutated;
 use crate::payload::Effect;
 use crate::watch::Told;
 use crate::wire::client::{EventType, SetWatchesRequest, WatcherEvent};
@@ -63,8 +63,7 @@ impl<'a> Notifier<'a> {
 impl TreeService {
     /// Watches that the client had elsewhere: tell it what has happened since, and watch the rest.
     pub(super) fn set_watches(&mut self, conn: ConnId, r: &SetWatchesRequest, ids: &[Id], fx: &mut Fx) {
-        let own = mutated!(self.settings, SetWatchesComparesOwnZxid);
-        let seen = if own { self.state.applied.0 as i64 } else { r.relative_zxid };
+        let seen = rules::seen_by_client(&self.settings, r.relative_zxid, self.state.applied);
         let newer = |zxid: Zxid| zxid.0 as i64 > seen;
         let mut rights = Rights::new(ids, self.settings.skip_acl);
         for path in &r.data {
@@ -114,7 +113,7 @@ impl TreeService {
         fx: &mut Fx,
     ) {
         let Some(event) = event else { return };
-        if mutated!(self.settings, SetWatchesTellsNothing) {
+        if !rules::set_watches_tells(&self.settings) {
             return;
         }
         let node = self.state.tree.get(path);

@@ -4,8 +4,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::ops::Bound;
 
+use super::rules;
 use crate::ids::SessionId;
-use crate::mutation::mutated;
 
 /// Sessions ordered by the bucket in which they expire.
 ///
@@ -38,10 +38,7 @@ impl ExpiryQueue {
     /// timeout counts as 0).
     pub fn update(&mut self, session: SessionId, now_ms: u64, timeout_ms: i32) {
         let timeout = u64::try_from(timeout_ms).unwrap_or(0);
-        let bucket = now_ms.saturating_add(timeout) / self.tick_ms * self.tick_ms;
-        let up = if mutated!(self, BucketRoundsDown) { 0 } else { self.tick_ms };
-        let late = if mutated!(self, BucketTooLate) { self.tick_ms } else { 0 };
-        let bucket = bucket.saturating_add(up + late);
+        let bucket = rules::bucket(self, self.tick_ms, now_ms.saturating_add(timeout));
         match self.bucket_of.insert(session, bucket) {
             Some(old) if old == bucket => return,
             Some(old) => self.leave(session, old),

@@ -3,6 +3,7 @@
 pub mod expiry;
 pub mod id;
 pub mod password;
+mod rules;
 pub mod tracker;
 
 pub use expiry::ExpiryQueue;

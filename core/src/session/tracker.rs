@@ -4,8 +4,8 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::expiry::ExpiryQueue;
+use super::rules;
 use crate::ids::{SessionId, Touch};
-use crate::mutation::mutated;
 use crate::payload::Origin;
 
 /// Why a request of a session is refused.
@@ -52,8 +52,8 @@ impl SessionTracker {
 
     /// The session was heard from. `false` if it is not known or closing: then nothing happens.
     pub fn touch(&mut self, now_ms: u64, touch: Touch) -> bool {
-        let deaf = !mutated!(self.queue, ClosingSessionTouched);
-        let alive = self.sessions.get(&touch.session).is_some_and(|session| !(session.closing && deaf));
+        let session = self.sessions.get(&touch.session);
+        let alive = session.is_some_and(|session| rules::may_be_touched(&self.queue, session.closing));
         if alive {
             self.queue.update(touch.session, now_ms, touch.timeout_ms);
         }
@@ -72,15 +72,13 @@ impl SessionTracker {
     pub fn check(&mut self, session: SessionId, from: Origin) -> Result<(), SessionError> {
         match self.sessions.get_mut(&session) {
             None => Err(SessionError::Expired),
-            Some(session) if session.closing && !mutated!(self.queue, ClosingSessionCreates) => {
-                Err(SessionError::Expired)
-            }
+            Some(session) if !rules::may_write(&self.queue, session.closing) => Err(SessionError::Expired),
             Some(session) => match session.owner {
                 None => {
                     session.owner = Some(from);
                     Ok(())
                 }
-                Some(owner) if owner == from || mutated!(self.queue, OwnerNotChecked) => Ok(()),
+                Some(owner) if rules::may_speak(&self.queue, from, owner) => Ok(()),
                 Some(_) => Err(SessionError::Moved),
             },
         }

@@ -2,9 +2,9 @@
 
 use alloc::vec::Vec;
 
+use super::rules;
 use super::table::{Mode, Modes, WatchTable};
 use crate::ids::ConnId;
-use crate::mutation::mutated;
 use crate::tree::path::parent;
 use crate::wire::client::{EventType, WatcherType};
 
@@ -77,8 +77,7 @@ impl WatchManager {
     pub fn deleted(&mut self, path: &str, mut tell: impl FnMut(Told<'_>)) {
         let told = self.data.fire(path);
         let also: Vec<ConnId> = self.child.fire(path);
-        let twice = mutated!(self.data, DeletionToldTwice);
-        let also = also.into_iter().filter(|conn| told.binary_search(conn).is_err() || twice);
+        let also = also.into_iter().filter(|conn| rules::is_told_of_deletion(&self.data, &told, *conn));
         for conn in told.iter().copied().chain(also) {
             tell(Told { conn, event: EventType::NodeDeleted, path });
         }

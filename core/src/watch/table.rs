@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 use core::ops::Bound;
 
+use super::rules;
 use crate::ids::ConnId;
-use crate::mutation::mutated;
 use crate::tree::path_map::PathMap;
 
 /// How long a watch lasts and how far it sees.
@@ -49,7 +49,7 @@ impl Modes {
         Modes(self.0 & other.0)
     }
 
-    const fn or(self, other: Modes) -> Modes {
+    pub(super) const fn or(self, other: Modes) -> Modes {
         Modes(self.0 | other.0)
     }
 
@@ -226,13 +226,7 @@ impl WatchTable {
             return told;
         }
         let mut used_up = Vec::new();
-        let mut spent = Modes::only(Mode::Standard);
-        if mutated!(self, PersistentFiresOnce) {
-            spent = spent.or(Modes::only(Mode::Persistent));
-        }
-        if mutated!(self, OneShotStays) {
-            spent = Modes::default();
-        }
+        let spent = rules::used_up(self);
         if let Some(list) = self.watchers.get_mut(path) {
             told.extend(list.iter().map(|(conn, _)| *conn));
             list.retain_mut(|(conn, modes)| {
@@ -250,7 +244,7 @@ impl WatchTable {
         for conn in used_up {
             self.forget_path(conn, path);
         }
-        if self.recursive > 0 && !mutated!(self, RecursiveNotBelow) {
+        if self.recursive > 0 && rules::recursive_sees_below(self) {
             let exact = told.len();
             for list in self.watchers.above(path) {
                 told.extend(list.iter().filter(|(_, m)| m.has(Mode::PersistentRecursive)).map(|(c, _)| *c));

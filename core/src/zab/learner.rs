@@ -413,13 +413,10 @@ impl<P: Payload> Learner<P> {
     }
 
     fn log(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>, zxid: Zxid, txn: P) -> Outcome {
-        let epoch = match self.phase {
-            Phase::Synchronizing { epoch, .. } | Phase::Broadcast(_, epoch) => epoch,
+        let (epoch, newleader) = match self.phase {
+            Phase::Synchronizing { epoch, newleader, .. } => (epoch, Some(newleader)),
+            Phase::Broadcast(_, epoch) => (epoch, None),
             _ => return self.refuse(cx, Reason::Unexpected),
-        };
-        let newleader = match self.phase {
-            Phase::Synchronizing { newleader, .. } => Some(newleader),
-            _ => None,
         };
         if newleader.is_some() && rules::synchronization::has_already(m, epoch, zxid) {
             return Ok(());

@@ -53,9 +53,8 @@ impl<P: Payload> Leader<P> {
         request: RequestOf<P>,
         origin: Origin,
     ) -> Outcome {
-        let Some(epoch) = rules::orders_in(&m.config, self.established(), self.epoch()) else {
-            return Ok(());
-        };
+        let (established, chosen) = (self.established(), self.epoch());
+        let Some(epoch) = rules::orders_in(&m.config, established, chosen) else { return Ok(()) };
         match P::Service::kind(&request) {
             RequestKind::Sync => match rules::sync_waits_for(m) {
                 None => self.answer_sync(m, cx, origin, &request),

@@ -8,3 +8,6 @@ pub(crate) mod history;
 pub(crate) mod liveness;
 pub(crate) mod quorum;
 pub(crate) mod synchronization;
+
+#[cfg(test)]
+mod tests;
