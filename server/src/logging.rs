@@ -32,8 +32,8 @@ static LEVELS: OnceLock<Handle<Targets, Registry>> = OnceLock::new();
 /// What the command line says of the log.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct LogOptions {
-    /// How much to log to stderr: error, warn, info, debug or trace (info; the shell: off). For single modules:
-    /// `info,quorate::net=debug`.
+    /// How much to log to stderr: error, warn, info, debug or trace (info; the shell: off). For single
+    /// modules: `info,quorate::net=debug`.
     #[arg(long = "log", global = true, value_name = "LEVEL")]
     levels: Option<Levels>,
     /// What a line of the log looks like.
@@ -42,8 +42,8 @@ pub(crate) struct LogOptions {
 }
 
 impl LogOptions {
-    /// Write the log to standard error: at the level `usual` where the command line names none, and at `most` if
-    /// that is lower than what it names.
+    /// Write the log to standard error, at the level `usual` where the command line names none. Nothing above
+    /// `most` is written.
     pub(crate) fn start(&self, usual: LevelFilter, most: LevelFilter) {
         let usual = Targets::new().with_default(usual);
         let targets = self.levels.as_ref().map_or(usual, Levels::targets);
