@@ -21,7 +21,10 @@ fn inputs() -> Vec<Input<ClientTxn>> {
     let snapshot = TreeService::new(&Settings::new(ServerId(1), 2000), None).snapshot();
     vec![
         Input::Start,
-        Input::Client(ConnId(1), ClientEvent::Connect { frame: b"abc"[..].into(), address }),
+        Input::Client(
+            ConnId(1),
+            ClientEvent::Connect { frame: b"abc"[..].into(), address, certificate: None },
+        ),
         Input::Notification(ServerId(2), Notification { state: ServerState::Looking, vote, round: 4 }),
         Input::Packet(link, Packet::Proposal { zxid: Zxid::new(2, 8), txn: ClientTxn(b"txn"[..].into()) }),
         Input::Packet(link, Packet::Snap { zxid: Zxid::new(2, 0), snapshot }),
