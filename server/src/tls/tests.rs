@@ -249,7 +249,7 @@ fn what_is_revoked_is_refused() {
         params.signed_by(keys.authority.issuer()).unwrap().pem().unwrap()
     };
     let path = keys.path("revoked.pem");
-    let with_list = TlsSettings { crl_file: Some(path.clone()), ..server.clone() };
+    let with_list = TlsSettings { crl_file: Some(path.clone()), ..server };
     let later = rcgen::date_time_ymd(2200, 1, 1);
     fs::write(&path, list(vec![], later)).unwrap();
     assert_eq!(handshake(&with_list, &client), (None, None));

@@ -95,7 +95,7 @@ pub(super) const KEYS: &[Key] = &[
         name::SSL_PROTOCOL,
         Kind::OneOf(&["TLSv1.3", "TLSv1.2", "TLS"]),
         "TLS",
-        "The only version that is spoken, where `enabledProtocols` names none; `TLS`: 1.2 and 1.3.",
+        "The only version that is spoken, where `ssl.enabledProtocols` names none; `TLS`: 1.2 and 1.3.",
     ),
     Key::new(
         name::SSL_ENABLED_PROTOCOLS,

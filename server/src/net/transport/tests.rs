@@ -193,7 +193,7 @@ fn pair() -> (Session, Session) {
     let context = Context::load(&keys.settings(Side::Quorum, &path)).unwrap();
     let name = ServerName::try_from("zoo1").unwrap();
     let client = rustls::client::UnbufferedClientConnection::new(context.client.clone(), name).unwrap();
-    let server = rustls::server::UnbufferedServerConnection::new(context.server.clone()).unwrap();
+    let server = rustls::server::UnbufferedServerConnection::new(context.server).unwrap();
     (Session::server(server), Session::client(client))
 }
 
