@@ -82,7 +82,8 @@ impl FromStr for Levels {
         for part in parts {
             let (module, level) = part.split_once('=').unwrap_or(("", part));
             let is_module = module.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'));
-            if !is_module || level.parse::<LevelFilter>().is_err() {
+            // An empty level would be one, too.
+            if !is_module || level.is_empty() || level.parse::<LevelFilter>().is_err() {
                 let wanted = "a level (off, error, warn, info, debug, trace) or module=level";
                 return Err(format!("{part:?} is not {wanted}"));
             }
