@@ -88,7 +88,7 @@ pub(crate) struct ServiceArgs {
     /// The configuration of each server.
     #[arg(required = true)]
     pub(crate) zoo_cfg: Vec<PathBuf>,
-    /// The file with the process id, instead of zookeeper_server.pid in dataDir. For one server only.
+    /// The pid file, instead of zookeeper_server.pid in dataDir. One configuration only.
     #[arg(long, value_name = "FILE", env = "ZOOPIDFILE")]
     pub(crate) pid_file: Option<PathBuf>,
 }

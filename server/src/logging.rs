@@ -32,7 +32,7 @@ static LEVELS: OnceLock<Handle<Targets, Registry>> = OnceLock::new();
 /// What the command line says of the log.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct LogOptions {
-    /// What to log to stderr: error, warn, info, debug, trace, or `info,quorate::net=debug`.
+    /// Log to stderr: error, warn, info, debug, trace; `info,quorate::net=debug`.
     #[arg(long = "log", global = true, default_value = "info", value_name = "LEVEL")]
     levels: Levels,
     /// What a line of the log looks like.
