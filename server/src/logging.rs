@@ -32,8 +32,7 @@ static LEVELS: OnceLock<Handle<Targets, Registry>> = OnceLock::new();
 /// What the command line says of the log.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct LogOptions {
-    /// How much to log to stderr: error, warn, info, debug or trace (info; the shell: off). For single
-    /// modules: `info,quorate::net=debug`.
+    /// Log to stderr: error, warn, info, debug, trace; `info,quorate::net=debug`. Default: info.
     #[arg(long = "log", global = true, value_name = "LEVEL")]
     levels: Option<Levels>,
     /// What a line of the log looks like.
@@ -84,7 +83,8 @@ impl FromStr for Levels {
         for part in parts {
             let (module, level) = part.split_once('=').unwrap_or(("", part));
             let is_module = module.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'));
-            if !is_module || level.parse::<LevelFilter>().is_err() {
+            // An empty level would be one, too.
+            if !is_module || level.is_empty() || level.parse::<LevelFilter>().is_err() {
                 let wanted = "a level (off, error, warn, info, debug, trace) or module=level";
                 return Err(format!("{part:?} is not {wanted}"));
             }

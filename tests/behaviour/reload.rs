@@ -97,7 +97,7 @@ fn every_line_of_the_log_can_be_an_object() {
         let ran = quorate()
             .args(["--log-format", format, "--log", level, "server", "--stop-on-stdin-eof"])
             .arg(ensemble.config(1))
-            .stdin(std::process::Stdio::null())
+            .stdin(std::process::Stdio::piped())
             .output()
             .expect("the program can be started");
         String::from_utf8(ran.stderr).expect("text")

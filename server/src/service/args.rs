@@ -10,7 +10,7 @@ pub(crate) struct ServiceArgs {
     /// The configuration of each server.
     #[arg(required = true)]
     pub(crate) zoo_cfg: Vec<PathBuf>,
-    /// Where the process id is kept, instead of zookeeper_server.pid in dataDir. One configuration only.
+    /// The pid file, instead of zookeeper_server.pid in dataDir. One configuration only.
     #[arg(long, value_name = "FILE", env = "ZOOPIDFILE")]
     pub(crate) pid_file: Option<PathBuf>,
 }
