@@ -13,7 +13,7 @@ use imports::imports;
 use sources::Sources;
 
 /// The crates of the workspace whose imports are looked at.
-const CRATES: [&str; 4] = ["core", "spec", "server", "checks"];
+const CRATES: [&str; 5] = ["core", "spec", "server", "checks", "client"];
 /// Where there are Rust files.
 const FOLDERS: [&str; 11] = [
     "core/src",

@@ -1,16 +1,13 @@
 //! From one connection to the next: dialing, the greeting, losses, the end.
 
-use alloc::vec::Vec;
-
 use bytes::{Bytes, BytesMut};
 use quorate_core::ids::SessionId;
-use quorate_core::wire::client::{
-    ConnectRequest, ConnectResponse, OpCode, PASSWORD_LEN, Request, RequestHeader, write_frame, xid,
-};
+use quorate_core::wire::client::{ConnectRequest, ConnectResponse, PASSWORD_LEN, Request, write_frame, xid};
 use quorate_core::wire::jute::Jute;
 
+use super::frame::write_request;
 use super::io::{End, Ended, Moment, Offence, Outcome, Output, Outputs, Refusal, State, Timer};
-use super::requests::Effect;
+use super::pending::Effect;
 use super::settings::Host;
 use super::{Phase, SEARCH_PAUSE_MS, Session, Up};
 
@@ -235,12 +232,4 @@ impl Session {
             self.lose(at, Ended::WritableServerFound, out);
         }
     }
-}
-
-/// Append a request.
-pub(super) fn write_request(out: &mut Vec<u8>, xid: i32, request: &Request) {
-    write_frame(out, |out| {
-        RequestHeader { xid, op: OpCode::to_i32(request.op()) }.write(out);
-        request.write_body(out);
-    });
 }

@@ -24,7 +24,9 @@
 
 pub(crate) mod chroot;
 mod connection;
+mod frame;
 mod io;
+mod pending;
 mod replies;
 mod requests;
 mod settings;
@@ -48,7 +50,7 @@ pub use io::{
 pub use settings::{ConnectString, ConnectStringError, DEFAULT_PORT, Host, Settings};
 pub use watches::SET_WATCHES_LIMIT;
 
-use requests::{Sent, Unsent};
+use pending::{Sent, Unsent};
 use watches::Watches;
 
 /// How long a session waits before it asks another server whether it takes writes, ms.

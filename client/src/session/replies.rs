@@ -7,7 +7,7 @@ use quorate_core::wire::frame::split_frame;
 use quorate_core::wire::jute::{Jute, Reader, WireError};
 
 use super::io::{End, Ended, Moment, Offence, Outcome, Output, Outputs, Refusal, WatchEvent};
-use super::requests::{Effect, Sent};
+use super::pending::{Effect, Sent};
 use super::{Phase, Session, chroot};
 
 impl Session {

@@ -1,90 +1,15 @@
 //! Operations on their way to a server: checked, numbered, and given up.
 
-use alloc::borrow::ToOwned;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use quorate_core::wire::client::{
-    AddWatchMode, AuthPacket, OpCode, Request, RequestHeader, Response, write_frame, xid,
-};
+use quorate_core::wire::client::{AuthPacket, Request, RequestHeader, Response, write_frame, xid};
 use quorate_core::wire::jute::Jute;
 
-use super::connection::write_request;
-use super::io::{Moment, OpId, Outcome, Outputs, Refusal, WatchKinds};
+use super::frame::write_request;
+use super::io::{Moment, OpId, Outcome, Outputs, Refusal};
+use super::pending::{Effect, Sent, Unsent, is_users};
 use super::{Identity, Phase, Session, chroot};
-
-/// An operation that waits for a connection.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Unsent {
-    pub(super) id: Option<OpId>,
-    op: OpCode,
-    body: Bytes,
-    effect: Effect,
-    absolute: bool,
-}
-
-/// A request that waits for its reply.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Sent {
-    pub(super) xid: i32,
-    /// `None`: the outcome is told to no one.
-    pub(super) id: Option<OpId>,
-    pub(super) op: OpCode,
-    pub(super) effect: Effect,
-    /// Whether its paths are those of the servers.
-    pub(super) absolute: bool,
-}
-
-/// What a reply changes in the session.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Effect {
-    /// Nothing.
-    None,
-    /// Sets watches on this path of the servers, and others if the znode is not there.
-    Watch { path: String, kinds: WatchKinds, absent: WatchKinds },
-    /// Removes watches from this path of the servers.
-    Unwatch { path: String, kinds: WatchKinds },
-    /// A multi has this number of results.
-    Parts(usize),
-    /// The session is closed.
-    Close,
-}
-
-impl Effect {
-    fn of(request: &Request) -> Effect {
-        let watch = |path: &str, kinds, absent| Effect::Watch { path: path.to_owned(), kinds, absent };
-        match request {
-            Request::Exists(r) if r.watch => watch(&r.path, WatchKinds::DATA, WatchKinds::EXIST),
-            Request::GetData(r) if r.watch => watch(&r.path, WatchKinds::DATA, WatchKinds::NONE),
-            Request::GetChildren(r) | Request::GetChildren2(r) if r.watch => {
-                watch(&r.path, WatchKinds::CHILD, WatchKinds::NONE)
-            }
-            Request::AddWatch(r) => {
-                let kinds = match r.mode {
-                    AddWatchMode::Persistent => WatchKinds::PERSISTENT,
-                    AddWatchMode::PersistentRecursive => WatchKinds::RECURSIVE,
-                };
-                watch(&r.path, kinds, WatchKinds::NONE)
-            }
-            Request::RemoveWatches(r) => {
-                Effect::Unwatch { path: r.path.clone(), kinds: WatchKinds::of(r.watcher) }
-            }
-            Request::Multi(parts) => Effect::Parts(parts.len()),
-            Request::MultiRead(parts) => Effect::Parts(parts.len()),
-            _ => Effect::None,
-        }
-    }
-}
-
-/// Whether an operation is the user's: the rest is the session's own, or a server's.
-const fn is_users(op: OpCode) -> bool {
-    op.is_for_clients()
-        && !matches!(
-            op,
-            OpCode::Ping | OpCode::CloseSession | OpCode::SetWatches | OpCode::SetWatches2 | OpCode::Sasl
-        )
-}
 
 impl Session {
     /// Send an operation, or let it wait for a connection.

@@ -7,10 +7,11 @@ use quorate_core::tree::path::CONFIG;
 use quorate_core::wire::client::{AuthPacket, ReconfigRequest, Request, Response, WatchRequest};
 use quorate_core::wire::record::ClientInfo;
 
+use super::node::{Node, own};
 use super::write::nothing;
-use super::{Node, own};
+use crate::client::answer::{Answer, Watched};
+use crate::client::handle::Client;
 use crate::client::watch::{Watch, Wish};
-use crate::client::{Answer, Client, Watched};
 use crate::error::{ErrorKind, Result, done};
 use crate::session::{Outcome, WatchKinds};
 

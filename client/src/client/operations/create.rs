@@ -9,7 +9,8 @@ use quorate_core::tree::path;
 use quorate_core::wire::client::{CreateMode, CreateRequest, CreateTtlRequest, OpCode, Request, Response};
 use quorate_core::wire::record::{Acl, Stat};
 
-use crate::client::{Answer, Client};
+use crate::client::answer::Answer;
+use crate::client::handle::Client;
 use crate::error::{Error, ErrorKind, Result, done};
 use crate::session::Outcome;
 

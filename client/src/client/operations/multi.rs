@@ -10,8 +10,9 @@ use quorate_core::wire::client::{
 };
 use quorate_core::wire::record::Acl;
 
-use super::{Node, own};
-use crate::client::{Answer, Client};
+use super::node::{Node, own};
+use crate::client::answer::Answer;
+use crate::client::handle::Client;
 use crate::error::{ErrorKind, Result, done};
 use crate::session::{Outcome, Refusal};
 

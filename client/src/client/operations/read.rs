@@ -6,9 +6,10 @@ use quorate_core::wire::client::{PathRequest, Request, Response, WatchRequest};
 use quorate_core::wire::error_code::ErrorCode;
 use quorate_core::wire::record::{Acl, Stat};
 
-use super::{Node, own};
+use super::node::{Node, own};
+use crate::client::answer::{Answer, Watched};
+use crate::client::handle::Client;
 use crate::client::watch::Wish;
-use crate::client::{Answer, Client, Watched};
 use crate::error::{ErrorKind, Result, done};
 use crate::session::{Outcome, Refusal, WatchKinds};
 

@@ -2,7 +2,7 @@
 
 use quorate_core::wire::record::Stat;
 
-use crate::client::Client;
+use crate::client::handle::Client;
 use crate::error::{ErrorKind, Result};
 
 impl Client {

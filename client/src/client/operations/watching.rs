@@ -3,9 +3,10 @@
 use quorate_core::wire::client::{AddWatchMode, AddWatchRequest, Request, WatcherRequest, WatcherType};
 
 use super::write::nothing;
+use crate::client::answer::{Answer, Watched};
 use crate::client::driver::Command;
+use crate::client::handle::Client;
 use crate::client::watch::{Changes, Wish};
-use crate::client::{Answer, Client, Watched};
 use crate::error::Result;
 use crate::session::WatchKinds;
 

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use quorate_core::wire::client::{DeleteRequest, Request, Response, SetAclRequest, SetDataRequest};
 use quorate_core::wire::record::{Acl, Stat};
 
-use crate::client::{Answer, Client};
+use crate::client::answer::Answer;
+use crate::client::handle::Client;
 use crate::error::{Error, ErrorKind, Result, done};
 use crate::session::Outcome;
 
