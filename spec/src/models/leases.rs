@@ -3,9 +3,8 @@
 //! Three whole servers with one clock, which moves half a tick at a time. Between two moves everything
 //! happens that can: packets arrive, disks answer, alarms that are due fire. Nothing happens at a server that
 //! stands still, and nothing crosses a cut. What was sent to a server that stands still is read when it goes
-//! on. A learner may leave its connection unread, as one does whose disk is far behind, and a disk may stop
-//! to answer. Whether a server answers a read is asked in every state: also of one that has gone on and has
-//! read nothing yet.
+//! on. A learner may leave its connection unread, and a disk may stop to answer. Whether a server answers a
+//! read is asked in every state: also of one that has gone on and has read nothing yet.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -10,8 +10,10 @@ use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
 
+use super::carrier::{Door, Transport};
 use super::session::Session;
-use super::{Credentials, Door, Tls, Transport};
+use super::threads::Credentials;
+use super::tls::Tls;
 use crate::net::stranger;
 use crate::net::token::PortKind;
 use crate::tls::{Certificate, Expected, words};

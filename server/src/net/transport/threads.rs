@@ -3,19 +3,18 @@
 //! A connection that needs a handshake is handed to one of them. It comes back with its number: ready to use,
 //! or with the reason why it is closed. The loop does nothing of it.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 use tracing::debug;
 
-use super::Transport;
+use super::carrier::Transport;
 use super::handshake::{Direction, Handshake, Step, Ticket};
 use crate::net::slab::Slab;
 use crate::tls::Context;

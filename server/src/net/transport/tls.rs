@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 
 use mio::net::TcpStream;
 
-use super::Took;
+use super::carrier::Took;
 use super::session::Session;
 use crate::tls::words;
 

@@ -7,9 +7,9 @@ use quorate_client::session::Refusal;
 use quorate_core::ids::Zxid;
 use quorate_core::wire::client::{CreateMode, DeleteRequest, Request, SetDataRequest};
 
+use super::recipe::{Recipe, Theme, create};
 use super::world::{Left, World};
-use super::{Recipe, Theme, create};
-use crate::models::Variant;
+use crate::models::model_spec::Variant;
 use crate::models::paxos::Claim;
 
 /// The recipe.

@@ -9,7 +9,7 @@ use quorate_core::pipeline::{ClientEvent, ClientReply, ClientRequest, TreeServic
 use quorate_core::wire::client::{EventType, OpCode, PathRequest, Request};
 use quorate_core::wire::record::Stat;
 
-use crate::models::Variant;
+use crate::models::model_spec::Variant;
 use crate::models::service::{Served, at, connect, frame, znodes};
 
 /// The connection of a program of its own, which prepares and meddles.

@@ -15,9 +15,9 @@ use quorate_core::wire::client::Request;
 
 use super::line::{Client, Told};
 use super::party::{Mailbox, Party};
+use super::recipe::{Recipe, Theme};
 use super::server::{Done, Server};
-use super::{Recipe, Theme};
-use crate::models::Variant;
+use crate::models::model_spec::Variant;
 use crate::models::paxos::{Claim, Protocol};
 
 /// A recipe with its bounds, as a model.
