@@ -128,6 +128,10 @@ ls /
 """.split("\n")[1:-1]
 
 
+# A shell greets beside its connection: it may be connected before or after.
+GREETING = ("Welcome to ZooKeeper!", "JLine support is disabled")
+
+
 class Shell:
     """A shell, whose watch events are kept apart: they come at a time of their own."""
 
@@ -143,6 +147,8 @@ class Shell:
     def line(self):
         """The next line that is not about a watch or a connection, or "" if it is; None at the end."""
         line = self.program.next_line(60 * PATIENCE)
+        if line in GREETING:
+            return ""
         if line is None or not line.startswith(("WatchedEvent", "WATCHER::")):
             return line
         if "type:None" in line:
