@@ -74,8 +74,8 @@ pub struct PeerConfig<P: Payload> {
     pub max_txn: usize,
     /// While more than this waits for a leader's own disk, in bytes, what learners ask of it waits too.
     pub max_backlog: usize,
-    /// What one learner may have waiting so, in bytes. The connection of a learner that asks for more is
-    /// closed.
+    /// What may be kept of what one learner has asked and is not answered, in bytes. The connection of a
+    /// learner that asks for more is closed.
     pub max_parked: usize,
     /// How long a tick is (`tickTime`), milliseconds of [`Now::elapsed_ms`](crate::ids::Now::elapsed_ms).
     pub tick_ms: u64,

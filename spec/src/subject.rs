@@ -1,11 +1,13 @@
 //! What a search, a story and an explorer need to know of a model.
 
+use std::fmt::Debug;
+
+use stateright::Model;
+
 use crate::progress::Progress;
 use crate::properties::invariant::Invariant;
 use crate::story::teller::Teller;
 use crate::transcript::unwritable::Unwritable;
-use stateright::Model;
-use std::fmt::Debug;
 
 /// What a search needs to know of a model, apart from what stateright knows.
 pub trait Subject: Model<State: Clone, Action: Clone + Debug> {

@@ -2,15 +2,21 @@
 
 mod common;
 
-use common::{FOLLOWER, config, step_at};
 use quorate_core::config::{Constant, ElectionMode, PeerConfig};
 use quorate_core::election::{Notification, ServerState, Vote};
-use quorate_core::ids::{ConnId, Link, ServerId, Ticket, Zxid};
+use quorate_core::ids::{ConnId, Link, ServerId, SessionId, Ticket, Touch, Zxid};
+use quorate_core::membership::Membership;
+use quorate_core::quorum::QuorumVerifier;
 use quorate_core::timer::Timer;
 use quorate_core::zab::Packet;
 use quorate_core::{Input, Output, QuorumPeer, Reason};
 use quorate_spec::byte::Byte;
 use quorate_spec::world::Durable;
+
+use common::{FOLLOWER, config, step_at};
+
+/// What two requests of a byte take while they wait, with their places in a queue.
+const ROOM_FOR_TWO: usize = 2 * 65;
 
 fn peer(change: impl FnOnce(&mut PeerConfig<Byte>)) -> QuorumPeer<Byte> {
     let mut config = config();
@@ -102,7 +108,7 @@ fn what_a_learner_asked_over_an_earlier_connection_is_forgotten() {
 
 #[test]
 fn a_learner_that_asks_for_more_than_may_wait_is_dropped() {
-    let mut leader = established_with(|config| (config.max_backlog, config.max_parked) = (0, 2));
+    let mut leader = established_with(|config| (config.max_backlog, config.max_parked) = (0, ROOM_FOR_TWO));
     assert_eq!(appended(&asks(&mut leader, b'a')).len(), 1);
     for byte in [b'b', b'c'] {
         assert_eq!(asks(&mut leader, byte), []);
@@ -110,6 +116,48 @@ fn a_learner_that_asks_for_more_than_may_wait_is_dropped() {
     let outputs = asks(&mut leader, b'd');
     assert!(outputs.contains(&Output::Hangup(FOLLOWER, Reason::TooMuchAsked)), "{outputs:?}");
     assert_eq!(leader.status().parked_requests, 0);
+}
+
+#[test]
+fn syncs_and_questions_about_sessions_that_wait_are_limited_too() {
+    let observer = Link { server: ServerId(4), generation: 1 };
+    let touch = Touch { session: SessionId(1), timeout_ms: 1 };
+    let cases = [(FOLLOWER, Packet::Request(Byte::sync(2))), (observer, Packet::Revalidate(touch))];
+    for (link, last) in cases {
+        let mut leader = established_with(|config| {
+            config.max_parked = ROOM_FOR_TWO;
+            let voters = QuorumVerifier::Majority((1..=3).map(ServerId).collect());
+            config.membership = Membership::new(voters, vec![observer.server]).into();
+        });
+        for input in [
+            Input::Accepted(observer),
+            Input::Packet(observer, Packet::ObserverInfo { accepted_epoch: 0, config_version: 0 }),
+            Input::Packet(observer, Packet::AckEpoch { current_epoch: Some(0), last_zxid: Zxid::ZERO }),
+            Input::Packet(observer, Packet::Ack { zxid: Zxid::new(1, 0) }),
+        ] {
+            step_at(&mut leader, 0, input);
+        }
+        // Nothing is committed from here on.
+        let tickets = appended(&asks(&mut leader, b'a'));
+        let dropped =
+            |outputs: &[Output<Byte>]| outputs.contains(&Output::Hangup(link, Reason::TooMuchAsked));
+        for n in 0..2 {
+            let outputs = step_at(&mut leader, 0, Input::Packet(link, Packet::Request(Byte::sync(n))));
+            assert!(!dropped(&outputs), "{outputs:?}");
+        }
+        // What is answered makes room again.
+        step_at(&mut leader, 0, Input::Packet(FOLLOWER, Packet::Ack { zxid: Zxid::new(1, 1) }));
+        step_at(&mut leader, 0, Input::Done(tickets[0].0));
+        assert_eq!(leader.status().pending_syncs, 0);
+        asks(&mut leader, b'b');
+        for n in 0..2 {
+            let outputs = step_at(&mut leader, 0, Input::Packet(link, Packet::Request(Byte::sync(n))));
+            assert!(!dropped(&outputs), "{outputs:?}");
+        }
+        let outputs = step_at(&mut leader, 0, Input::Packet(link, last));
+        assert!(dropped(&outputs), "{link:?}: {outputs:?}");
+        assert_eq!(leader.status().pending_syncs, 0);
+    }
 }
 
 #[test]

@@ -1,5 +1,15 @@
 //! How a program connects, and its handle on the session.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use bytes::Bytes;
+use quorate_core::ids::SessionId;
+use quorate_core::tree::path::validate;
+use quorate_core::wire::client::{AuthPacket, OpCode, Request, Response};
+use tokio::sync::{mpsc, oneshot, watch as latest};
+
 use super::answer;
 use crate::client::answer::Answer;
 use crate::client::driver::{Command, Driver, Plan, Seen, next_id};
@@ -8,14 +18,6 @@ use crate::client::states::States;
 use crate::client::watch::{Ears, Wish};
 use crate::error::{ConnectError, ErrorKind, done};
 use crate::session::{ConnectString, ConnectStringError, End, Outcome, Settings, State, WatchKinds, chroot};
-use bytes::Bytes;
-use quorate_core::ids::SessionId;
-use quorate_core::tree::path::validate;
-use quorate_core::wire::client::{AuthPacket, OpCode, Request, Response};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch as latest};
 
 /// How to connect: made by [`Client::builder`].
 #[derive(Clone, Debug)]

@@ -1,10 +1,12 @@
 //! Requests that were sent, and those that wait to be sent.
 
-use crate::session::io::{OpId, WatchKinds};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
+
 use bytes::Bytes;
 use quorate_core::wire::client::{AddWatchMode, OpCode, Request};
+
+use crate::session::io::{OpId, WatchKinds};
 
 /// An operation that waits for a connection.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

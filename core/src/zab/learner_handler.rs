@@ -18,8 +18,9 @@ pub struct LearnerHandler {
     pub(crate) loyalty: Loyalty,
     /// How old what is read from it may be.
     pub(crate) arrivals: Arrivals,
-    /// What it has asked that waits for the leader's own disk, in bytes.
-    pub(crate) parked: usize,
+    /// What the learner has asked and is not answered, in bytes. That is requests that wait for the leader's
+    /// own disk, syncs, and questions about sessions.
+    pub(crate) asked: usize,
 }
 
 /// How far a learner has come.
@@ -76,7 +77,7 @@ impl LearnerHandler {
             silent: 0,
             loyalty: Loyalty::default(),
             arrivals: Arrivals::begin(now),
-            parked: 0,
+            asked: 0,
         }
     }
 

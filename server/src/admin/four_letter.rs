@@ -1,7 +1,8 @@
 //! The four-letter words: which ones are answered, and what with. The texts are those of ZooKeeper 3.9.
 
-use quorate_core::watch::WalkByPath;
 use std::fmt::Write;
+
+use quorate_core::watch::WalkByPath;
 
 use super::answer::{Answer, Part};
 use super::figures::figures;

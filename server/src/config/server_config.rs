@@ -1,16 +1,18 @@
 //! Everything a server needs to know before it starts.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use quorate_core::ids::{ServerId, Zxid};
+use quorate_core::quorum::QuorumVerifier;
+use quorate_core::wire::jute::DEFAULT_MAX_FIELD;
+
 use super::admin::AdminSettings;
 use super::tls::TlsConfig;
 use crate::config::files::FileSettings;
 use crate::config::member::{ClientAddress, LearnerType, Member};
 use crate::logging::Levels;
-use quorate_core::ids::{ServerId, Zxid};
-use quorate_core::quorum::QuorumVerifier;
-use quorate_core::wire::jute::DEFAULT_MAX_FIELD;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
 
 /// Everything a server needs to know before it starts.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use mio::Waker;
 use quorate_core::ids::{Ticket, Zxid};
 use quorate_core::pipeline::TreeImage;
+use quorate_core::wire::state::Snapshot;
 use tracing::{debug, error, info, warn};
 
 use super::backlog::{Backlog, Word};
@@ -20,7 +21,6 @@ use crate::error::{Error, system};
 use crate::mutation::mutated;
 use crate::net::Pressure;
 use crate::storage::{Outcome, Purger, RealDisk, SnapshotJob, Storage, StorageError, StorageOp};
-use quorate_core::wire::state::Snapshot;
 
 /// What a storage operation is made of.
 pub(crate) type Op = StorageOp<TreeImage>;

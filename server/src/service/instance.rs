@@ -1,5 +1,8 @@
 //! One server of a command, and what is said about it.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
 use super::args::ServiceArgs;
 use super::{pid_file, probe, process};
 use crate::config::{ConfigErrors, ServerConfig, Strictness};
@@ -8,8 +11,6 @@ use crate::output;
 use crate::service::holder::{Holder, holder};
 use crate::service::probe::{Health, health_over};
 use crate::tls::Context;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 /// The exit code of a command that has done all it was asked to.
 pub(super) const DONE: u8 = 0;

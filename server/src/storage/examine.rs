@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use quorate_core::ids::{Epoch, Zxid};
 use quorate_core::wire::files::{Compression, FileKind};
+use quorate_core::wire::state::Snapshot;
 
 use super::config::StorageConfig;
 use super::disk::Disk;
@@ -20,7 +21,6 @@ use super::paths::{
 };
 use super::recovery::{PassedOver, Recovered};
 use super::{history, recovery};
-use quorate_core::wire::state::Snapshot;
 
 /// What a file in a data directory is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -21,6 +21,7 @@ use bytes::Bytes;
 use quorate_core::ids::{Epoch, Ticket, Zxid};
 use quorate_core::tree::digest;
 use quorate_core::wire::files::{FileKind, Sections, SnapshotDigest, parse_hex, write_record};
+use quorate_core::wire::state::Snapshot;
 use quorate_core::wire::txn::Txn;
 use simd_adler32::adler32;
 
@@ -29,7 +30,6 @@ use super::epochs;
 use super::error::{During, StorageError};
 use super::paths::{INSTALL, INSTALLING, Paths};
 use super::snapshot_file::Body;
-use quorate_core::wire::state::Snapshot;
 
 /// The most bytes of transactions that are staged behind a snapshot.
 const MOST_HELD: usize = 64 << 20;

@@ -12,13 +12,13 @@ use std::sync::Arc;
 use quorate_core::ids::Zxid;
 use quorate_core::wire::files::{Compression, END_MARK, FileKind, HEADER_LEN};
 use quorate_core::wire::snapshot::SnapshotItem;
+use quorate_core::wire::state::{Reach, SnapshotBuilder};
 
 use super::disk::Disk;
 use super::error::{During, StorageError};
 use super::paths::{INSTALL, LOCK, Paths, TRUNCATE};
 use super::snapshot_file::{self, SnapshotName};
 use super::snapshots::Snapshots;
-use quorate_core::wire::state::{Reach, SnapshotBuilder};
 
 /// What was removed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

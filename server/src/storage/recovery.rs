@@ -36,6 +36,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use quorate_core::ids::{Epoch, Zxid};
 use quorate_core::wire::files::FileKind;
+use quorate_core::wire::state::Snapshot;
 
 use super::config::StorageConfig;
 use super::disk::{Disk, SyncPoint};
@@ -46,7 +47,6 @@ use super::install::Marker;
 use super::paths::{LOCK, Paths, TEMPORARY, TRUNCATE, VERSION_DIR, parse_marker};
 use super::snapshot_file::{SnapshotInfo, SnapshotName, Unusable};
 use super::{history, install, snapshot_file, truncate};
-use quorate_core::wire::state::Snapshot;
 
 /// What a data directory holds.
 #[derive(Clone, Debug)]

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quorate_core::ids::Zxid;
 use quorate_core::wire::files::FileKind;
+use quorate_core::wire::state::Snapshot;
 
 use super::disk::{Disk, SyncPoint};
 use super::error::{During, StorageError};
 use super::paths::Paths;
 use super::snapshot_file::{self, SnapshotInfo};
-use quorate_core::wire::state::Snapshot;
 
 /// The snapshots this process has read or written, shared with the thread that writes one.
 #[derive(Clone, Debug, Default)]

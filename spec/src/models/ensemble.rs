@@ -1,8 +1,9 @@
 //! A model of an ensemble: worlds to begin with, properties to hold, states worth reaching.
 
+use stateright::{Model, Property};
+
 use crate::properties::invariant::Invariant;
 use crate::world::{Action, World};
-use stateright::{Model, Property};
 
 /// A model of an ensemble: a hand-written stateright `Model` whose transitions are
 /// [`World::next`].

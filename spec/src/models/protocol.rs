@@ -1,13 +1,15 @@
 //! A protocol with claims, as a model.
 
+use std::fmt::{Debug, Display};
+use std::hash::{Hash, Hasher};
+
+use stateright::{Model, Property};
+
 use crate::hash::fingerprint;
 use crate::liveness;
 use crate::progress::{Goal, Progress};
 use crate::story::teller::Teller;
 use crate::subject::{Broken, Subject};
-use stateright::{Model, Property};
-use std::fmt::{Debug, Display};
-use std::hash::{Hash, Hasher};
 
 /// A statement about states.
 #[derive(Debug)]

@@ -1,10 +1,7 @@
 //! Worlds that several models begin with, and states that they look for.
 
-use super::ensemble::{Ensemble, Reachable};
-use crate::byte::Byte;
-use crate::models::model_spec::Variant;
-use crate::properties;
-use crate::world::{Action, Budget, Durable, Harsh, Modelled, QuorumPort, Setting, World};
+use std::sync::Arc;
+
 use quorate_core::QuorumPeer;
 use quorate_core::config::{Constant, ElectionMode, PeerConfig, SettingsOf, SizeLimit};
 use quorate_core::election::ServerState;
@@ -12,7 +9,12 @@ use quorate_core::ids::{ServerId, Zxid};
 use quorate_core::membership::Membership;
 use quorate_core::quorum::QuorumVerifier;
 use quorate_core::zab::Packet;
-use std::sync::Arc;
+
+use super::ensemble::{Ensemble, Reachable};
+use crate::byte::Byte;
+use crate::models::model_spec::Variant;
+use crate::properties;
+use crate::world::{Action, Budget, Durable, Harsh, Modelled, QuorumPort, Setting, World};
 
 pub(crate) fn setting(n: usize, election: ElectionMode, variant: Variant) -> Setting {
     let voters = QuorumVerifier::Majority((1..=n as i64).map(ServerId).collect());

@@ -1,10 +1,11 @@
 //! What the properties see of a replay.
 
+use quorate_core::LearnerStatus;
+use quorate_core::ids::{Epoch, Zxid};
+
 use super::merged::Merged;
 use crate::properties::Scene;
 use crate::world::Ghost;
-use quorate_core::LearnerStatus;
-use quorate_core::ids::{Epoch, Zxid};
 
 impl Scene for Merged<'_> {
     type Txn = u64;

@@ -1,9 +1,10 @@
 //! What a replay has seen.
 
-use crate::replay::clients::Judged;
-use crate::replay::file::Recording;
 use quorate_core::ids::Zxid;
 use quorate_core::recording::Record;
+
+use crate::replay::clients::Judged;
+use crate::replay::file::Recording;
 
 /// What was replayed without anything being broken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -1,8 +1,9 @@
 //! Tell a path of a model.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::teller::{NoSuchPath, Story};
 use crate::subject::{Broken, Subject};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Tell a path of a model.
 ///

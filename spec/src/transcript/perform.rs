@@ -1,7 +1,8 @@
 //! Perform a transcript.
 
-use crate::transcript::stage::Stage;
 use std::fmt;
+
+use crate::transcript::stage::Stage;
 
 /// A transcript that cannot be performed.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,12 +1,14 @@
 //! What an ensemble is set up with, and what may still happen to it.
 
+use std::hash::Hash;
+
+use quorate_core::config::{Constant, PeerConfig};
+use quorate_core::ids::{Epoch, ServerId};
+
 use crate::byte::Byte;
 use crate::hash::fingerprint;
 use crate::world::java::Flaws;
 use crate::world::marked::Marked;
-use quorate_core::config::{Constant, PeerConfig};
-use quorate_core::ids::{Epoch, ServerId};
-use std::hash::Hash;
 
 /// What may still happen. Part of the state: nothing cuts a search short.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]

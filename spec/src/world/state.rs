@@ -1,5 +1,15 @@
 //! The state of a whole ensemble.
 
+use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use quorate_core::config::PeerConfig;
+use quorate_core::election::{Notification, Slot};
+use quorate_core::ids::{ConnId, Now, ServerId, Zxid};
+use quorate_core::timer::Timer;
+use quorate_core::{QuorumPeer, ReplyOf, ZabState};
+
 use crate::byte::Byte;
 use crate::hash::{Printed, fingerprint};
 use crate::world::disk::{Disk, Durable};
@@ -10,14 +20,6 @@ use crate::world::marked::Marked;
 use crate::world::modelled::Modelled;
 use crate::world::setting::{Budget, QuorumPort, Setting};
 use crate::world::trace::Event;
-use quorate_core::config::PeerConfig;
-use quorate_core::election::{Notification, Slot};
-use quorate_core::ids::{ConnId, Now, ServerId, Zxid};
-use quorate_core::timer::Timer;
-use quorate_core::{QuorumPeer, ReplyOf, ZabState};
-use std::collections::VecDeque;
-use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 
 /// One server: its process, if it is up, and its disk.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -20,6 +20,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
+use bytes::Bytes;
+
 use super::tree_service::Fx;
 use super::*;
 use crate::ids::{ConnId, Now, ServerId, SessionId, Ticket, Touch, Zxid};
@@ -31,7 +33,6 @@ use crate::wire::client::{
 use crate::wire::jute::Jute;
 use crate::wire::record::Acl;
 use crate::wire::txn::{Txn, TxnBody, TxnHeader};
-use bytes::Bytes;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 

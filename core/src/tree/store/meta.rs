@@ -1,8 +1,9 @@
 //! What is stored with a znode, and how znodes are named.
 
+use core::hash::Hash;
+
 use crate::ids::Zxid;
 use crate::tree::acl::AclId;
-use core::hash::Hash;
 
 /// The root's id: it is the first znode and never removed.
 pub(super) const ROOT: u32 = 0;

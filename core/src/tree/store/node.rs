@@ -1,9 +1,10 @@
 //! A znode of the store, to be looked at.
 
+use core::fmt;
+
 use crate::tree::store::meta::Meta;
 use crate::tree::store::meta::str_of;
 use crate::tree::store::page::Page;
-use core::fmt;
 
 /// A znode to be looked at.
 #[derive(Clone, Copy)]

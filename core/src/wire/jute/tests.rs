@@ -1,9 +1,11 @@
 //! Numbers, strings and vectors as bytes, and what is refused.
 
-use super::*;
 use alloc::string::ToString;
 use alloc::vec;
+
 use proptest::prelude::*;
+
+use super::*;
 
 fn read<T: Jute>(bytes: &[u8]) -> Result<T, WireError> {
     T::from_bytes(&Bytes::copy_from_slice(bytes))

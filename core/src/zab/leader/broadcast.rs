@@ -3,13 +3,16 @@
 use alloc::vec::Vec;
 
 use super::{Leader, Outcome};
-use crate::ids::{Link, SessionId};
+use crate::ids::{Link, ServerId, SessionId};
 use crate::output::{Output, Reason};
 use crate::payload::{Effect, Origin, Payload, RequestKind, Service, Size};
 use crate::zab::member::{Context, EffectsOf, Member, RoleEnded};
 use crate::zab::packet::{Packet, RequestOf};
 use crate::zab::rules::broadcast as rules;
 use crate::zab::rules::quorum;
+
+/// What a place in a queue takes, in bytes: something that a learner has asked is kept there.
+const PLACE: usize = 64;
 
 impl<P: Payload> Leader<P> {
     /// A learner asks something on behalf of a client. While much waits for this server's own disk the
@@ -24,23 +27,49 @@ impl<P: Payload> Leader<P> {
         if !m.has_backlog() && self.parked.is_empty() {
             return self.request(m, cx, request, Origin::Learner(link));
         }
-        let Some(learner) = self.learners.get_mut(&link.server) else { return Ok(()) };
-        learner.parked = learner.parked.saturating_add(request.size());
-        if learner.parked > m.config.max_parked {
-            self.parked.retain(|(asker, _)| asker.server != link.server);
-            return self.drop_learner(m, cx, link, Reason::TooMuchAsked);
-        }
         self.parked.push_back((link, request));
-        Ok(())
+        let bytes = self.parked.back().map_or(0, |(_, request)| request.size());
+        self.keep(m, cx, link, bytes)
+    }
+
+    /// Something that a learner has asked is kept until it can be answered; its length is `bytes`. A learner
+    /// of which too much is kept is given up.
+    pub(super) fn keep(
+        &mut self,
+        m: &Member<P>,
+        cx: &mut Context<'_, P>,
+        link: Link,
+        bytes: usize,
+    ) -> Outcome {
+        let Some(learner) = self.learners.get_mut(&link.server) else { return Ok(()) };
+        learner.asked = learner.asked.saturating_add(PLACE + bytes);
+        if learner.asked <= m.config.max_parked {
+            return Ok(());
+        }
+        self.forget_asked(link.server);
+        self.drop_learner(m, cx, link, Reason::TooMuchAsked)
+    }
+
+    /// Something that was kept of a learner is taken up or answered.
+    fn give_back(&mut self, link: Link, bytes: usize) {
+        if let Some(learner) = self.learners.get_mut(&link.server).filter(|l| l.link == link) {
+            learner.asked = learner.asked.saturating_sub(PLACE + bytes);
+        }
+    }
+
+    /// Nothing is kept any more of what a learner has asked.
+    pub(super) fn forget_asked(&mut self, id: ServerId) {
+        let asks = |origin| matches!(origin, Origin::Learner(asker) if asker.server == id);
+        self.syncs.retain(|(_, origin, _)| !asks(*origin));
+        self.revalidations.retain(|(_, asker, _)| asker.server != id);
+        self.parked.retain(|(asker, _)| asker.server != id);
     }
 
     /// The disk has answered: what had to wait goes on, until there is too much again.
     pub(super) fn take_up_parked(&mut self, m: &mut Member<P>, cx: &mut Context<'_, P>) -> Outcome {
         while rules::takes_up_parked(m) {
             let Some((link, request)) = self.parked.pop_front() else { break };
-            if let Some(learner) = self.learners.get_mut(&link.server).filter(|l| l.link == link) {
-                learner.parked -= request.size();
-            }
+            self.give_back(link, request.size());
             self.request(m, cx, request, Origin::Learner(link))?;
         }
         Ok(())
@@ -59,8 +88,12 @@ impl<P: Payload> Leader<P> {
             RequestKind::Sync => match rules::sync_waits_for(m) {
                 None => self.answer_sync(m, cx, origin, &request),
                 Some(zxid) => {
+                    let bytes = request.size();
                     self.syncs.push_back((zxid, origin, request));
-                    Ok(())
+                    match origin {
+                        Origin::Learner(link) => self.keep(m, cx, link, bytes),
+                        Origin::Local => Ok(()),
+                    }
                 }
             },
             RequestKind::Write => {
@@ -100,6 +133,9 @@ impl<P: Payload> Leader<P> {
             let effects = m.apply_to(zxid, cx);
             self.carry_out(m, cx, effects)?;
             while let Some((_, origin, request)) = rules::next_answered(&m.config, &mut self.syncs, zxid) {
+                if let Origin::Learner(link) = origin {
+                    self.give_back(link, request.size());
+                }
                 self.answer_sync(m, cx, origin, &request)?;
                 if rules::answers_one_sync(&m.config) {
                     break;
@@ -108,6 +144,7 @@ impl<P: Payload> Leader<P> {
             while self.revalidations.front().is_some_and(|(waits_for, ..)| *waits_for <= zxid)
                 && let Some((_, link, answer)) = self.revalidations.pop_front()
             {
+                self.give_back(link, 0);
                 self.answer_revalidation(m, cx, link, answer);
             }
         }

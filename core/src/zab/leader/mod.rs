@@ -159,10 +159,7 @@ impl<P: Payload> Leader<P> {
         }
         self.looking.remove(&link.server);
         // What it asked over an earlier connection it has forgotten.
-        let earlier = |origin| matches!(origin, Origin::Learner(old) if old.server == link.server);
-        self.syncs.retain(|(_, origin, _)| !earlier(*origin));
-        self.revalidations.retain(|(_, old, _)| old.server != link.server);
-        self.parked.retain(|(old, _)| old.server != link.server);
+        self.forget_asked(link.server);
         if let Some(old) = self.learners.insert(link.server, LearnerHandler::new(link, cx.now)) {
             cx.hangup(old.link, Reason::Replaced);
             self.check_quorum(m)?;
@@ -229,11 +226,13 @@ impl<P: Payload> Leader<P> {
             Packet::Revalidate(touch) if learner.in_service() => {
                 let waits_for = rules::broadcast::revalidation_waits_for(m, learner.voter);
                 let valid = m.service.revalidate(cx.now, touch, Origin::Learner(link));
-                match waits_for {
-                    Some(zxid) => self.revalidations.push_back((zxid, link, (touch.session, valid))),
-                    None => self.answer_revalidation(m, cx, link, (touch.session, valid)),
-                }
-                Ok(())
+                let answer = (touch.session, valid);
+                let Some(zxid) = waits_for else {
+                    self.answer_revalidation(m, cx, link, answer);
+                    return Ok(());
+                };
+                self.revalidations.push_back((zxid, link, answer));
+                self.keep(m, cx, link, 0)
             }
             _ => self.drop_learner(m, cx, link, Reason::Unexpected),
         }

@@ -13,6 +13,7 @@ use hyper::body::Bytes;
 use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use quorate_core::ids::Zxid;
 use quorate_core::pipeline::TreeImage;
+use quorate_core::wire::state::Snapshot;
 use tokio::sync::{OwnedSemaphorePermit, mpsc::Sender, oneshot};
 use tracing::{info, warn};
 
@@ -22,7 +23,6 @@ use super::outcome::{NOT_SERVING, Outcome, failed};
 use super::query::parameter;
 use super::shared::Shared;
 use crate::storage::encode_snapshot;
-use quorate_core::wire::state::Snapshot;
 
 /// A client that takes in less than this in a second is cut off: the view costs memory while it is there.
 const SLOWEST: u64 = 256 * 1024;

@@ -1,10 +1,12 @@
 //! What carries a connection's bytes: a socket as it is, or TLS over it.
 
-use crate::net::transport::tls::Tls;
-use mio::net::TcpStream;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::{fmt, io};
+
+use mio::net::TcpStream;
+
+use crate::net::transport::tls::Tls;
 
 /// What a listener takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use quorate_core::ids::Zxid;
 use quorate_core::wire::files::{FileKind, write_record};
+use quorate_core::wire::state::Snapshot;
 use simd_adler32::adler32;
 
 use super::super::disk::{Disk, SyncPoint};
 use super::super::snapshot_file;
 use super::test_disk::TestDisk;
-use quorate_core::wire::state::Snapshot;
 
 /// A record of the log.
 pub(super) fn record(txn: &[u8]) -> Vec<u8> {

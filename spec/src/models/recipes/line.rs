@@ -5,6 +5,7 @@
 //! connection which the client has lost before. The server carries on with what is left of such a connection.
 
 use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::{Buf, Bytes, BytesMut};
 use quorate_client::session::{Input, Moment, OpId, Output, Outputs, Session, Settings, State, Timer};
@@ -12,7 +13,6 @@ use quorate_core::config::Constant;
 use quorate_core::ids::ConnId;
 use quorate_core::pipeline::ClientEvent;
 use quorate_core::wire::client::Request;
-use std::net::{IpAddr, Ipv4Addr};
 
 /// A client.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -1,13 +1,15 @@
 //! What a model of a recipe says of itself, and what may happen in it.
 
-use crate::models::model_spec::Variant;
-use crate::models::paxos::Claim;
-use crate::models::recipes::world::{Left, ToldBy, World};
+use std::fmt::Debug;
+use std::hash::Hash;
+
 use quorate_client::recipes::machine::Machine;
 use quorate_core::wire::client::{CreateMode, CreateRequest, Request};
 use quorate_core::wire::record::Acl;
-use std::fmt::Debug;
-use std::hash::Hash;
+
+use crate::models::model_spec::Variant;
+use crate::models::paxos::Claim;
+use crate::models::recipes::world::{Left, ToldBy, World};
 
 /// A recipe as its model sees it.
 pub trait Recipe: Copy + Debug + Send + Sync + 'static {

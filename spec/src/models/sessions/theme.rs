@@ -1,7 +1,8 @@
 //! What a session does in a search.
 
-use crate::models::clients::menu::MENUS;
 use quorate_core::wire::client::Request;
+
+use crate::models::clients::menu::MENUS;
 
 /// What may happen from one beginning on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
